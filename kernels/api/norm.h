@@ -1,0 +1,52 @@
+// Batch normalisation over N,H,W per channel, fused with an optional residual add and an activation as one kernel:
+//   y = act( gamma * (x - mean) * invstd + beta + residual ),  invstd = 1/sqrt(var + eps)   (Ioffe & Szegedy 2015)
+// Saved statistics are always mean and invstd. The running variance is the unbiased one, as in PyTorch:
+//   running = (1 - momentum) * running + momentum * batch_statistic.
+// Statistics and gamma/beta have the compute dtype, C elements, contiguous.
+#pragma once
+#include "kernels/api/conv.h"
+
+namespace fledge {
+
+struct BatchNormParams {
+  double eps = 1e-5;
+  double momentum = 0.1;
+  Activation activation = Activation::None;
+};
+
+// Training: uses and returns the batch's statistics; updates running_mean/running_var unless null.
+// x, residual (nullable), y: N,C,H,W   mean, invstd: C, written.
+using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
+                                       const TensorView* residual, const TensorView& y, const TensorView& mean,
+                                       const TensorView& invstd, const TensorView* running_mean,
+                                       const TensorView* running_var, const BatchNormParams&);
+// Evaluation: uses the given mean and variance.
+using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
+                                      const TensorView& mean, const TensorView& var, const TensorView* residual,
+                                      const TensorView& y, const BatchNormParams&);
+// What both backward kernels read: dz = dy masked by the activation (y is its output: ReLU mask is y > 0, ReLU6 0 < y < 6).
+struct BatchNormBackwardArgs {
+  const TensorView& dy;
+  const TensorView& x;
+  const TensorView& y;       // output after the activation; its values are only read when activation != None
+  const TensorView& gamma;
+  const TensorView& mean;    // C
+  const TensorView& invstd;  // C
+};
+struct BatchNormGrads {
+  const TensorView* dx = nullptr;         // N,C,H,W, overwritten; nullable
+  const TensorView* dgamma = nullptr;     // C, overwritten; nullable
+  const TensorView* dbeta = nullptr;      // C, overwritten; nullable
+  const TensorView* dresidual = nullptr;  // N,C,H,W = dz, overwritten; nullable
+};
+// `batch_statistics`: true if mean/invstd were computed from x (training), false if they were constants (evaluation).
+using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&, bool batch_statistics,
+                                   const BatchNormParams&);
+
+struct NormKernels {
+  BatchNormTrainForward batch_norm_train{};
+  BatchNormEvalForward batch_norm_eval{};
+  BatchNormBackward batch_norm_backward{};
+};
+
+}  // namespace fledge

@@ -1,0 +1,40 @@
+// One fused pass per parameter tensor. All views dense with the same strides; parameter and moments are updated in place.
+#pragma once
+#include "kernels/api/exec_context.h"
+#include "kernels/api/tensor_view.h"
+
+namespace fledge {
+
+// g = grad + weight_decay * w;  v = momentum * v + (first ? 1 : 1 - dampening) * g  (v = g at the first step, as PyTorch)
+// w -= lr * (nesterov ? g + momentum * v : v)
+struct SgdParams {
+  double lr = 0.1, momentum = 0.9, dampening = 0, weight_decay = 0;
+  bool nesterov = false;
+  bool first_step = false;
+};
+// momentum_buffer null when momentum is 0.
+using SgdStep = void (*)(ExecContext&, const TensorView& w, const TensorView& grad, const TensorView* momentum_buffer,
+                         const SgdParams&);
+
+// m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2   (Kingma & Ba 2015; decoupled decay: Loshchilov & Hutter 2019)
+// modern eps:  w -= lr/(1-b1^t) * m / (sqrt(v)/sqrt(1-b2^t) + eps)
+// legacy eps (PyTorch 0.3):  w -= lr*sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + eps)
+// decoupled: w *= 1 - lr*weight_decay before; else g = grad + weight_decay*w.
+struct AdamParams {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool decoupled = false;
+  bool legacy_eps = false;
+  std::int64_t step = 1;  // t, counted from 1
+};
+using AdamStep = void (*)(ExecContext&, const TensorView& w, const TensorView& grad, const TensorView& m, const TensorView& v,
+                          const AdamParams&);
+// Sum of squares of all elements, in double: for gradient clipping and finiteness checks.
+using SumOfSquares = double (*)(ExecContext&, const TensorView& x);
+
+struct OptimKernels {
+  SgdStep sgd_step{};
+  AdamStep adam_step{};
+  SumOfSquares sum_of_squares{};
+};
+
+}  // namespace fledge
