@@ -1,0 +1,13 @@
+// Differentiable batch normalisation + residual + activation as one node (kernels/api/norm.h).
+// Saves x, mean, invstd, gamma, and y when there is an activation.
+#pragma once
+#include "autograd/variable.h"
+#include "kernels/api/norm.h"
+
+namespace fledge {
+
+/// x, residual (may be undefined): N,C,H,W; gamma, beta: C; running_mean/running_var: C, updated when training.
+Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
+                    const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params);
+
+}  // namespace fledge

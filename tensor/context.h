@@ -1,0 +1,12 @@
+// The execution context of the calling thread: how many threads its kernels use, its scratch memory, its plans.
+#pragma once
+#include "kernels/api/exec_context.h"
+
+namespace fledge {
+
+ExecContext& context();
+/// Threads for kernels called from this thread and, by default, from threads started later. 0: all of the machine's.
+void set_num_threads(int threads);
+int num_threads();
+
+}  // namespace fledge

@@ -1,0 +1,22 @@
+// Convolution on tensors: checked, allocating, gradient-free. Formula and letters: kernels/api/conv.h.
+// Rank-4 arguments are made channels-last when they are not (float32); results are channels-last.
+// Errors (Usage): wrong rank, dtypes differ, channels do not fit groups, empty output, bias of wrong length.
+#pragma once
+#include "kernels/api/conv.h"
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+/// x: N,C,H,W  w: K,C/groups,R,S  bias: K or undefined  ->  N,K,P,Q
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params);
+/// dy: N,K,P,Q  w: K,C/groups,R,S  ->  x_dims
+Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params);
+/// dy: N,K,P,Q  x: N,C,H,W  ->  w_dims
+Tensor conv2d_grad_weight(const Tensor& dy, const Tensor& x, const Dims& w_dims, const Conv2dParams& params);
+/// dy: N,K,P,Q  ->  K
+Tensor conv2d_grad_bias(const Tensor& dy);
+/// Inference: act(conv(x, w) + bias + residual). bias, residual may be undefined.
+Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& residual, Activation activation,
+                    const Conv2dParams& params);
+
+}  // namespace fledge

@@ -1,0 +1,23 @@
+// Row normalisation and pairwise distances (kernels/api/distance.h has the formulas).
+#pragma once
+#include "kernels/api/distance.h"
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+struct L2NormalizeResult {
+  Tensor y;     // R,C
+  Tensor norm;  // R, clamped at eps
+};
+L2NormalizeResult l2_normalize(const Tensor& x, double eps = 1e-12);
+Tensor l2_normalize_backward(const Tensor& dy, const L2NormalizeResult& forward, double eps = 1e-12);
+
+/// a: R,C  b: M,C  ->  R,M. Passing the same tensor twice is the "self" case (zero diagonal).
+Tensor pairwise_distance(const Tensor& a, const Tensor& b, const PairwiseDistanceParams& params = {});
+struct PairwiseDistanceGradients {
+  Tensor da, db;  // undefined where not asked for; self: everything is in da
+};
+PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b, const Tensor& d,
+                                                     bool need_a, bool need_b, const PairwiseDistanceParams& params);
+
+}  // namespace fledge

@@ -1,0 +1,29 @@
+// Batch normalisation fused with residual add and activation (kernels/api/norm.h has the formula).
+// x, residual, y: N,C,H,W (made channels-last); gamma, beta, statistics: C. residual may be undefined.
+#pragma once
+#include "kernels/api/norm.h"
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+struct BatchNormResult {
+  Tensor y;             // N,C,H,W
+  Tensor mean, invstd;  // C: what backward needs
+};
+struct BatchNormGradients {
+  Tensor dx, dgamma, dbeta, dresidual;  // undefined where not asked for
+};
+struct BatchNormNeeds {
+  bool dx = true, dgamma = true, dbeta = true, dresidual = false;
+};
+
+/// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place.
+BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
+                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
+/// Evaluation: the given statistics are constants. The result's mean/invstd are filled for a backward pass.
+BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
+                                const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
+BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward, const Tensor& gamma,
+                                       bool batch_statistics, const BatchNormNeeds& needs, const BatchNormParams& params);
+
+}  // namespace fledge

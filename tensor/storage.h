@@ -1,0 +1,34 @@
+// Storage: a reference-counted buffer on a device, with a version counter and the backend's slot for packed weights.
+#pragma once
+#include <cstddef>
+#include <memory>
+
+#include "kernels/api/backend.h"
+
+namespace fledge {
+
+class Storage {
+ public:
+  /// Allocates `bytes` (uninitialised) on `device`. Throws Error(Resource) naming the size.
+  Storage(std::size_t bytes, Device device);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  std::uint64_t version() const { return version_; }
+  void bump_version() { ++version_; }
+  SlotHolder* holder() { return &holder_; }
+
+ private:
+  const Backend* backend_;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  Device device_;
+  std::uint64_t version_ = 0;
+  SlotHolder holder_;
+};
+
+}  // namespace fledge
