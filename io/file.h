@@ -1,0 +1,31 @@
+// Whole files, read and written safely.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fledge {
+
+/// Throws Error(BadInput) naming the path and the reason.
+std::vector<std::uint8_t> read_file(const std::string& path);
+/// Temporary file beside `path`, fsync, rename, fsync of the folder. Throws Error(Resource) ("no space left on device: ..."); the old file
+/// stays as it was and no temporary is left.
+void write_file_atomic(const std::string& path, const void* data, std::size_t size);
+inline void write_file_atomic(const std::string& path, const std::string& text) { write_file_atomic(path, text.data(), text.size()); }
+
+/// The same for a stream of pieces: append(), then commit(); destroyed without commit it removes the temporary.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void append(const void* data, std::size_t size);
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  int fd_ = -1;
+};
+
+}  // namespace fledge

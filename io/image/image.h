@@ -1,0 +1,32 @@
+// Pictures: 8-bit RGB, row-major, three bytes a pixel. Decoding equals Pillow's open(...).convert("RGB").
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fledge {
+
+struct Image {
+  int width = 0, height = 0;
+  std::vector<std::uint8_t> rgb;  // height * width * 3
+
+  bool empty() const { return rgb.empty(); }
+  const std::uint8_t* row(int y) const { return rgb.data() + static_cast<std::size_t>(y) * width * 3; }
+  std::uint8_t* row(int y) { return rgb.data() + static_cast<std::size_t>(y) * width * 3; }
+};
+
+struct DecodeLimits {
+  std::int64_t max_pixels = 64ll << 20;
+  int max_side = 16384;
+};
+
+/// JPEG through libjpeg-turbo, everything else (PNG, BMP, ...) through stb_image; the format is read from the first bytes,
+/// not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
+/// Throws Error(BadInput) naming the file and the reason: missing, empty, unknown format, truncated, corrupt, too large.
+Image decode_image_file(const std::string& path, const DecodeLimits& limits = {});
+Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name, const DecodeLimits& limits = {});
+
+/// 8-bit RGB PNG (for tests and pictures we draw).
+void write_png(const std::string& path, const Image& image);
+
+}  // namespace fledge
