@@ -1,0 +1,109 @@
+// Reference row normalisation and pairwise distances (contract: kernels/api/distance.h). The squared distance is summed
+// as sum_c (a_ic - b_jc)^2, which equals |a|^2 + |b|^2 - 2ab without its cancellation, so near duplicates keep their
+// digits.
+//   d d_ij / d a_i = (a_i - b_j) / d_ij      squared: 2 (a_i - b_j)      and the opposite for b_j
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/ref/strided.h"
+#include "kernels/ref/table.h"
+
+namespace fledge::ref {
+namespace {
+
+template <class T>
+void l2_normalize(ExecContext&, const TensorView& x, const TensorView& y, const TensorView& norm, double eps) {
+  for (int64_t r = 0; r < x.dims[0]; ++r) {
+    double squares = 0;
+    for (int64_t c = 0; c < x.dims[1]; ++c) squares += static_cast<double>(at<T>(x, r, c)) * at<T>(x, r, c);
+    const double length = std::max(std::sqrt(squares), eps);
+    at<T>(norm, r) = static_cast<T>(length);
+    for (int64_t c = 0; c < x.dims[1]; ++c) at<T>(y, r, c) = static_cast<T>(at<T>(x, r, c) / length);
+  }
+}
+
+template <class T>
+void l2_normalize_backward(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& norm,
+                           const TensorView& dx, double eps) {
+  for (int64_t r = 0; r < dx.dims[0]; ++r) {
+    const double length = at<T>(norm, r);
+    // The clamped length was rounded to T when it was saved, so eps is rounded alike before they are compared.
+    const bool clamped = !(at<T>(norm, r) > static_cast<T>(eps));
+    double radial = 0;
+    if (!clamped)
+      for (int64_t c = 0; c < dx.dims[1]; ++c) radial += static_cast<double>(at<T>(y, r, c)) * at<T>(dy, r, c);
+    for (int64_t c = 0; c < dx.dims[1]; ++c)
+      at<T>(dx, r, c) = static_cast<T>((at<T>(dy, r, c) - at<T>(y, r, c) * radial) / length);
+  }
+}
+
+bool same_matrix(const TensorView& a, const TensorView& b) {
+  return a.data == b.data && a.dims == b.dims && a.strides == b.strides;
+}
+
+template <class T>
+void pairwise_distance(ExecContext&, const TensorView& a, const TensorView& b, const TensorView& d,
+                       const PairwiseDistanceParams& p) {
+  const bool zero_diagonal = p.zero_diagonal && same_matrix(a, b);
+  for (int64_t i = 0; i < a.dims[0]; ++i)
+    for (int64_t j = 0; j < b.dims[0]; ++j) {
+      double squares = 0;
+      for (int64_t c = 0; c < a.dims[1]; ++c) {
+        const double difference = static_cast<double>(at<T>(a, i, c)) - at<T>(b, j, c);
+        squares += difference * difference;
+      }
+      const double value = p.squared ? squares : std::sqrt(std::max(squares, p.clamp));
+      at<T>(d, i, j) = zero_diagonal && i == j ? T(0) : static_cast<T>(value);
+    }
+}
+
+/// dD_ij times the factor in front of (a_i - b_j); 0 where the distance was clamped, and on a zero diagonal.
+template <class T>
+double pair_weight(const TensorView& dd, const TensorView& d, int64_t i, int64_t j, bool zero_diagonal,
+                   const PairwiseDistanceParams& p) {
+  if (zero_diagonal && i == j) return 0;
+  const double upstream = at<T>(dd, i, j);
+  if (p.squared) return 2 * upstream;
+  const T distance = at<T>(d, i, j);
+  return distance > static_cast<T>(std::sqrt(p.clamp)) ? upstream / distance : 0;
+}
+
+template <class T>
+void pairwise_distance_backward(ExecContext&, const TensorView& dd, const TensorView& a, const TensorView& b,
+                                const TensorView& d, const TensorView* da, const TensorView* db, bool self,
+                                const PairwiseDistanceParams& p) {
+  const bool zero_diagonal = self && p.zero_diagonal;
+  const auto weight = [&](int64_t i, int64_t j) { return pair_weight<T>(dd, d, i, j, zero_diagonal, p); };
+  const int64_t rows = a.dims[0], others = b.dims[0], columns = a.dims[1];
+  for (int64_t i = 0; da && i < rows; ++i)
+    for (int64_t c = 0; c < columns; ++c) {
+      double sum = 0;
+      for (int64_t j = 0; j < others; ++j) {
+        // As row i and, when both sides are one matrix, also as column i.
+        const double w = weight(i, j) + (self ? weight(j, i) : 0);
+        sum += w * (static_cast<double>(at<T>(a, i, c)) - at<T>(b, j, c));
+      }
+      at<T>(*da, i, c) = static_cast<T>(sum);
+    }
+  for (int64_t j = 0; db && j < others; ++j)
+    for (int64_t c = 0; c < columns; ++c) {
+      double sum = 0;
+      for (int64_t i = 0; i < rows; ++i) sum += weight(i, j) * (static_cast<double>(at<T>(b, j, c)) - at<T>(a, i, c));
+      at<T>(*db, j, c) = static_cast<T>(sum);
+    }
+}
+
+}  // namespace
+
+template <class T>
+DistanceKernels distance_kernels() {
+  return {.l2_normalize = &l2_normalize<T>,
+          .l2_normalize_backward = &l2_normalize_backward<T>,
+          .pairwise_distance = &pairwise_distance<T>,
+          .pairwise_distance_backward = &pairwise_distance_backward<T>};
+}
+
+template DistanceKernels distance_kernels<float>();
+template DistanceKernels distance_kernels<double>();
+
+}  // namespace fledge::ref

@@ -1,0 +1,112 @@
+// Reference batch normalisation (formula and shapes: kernels/api/norm.h). With m = N*H*W values per channel:
+//   mean = sum x / m     var = sum (x-mean)^2 / m (two passes, in double)     invstd = 1/sqrt(var+eps)
+//   dbeta = sum dz       dgamma = sum dz * xhat       xhat = (x-mean)*invstd
+//   dx = gamma*invstd * (dz - dbeta/m - xhat*dgamma/m)    with batch statistics, else gamma*invstd*dz
+#include <cmath>
+
+#include "kernels/ref/activation.h"
+#include "kernels/ref/strided.h"
+#include "kernels/ref/table.h"
+
+namespace fledge::ref {
+namespace {
+
+/// Calls f(n, h, w) for every pixel of the batch.
+template <class F>
+void for_each_pixel(const Dims& d, F&& f) {
+  for (int64_t n = 0; n < d[0]; ++n)
+    for (int64_t h = 0; h < d[2]; ++h)
+      for (int64_t w = 0; w < d[3]; ++w) f(n, h, w);
+}
+
+/// One channel of y = act(gamma * (x - mean) * invstd + beta + residual).
+template <class T>
+void normalize_channel(const TensorView& x, const TensorView* residual, const TensorView& y, int64_t c, double gamma,
+                       double beta, double mean, double invstd, Activation activation) {
+  for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
+    double v = gamma * ((at<T>(x, n, c, h, w) - mean) * invstd) + beta;
+    if (residual) v += at<T>(*residual, n, c, h, w);
+    at<T>(y, n, c, h, w) = static_cast<T>(activate(activation, v));
+  });
+}
+
+template <class T>
+void update_running(const TensorView* running, int64_t c, double statistic, double momentum) {
+  if (!running) return;
+  T& r = at<T>(*running, c);
+  r = static_cast<T>((1 - momentum) * r + momentum * statistic);
+}
+
+template <class T>
+void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
+                      const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,
+                      const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
+  const double m = static_cast<double>(x.dims[0] * x.dims[2] * x.dims[3]);
+  for (int64_t c = 0; c < x.dims[1]; ++c) {
+    double sum = 0, squares = 0;
+    for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) { sum += at<T>(x, n, c, h, w); });
+    const double mu = sum / m;
+    for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
+      const double d = at<T>(x, n, c, h, w) - mu;
+      squares += d * d;
+    });
+    const double inv = 1 / std::sqrt(squares / m + p.eps);
+    at<T>(mean, c) = static_cast<T>(mu);
+    at<T>(invstd, c) = static_cast<T>(inv);
+    update_running<T>(running_mean, c, mu, p.momentum);
+    // A single value has no unbiased variance; its squares are 0, and 0 is what it adds.
+    update_running<T>(running_var, c, m > 1 ? squares / (m - 1) : 0, p.momentum);
+    normalize_channel<T>(x, residual, y, c, at<T>(gamma, c), at<T>(beta, c), mu, inv, p.activation);
+  }
+}
+
+template <class T>
+void batch_norm_eval(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
+                     const TensorView& mean, const TensorView& var, const TensorView* residual, const TensorView& y,
+                     const BatchNormParams& p) {
+  for (int64_t c = 0; c < x.dims[1]; ++c)
+    normalize_channel<T>(x, residual, y, c, at<T>(gamma, c), at<T>(beta, c), at<T>(mean, c),
+                         1 / std::sqrt(at<T>(var, c) + p.eps), p.activation);
+}
+
+template <class T>
+void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const BatchNormGrads& out,
+                         bool batch_statistics, const BatchNormParams& p) {
+  const double m = static_cast<double>(in.x.dims[0] * in.x.dims[2] * in.x.dims[3]);
+  for (int64_t c = 0; c < in.x.dims[1]; ++c) {
+    const double mean = at<T>(in.mean, c), invstd = at<T>(in.invstd, c), gamma = at<T>(in.gamma, c);
+    const auto dz = [&](int64_t n, int64_t h, int64_t w) -> double {
+      const bool pass = p.activation == Activation::None || passes_gradient(p.activation, at<T>(in.y, n, c, h, w));
+      return pass ? at<T>(in.dy, n, c, h, w) : T(0);
+    };
+    double dbeta = 0, dgamma = 0;
+    for_each_pixel(in.x.dims, [&](int64_t n, int64_t h, int64_t w) {
+      const double g = dz(n, h, w);
+      dbeta += g;
+      dgamma += g * ((at<T>(in.x, n, c, h, w) - mean) * invstd);
+    });
+    if (out.dgamma) at<T>(*out.dgamma, c) = static_cast<T>(dgamma);
+    if (out.dbeta) at<T>(*out.dbeta, c) = static_cast<T>(dbeta);
+    if (!out.dx && !out.dresidual) continue;
+    for_each_pixel(in.x.dims, [&](int64_t n, int64_t h, int64_t w) {
+      const double g = dz(n, h, w), xhat = (at<T>(in.x, n, c, h, w) - mean) * invstd;
+      const double centred = batch_statistics ? g - dbeta / m - xhat * dgamma / m : g;
+      if (out.dresidual) at<T>(*out.dresidual, n, c, h, w) = static_cast<T>(g);
+      if (out.dx) at<T>(*out.dx, n, c, h, w) = static_cast<T>(gamma * invstd * centred);
+    });
+  }
+}
+
+}  // namespace
+
+template <class T>
+NormKernels norm_kernels() {
+  return {.batch_norm_train = &batch_norm_train<T>,
+          .batch_norm_eval = &batch_norm_eval<T>,
+          .batch_norm_backward = &batch_norm_backward<T>};
+}
+
+template NormKernels norm_kernels<float>();
+template NormKernels norm_kernels<double>();
+
+}  // namespace fledge::ref
