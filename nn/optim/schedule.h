@@ -1,0 +1,22 @@
+// Learning rate as a pure function of the step.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fledge {
+
+struct Schedule {
+  std::string kind = "constant";       // constant, cosine (to `final_lr` at the last step), step (times gamma at the milestones)
+  double lr = 1e-3;
+  double final_lr = 0;
+  std::int64_t total_steps = 1;
+  std::int64_t warmup_steps = 0;       // linear from lr/warmup_steps
+  std::vector<std::int64_t> milestones;  // in steps
+  double gamma = 0.1;
+
+  /// Rate of step t = 0, 1, ...: cosine is lr_t = final + (lr - final) * (1 + cos(pi * t / total)) / 2, as PyTorch's CosineAnnealingLR.
+  double at(std::int64_t step) const;
+};
+
+}  // namespace fledge

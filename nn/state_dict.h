@@ -1,0 +1,28 @@
+// A module's weights as an ordered list of names and tensors, and the strict way back.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace fledge {
+
+/// Parameters and buffers (num_batches_tracked included), PyTorch's names, logical K,C,R,S.
+NamedTensors state_dict(const Module& module);
+
+struct LoadReport {
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;     // in the module, not in the file
+  std::vector<std::string> unexpected;  // in the file, not in the module
+};
+struct LoadOptions {
+  std::vector<std::string> may_miss;    // name prefixes that may be missing ("feat.": a fresh head)
+  std::vector<std::string> may_ignore;  // name prefixes in the file that are dropped ("fc.": the classifier)
+};
+
+/// Copies values in, converting dtype. Leading "module." (DataParallel) is removed from the file's names. num_batches_tracked may always miss.
+/// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the options allow them; then
+/// nothing is changed.
+LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});
+
+}  // namespace fledge
