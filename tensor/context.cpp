@@ -1,0 +1,28 @@
+#include "tensor/context.h"
+
+#include <atomic>
+#include <string>
+
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+static std::atomic<int> default_threads{0};  // what a thread's context starts with; 0: all of the machine's
+
+ExecContext& context() {
+  thread_local ExecContext instance(default_threads.load(std::memory_order_relaxed));
+  return instance;
+}
+
+void set_num_threads(int threads) {
+  if (threads < 0) {
+    throw Error(ErrorKind::Usage, "set_num_threads", "the number of threads must not be negative: " + std::to_string(threads),
+                "0 means all of the machine's");
+  }
+  default_threads = threads;
+  context().set_threads(threads > 0 ? threads : ExecContext(0).threads());
+}
+
+int num_threads() { return context().threads(); }
+
+}  // namespace fledge

@@ -1,0 +1,138 @@
+#include "tensor/ops/conv.h"
+
+#include <optional>
+
+#include "tensor/ops/check.h"
+#include "tensor/ops/dispatch.h"
+#include "tensor/ops/layout.h"
+
+namespace fledge {
+
+namespace {
+
+using check::Arg;
+
+std::string sizes(const Dims& x, const Dims& w) { return "input " + to_string(x) + ", weight " + to_string(w); }
+
+[[noreturn]] void fail_channels(const char* op, const Dims& x, const Dims& w, int groups) {
+  const std::string text = "input has " + std::to_string(x[1]) + " channels but weight expects " + std::to_string(w[1]) +
+                           " per group x " + std::to_string(groups) + (groups == 1 ? " group: " : " groups: ") + sizes(x, w);
+  const bool another_fits = w[1] > 0 && x[1] % w[1] == 0 && x[1] > 0 && w[0] % (x[1] / w[1]) == 0;
+  check::fail(op, text, another_fits ? "did you mean groups=" + std::to_string(x[1] / w[1]) + "?" : "");
+}
+
+[[noreturn]] void fail_params(const char* op, const Dims& x, const Dims& w, const Conv2dParams& p, const char* problem) {
+  check::fail(op, std::string(problem) + ": " + p.descriptor(x, w));
+}
+
+// The sizes of input and weight agree and leave an output; returns its dims.
+Dims checked_output(const char* op, const Dims& x, const Dims& w, const Conv2dParams& p) {
+  if (p.groups < 1 || p.stride_h < 1 || p.stride_w < 1) [[unlikely]]
+    fail_params(op, x, w, p, "groups and strides must be at least 1");
+  if (p.pad_top < 0 || p.pad_left < 0 || p.pad_bottom < 0 || p.pad_right < 0) [[unlikely]]
+    fail_params(op, x, w, p, "padding must not be negative");
+  if (x[1] != w[1] * p.groups) [[unlikely]] fail_channels(op, x, w, p.groups);
+  if (w[0] % p.groups != 0) [[unlikely]] fail_params(op, x, w, p, "output channels must divide into groups");
+  const std::int64_t h = x[2] + p.pad_top + p.pad_bottom, wide = x[3] + p.pad_left + p.pad_right;
+  if (w[2] < 1 || w[3] < 1 || h < w[2] || wide < w[3]) [[unlikely]] {
+    check::fail(op, "the filter is larger than the padded picture, no output is left: " + sizes(x, w) + ", padded " +
+                        std::to_string(h) + "x" + std::to_string(wide), "use a larger picture or more padding");
+  }
+  return p.output_dims(x, w);
+}
+
+Dims checked_input(const char* op, const Tensor& x, const Tensor& w, const Conv2dParams& p) {
+  check::rank(op, {x, "input"}, 4);
+  check::rank(op, {w, "weight"}, 4);
+  check::same_kind(op, {x, "input"}, {w, "weight"});
+  return checked_output(op, x.dims(), w.dims(), p);
+}
+
+void check_rank4(const char* op, const char* name, const Dims& dims) {
+  if (dims.rank() != 4) check::fail(op, std::string(name) + " must be four sizes: " + to_string(dims));
+}
+
+Tensor channels_last(const Dims& dims, const Tensor& like) {
+  return Tensor::empty(dims, like.dtype(), Layout::ChannelsLast, like.device());
+}
+
+Tensor filled_with_zero(Tensor t) {
+  t.fill(0);
+  return t;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
+  constexpr const char* op = "conv2d";
+  const Dims y_dims = checked_input(op, x, w, params);
+  if (bias.defined()) check::fits(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
+  const auto forward = kernel<&KernelTable::conv, &ConvKernels::forward>(op, x);
+  Tensor y = channels_last(y_dims, x);
+  if (y.numel() == 0) return y;
+  const ChannelsLastArg input(op, "input", x), weight(op, "weight", w);
+  std::optional<ContiguousArg> b;
+  if (bias.defined()) b.emplace(op, "bias", bias);
+  forward(context(), input, weight, b ? &b->view() : nullptr, y.view(), params);
+  return y;
+}
+
+Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params) {
+  constexpr const char* op = "conv2d_grad_input";
+  check::rank(op, {w, "weight"}, 4);
+  check_rank4(op, "x_dims", x_dims);
+  check::fits(op, {w, "weight"}, {dy, "output gradient"}, checked_output(op, x_dims, w.dims(), params), "the output's sizes");
+  const auto grad_input = kernel<&KernelTable::conv, &ConvKernels::grad_input>(op, dy);
+  Tensor dx = channels_last(x_dims, dy);
+  if (dx.numel() == 0) return dx;
+  if (dy.numel() == 0) return filled_with_zero(dx);
+  const ChannelsLastArg gradient(op, "output gradient", dy), weight(op, "weight", w);
+  grad_input(context(), gradient, weight, dx.view(), params);
+  return dx;
+}
+
+Tensor conv2d_grad_weight(const Tensor& dy, const Tensor& x, const Dims& w_dims, const Conv2dParams& params) {
+  constexpr const char* op = "conv2d_grad_weight";
+  check::rank(op, {x, "input"}, 4);
+  check_rank4(op, "w_dims", w_dims);
+  check::fits(op, {x, "input"}, {dy, "output gradient"}, checked_output(op, x.dims(), w_dims, params), "the output's sizes");
+  const auto grad_weight = kernel<&KernelTable::conv, &ConvKernels::grad_weight>(op, dy);
+  Tensor dw = channels_last(w_dims, dy);
+  if (dw.numel() == 0) return dw;
+  if (dy.numel() == 0) return filled_with_zero(dw);
+  const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x);
+  grad_weight(context(), gradient, input, dw.view(), params);
+  return dw;
+}
+
+Tensor conv2d_grad_bias(const Tensor& dy) {
+  constexpr const char* op = "conv2d_grad_bias";
+  check::rank(op, {dy, "output gradient"}, 4);
+  const auto grad_bias = kernel<&KernelTable::conv, &ConvKernels::grad_bias>(op, dy);
+  Tensor db = Tensor::empty({dy.dim(1)}, dy.dtype(), Layout::Contiguous, dy.device());
+  if (dy.numel() == 0) return filled_with_zero(db);
+  grad_bias(context(), ChannelsLastArg(op, "output gradient", dy), db.view());
+  return db;
+}
+
+Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& residual, Activation activation,
+                    const Conv2dParams& params) {
+  constexpr const char* op = "conv2d_fused";
+  const Dims y_dims = checked_input(op, x, w, params);
+  if (bias.defined()) check::fits(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
+  if (residual.defined()) check::fits(op, {x, "input"}, {residual, "residual"}, y_dims, "the output's sizes");
+  const auto forward = kernel<&KernelTable::conv, &ConvKernels::forward_fused>(op, x);
+  Tensor y = channels_last(y_dims, x);
+  if (y.numel() == 0) return y;
+  const ChannelsLastArg input(op, "input", x), weight(op, "weight", w);
+  std::optional<ContiguousArg> b;
+  std::optional<ChannelsLastArg> r;
+  if (bias.defined()) b.emplace(op, "bias", bias);
+  if (residual.defined()) r.emplace(op, "residual", residual);
+  forward(context(), input, weight,
+          {.bias = b ? &b->view() : nullptr, .residual = r ? &r->view() : nullptr, .activation = activation}, y.view(),
+          params);
+  return y;
+}
+
+}  // namespace fledge

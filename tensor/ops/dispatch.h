@@ -1,0 +1,32 @@
+// From a tensor to the kernel: device -> backend -> table of the dtype -> entry. The one indirect call of an op.
+#pragma once
+#include "tensor/context.h"
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+/// backend_for, without its search for the device nearly every call is about.
+inline const Backend& backend_of(Device device) {
+  static const Backend& cpu = backend_for(Device{});
+  return device.type == Device::Type::CPU ? cpu : backend_for(device);
+}
+
+using HasKernel = bool (*)(const KernelTable&);
+/// Throws Error(Usage): "[max_pool2d_backward] not implemented by 'cuda' for float64; available: ref".
+[[noreturn]] void fail_missing_kernel(const char* op, const Backend& backend, DType dtype, HasKernel has);
+/// Throws Error(Usage): only float32 and float64 are computed in.
+[[noreturn]] void fail_not_computed(const char* op, const Backend& backend, DType dtype);
+
+/// The entry that computes for `t`: kernel<&KernelTable::conv, &ConvKernels::forward>("conv2d", x).
+template <auto Family, auto Entry> auto kernel(const char* op, const Tensor& t) {
+  const Backend& backend = backend_of(t.device());
+  const DType dtype = t.dtype();
+  if (dtype != DType::Float32 && dtype != DType::Float64) [[unlikely]] fail_not_computed(op, backend, dtype);
+  const auto entry = (backend.table(dtype).*Family).*Entry;
+  if (!entry) [[unlikely]] {
+    fail_missing_kernel(op, backend, dtype, [](const KernelTable& table) { return (table.*Family).*Entry != nullptr; });
+  }
+  return entry;
+}
+
+}  // namespace fledge

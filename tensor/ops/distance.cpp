@@ -1,0 +1,96 @@
+#include "tensor/ops/distance.h"
+
+#include "tensor/ops/check.h"
+#include "tensor/ops/dispatch.h"
+#include "tensor/ops/layout.h"
+
+namespace fledge {
+
+namespace {
+
+// Both sides are one matrix: the same elements in memory, not merely equal values.
+bool is_self(const Tensor& a, const Tensor& b) {
+  return a.shares_storage_with(b) && a.raw() == b.raw() && a.dims() == b.dims() && a.strides() == b.strides();
+}
+
+void check_sides(const char* op, const Tensor& a, const Tensor& b) {
+  check::rank(op, {a, "left points"}, 2);
+  check::rank(op, {b, "right points"}, 2);
+  check::same_kind(op, {a, "left points"}, {b, "right points"});
+  if (a.dim(1) != b.dim(1)) [[unlikely]] {
+    check::fail(op, "points must have the same number of coordinates: left " + describe(a) + ", right " + describe(b));
+  }
+}
+
+// A zero diagonal makes sense within one matrix only.
+PairwiseDistanceParams adjusted(PairwiseDistanceParams params, bool self) {
+  params.zero_diagonal = params.zero_diagonal && self;
+  return params;
+}
+
+}  // namespace
+
+L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
+  constexpr const char* op = "l2_normalize";
+  check::rank(op, {x, "input"}, 2);
+  const auto forward = kernel<&KernelTable::distance, &DistanceKernels::l2_normalize>(op, x);
+  L2NormalizeResult result{Tensor::empty(x.dims(), x.dtype(), Layout::Contiguous, x.device()),
+                           Tensor::empty({x.dim(0)}, x.dtype(), Layout::Contiguous, x.device())};
+  if (x.dim(0) > 0) forward(context(), ContiguousArg(op, "input", x), result.y.view(), result.norm.view(), eps);
+  return result;
+}
+
+Tensor l2_normalize_backward(const Tensor& dy, const L2NormalizeResult& forward, double eps) {
+  constexpr const char* op = "l2_normalize_backward";
+  check::rank(op, {forward.y, "output"}, 2);
+  check::fits(op, {forward.y, "output"}, {dy, "output gradient"}, forward.y.dims(), "the output's sizes");
+  check::fits(op, {forward.y, "output"}, {forward.norm, "norm"}, {forward.y.dim(0)}, "one per row");
+  const auto backward = kernel<&KernelTable::distance, &DistanceKernels::l2_normalize_backward>(op, dy);
+  Tensor dx = Tensor::empty(dy.dims(), dy.dtype(), Layout::Contiguous, dy.device());
+  if (dx.numel() == 0) return dx;
+  backward(context(), ContiguousArg(op, "output gradient", dy), ContiguousArg(op, "output", forward.y),
+           ContiguousArg(op, "norm", forward.norm), dx.view(), eps);
+  return dx;
+}
+
+Tensor pairwise_distance(const Tensor& a, const Tensor& b, const PairwiseDistanceParams& params) {
+  constexpr const char* op = "pairwise_distance";
+  check_sides(op, a, b);
+  const auto forward = kernel<&KernelTable::distance, &DistanceKernels::pairwise_distance>(op, a);
+  Tensor d = Tensor::empty({a.dim(0), b.dim(0)}, a.dtype(), Layout::Contiguous, a.device());
+  if (d.numel() == 0) return d;
+  const bool self = is_self(a, b);
+  const ContiguousArg left(op, "left points", a), right(op, "right points", self ? left.tensor() : b);
+  forward(context(), left, right, d.view(), adjusted(params, self));
+  return d;
+}
+
+PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b, const Tensor& d,
+                                                     bool need_a, bool need_b, const PairwiseDistanceParams& params) {
+  constexpr const char* op = "pairwise_distance_backward";
+  check_sides(op, a, b);
+  const Dims d_dims{a.dim(0), b.dim(0)};
+  check::fits(op, {a, "left points"}, {dd, "distance gradient"}, d_dims, "left rows x right rows");
+  check::fits(op, {a, "left points"}, {d, "distances"}, d_dims, "left rows x right rows");
+  const auto backward = kernel<&KernelTable::distance, &DistanceKernels::pairwise_distance_backward>(op, a);
+  const bool self = is_self(a, b);
+  if (self) need_a = need_a || need_b, need_b = false;
+  PairwiseDistanceGradients grads;
+  if (need_a) grads.da = Tensor::empty(a.dims(), a.dtype(), Layout::Contiguous, a.device());
+  if (need_b) grads.db = Tensor::empty(b.dims(), b.dtype(), Layout::Contiguous, b.device());
+  if (d.numel() == 0 || a.dim(1) == 0) {
+    if (need_a) grads.da.fill(0);
+    if (need_b) grads.db.fill(0);
+    return grads;
+  }
+  if (!need_a && !need_b) return grads;
+  TensorView da, db;
+  if (need_a) da = grads.da.view();
+  if (need_b) db = grads.db.view();
+  const ContiguousArg left(op, "left points", a), right(op, "right points", self ? left.tensor() : b);
+  backward(context(), ContiguousArg(op, "distance gradient", dd), left, right, ContiguousArg(op, "distances", d),
+           need_a ? &da : nullptr, need_b ? &db : nullptr, self, adjusted(params, self));
+  return grads;
+}
+
+}  // namespace fledge
