@@ -1,0 +1,29 @@
+// Which of a problem's implementations runs. oneDNN offers several for one problem (next_impl()); its first is not always
+// the fastest, and one overruns its memory.
+//
+// Default: the first one that the rules below accept. The choice depends on the problem, the instruction set and the thread
+// count only, so a run gives the same bits every time on one machine.
+// FLEDGE_ONEDNN_TUNE=1: the first use of a problem times up to three accepted ones and keeps the fastest for the life of
+// the context. Implementations round differently and the winner of a near tie is chance, so two runs may then differ in
+// the last bits: a run that must be resumed bit for bit leaves it off.
+#pragma once
+#include <cstdint>
+
+#include "kernels/onednn/plan.h"
+
+namespace fledge::onednn {
+
+enum class Verdict {
+  Take,
+  Slow,   // only when nothing else is left
+  Wrong,  // never
+};
+
+/// Judges an implementation by the vendor's name for it.
+Verdict judge(const PlanKey& key, const char* implementation);
+/// How many implementations are worth building: 1, or 3 when tuning is on and the problem is not tiny.
+int candidates_wanted(const PlanKey& key);
+/// Useful multiply-adds, roughly.
+std::int64_t work_of(const PlanKey& key);
+
+}  // namespace fledge::onednn

@@ -1,0 +1,89 @@
+#include "kernels/onednn/conv.h"
+
+#include <cstring>
+
+#include "kernels/onednn/conv_plan.h"
+
+namespace fledge::onednn {
+namespace {
+
+PlanKey conv_key(Op op, const ExecContext& ctx, const Dims& x, const Dims& w, const Conv2dParams& p) {
+  return {.op = op, .threads = ctx.threads(), .n = x[0], .c = x[1], .h = x[2], .w = x[3], .k = w[0], .r = w[2], .s = w[3],
+          .stride_h = p.stride_h, .stride_w = p.stride_w, .groups = p.groups, .pad_top = p.pad_top,
+          .pad_left = p.pad_left, .pad_bottom = p.pad_bottom, .pad_right = p.pad_right};
+}
+
+std::int64_t epilogue_flags(const ConvEpilogue& e, const TensorView& y) {
+  std::int64_t flags = e.bias ? kBias : 0;
+  if (e.residual) flags |= e.residual->data == y.data ? kResidualInPlace : kResidualAdd;
+  if (e.activation == Activation::ReLU) flags |= kReLU;
+  if (e.activation == Activation::ReLU6) flags |= kReLU6;
+  return flags;
+}
+
+void zero(const TensorView& t) {
+  if (t.numel() > 0) std::memset(t.data, 0, static_cast<std::size_t>(t.numel()) * sizeof(float));
+}
+
+}  // namespace
+
+void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& epilogue,
+                          const TensorView& y, const Conv2dParams& params) {
+  if (y.numel() == 0) return;
+  PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
+  key.flags = epilogue_flags(epilogue, y);
+  run_plan(ctx, "conv2d", key, conv_forward_plans, [&](Plan& plan, const dnnl::stream& stream) {
+    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, w))));
+    const void* packed = packed_weight(plan, stream, w, work, work + plan.work_bytes());
+    plan.main.set(forward_operand::x, x.data);
+    plan.main.set(forward_operand::w, packed);
+    plan.main.set(forward_operand::y, y.data);
+    plan.main.set(forward_operand::scratch, work);
+    int operand = forward_operand::first_optional;
+    if (key.flags & kBias) plan.main.set(operand++, epilogue.bias->data);
+    if (key.flags & kResidualAdd) plan.main.set(operand++, epilogue.residual->data);
+    plan.main.run(stream);
+  });
+}
+
+void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias, const TensorView& y,
+                    const Conv2dParams& params) {
+  conv2d_forward_fused(ctx, x, w, {.bias = bias}, y, params);
+}
+
+void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                       const Conv2dParams& params) {
+  if (dy.numel() == 0) return zero(dx);
+  const PlanKey key = conv_key(Op::ConvGradInput, ctx, dx.dims, w.dims, params);
+  run_plan(ctx, "conv2d_grad_input", key, conv_grad_input_plans, [&](Plan& plan, const dnnl::stream& stream) {
+    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, w))));
+    const void* packed = packed_weight(plan, stream, w, work, work + plan.work_bytes());
+    plan.main.set(grad_input_operand::dy, dy.data);
+    plan.main.set(grad_input_operand::w, packed);
+    plan.main.set(grad_input_operand::dx, dx.data);
+    plan.main.set(grad_input_operand::scratch, work);
+    plan.main.run(stream);
+  });
+}
+
+void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                        const Conv2dParams& params) {
+  if (dy.numel() == 0) return zero(dw);
+  const PlanKey key = conv_key(Op::ConvGradWeight, ctx, x.dims, dw.dims, params);
+  run_plan(ctx, "conv2d_grad_weight", key, conv_grad_weight_plans, [&](Plan& plan, const dnnl::stream& stream) {
+    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(plan.packing.needed)));
+    void* packed = plan.packing.needed ? work + plan.work_bytes() : dw.data;
+    plan.main.set(grad_weight_operand::dy, dy.data);
+    plan.main.set(grad_weight_operand::x, x.data);
+    plan.main.set(grad_weight_operand::dw, packed);
+    plan.main.set(grad_weight_operand::scratch, work);
+    plan.main.run(stream);
+    if (!plan.packing.needed) return;
+    plan.packing.reorder.set(0, packed);
+    plan.packing.reorder.set(1, dw.data);
+    plan.packing.reorder.set(2, work);
+    plan.packing.reorder.run(stream);
+  });
+}
+
+}  // namespace fledge::onednn

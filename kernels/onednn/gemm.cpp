@@ -1,0 +1,79 @@
+#include "kernels/onednn/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/onednn/build.h"
+
+namespace fledge::onednn {
+namespace {
+
+using dnnl::memory;
+constexpr auto kF32 = memory::data_type::f32;
+namespace operand { enum { a, b, c, scratch, bias }; }
+
+/// rows x cols of op(m), which is stored row-major, or column-major when transposed.
+memory::desc matrix(std::int64_t rows, std::int64_t cols, bool transposed) {
+  return memory::desc({rows, cols}, kF32, transposed ? memory::dims{1, rows} : memory::dims{cols, 1});
+}
+
+PlanList matmul_plans(const PlanKey& key) {
+  const std::int64_t m = key.n, n = key.k, k = key.c;
+  const auto a = matrix(m, k, key.flags & kTransposeA), c = matrix(m, n, false);
+  const auto plain_b = matrix(k, n, key.flags & kTransposeB);
+  const auto b = key.flags & kPackB ? memory::desc({k, n}, kF32, memory::format_tag::any) : plain_b;
+  const auto bias = memory::desc({1, n}, kF32, memory::dims{n, 1});
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  auto describe = [&] {
+    return key.flags & kBias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attr)
+                             : dnnl::matmul::primitive_desc(engine(), a, b, c, attr);
+  };
+  return build_plans(key, describe, [&](const dnnl::matmul::primitive_desc& pd) {
+    auto plan = std::make_unique<Plan>();
+    plan->main = Executable(dnnl::matmul(pd));
+    plan->scratch = pd.scratchpad_desc().get_size();
+    plan->implementation = pd.impl_info_str();
+    plan->main.add(DNNL_ARG_SRC, a);
+    plan->main.add(DNNL_ARG_WEIGHTS, pd.weights_desc());
+    plan->main.add(DNNL_ARG_DST, c);
+    plan->main.add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
+    if (key.flags & kBias) plan->main.add(DNNL_ARG_BIAS, bias);
+    plan_packing(*plan, plain_b, pd.weights_desc(), /*unpack=*/false);
+    return plan;
+  });
+}
+
+/// An empty sum: c is the bias, or zero.
+void fill_with_bias(const TensorView& c, const TensorView* bias) {
+  const std::int64_t rows = c.dims[0], cols = c.dims[1];
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* row = c.as<float>() + r * cols;
+    if (bias) std::copy_n(bias->as<float>(), cols, row);
+    else std::fill_n(row, cols, 0.0f);
+  }
+}
+
+}  // namespace
+
+void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,
+            const MatmulParams& params) {
+  if (c.numel() == 0) return;
+  const std::int64_t inner = a.dims[params.transpose_a ? 0 : 1];
+  if (inner == 0) return fill_with_bias(c, bias);
+  PlanKey key{.op = Op::Matmul, .threads = ctx.threads(), .n = c.dims[0], .c = inner, .k = c.dims[1]};
+  key.flags = (bias ? kBias : 0) | (params.transpose_a ? kTransposeA : 0) | (params.transpose_b ? kTransposeB : 0) |
+              (params.b_is_weight && b.holder ? kPackB : 0);
+  run_plan(ctx, "matmul", key, matmul_plans, [&](Plan& plan, const dnnl::stream& stream) {
+    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, b))));
+    const void* packed = packed_weight(plan, stream, b, work, work + plan.work_bytes());
+    plan.main.set(operand::a, a.data);
+    plan.main.set(operand::b, packed);
+    plan.main.set(operand::c, c.data);
+    plan.main.set(operand::scratch, work);
+    if (bias) plan.main.set(operand::bias, bias->data);
+    plan.main.run(stream);
+  });
+}
+
+}  // namespace fledge::onednn

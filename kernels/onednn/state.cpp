@@ -1,0 +1,41 @@
+#include "kernels/onednn/state.h"
+
+#include <omp.h>
+
+#include "kernels/api/backend.h"
+
+namespace fledge {
+
+std::string onednn_version() {
+  const dnnl_version_t* v = dnnl_version();
+  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+}
+
+}  // namespace fledge
+
+namespace fledge::onednn {
+
+const dnnl::engine& engine() {
+  // Never destroyed: slots of static tensors may outlive every other static object.
+  static const dnnl::engine* const e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *e;
+}
+
+State::State() : stream(engine()) {}
+
+State& state_of(ExecContext& ctx) {
+  if (omp_get_max_threads() != ctx.threads()) omp_set_num_threads(ctx.threads());
+  if (!ctx.onednn) ctx.onednn = std::make_unique<State>();
+  return static_cast<State&>(*ctx.onednn);  // nobody else fills this pointer
+}
+
+void rethrow(const dnnl::error& e, const char* op, const std::string& problem) {
+  const bool memory = e.status == dnnl_out_of_memory;
+  throw Error(memory ? ErrorKind::Resource : ErrorKind::Internal, op,
+              std::string("oneDNN ") + onednn_version() + " failed: " + e.what() + " (status " +
+                  std::to_string(static_cast<int>(e.status)) + ") for " + problem,
+              memory ? "use a smaller batch or picture size"
+                     : "ONEDNN_VERBOSE=2 shows its reason; FLEDGE_CPU_KERNELS=simd runs without oneDNN");
+}
+
+}  // namespace fledge::onednn

@@ -1,0 +1,26 @@
+// What the vendor's room keeps in an ExecContext: one stream and the plans. Also engine, threads and error wrapping.
+#pragma once
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <string>
+
+#include "kernels/api/error.h"
+#include "kernels/api/exec_context.h"
+#include "kernels/onednn/plan_cache.h"
+
+namespace fledge::onednn {
+
+struct State : VendorState {
+  State();
+  dnnl::stream stream;
+  PlanCache plans;
+};
+
+/// The process's one CPU engine.
+const dnnl::engine& engine();
+/// The context's State, made on first use. Also gives OpenMP the context's thread count.
+State& state_of(ExecContext& ctx);
+/// Throws fledge::Error with the vendor's text and the problem: Resource when memory ran out, Internal otherwise.
+[[noreturn]] void rethrow(const dnnl::error& e, const char* op, const std::string& problem);
+
+}  // namespace fledge::onednn
