@@ -1,5 +1,6 @@
 // Module: named parameters, buffers and children. Names joined by "." are the keys of a state dict.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,11 @@ class Module {
   std::vector<std::pair<std::string, Variable>> named_parameters(const std::string& prefix = "") const;
   std::vector<std::pair<std::string, Tensor>> named_buffers(const std::string& prefix = "") const;
   std::vector<Variable> parameters() const;
+  /// Parameters and buffers as PyTorch orders them in a state dict: of each module first its parameters, then its buffers, then its
+  /// children's. The tensors share storage with the module.
+  std::vector<std::pair<std::string, Tensor>> named_state(const std::string& prefix = "") const;
+  /// Calls f for this module and everything below it.
+  void apply(const std::function<void(Module&)>& f);
 
   /// Training (batch statistics, dropout) or evaluation, for this module and its children.
   void train(bool on = true);
@@ -30,20 +36,26 @@ class Module {
   void set_requires_grad(bool on);
   void zero_grad();
   std::int64_t parameter_count() const;
+  /// Converts parameters and floating buffers (num_batches_tracked stays int64). Gradients are dropped.
+  void to(DType dtype);
 
  protected:
+  /// Names must be new in this module (Error(Internal)). The reference stays valid for the module's life.
   Variable& parameter(const std::string& name, Tensor value);
   /// A buffer is shared: in-place writes (running statistics) are seen by the state dict.
   Tensor& buffer(const std::string& name, Tensor value);
+  /// A child with the empty name is spliced in: its names carry no prefix ("conv1.weight", not "backbone.conv1.weight").
   template <class M, class... Args> std::shared_ptr<M> child(const std::string& name, Args&&... args) {
     auto m = std::make_shared<M>(std::forward<Args>(args)...);
-    children_.emplace_back(name, m);
+    add_child(name, m);
     return m;
   }
   /// Registers a module made elsewhere.
-  void add_child(const std::string& name, std::shared_ptr<Module> m) { children_.emplace_back(name, std::move(m)); }
+  void add_child(const std::string& name, std::shared_ptr<Module> m);
 
  private:
+  void check_new_name(const std::string& name) const;
+
   bool training_ = true;
   std::vector<std::pair<std::string, std::shared_ptr<Variable>>> parameters_;
   std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> buffers_;

@@ -11,6 +11,9 @@
 
 namespace fledge {
 
+class InferenceProgram;
+class Linear;
+
 struct Features {
   Variable embedding;             // N,D, rows of unit length (when normalised)
   Variable pooled;                // N,F: after global average pooling
@@ -42,6 +45,8 @@ class Backbone : public Module {
   virtual Variable forward(const Variable& x, std::vector<Variable>* stages) const = 0;
   virtual std::int64_t feature_size() const = 0;
   virtual std::vector<std::int64_t> stage_channels() const = 0;
+  /// Appends the inference form of forward() to `program`, whose input is x: convolutions with batch norm folded in.
+  virtual void lower(InferenceProgram& program) const = 0;
 };
 
 class EmbeddingModel : public Module {
@@ -51,13 +56,14 @@ class EmbeddingModel : public Module {
   Features forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
+  const Linear* head() const { return head_.get(); }  // null when spec().embedding is 0
   /// Sizes: of the embedding, and of what forward() puts into Features::embedding.
   std::int64_t embedding_size() const;
 
  private:
   ModelSpec spec_;
   std::shared_ptr<Backbone> backbone_;   // registered without a prefix: its names are torchvision's
-  std::shared_ptr<class Linear> head_;   // "feat"
+  std::shared_ptr<Linear> head_;         // "feat"
 };
 
 /// arch names, for messages and --help.

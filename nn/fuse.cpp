@@ -1,0 +1,47 @@
+#include "nn/fuse.h"
+
+#include "nn/inference_program.h"
+#include "nn/layers/linear.h"
+#include "tensor/ops/distance.h"
+#include "tensor/ops/gemm.h"
+#include "tensor/ops/pool.h"
+
+namespace fledge {
+namespace {
+
+class ProgramModel : public FusedModel {
+ public:
+  explicit ProgramModel(const EmbeddingModel& model) : arch_(model.spec().arch), normalize_(model.spec().normalize) {
+    model.backbone().lower(program_);
+    if (const Linear* head = model.head()) {
+      weight_ = head->weight().value().clone();  // a snapshot: training may go on with the model
+      bias_ = head->bias().value().clone();
+    }
+  }
+
+  Tensor pooled(const Tensor& images) const override {
+    if (images.rank() != 4 || images.dim(1) != 3) {
+      throw Error(ErrorKind::Usage, arch_, "images are " + to_string(images.dims()) + ", not N,3,H,W",
+                  "grey pictures are repeated in three channels");
+    }
+    return global_avg_pool(program_.run(images));
+  }
+
+  Tensor embed(const Tensor& images) const override {
+    const Tensor features = pooled(images);
+    const Tensor raw = weight_.defined() ? linear(features, weight_, bias_) : features;
+    return normalize_ ? l2_normalize(raw).y : raw;
+  }
+
+ private:
+  std::string arch_;
+  bool normalize_;
+  InferenceProgram program_;
+  Tensor weight_, bias_;  // the head, undefined without
+};
+
+}  // namespace
+
+std::unique_ptr<FusedModel> fuse(const EmbeddingModel& model) { return std::make_unique<ProgramModel>(model); }
+
+}  // namespace fledge

@@ -1,0 +1,23 @@
+#include "nn/layers/norm.h"
+
+#include "autograd/ops/norm.h"
+#include "tensor/creation.h"
+
+namespace fledge {
+
+BatchNorm2d::BatchNorm2d(std::int64_t channels, double eps, double momentum) : eps_(eps), momentum_(momentum) {
+  weight_ = &parameter("weight", ones({channels}));
+  bias_ = &parameter("bias", zeros({channels}));
+  running_mean_ = &buffer("running_mean", zeros({channels}));
+  running_var_ = &buffer("running_var", ones({channels}));
+  batches_ = &buffer("num_batches_tracked", zeros({}, DType::Int64));
+}
+
+Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual) const {
+  const bool batch_statistics = is_training() && !frozen_;
+  if (batch_statistics) batches_->fill(batches_->item() + 1);
+  const BatchNormParams params{.eps = eps_, .momentum = momentum_, .activation = activation};
+  return batch_norm(x, *weight_, *bias_, residual, *running_mean_, *running_var_, batch_statistics, params);
+}
+
+}  // namespace fledge

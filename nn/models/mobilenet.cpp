@@ -1,0 +1,151 @@
+#include "nn/models/mobilenet.h"
+
+#include "nn/inference_program.h"
+#include "nn/layers/conv.h"
+#include "nn/layers/norm.h"
+
+namespace fledge {
+namespace {
+
+struct BlockShape {
+  int channels;  // output, at width 1
+  int stride;
+};
+/// Howard et al. 2017, table 1: the depthwise-separable blocks 1-13.
+constexpr BlockShape kBlocks[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1}, {512, 2},  {512, 1},
+                                  {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
+constexpr int kStemChannels = 32;
+
+/// What differs between ports of the network.
+struct Conventions {
+  double eps = 1e-5;
+  Activation activation = Activation::ReLU;
+  bool pad_end_only = false;  // stride-2 convolutions pad bottom and right, nothing at top and left
+};
+
+Conventions conventions_named(const std::string& name) {
+  if (name == "torch") return {};
+  if (name == "keras") return {.eps = 1e-3, .activation = Activation::ReLU6, .pad_end_only = true};
+  throw Error(ErrorKind::Usage, "mobilenet_v1", "unknown conventions '" + name + "'", "use torch or keras");
+}
+
+Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups, const Conventions& conventions) {
+  Conv2dOptions options = conv_options(in, out, 3, stride, 1, groups);
+  if (conventions.pad_end_only && stride == 2) options.params.pad_top = options.params.pad_left = 0;
+  return options;
+}
+
+class Block : public Module {
+ public:
+  virtual Variable forward(const Variable& x) const = 0;
+  virtual InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const = 0;
+};
+
+/// Block 0: convolution "0", batch norm "1".
+class Stem : public Block {
+ public:
+  Stem(std::int64_t out, int stride, const Conventions& c, Generator& g)
+      : activation_(c.activation), conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, c), g)), bn_(child<BatchNorm2d>("1", out, c.eps)) {}
+
+  Variable forward(const Variable& x) const override { return bn_->forward(conv_->forward(x), activation_); }
+  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override {
+    return program.conv(x, *conv_, *bn_, activation_);
+  }
+
+ private:
+  Activation activation_;
+  std::shared_ptr<Conv2d> conv_;
+  std::shared_ptr<BatchNorm2d> bn_;
+};
+
+/// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch norm "4" ("2" and "5" are the activations).
+class SeparableBlock : public Block {
+ public:
+  SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Conventions& c, Generator& g)
+      : activation_(c.activation),
+        depthwise_(child<Conv2d>("0", conv3x3(in, in, stride, static_cast<int>(in), c), g)),
+        bn1_(child<BatchNorm2d>("1", in, c.eps)),
+        pointwise_(child<Conv2d>("3", conv_options(in, out, 1, 1, 0), g)),
+        bn2_(child<BatchNorm2d>("4", out, c.eps)) {}
+
+  Variable forward(const Variable& x) const override {
+    const Variable y = bn1_->forward(depthwise_->forward(x), activation_);
+    return bn2_->forward(pointwise_->forward(y), activation_);
+  }
+  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override {
+    return program.conv(program.conv(x, *depthwise_, *bn1_, activation_), *pointwise_, *bn2_, activation_);
+  }
+
+ private:
+  Activation activation_;  // the members below are made, and named, in this order
+  std::shared_ptr<Conv2d> depthwise_;
+  std::shared_ptr<BatchNorm2d> bn1_;
+  std::shared_ptr<Conv2d> pointwise_;
+  std::shared_ptr<BatchNorm2d> bn2_;
+};
+
+class Blocks : public Module {
+ public:
+  template <class B, class... Args> void append(Args&&... args) {
+    blocks.push_back(child<B>(std::to_string(blocks.size()), std::forward<Args>(args)...));
+  }
+  std::vector<std::shared_ptr<Block>> blocks;
+};
+
+class MobileNetV1 : public Backbone {
+ public:
+  MobileNetV1(const ModelSpec& spec, Generator& g) {
+    const Conventions conventions = conventions_named(spec.conventions);
+    const auto scaled = [&](int channels) { return static_cast<std::int64_t>(channels * spec.width); };
+    const int stem_stride = spec.stem == "small" ? 1 : 2;
+    model_ = child<Blocks>("model");
+    std::int64_t in = scaled(kStemChannels);
+    model_->append<Stem>(in, stem_stride, conventions, g);
+    for (const BlockShape& b : kBlocks) {
+      model_->append<SeparableBlock>(in, scaled(b.channels), b.stride, conventions, g);
+      in = scaled(b.channels);
+    }
+    for (int i : kStageEnds) channels_.push_back(scaled(kBlocks[i - 1].channels));
+  }
+
+  Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
+    Variable y = x;
+    for (int i = 0; i < static_cast<int>(model_->blocks.size()); ++i) {
+      y = model_->blocks[i]->forward(y);
+      if (stages && is_stage_end(i)) stages->push_back(y);
+    }
+    return y;
+  }
+
+  std::int64_t feature_size() const override { return channels_.back(); }
+  std::vector<std::int64_t> stage_channels() const override { return channels_; }
+
+  void lower(InferenceProgram& program) const override {
+    auto y = InferenceProgram::kInput;
+    for (const auto& block : model_->blocks) y = block->lower(program, y);
+  }
+
+ private:
+  // The last block of each resolution but the first two: strides 4, 8, 16, 32 with the large stem, as ResNet's layer1-4.
+  static constexpr int kStageEnds[] = {3, 5, 11, 13};
+  static bool is_stage_end(int block) {
+    for (int i : kStageEnds)
+      if (i == block) return true;
+    return false;
+  }
+
+  std::shared_ptr<Blocks> model_;
+  std::vector<std::int64_t> channels_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g) {
+  if (kStemChannels * spec.width < 1) {
+    throw Error(ErrorKind::Usage, "mobilenet_v1", "width " + std::to_string(spec.width) + " leaves no channel of the stem's 32",
+                "use at least 0.03125");
+  }
+  return std::make_shared<MobileNetV1>(spec, g);
+}
+
+}  // namespace fledge

@@ -1,0 +1,73 @@
+#include "nn/models/model.h"
+
+#include "autograd/ops/distance.h"
+#include "autograd/ops/pool.h"
+#include "nn/layers/linear.h"
+#include "nn/models/mobilenet.h"
+#include "nn/models/resnet.h"
+#include "tensor/suggest.h"
+
+namespace fledge {
+namespace {
+
+void check_spec(const ModelSpec& spec) {
+  const auto& registry = backbone_registry();
+  if (!registry.count(spec.arch)) {
+    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + spec.arch + "'", did_you_mean(spec.arch, model_names()));
+  }
+  if (!(spec.width > 0 && spec.width <= 8)) {
+    throw Error(ErrorKind::Usage, "model", "width " + std::to_string(spec.width) + " is not above 0 and at most 8",
+                "1 is the published network");
+  }
+  if (spec.embedding < 0) {
+    throw Error(ErrorKind::Usage, "model", "embedding size " + std::to_string(spec.embedding) + " is negative", "0 means no head");
+  }
+  if (spec.stem != "imagenet" && spec.stem != "small") {
+    throw Error(ErrorKind::Usage, "model", "unknown stem '" + spec.stem + "'", "use imagenet (224 px) or small (28-96 px)");
+  }
+}
+
+}  // namespace
+
+const std::map<std::string, BackboneFactory>& backbone_registry() {
+  static const std::map<std::string, BackboneFactory> registry = {
+      {"mobilenet_v1", make_mobilenet_v1},
+      {"resnet18", make_resnet},
+      {"resnet34", make_resnet},
+      {"resnet50", make_resnet},
+      {"resnet101", make_resnet},
+      {"resnet152", make_resnet},
+  };
+  return registry;
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, factory] : backbone_registry()) names.push_back(name);
+  return names;
+}
+
+EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
+  check_spec(spec);
+  Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
+  backbone_ = backbone_registry().at(spec.arch)(spec, g);
+  add_child("", backbone_);
+  if (spec.embedding > 0) head_ = child<Linear>("feat", backbone_->feature_size(), spec.embedding, g, true);
+}
+
+Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
+  const Dims& dims = images.dims();
+  if (dims.rank() != 4 || dims[1] != 3) {
+    throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W", "grey pictures are repeated in three channels");
+  }
+  Features features;
+  const Variable map = backbone_->forward(images, options.stages ? &features.stages : nullptr);
+  features.pooled = global_avg_pool(map);
+  const Variable raw = head_ && !options.pooled_only ? head_->forward(features.pooled) : features.pooled;
+  features.embedding = spec_.normalize || options.pooled_only ? l2_normalize(raw) : raw;
+  return features;
+}
+
+std::int64_t EmbeddingModel::embedding_size() const { return head_ ? spec_.embedding : backbone_->feature_size(); }
+
+}  // namespace fledge

@@ -1,0 +1,108 @@
+#include "nn/models/resnet.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "autograd/ops/pool.h"
+#include "nn/models/resnet_blocks.h"
+
+namespace fledge {
+namespace {
+
+struct ResNetShape {
+  const char* arch;
+  bool bottleneck;
+  std::array<int, 4> blocks;  // per stage (He et al. 2016, table 1)
+};
+constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
+                                   {"resnet34", false, {3, 4, 6, 3}},
+                                   {"resnet50", true, {3, 4, 6, 3}},
+                                   {"resnet101", true, {3, 4, 23, 3}},
+                                   {"resnet152", true, {3, 8, 36, 3}}};
+
+/// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided.
+class Stage : public Module {
+ public:
+  Stage(bool bottleneck, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
+    for (int i = 0; i < blocks; ++i) {
+      const std::string name = std::to_string(i);
+      if (bottleneck) blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g));
+      else blocks_.push_back(child<BasicBlock>(name, in, planes, i == 0 ? stride : 1, g));
+      in = planes * (bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
+    }
+  }
+
+  Variable forward(Variable x) const {
+    for (const auto& block : blocks_) x = block->forward(x);
+    return x;
+  }
+
+  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const {
+    for (const auto& block : blocks_) x = block->lower(program, x);
+    return x;
+  }
+
+ private:
+  std::vector<std::shared_ptr<ResidualBlock>> blocks_;
+};
+
+class ResNet : public Backbone {
+ public:
+  ResNet(const ResNetShape& shape, std::int64_t base, bool small_stem, Generator& g) : small_stem_(small_stem) {
+    conv1_ = small_stem ? child<Conv2d>("conv1", conv_options(3, base, 3, 1, 1), g)
+                        : child<Conv2d>("conv1", conv_options(3, base, 7, 2, 3), g);
+    bn1_ = child<BatchNorm2d>("bn1", base);
+    std::int64_t in = base;
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t planes = base << i;
+      const int stride = i == 0 ? 1 : 2;
+      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), shape.bottleneck, in, planes, shape.blocks[i], stride, g));
+      in = planes * (shape.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
+      channels_.push_back(in);
+    }
+  }
+
+  Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
+    Variable y = bn1_->forward(conv1_->forward(x), Activation::ReLU);
+    if (!small_stem_) y = max_pool2d(y, Pool2dParams{});
+    for (const auto& stage : stages_) {
+      y = stage->forward(y);
+      if (stages) stages->push_back(y);
+    }
+    return y;
+  }
+
+  std::int64_t feature_size() const override { return channels_.back(); }
+  std::vector<std::int64_t> stage_channels() const override { return channels_; }
+
+  void lower(InferenceProgram& program) const override {
+    auto y = program.conv(InferenceProgram::kInput, *conv1_, *bn1_, Activation::ReLU);
+    if (!small_stem_) y = program.max_pool(y, Pool2dParams{});
+    for (const auto& stage : stages_) y = stage->lower(program, y);
+  }
+
+ private:
+  bool small_stem_;
+  std::shared_ptr<Conv2d> conv1_;
+  std::shared_ptr<BatchNorm2d> bn1_;
+  std::vector<std::shared_ptr<Stage>> stages_;
+  std::vector<std::int64_t> channels_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g) {
+  const auto shape = std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ResNetShape& s) { return spec.arch == s.arch; });
+  if (shape == std::end(kShapes)) throw Error(ErrorKind::Usage, "make_resnet", "'" + spec.arch + "' is not a ResNet of the table");
+  if (spec.conventions != "torch") {
+    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions", "only mobilenet_v1 has them; use torch");
+  }
+  const std::int64_t base = std::lround(64 * spec.width);
+  if (base < 1) {
+    throw Error(ErrorKind::Usage, spec.arch, "width " + std::to_string(spec.width) + " leaves no channel of 64", "use at least 0.015625");
+  }
+  return std::make_shared<ResNet>(*shape, base, spec.stem == "small", g);
+}
+
+}  // namespace fledge

@@ -1,0 +1,119 @@
+#include "nn/state_dict.h"
+
+#include <optional>
+#include <unordered_map>
+
+namespace fledge {
+namespace {
+
+using Index = std::unordered_map<std::string, std::size_t>;  // name -> place in the module's list
+
+bool starts_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
+  for (const std::string& p : prefixes)
+    if (name.compare(0, p.size(), p) == 0) return true;
+  return false;
+}
+
+bool ends_with(const std::string& name, const std::string& end) {
+  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+/// Written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
+bool is_batch_counter(const std::string& name) { return ends_with(name, "num_batches_tracked"); }
+
+/// All forms of a file's name, from as it is to with every prefix removed: "module.base.fc.bias", "base.fc.bias", "fc.bias".
+std::vector<std::string> stripped_forms(const std::string& name, const std::vector<std::string>& prefixes) {
+  std::vector<std::string> forms{name};
+  for (std::size_t i = 0; i < forms.size(); ++i)
+    for (const std::string& p : prefixes)
+      if (!p.empty() && forms[i].compare(0, p.size(), p) == 0) forms.push_back(forms[i].substr(p.size()));
+  return forms;
+}
+
+std::optional<std::size_t> find_place(const Index& index, const std::vector<std::string>& forms) {
+  for (const std::string& form : forms)
+    if (auto it = index.find(form); it != index.end()) return it->second;
+  return std::nullopt;
+}
+
+/// "3 missing (conv1.weight, bn1.weight, bn1.bias)", with at most four names.
+void append_list(std::string& message, const char* what, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  constexpr std::size_t kShown = 4;
+  message += (message.empty() ? "" : "; ") + std::to_string(names.size()) + " " + what + " (";
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) message += (i ? ", " : "") + names[i];
+  message += names.size() > kShown ? ", ...)" : ")";
+}
+
+/// Where each tensor of the file goes, and what is wrong. Nothing is written before all of it is known to fit.
+struct Plan {
+  std::vector<const Tensor*> source;  // per tensor of the module; null: stays as it is
+  LoadReport report;
+  std::vector<std::string> missing, unexpected, misfits, doubles;  // errors
+};
+
+bool fits(const std::string& name, const Tensor& from, const Tensor& to) {
+  // A counter is a scalar today and was a tensor of one element in some writers.
+  if (is_batch_counter(name)) return from.numel() == 1;
+  return from.dims() == to.dims();
+}
+
+Plan make_plan(const NamedTensors& own, const NamedTensors& file, const LoadOptions& options) {
+  Plan plan;
+  plan.source.assign(own.size(), nullptr);
+  Index index;
+  for (std::size_t i = 0; i < own.size(); ++i) index.emplace(own[i].first, i);
+
+  for (const auto& [name, tensor] : file) {
+    const std::vector<std::string> forms = stripped_forms(name, options.strip);
+    const std::optional<std::size_t> place = find_place(index, forms);
+    if (!place) {
+      bool ignored = false;
+      for (const std::string& form : forms) ignored = ignored || starts_with_any(form, options.may_ignore);
+      (ignored ? plan.report.unexpected : plan.unexpected).push_back(name);
+    } else if (plan.source[*place]) {
+      plan.doubles.push_back(name);
+    } else if (const auto& [own_name, own_tensor] = own[*place]; !fits(own_name, tensor, own_tensor)) {
+      plan.misfits.push_back(own_name + ": file " + to_string(tensor.dims()) + ", model " + to_string(own_tensor.dims()));
+      plan.source[*place] = &tensor;
+    } else {
+      plan.source[*place] = &tensor;
+    }
+  }
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const std::string& name = own[i].first;
+    if (plan.source[i]) {
+      plan.report.loaded.push_back(name);
+    } else {
+      const bool allowed = is_batch_counter(name) || starts_with_any(name, options.may_miss);
+      (allowed ? plan.report.missing : plan.missing).push_back(name);
+    }
+  }
+  return plan;
+}
+
+void throw_if_bad(const Plan& plan) {
+  std::string problem;
+  append_list(problem, "of the model's tensors are missing in the file", plan.missing);
+  append_list(problem, "of the file's tensors have no place in the model", plan.unexpected);
+  append_list(problem, "have another shape", plan.misfits);
+  append_list(problem, "occur twice", plan.doubles);
+  if (problem.empty()) return;
+  throw Error(ErrorKind::BadInput, "load_state_dict", "the weights do not fit the model: " + problem,
+              "check architecture, width, embedding size and stem against those of the file");
+}
+
+}  // namespace
+
+NamedTensors state_dict(const Module& module) { return module.named_state(); }
+
+LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options) {
+  const NamedTensors own = module.named_state();
+  Plan plan = make_plan(own, tensors, options);
+  throw_if_bad(plan);
+  for (std::size_t i = 0; i < own.size(); ++i)
+    if (plan.source[i]) own[i].second.copy_from(plan.source[i]->reshape(own[i].second.dims()));
+  return std::move(plan.report);
+}
+
+}  // namespace fledge
