@@ -1,0 +1,125 @@
+#include "tests/support/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "kernels/ref/table.h"
+
+namespace fledge::test {
+namespace {
+
+std::string index_text(const Dims& dims, std::int64_t number) {
+  Dims index = dims;
+  for (int axis = dims.rank() - 1; axis >= 0; --axis) {
+    index[axis] = number % dims[axis];
+    number /= dims[axis];
+  }
+  std::string s = "[";
+  for (int i = 0; i < index.rank(); ++i) s += (i ? "," : "") + std::to_string(index[i]);
+  return s + "]";
+}
+
+}  // namespace
+
+Operand Operands::empty(const Dims& dims, DType fast, DType oracle) {
+  return {HostTensor(dims, fast, layout_), HostTensor(dims, oracle, HostLayout::Contiguous)};
+}
+
+double Operands::uniform(double low, double high) {
+  // splitmix64 (Steele et al. 2014)
+  std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  z ^= z >> 31;
+  return low + (high - low) * (static_cast<double>(z >> 11) * 0x1p-53);
+}
+
+Operand Operands::input(const Dims& dims, double low, double high) {
+  Operand o = output(dims);
+  o.fast.fill_from([&](std::int64_t) { return uniform(low, high); });
+  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
+  return o;
+}
+
+Operand Operands::ties(const Dims& dims, int low, int high) {
+  Operand o = output(dims);
+  o.fast.fill_from([&](std::int64_t) { return std::floor(uniform(low, high + 1)); });
+  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
+  return o;
+}
+
+Operand Operands::integers(const Dims& dims, DType dtype, int low, int high) {
+  Operand o = output(dims, dtype);
+  o.fast.fill_from([&](std::int64_t) { return std::floor(uniform(low, high + 1)); });
+  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
+  return o;
+}
+
+Operand Operands::from_oracle(const Operand& from) {
+  const TensorView& v = from.oracle;
+  Operand o = is_floating(v.dtype) ? output(v.dims) : output(v.dims, v.dtype);
+  o.fast.fill_from([&](std::int64_t i) { return from.oracle.get(i); });
+  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
+  return o;
+}
+
+std::string mismatch(const std::string& what, const HostTensor& got, const HostTensor& expected,
+                     std::int64_t reduction_length, double tolerance) {
+  if (!got.canaries_intact()) return what + ": wrote outside its buffer";
+  const TensorView& v = got;
+  if (!(v.dims == expected.view().dims)) return what + ": dims differ";
+  const std::int64_t n = v.numel();
+  double squares = 0;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (std::isfinite(expected.get(i))) squares += expected.get(i) * expected.get(i);
+  const double rms = n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0;
+  const double factor = is_floating(v.dtype)
+                            ? tolerance * std::sqrt(static_cast<double>(std::max<std::int64_t>(1, reduction_length)))
+                            : 0;
+  std::int64_t worst = -1;
+  double worst_ratio = 1;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double a = got.get(i), b = expected.get(i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double error = std::fabs(a - b), bound = factor * std::max(std::fabs(b), rms);
+    // NaN or an infinity on one side only, and any difference where none is allowed, is infinitely wrong.
+    const bool comparable = std::isfinite(a) && std::isfinite(b) && bound > 0;
+    const double ratio = comparable ? error / bound : INFINITY;
+    if (ratio > worst_ratio) {
+      worst = i;
+      worst_ratio = ratio;
+    }
+  }
+  if (worst < 0) return "";
+  std::ostringstream s;
+  s.precision(9);
+  s << what << " at " << index_text(v.dims, worst) << " of " << to_string(v.dims) << ": got " << got.get(worst)
+    << ", expected " << expected.get(worst) << ", " << worst_ratio << " times the allowed error (reduction length "
+    << reduction_length << ", tolerance " << tolerance << ")";
+  return s.str();
+}
+
+std::string mismatch(const std::string& what, const Operand& y, std::int64_t reduction_length, double tolerance) {
+  return mismatch(what, y.fast, y.oracle, reduction_length, tolerance);
+}
+
+std::string TableUnderTest::label() const {
+  return name + " " + name_of(layout) + " " + std::to_string(ctx.threads()) + " threads";
+}
+
+void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
+  static ExecContext one(1), two(2);
+  static const KernelTable ref_f32 = ref::ref_table<float>();
+  f({"ref", ref_f32, HostLayout::Contiguous, one});
+  f({"ref", ref_f32, HostLayout::ChannelsLast, one});
+  for (const char* name : {"simd", "onednn"})
+    for (ExecContext* ctx : {&one, &two}) f({name, cpu_table(name, DType::Float32), HostLayout::ChannelsLast, *ctx});
+}
+
+const KernelTable& oracle_table() {
+  static const KernelTable table = ref::ref_table<double>();
+  return table;
+}
+
+}  // namespace fledge::test
