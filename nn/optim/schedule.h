@@ -16,6 +16,8 @@ struct Schedule {
   double gamma = 0.1;
 
   /// Rate of step t = 0, 1, ...: cosine is lr_t = final + (lr - final) * (1 + cos(pi * t / total)) / 2, as PyTorch's CosineAnnealingLR.
+  /// With a warm-up the cosine runs over the steps after it (t - warmup of total - warmup), so that the rate is lr where the warm-up ends.
+  /// Errors (Usage): unknown kind.
   double at(std::int64_t step) const;
 };
 

@@ -1,0 +1,146 @@
+#include "nn/losses/teacher.h"
+
+#include <cmath>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/ops.h"
+#include "nn/losses/entries.h"
+#include "tensor/ops/distance.h"
+
+namespace fledge {
+namespace {
+
+constexpr double kEpsInside = 1e-6;  // PyTorch 0.3's F.pairwise_distance
+
+[[noreturn]] void refuse_sizes(std::int64_t student, std::int64_t teacher) {
+  throw Error(ErrorKind::Usage, "absolute_teacher",
+              "the student's embedding has " + std::to_string(student) + " numbers, the teacher's " + std::to_string(teacher),
+              "use --embedding " + std::to_string(teacher) + " for the student, or the relative teacher, which takes any two sizes");
+}
+
+void check_rows(const char* op, const Tensor& f, const Tensor& g) {
+  const bool fits = g.defined() && f.rank() == 2 && g.rank() == 2 && f.dim(0) == g.dim(0) && f.dim(0) > 0;
+  if (!fits)
+    throw Error(ErrorKind::Usage, op, "student and teacher embeddings must be N,D of the same N > 0 pictures: student " + describe(f) +
+                ", teacher " + (g.defined() ? describe(g) : std::string("missing")));
+}
+
+/// Mean over the pairs i < j of a symmetric matrix with a zero diagonal.
+Variable pair_mean(const Variable& matrix) {
+  const double n = static_cast<double>(matrix.dim(0));
+  return affine(sum(matrix), 1 / (n * (n - 1)), 0);
+}
+
+/// Huber with delta 1, elementwise: with c = min(|e|, 1) both branches are c * (|e| - c / 2).
+Variable huber(const Variable& e) {
+  const Variable size = abs(e), c = clamp(size, 0, 1);
+  return c * (size - 0.5 * c);
+}
+
+/// D over its mean off the diagonal. The mean is part of the graph (Park et al. 2019, eq. 5: mu depends on the batch).
+Variable over_mean(const Variable& d) { return d / pair_mean(d); }
+
+}  // namespace
+
+Variable absolute_teacher(const Variable& f, const Tensor& g, AbsoluteForm form, bool eps_inside) {
+  check_rows("absolute_teacher", f.value(), g);
+  if (f.dim(1) != g.dim(1)) refuse_sizes(f.dim(1), g.dim(1));
+  if (eps_inside && form != AbsoluteForm::L2)
+    throw Error(ErrorKind::Usage, "absolute_teacher", "eps inside belongs to the l2 form only", "leave it out or use the l2 form");
+  const Variable teacher(g.to(f.value().dtype()));
+  if (form == AbsoluteForm::Cosine) return affine(mean(sum(l2_normalize(f) * l2_normalize(teacher), {1})), -1, 1);
+  const Variable difference = f - teacher;
+  if (eps_inside) return mean(sqrt(sum(square(abs(difference) + kEpsInside), {1})));
+  const Variable squares = sum(square(difference), {1});
+  // sqrt has gradient 0 at 0: a student equal to its teacher stays where it is instead of becoming NaN.
+  return form == AbsoluteForm::Squared ? mean(squares) : mean(sqrt(squares));
+}
+
+Variable relative_teacher(const Variable& f, const Tensor& g, RelativeForm form) {
+  check_rows("relative_teacher", f.value(), g);
+  if (f.dim(0) < 2)
+    throw Error(ErrorKind::Usage, "relative_teacher", "a batch of one picture has no pairs", "use a batch of at least two");
+  const Tensor teacher = g.to(f.value().dtype());
+  const Variable ds = pairwise_distance(f, f), dt(pairwise_distance(teacher, teacher));
+  if (form == RelativeForm::RkdHuber) return pair_mean(huber(over_mean(ds) - over_mean(dt)));
+  const Variable difference = ds - dt;
+  if (form == RelativeForm::Frobenius) return sqrt(sum(square(difference)));
+  return pair_mean(form == RelativeForm::MeanAbs ? abs(difference) : square(difference));
+}
+
+namespace {
+
+const Tensor& teacher_of(const LossInput& input, const char* loss) {
+  if (!input.teacher || !input.teacher->embedding.defined())
+    throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there is no teacher", "give one, e.g. --teacher FILE");
+  return input.teacher->embedding.value();
+}
+
+class AbsoluteLoss : public Loss {
+ public:
+  AbsoluteLoss(AbsoluteForm form, bool eps_inside) : form_(form), eps_inside_(eps_inside) {}
+  const char* name() const override { return "absolute"; }
+  LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  /// numbers: teacher_distance, the mean distance to the teacher whatever the form.
+  LossOutput forward(const LossInput& input) const override {
+    const Variable& f = input.student.embedding;
+    const Tensor& g = teacher_of(input, name());
+    const Variable value = absolute_teacher(f, g, form_, eps_inside_);
+    NoGradGuard no_grad;
+    return {value, {{"teacher_distance", absolute_teacher(f, g, AbsoluteForm::L2).item()}}};
+  }
+
+ private:
+  AbsoluteForm form_;
+  bool eps_inside_;
+};
+
+class RelativeLoss : public Loss {
+ public:
+  explicit RelativeLoss(RelativeForm form) : form_(form) {}
+  const char* name() const override { return "relative"; }
+  LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  /// numbers: distance_error, the mean over pairs of |D^S - D^T| whatever the form.
+  LossOutput forward(const LossInput& input) const override {
+    const Variable& f = input.student.embedding;
+    const Tensor& g = teacher_of(input, name());
+    const Variable value = relative_teacher(f, g, form_);
+    NoGradGuard no_grad;
+    return {value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).item()}}};
+  }
+
+ private:
+  RelativeForm form_;
+};
+
+std::shared_ptr<Loss> make_absolute(const LossOptions& options, const LossSetup& setup) {
+  const OptionReader read("absolute", options);
+  const auto form = static_cast<AbsoluteForm>(read.choice("abs-form", {"l2", "sq", "cos"}));
+  const bool eps_inside = read.flag("abs-eps-inside");
+  if (eps_inside && form != AbsoluteForm::L2)
+    throw Error(ErrorKind::Usage, "loss absolute", "abs-eps-inside is on but abs-form is not l2", "use abs-form l2");
+  if (setup.embedding > 0 && setup.teacher_embedding > 0 && setup.embedding != setup.teacher_embedding)
+    refuse_sizes(setup.embedding, setup.teacher_embedding);
+  return std::make_shared<AbsoluteLoss>(form, eps_inside);
+}
+
+std::shared_ptr<Loss> make_relative(const LossOptions& options, const LossSetup&) {
+  const OptionReader read("relative", options);
+  const int form = read.choice("rel-form", {"frobenius", "mean_abs", "mean_sq", "rkd_huber"});
+  return std::make_shared<RelativeLoss>(static_cast<RelativeForm>(form));
+}
+
+}  // namespace
+
+LossEntry absolute_entry() {
+  return {"student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
+          {{"abs-form", "l2"}, {"abs-eps-inside", "off"}},
+          make_absolute};
+}
+LossEntry relative_entry() {
+  return {"student distances near the teacher's, pair by pair (rel-form: frobenius|mean_abs|mean_sq|rkd_huber)",
+          {{"rel-form", "frobenius"}},
+          make_relative};
+}
+
+}  // namespace fledge
