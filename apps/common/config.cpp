@@ -1,0 +1,162 @@
+#include "apps/common/config.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "kernels/api/error.h"
+#include "tensor/suggest.h"
+
+namespace fledge {
+namespace {
+
+const std::set<std::string> kNotConfig = {"help", "config", "preset", "print-config"};
+
+std::vector<std::string> long_names(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : verb.get_options())
+    for (const std::string& name : o->get_lnames()) names.push_back(name);
+  return names;
+}
+
+const CLI::App* subcommand(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* s : app.get_subcommands({}))
+    if (s->get_name() == name) return s;
+  return nullptr;
+}
+
+void require_known(const CLI::App& verb, const std::string& key, const std::string& where) {
+  const auto names = long_names(verb);
+  for (const auto& n : names)
+    if (n == key) return;
+  throw Error(ErrorKind::Usage, "", "--" + key + ": unknown " + where,
+              suggest(key, names).empty() ? "'fledge " + verb.get_name() + " --help' lists them all" : did_you_mean(key, names));
+}
+
+std::string value_text(const toml::node& node, const std::string& file) {
+  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
+  if (const auto* i = node.as_integer()) return std::to_string(i->get());
+  if (const auto* f = node.as_floating_point()) {
+    std::ostringstream out;
+    out.precision(17);
+    out << f->get();
+    return out.str();
+  }
+  if (const auto* a = node.as_array()) {
+    std::string joined;
+    for (const auto& element : *a) joined += (joined.empty() ? "" : ",") + value_text(element, file);
+    return joined;
+  }
+  throw Error(ErrorKind::Usage, "", file + ":" + std::to_string(node.source().begin.line) + ": value of an unsupported type",
+              "use a string, a number, true/false, or a list of them");
+}
+
+// Tables only group keys; a key means the same flag wherever it stands.
+void flatten(const toml::table& table, const CLI::App& verb, const std::string& file, std::vector<std::string>& flags) {
+  for (const auto& [key, node] : table) {
+    if (const auto* inner = node.as_table()) {
+      flatten(*inner, verb, file, flags);
+      continue;
+    }
+    const std::string name(key.str());
+    require_known(verb, name, "key in " + file + ":" + std::to_string(node.source().begin.line));
+    flags.push_back("--" + name + "=" + value_text(node, file));
+  }
+}
+
+std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& file) {
+  if (!std::filesystem::is_regular_file(file))
+    throw Error(ErrorKind::Usage, "", "cannot read config file '" + file + "': no such file");
+  std::vector<std::string> flags;
+  try {
+    flatten(toml::parse_file(file), verb, file, flags);
+  } catch (const toml::parse_error& e) {
+    throw Error(ErrorKind::Usage, "", file + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()),
+                "the file must be TOML: key = value");
+  }
+  return flags;
+}
+
+std::string preset_file(const std::string& name) {
+  namespace fs = std::filesystem;
+  const fs::path folder = preset_folder();
+  const fs::path file = folder / (name + ".toml");
+  if (fs::is_regular_file(file)) return file.string();
+  std::vector<std::string> known;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.path().extension() == ".toml")
+        known.push_back(fs::relative(entry.path(), folder).replace_extension().generic_string());
+  std::sort(known.begin(), known.end());
+  throw Error(ErrorKind::Usage, "", "no preset '" + name + "' in " + folder.string(), did_you_mean(name, known));
+}
+
+// The value of "--name VALUE" or "--name=VALUE"; empty when absent.
+std::string find_value(const std::vector<std::string>& arguments, const std::string& name) {
+  std::string value;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == name && i + 1 < arguments.size()) value = arguments[i + 1];
+    if (arguments[i].rfind(name + "=", 0) == 0) value = arguments[i].substr(name.size() + 1);
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string preset_folder() {
+  const char* env = std::getenv("FLEDGE_PRESETS");
+  return env && *env ? env : FLEDGE_PRESET_FOLDER;
+}
+
+void add_config_flags(CLI::App& verb) {
+  static std::string config, preset;  // read by expand_arguments before parsing; CLI11 only needs a place to put them
+  static bool print = false;
+  verb.add_option("--config", config, "TOML file; every key is one of these flags, the command line wins")->group("Config");
+  verb.add_option("--preset", preset, "a shipped config by name, e.g. fashion-mnist/teacher")->group("Config");
+  verb.add_flag("--print-config", print, "print the resolved config as TOML and stop")->group("Config");
+}
+
+std::vector<std::string> expand_arguments(const CLI::App& root, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0].rfind("-", 0) == 0) return arguments;
+  const CLI::App* verb = subcommand(root, arguments[0]);
+  std::size_t own = 1;
+  if (!verb) {
+    std::vector<std::string> verbs;
+    for (const CLI::App* s : root.get_subcommands({})) verbs.push_back(s->get_name());
+    throw Error(ErrorKind::Usage, "", "'" + arguments[0] + "' is no verb", did_you_mean(arguments[0], verbs));
+  }
+  if (arguments.size() > 1)  // a verb of a verb: "data verify"
+    if (const CLI::App* inner = subcommand(*verb, arguments[1])) verb = inner, own = 2;
+  for (std::size_t i = own; i < arguments.size(); ++i)
+    if (arguments[i].rfind("--", 0) == 0 && arguments[i].size() > 2)
+      require_known(*verb, arguments[i].substr(2, arguments[i].find('=') - 2), "flag of 'fledge " + verb->get_name() + "'");
+
+  std::vector<std::string> result(arguments.begin(), arguments.begin() + own);
+  for (const bool preset : {true, false}) {
+    const std::string name = find_value(arguments, preset ? "--preset" : "--config");
+    if (name.empty()) continue;
+    for (auto& flag : flags_of_file(*verb, preset ? preset_file(name) : name)) result.push_back(flag);
+  }
+  result.insert(result.end(), arguments.begin() + own, arguments.end());
+  return result;
+}
+
+std::string resolved_config(const CLI::App& verb) {
+  std::string text, group;
+  for (const CLI::Option* o : verb.get_options()) {
+    if (o->get_lnames().empty() || kNotConfig.count(o->get_lnames()[0])) continue;
+    std::string value = o->get_default_str();
+    if (o->count() > 0) value = o->results().back();
+    if (o->get_group() != group) text += (text.empty() ? "# " : "\n# ") + (group = o->get_group()) + "\n";
+    std::string escaped;
+    for (char c : value) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+    text += o->get_lnames()[0] + " = \"" + escaped + "\"\n";
+  }
+  return text;
+}
+
+}  // namespace fledge

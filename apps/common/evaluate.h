@@ -1,0 +1,45 @@
+// From a model and pictures to embeddings, and from embeddings to the printed metrics.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/common/model_file.h"
+#include "apps/common/options.h"
+#include "data/dataset.h"
+#include "nn/metrics/retrieval.h"
+
+namespace fledge {
+
+struct Embeddings {
+  Tensor vectors;                     // N,D float32
+  std::vector<std::int64_t> labels;
+  std::vector<std::string> paths, label_names;  // per row
+};
+
+struct EmbedOptions {
+  Preprocessing preprocessing;
+  std::int64_t batch_size = 64;
+  int workers = 1;
+  bool quiet = false;
+  bool pooled = false;                // pooled features, L2-normalised, instead of the head's embedding
+  std::string what = "embed";         // shown by the progress bar
+};
+
+/// Runs the fused model over all pictures, in order.
+Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+
+/// The model's preprocessing with what the flags override.
+Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
+
+/// {"recall@1": 0.47, ..., "map@r": ..., "queries": ...}
+std::string metrics_json(const RetrievalMetrics& m);
+/// Rows of a table "name  R@1  R@2 ... MAP@R", in percent; from JSON so that stored metrics print the same.
+struct MetricsRow {
+  std::string name, json;
+};
+std::string metrics_table(const std::vector<MetricsRow>& rows);
+/// What the numbers mean: "queries 2,042 ... each against all others; 3 lone queries left out".
+std::string metrics_footnote(const RetrievalMetrics& m, bool self_gallery);
+
+}  // namespace fledge

@@ -1,0 +1,81 @@
+// What a training run can be told, as one plain struct, and its flags in groups.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "data/loader.h"
+#include "nn/losses/loss.h"
+#include "nn/models/model.h"
+#include "nn/optim/optimizer.h"
+#include "nn/optim/schedule.h"
+
+namespace fledge {
+
+/// Which pictures, for evaluation and embedding.
+struct EvalDataOptions {
+  std::string data, classes;
+  std::int64_t batch_size = 64;
+  int size = 0;              // 0: what the model was trained with
+  int resize_short = -1;     // -1: what the model was trained with
+  std::string normalize;     // empty: what the model was trained with
+  int workers = 1;
+};
+
+struct MachineOptions {
+  int threads = 0;
+  std::string device = "auto";
+  bool quiet = false;
+};
+
+struct TrainOptions {
+  // data
+  std::string train, train_classes, test, test_classes;
+  std::int64_t batch_size = 32, images_per_class = 4, batches_per_epoch = 0;
+  int size = 224, resize_short = 0, test_resize_short = 256;
+  std::string augment = "modern", normalize = "auto";
+  double area_low = 0.08, flip = 0.5;
+  int pad_shift = 0;
+  bool random_crop = true;
+  int workers = 1;
+  std::int64_t cache_mb = 1024;
+  std::string on_bad_image = "fail";
+  double max_bad_fraction = 0.001;
+  // model
+  ModelSpec model;
+  std::string weights;
+  bool freeze_bn = false;
+  // loss
+  std::string loss = "triplet";
+  double loss_weight = 1.0;
+  LossOptions loss_options;
+  std::string teacher, distill;
+  // optimiser
+  OptimizerOptions optimizer;
+  Schedule schedule;
+  double head_lr_scale = 1.0, proxy_lr_scale = 1.0, clip_grad = 0;
+  bool decay_norm = true;
+  std::string adam_eps = "modern", milestones;
+  std::int64_t epochs = 10;
+  double warmup_epochs = 0;
+  // run
+  std::string run = "runs/run", resume = "never";
+  bool resume_allow_change = false, final_eval = true;
+  std::uint64_t seed = 0;
+  std::int64_t save_every = 0, keep = 2, eval_every = 0;
+  std::string recall_at = "1,2,4,8";
+  MachineOptions machine;
+};
+
+void bind_machine(CLI::App& verb, MachineOptions& o);
+void bind_eval_data(CLI::App& verb, EvalDataOptions& o);
+void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights);
+/// All groups of a training run; `teacher`: with the distillation group.
+void bind_training(CLI::App& verb, TrainOptions& o, bool teacher);
+
+/// "1,2,4,8" -> numbers >= 1. Throws Error(Usage) naming the flag.
+std::vector<std::int64_t> parse_counts(const std::string& text, const std::string& flag);
+
+/// Applies --threads, refuses devices that do not exist.
+void apply(const MachineOptions& o);
+
+}  // namespace fledge

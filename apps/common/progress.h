@@ -1,0 +1,30 @@
+// Progress on stderr: a bar on a terminal, one plain line every ten seconds otherwise, nothing when quiet.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace fledge {
+
+class Progress {
+ public:
+  /// `what` is shown in front; `total` counts the same thing as update()'s `done` (pictures).
+  Progress(std::string what, std::int64_t total, bool quiet, std::int64_t already = 0);
+  ~Progress();  // finishes the line
+  /// `note`: losses and the like.
+  void update(std::int64_t done, const std::string& note = "");
+  double images_per_second() const;
+
+ private:
+  void draw(std::int64_t done, const std::string& note);
+
+  std::string what_, note_;
+  std::int64_t total_, start_count_, done_;
+  bool quiet_, terminal_, drawn_ = false;
+  std::chrono::steady_clock::time_point start_, last_;
+};
+
+/// "1:05" or "2:03:10".
+std::string duration_text(double seconds);
+
+}  // namespace fledge

@@ -1,0 +1,222 @@
+#include "apps/common/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/evaluate.h"
+#include "apps/common/progress.h"
+#include "apps/common/run_folder.h"
+#include "apps/common/signals.h"
+#include "apps/common/training_setup.h"
+#include "autograd/ops/eltwise.h"
+#include "io/file.h"
+#include "kernels/api/error.h"
+#include "nn/losses/collapse.h"
+
+namespace fledge {
+namespace {
+
+using nlohmann::json;
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainOptions& options) : o_(options), setup_(set_up_training(options)) { state_.seed = o_.seed; }
+
+  const TrainingSetup& setup() const { return setup_; }
+  bool finished() const { return state_.finished; }
+
+  /// Everything is written to `run` from here on.
+  void use(RunFolder& run) { run_ = &run; }
+
+  void resume() {
+    const auto folder = newest_checkpoint(run_->path());
+    if (!folder) return;
+    const Checkpoint c = load_checkpoint(*folder);
+    if (c.state.seed != o_.seed)
+      throw Error(ErrorKind::Usage, "", fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.seed));
+    if (c.state.order_hash != setup_.sampler->order_hash(c.state.epoch))
+      throw Error(ErrorKind::Usage, "", "cannot resume: the training pictures are not those the run began with",
+                  "restore them, or start a new run with --run");
+    restore(setup_, c);
+    state_ = c.state;
+    run_->rewind_log(state_.step);
+    if (!o_.machine.quiet) std::fprintf(stderr, "resumed at step %lld\n", static_cast<long long>(state_.step));
+  }
+
+  // 0, or the signal that stopped it.
+  int train() {
+    while (state_.epoch < o_.epochs) {
+      if (const int signal = run_epoch()) return signal;
+      if (o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs) evaluate();
+    }
+    return 0;
+  }
+
+  void finish() {
+    if (setup_.test && o_.final_eval) write_file_atomic(run_->file("metrics.json"), evaluate() + "\n");
+    state_.finished = true;
+    save();
+  }
+
+ private:
+  int run_epoch() {
+    auto batches = setup_.sampler->epoch(state_.epoch);
+    const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
+    batches.erase(batches.begin(), batches.begin() + state_.batch);
+    if (state_.batch == 0) state_.epoch_sums.clear();
+    Loader loader(setup_.train, std::move(batches), training_images(setup_.train, setup_.transform, o_.seed, state_.epoch),
+                  setup_.loading);
+    const auto start = std::chrono::steady_clock::now();
+    const std::int64_t first = state_.batch;
+    {
+      Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size, o_.machine.quiet,
+                        state_.batch * o_.batch_size);
+      while (auto batch = loader.next()) {
+        train_step(*batch);
+        progress.update(state_.batch * o_.batch_size, note());
+        const bool last = state_.batch == per_epoch;
+        if (last) ++state_.epoch, state_.batch = 0;
+        if (last) log_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
+        if (last ? o_.save_every == 0 : (o_.save_every > 0 && state_.step % o_.save_every == 0)) save();
+        if (const int signal = stop_signal()) {
+          if (last ? o_.save_every != 0 : true) save();
+          return signal;
+        }
+        if (last) break;
+      }
+    }
+    for (const auto& name : loader.bad_images()) std::fprintf(stderr, "warning: skipped %s\n", name.c_str());
+    return 0;
+  }
+
+  void train_step(const Batch& batch) {
+    Features teacher;
+    if (setup_.teacher) teacher = setup_.teacher->forward(batch.images);
+    const Features student = setup_.model->forward(Variable(batch.images), {.stages = setup_.needs.student_stages});
+
+    Variable total;
+    json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
+    for (const auto& [loss, weight] : setup_.losses) {
+      const LossOutput out = loss->forward({student, batch.labels, setup_.teacher ? &teacher : nullptr});
+      record(line, loss->name(), out.value.item());
+      for (const auto& [name, value] : out.numbers) record(line, std::string(loss->name()) + "." + name, value);
+      if (const std::string warning = alarm_.update(out); !warning.empty()) warn(warning);
+      const Variable weighted = affine(out.value, weight, 0);
+      total = total.defined() ? add(total, weighted) : weighted;
+    }
+    record(line, "loss", total.item());
+    require_finite(total.item(), "loss", batch);
+    setup_.optimizer->zero_grad();
+    total.backward();
+    const double norm = clip_grad_norm(setup_.optimizer->groups(), o_.clip_grad);
+    require_finite(norm, "gradient norm", batch);
+    const double lr = setup_.schedule.at(state_.step);
+    setup_.optimizer->step(lr);
+    line["lr"] = lr;
+    line["grad_norm"] = norm;
+    ++state_.step;
+    ++state_.batch;
+    run_->log(line.dump());
+  }
+
+  void record(json& line, const std::string& name, double value) {
+    line[name] = value;
+    state_.epoch_sums[name] += value;
+  }
+
+  // Stops before the weights are touched, naming the pictures.
+  void require_finite(double value, const char* what, const Batch& batch) {
+    if (std::isfinite(value)) return;
+    std::string names;
+    for (std::size_t i = 0; i < batch.samples.size() && i < 8; ++i)
+      names += (i ? ", " : "") + setup_.train->name(batch.samples[i].index);
+    throw Error(ErrorKind::Numeric, "", fmt::format("{} is {} at step {}; batch: {}, ...", what, value, state_.step + 1, names),
+                "lower --lr, or set --clip-grad; the last checkpoint is sound");
+  }
+
+  void warn(const std::string& text) {
+    std::fprintf(stderr, "\nwarning: %s\n", text.c_str());
+    run_->log(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}.dump());
+  }
+
+  // Means of the epoch so far: what the progress bar shows.
+  std::string note() const {
+    std::string text;
+    const double n = static_cast<double>(std::max<std::int64_t>(1, state_.batch));
+    for (const auto& [name, sum] : state_.epoch_sums)
+      if (name.find("mean_") == std::string::npos) text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
+    return text;
+  }
+
+  void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    json line{{"type", "epoch"}, {"step", state_.step}, {"epoch", state_.epoch}, {"seconds", seconds},
+              {"images_per_second", static_cast<double>(images) / seconds}};
+    for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(batches);
+    run_->log(line.dump());
+  }
+
+  std::string evaluate() {
+    EmbedOptions options;
+    options.preprocessing = setup_.preprocessing;
+    options.workers = o_.workers;
+    options.quiet = o_.machine.quiet;
+    options.what = "evaluate";
+    const Embeddings e = embed_dataset(*setup_.model, setup_.test, options);
+    RetrievalOptions retrieval;
+    retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
+    const std::string metrics = metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval));
+    json line = json::parse(metrics);
+    line.update({{"type", "eval"}, {"step", state_.step}, {"epoch", state_.epoch}});
+    run_->log(line.dump());
+    return metrics;
+  }
+
+  void save() {
+    state_.order_hash = setup_.sampler->order_hash(state_.epoch);
+    Checkpoint c;
+    store(setup_, c);
+    c.state = state_;
+    save_checkpoint(run_->path(), c, o_.keep);
+  }
+
+  const TrainOptions& o_;
+  RunFolder* run_ = nullptr;
+  TrainingSetup setup_;
+  RunState state_;
+  CollapseAlarm alarm_;
+};
+
+}  // namespace
+
+int run_training(const TrainOptions& options, const std::string& config, const std::string& command) {
+  apply(options.machine);
+  parse_counts(options.recall_at, "--recall-at");
+  watch_signals();
+  Trainer trainer(options);  // first: what is wrong with pictures, weights or losses leaves no run folder behind
+  RunFolder run(options.run, config, options.resume == "auto", options.resume_allow_change);
+  trainer.use(run);
+  if (!options.machine.quiet)
+    for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", note.c_str());
+  if (options.resume == "auto") trainer.resume();
+  if (trainer.finished()) {
+    std::fprintf(stderr, "%s is complete\n", options.run.c_str());
+  } else {
+    write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description()));
+    if (const int signal = trainer.train()) return 128 + signal;
+    trainer.finish();
+  }
+  const std::string metrics = run.file("metrics.json");
+  if (std::filesystem::exists(metrics)) {
+    const auto text = read_file(metrics);
+    std::fputs(metrics_table({{options.run, std::string(text.begin(), text.end())}}).c_str(), stdout);
+  }
+  return 0;
+}
+
+}  // namespace fledge

@@ -1,0 +1,204 @@
+#include "apps/common/training_setup.h"
+
+#include <sstream>
+
+#include "autograd/grad_mode.h"
+#include "kernels/api/error.h"
+#include "nn/layers/norm.h"
+#include "nn/state_dict.h"
+#include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
+
+namespace fledge {
+namespace {
+
+constexpr const char* kLossPrefix = "loss.";
+
+// Only the options that a loss declares are handed to it.
+std::shared_ptr<Loss> build_loss(const std::string& name, const LossOptions& all, const LossSetup& setup) {
+  LossOptions own;
+  const auto entry = loss_registry().find(name);
+  if (entry != loss_registry().end())
+    for (const auto& [option, value] : entry->second.options)
+      if (all.count(option)) own[option] = all.at(option);
+  return make_loss(name, own, setup);
+}
+
+// "absolute=1,relative=0.3" -> names and weights.
+std::vector<std::pair<std::string, double>> parse_distill(const std::string& text) {
+  std::vector<std::pair<std::string, double>> parts;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    const auto equals = part.find('=');
+    double weight = 1;
+    if (equals != std::string::npos) {
+      char* end = nullptr;
+      weight = std::strtod(part.c_str() + equals + 1, &end);
+      if (end == part.c_str() + equals + 1 || *end)
+        throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' has no number behind '='", "write e.g. --distill relative=0.3");
+    }
+    parts.emplace_back(part.substr(0, equals), weight);
+  }
+  return parts;
+}
+
+void open_data(TrainingSetup& s, const TrainOptions& o) {
+  if (o.train.empty()) throw Error(ErrorKind::Usage, "", "no training pictures", "name a folder with --train (one folder a class)");
+  s.train = open_dataset({o.train, o.train_classes});
+  s.notes.push_back("train: " + s.train->description());
+  if (!o.test.empty()) {
+    s.test = open_dataset({o.test, o.test_classes});
+    s.notes.push_back("test:  " + s.test->description());
+  }
+  PKSamplerOptions sampling;
+  sampling.batch_size = o.batch_size;
+  sampling.images_per_class = o.images_per_class;
+  sampling.batches_per_epoch = o.batches_per_epoch;
+  sampling.seed = o.seed;
+  s.sampler.emplace(*s.train, sampling);
+  for (const auto& w : s.sampler->warnings()) s.notes.push_back("warning: " + w);
+  if (o.cache_mb > 0) s.train = cache_images(s.train, o.cache_mb << 20);
+
+  s.transform = train_preset(o.augment, o.size);
+  if (o.resize_short > 0) s.transform.resize_short = o.resize_short;
+  if (o.augment == "modern") s.transform.area_low = o.area_low;
+  s.transform.flip = o.flip;
+  s.transform.pad_shift = o.pad_shift;
+  s.transform.random_crop = o.random_crop;
+  s.preprocessing = {resolve_normalize(o.normalize, o.model), o.size, o.test_resize_short};
+  s.loading.size = o.size;
+  s.loading.normalization = Normalization::named(s.preprocessing.normalize);
+  s.loading.workers = o.workers;
+  s.loading.on_bad_image = o.on_bad_image == "skip" ? OnBadImage::Skip : OnBadImage::Fail;
+  s.loading.max_bad_fraction = o.max_bad_fraction;
+}
+
+void build_losses(TrainingSetup& s, const TrainOptions& o) {
+  const auto distill = parse_distill(o.distill);
+  if (!distill.empty() && o.teacher.empty())
+    throw Error(ErrorKind::Usage, "", "--distill " + o.distill + " needs a teacher", "name one with --teacher RUN_OR_FILE");
+  if (!o.teacher.empty() && distill.empty())
+    throw Error(ErrorKind::Usage, "", "a teacher but nothing to learn from it", "say --distill relative=0.3 or absolute=1");
+  if (o.loss == "none" && distill.empty()) throw Error(ErrorKind::Usage, "", "--loss none leaves nothing to train on");
+
+  const bool stages = [&] {  // declared by the losses; asked before the teacher exists, so that it is built the right way
+    for (const auto& [name, weight] : distill)
+      if (build_loss(name, o.loss_options, {s.train->classes(), s.model->embedding_size(), s.model->embedding_size(), o.seed})
+              ->needs().teacher_stages)
+        return true;
+    return false;
+  }();
+  LossSetup setup{s.train->classes(), s.model->embedding_size(), 0, o.seed};
+  if (!distill.empty()) {
+    s.teacher = std::make_unique<Teacher>(o.teacher, s.loading.normalization, stages);
+    setup.teacher_embedding = s.teacher->loaded().model->embedding_size();
+    s.notes.push_back("teacher: " + s.teacher->loaded().model->spec().describe() + " from " + s.teacher->loaded().source);
+  }
+  if (o.loss != "none") s.losses.push_back({build_loss(o.loss, o.loss_options, setup), o.loss_weight});
+  for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss_options, setup), weight});
+  for (const auto& l : s.losses) {
+    const LossNeeds n = l.loss->needs();
+    s.needs.labels |= n.labels;
+    s.needs.teacher_embedding |= n.teacher_embedding;
+    s.needs.student_stages |= n.student_stages;
+    s.needs.teacher_stages |= n.teacher_stages;
+  }
+}
+
+// Weight decay is left off for vectors (batch norm, biases) unless --decay-norm.
+void add_groups(std::vector<ParameterGroup>& groups, const std::string& name,
+                const std::vector<std::pair<std::string, Variable>>& parameters, double lr_scale, bool decay_vectors) {
+  ParameterGroup matrices{name, {}, lr_scale, true}, vectors{name + "-vectors", {}, lr_scale, decay_vectors};
+  for (const auto& p : parameters) (p.second.dims().rank() > 1 || decay_vectors ? matrices : vectors).parameters.push_back(p);
+  if (!matrices.parameters.empty()) groups.push_back(std::move(matrices));
+  if (!vectors.parameters.empty()) groups.push_back(std::move(vectors));
+}
+
+void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
+  std::vector<std::pair<std::string, Variable>> backbone, head, extra;
+  for (auto& p : s.model->named_parameters()) (p.first.rfind("feat.", 0) == 0 ? head : backbone).push_back(p);
+  for (const auto& l : s.losses)
+    for (auto& p : l.loss->named_parameters(std::string(kLossPrefix) + l.loss->name() + ".")) extra.push_back(p);
+  std::vector<ParameterGroup> groups;
+  add_groups(groups, "backbone", backbone, 1.0, o.decay_norm);
+  add_groups(groups, "head", head, o.head_lr_scale, o.decay_norm);
+  add_groups(groups, "loss", extra, o.proxy_lr_scale, o.decay_norm);
+  OptimizerOptions options = o.optimizer;
+  options.legacy_eps = o.adam_eps == "legacy";
+  s.optimizer = std::make_unique<Optimizer>(std::move(groups), options);
+
+  const std::int64_t per_epoch = s.sampler->batches_per_epoch();
+  s.schedule = o.schedule;
+  s.schedule.lr = o.optimizer.lr;
+  s.schedule.total_steps = o.epochs * per_epoch;
+  s.schedule.warmup_steps = static_cast<std::int64_t>(o.warmup_epochs * static_cast<double>(per_epoch));
+  if (!o.milestones.empty())
+    for (std::int64_t epoch : parse_counts(o.milestones, "--milestones")) s.schedule.milestones.push_back(epoch * per_epoch);
+}
+
+}  // namespace
+
+Teacher::Teacher(const std::string& path, const Normalization& student, bool stages) : loaded_(load_model(path)), stages_(stages) {
+  if (!stages_) fused_ = fuse(*loaded_.model);
+  const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
+  std::vector<float> scale(3), shift(3);
+  bool same = true;
+  for (int c = 0; c < 3; ++c) {
+    scale[c] = student.std[c] / own.std[c];
+    shift[c] = (student.mean[c] - own.mean[c]) / own.std[c];
+    same &= student.mean[c] == own.mean[c] && student.std[c] == own.std[c];
+  }
+  if (same) return;
+  scale_ = from_vector(scale, {1, 3, 1, 1});
+  shift_ = from_vector(shift, {1, 3, 1, 1});
+}
+
+Features Teacher::forward(const Tensor& images) const {
+  const NoGradGuard no_grad;
+  const Tensor x = scale_.defined() ? add(mul(images, scale_), shift_) : images;
+  if (!fused_) return loaded_.model->forward(Variable(x), {.stages = stages_});
+  Features features;
+  features.embedding = Variable(fused_->embed(x));
+  return features;
+}
+
+TrainingSetup set_up_training(const TrainOptions& o) {
+  TrainingSetup s;
+  open_data(s, o);
+  s.model = std::make_shared<EmbeddingModel>(o.model, o.seed);
+  s.notes.push_back("model: " + o.model.describe());
+  if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights));
+  build_losses(s, o);
+  build_optimizer(s, o);
+  s.model->train();
+  if (o.freeze_bn)
+    s.model->apply([](Module& m) {
+      if (auto* norm = dynamic_cast<BatchNorm2d*>(&m)) norm->freeze_statistics(true);
+    });
+  return s;
+}
+
+void store(const TrainingSetup& s, Checkpoint& c) {
+  c.model = state_dict(*s.model);
+  c.model_metadata = model_metadata(*s.model, s.preprocessing);
+  c.optimizer = s.optimizer->state();
+  for (const auto& l : s.losses)
+    for (auto& [name, tensor] : state_dict(*l.loss)) c.optimizer.emplace_back(std::string(kLossPrefix) + l.loss->name() + "." + name, tensor);
+}
+
+void restore(TrainingSetup& s, const Checkpoint& c) {
+  load_state_dict(*s.model, c.model);
+  NamedTensors moments;
+  for (const auto& entry : c.optimizer)
+    if (entry.first.rfind(kLossPrefix, 0) != 0) moments.push_back(entry);
+  for (const auto& l : s.losses) {
+    const std::string prefix = std::string(kLossPrefix) + l.loss->name() + ".";
+    NamedTensors own;
+    for (const auto& [name, tensor] : c.optimizer)
+      if (name.rfind(prefix, 0) == 0) own.emplace_back(name.substr(prefix.size()), tensor);
+    load_state_dict(*l.loss, own);
+  }
+  s.optimizer->load_state(moments);
+}
+
+}  // namespace fledge

@@ -1,0 +1,60 @@
+// Everything a training run is made of, built from its options.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/common/checkpoint.h"
+#include "apps/common/model_file.h"
+#include "apps/common/options.h"
+#include "data/dataset.h"
+#include "nn/fuse.h"
+#include "nn/losses/loss.h"
+#include "nn/optim/optimizer.h"
+
+namespace fledge {
+
+struct WeightedLoss {
+  std::shared_ptr<Loss> loss;
+  double weight = 1;
+};
+
+/// The frozen teacher: fused when only its embedding is wanted, the plain model when a loss wants its stage maps.
+class Teacher {
+ public:
+  Teacher(const std::string& path, const Normalization& student, bool stages);
+  /// images: normalised for the student. No graph is recorded.
+  Features forward(const Tensor& images) const;
+  const LoadedModel& loaded() const { return loaded_; }
+
+ private:
+  LoadedModel loaded_;
+  std::unique_ptr<FusedModel> fused_;
+  bool stages_;
+  Tensor scale_, shift_;  // 1,3,1,1: from the student's normalisation to the teacher's; undefined when they are equal
+};
+
+struct TrainingSetup {
+  std::shared_ptr<Dataset> train, test;  // test may be null
+  std::optional<PKSampler> sampler;
+  TrainTransform transform;
+  LoaderOptions loading;
+  Preprocessing preprocessing;
+  std::shared_ptr<EmbeddingModel> model;
+  std::unique_ptr<Teacher> teacher;      // null without distillation
+  std::vector<WeightedLoss> losses;
+  LossNeeds needs;                       // of all losses together
+  std::unique_ptr<Optimizer> optimizer;
+  Schedule schedule;
+  std::vector<std::string> notes;        // lines for the user: data, weights, warnings
+};
+
+/// Errors (Usage, BadInput) as the parts throw them, plus: no --train, no loss at all, --distill without --teacher.
+TrainingSetup set_up_training(const TrainOptions& options);
+
+/// Weights, moments and loss parameters into and out of a checkpoint.
+void store(const TrainingSetup& setup, Checkpoint& checkpoint);
+void restore(TrainingSetup& setup, const Checkpoint& checkpoint);
+
+}  // namespace fledge

@@ -1,0 +1,160 @@
+// fledge eval: Recall@K, MAP@R and precision@1 of a model on pictures, of stored embeddings, or of finished runs side by side.
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/common/config.h"
+#include "apps/common/evaluate.h"
+#include "apps/common/signals.h"
+#include "apps/verbs/verbs.h"
+#include "io/file.h"
+#include "io/npy.h"
+#include "io/table.h"
+#include "kernels/api/error.h"
+#include "nn/state_dict.h"
+
+namespace fledge {
+namespace {
+
+struct EvalOptions {
+  std::string model, embeddings, table, gallery, gallery_classes, gallery_embeddings, gallery_table, recall_at = "1,2,4,8";
+  std::vector<std::string> runs;
+  ModelSpec spec;
+  std::string weights;
+  bool pooled = false, json = false;
+  EvalDataOptions data;
+  MachineOptions machine;
+};
+
+// Stored metrics of finished runs, a row each.
+int print_runs(const EvalOptions& o) {
+  std::vector<MetricsRow> rows;
+  nlohmann::json all;
+  for (const auto& run : o.runs) {
+    const std::string file = (std::filesystem::path(run) / "metrics.json").string();
+    if (!std::filesystem::exists(file))
+      throw Error(ErrorKind::BadInput, "", "run '" + run + "' has no metrics.json",
+                  "it was trained without --test or is not finished: go on with --resume auto, or evaluate it with --model " + run + " --data ...");
+    const auto bytes = read_file(file);
+    const std::string text(bytes.begin(), bytes.end());
+    const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
+    rows.push_back({name, text});
+    all[name] = nlohmann::json::parse(text);
+  }
+  std::fputs(o.json ? (all.dump() + "\n").c_str() : metrics_table(rows).c_str(), stdout);
+  return 0;
+}
+
+Embeddings read_embeddings(const std::string& vectors, const std::string& table) {
+  if (table.empty()) throw Error(ErrorKind::Usage, "", "--embeddings needs its table", "name the .tsv with --table (fledge embed writes both)");
+  Embeddings e;
+  e.vectors = load_npy(vectors).to(DType::Float32);
+  const LabelTable t = load_table(table);
+  if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(t.labels.size()))
+    throw Error(ErrorKind::BadInput, "", "'" + vectors + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
+                std::to_string(t.labels.size()) + " rows", "use the pair of files that one fledge embed wrote");
+  e.paths = t.paths;
+  e.label_names = t.labels;
+  return e;
+}
+
+// Labels are compared by name, so that two data sets or tables agree on what a class is.
+void number_labels(Embeddings& a, Embeddings& b) {
+  std::map<std::string, std::int64_t> numbers;
+  for (Embeddings* e : {&a, &b}) {
+    e->labels.clear();
+    for (const auto& name : e->label_names) e->labels.push_back(numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).first->second);
+  }
+}
+
+LoadedModel model_of(const EvalOptions& o) {
+  if (!o.model.empty()) return load_model(o.model);
+  LoadedModel loaded;
+  loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
+  if (!o.weights.empty() && !o.machine.quiet) std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights).c_str());
+  else if (!o.weights.empty()) load_backbone_weights(*loaded.model, o.weights);
+  loaded.model->eval();
+  loaded.model->set_requires_grad(false);
+  loaded.preprocessing.normalize = resolve_normalize("auto", o.spec);
+  return loaded;
+}
+
+int print_metrics(const EvalOptions& o, const std::string& name, const Embeddings& query, const Embeddings* gallery) {
+  RetrievalOptions options;
+  options.recall_at = parse_counts(o.recall_at, "--recall-at");
+  options.self_gallery = gallery == nullptr;
+  const Embeddings& g = gallery ? *gallery : query;
+  const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
+  const std::string json = metrics_json(m);
+  if (o.json)
+    std::printf("%s\n", json.c_str());
+  else
+    std::printf("%s%s", metrics_table({{name, json}}).c_str(), metrics_footnote(m, options.self_gallery).c_str());
+  return 0;
+}
+
+int run_eval(const EvalOptions& o) {
+  apply(o.machine);
+  watch_signals();
+  if (!o.runs.empty()) return print_runs(o);
+  if (!o.embeddings.empty()) {
+    Embeddings query = read_embeddings(o.embeddings, o.table), gallery;
+    const bool separate = !o.gallery_embeddings.empty();
+    if (separate) gallery = read_embeddings(o.gallery_embeddings, o.gallery_table);
+    number_labels(query, gallery);
+    return print_metrics(o, o.embeddings, query, separate ? &gallery : nullptr);
+  }
+  if (o.data.data.empty())
+    throw Error(ErrorKind::Usage, "", "nothing to evaluate", "name pictures with --data, embeddings with --embeddings, or finished runs");
+  if (o.model.empty() && o.weights.empty())
+    throw Error(ErrorKind::Usage, "", "no model", "name a run or model file with --model, or backbone weights with --weights and --arch");
+  const LoadedModel loaded = model_of(o);
+  EmbedOptions options;
+  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
+  options.batch_size = o.data.batch_size;
+  options.workers = o.data.workers;
+  options.quiet = o.machine.quiet;
+  options.pooled = o.pooled;
+  Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
+  if (!o.gallery.empty()) gallery = embed_dataset(*loaded.model, open_dataset({o.gallery, o.gallery_classes}), options);
+  number_labels(query, gallery);
+  return print_metrics(o, loaded.source.empty() ? loaded.model->spec().describe() : o.model, query, o.gallery.empty() ? nullptr : &gallery);
+}
+
+}  // namespace
+
+RunVerb add_eval(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("eval", "Measure retrieval: exact Recall@K, MAP@R, precision@1.");
+  verb->footer(help_footer("  fledge eval --model runs/relative --data cars/test\n"
+                           "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
+                           "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"));
+  auto o = std::make_shared<EvalOptions>();
+  add_config_flags(*verb);
+  verb->add_option("runs", o->runs, "finished runs whose stored metrics are printed side by side")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verb->add_option("--embeddings", o->embeddings, "evaluate this .npy (N x D)")->group("Stored embeddings");
+  verb->add_option("--table", o->table, "its table: header path<TAB>label")->group("Stored embeddings");
+  verb->add_option("--gallery-embeddings", o->gallery_embeddings, "search in these instead of among the queries")->group("Stored embeddings");
+  verb->add_option("--gallery-table", o->gallery_table, "their table")->group("Stored embeddings");
+  bind_eval_data(*verb, o->data);
+  verb->add_option("--gallery", o->gallery, "search in these pictures instead of among the queries")->group("Data");
+  verb->add_option("--gallery-classes", o->gallery_classes, "only these classes of the gallery")->group("Data");
+  verb->add_option("--model", o->model, "run folder, checkpoint folder or model file")->group("Model");
+  bind_model(*verb, o->spec, o->weights);
+  verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
+  verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
+  verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");
+  bind_machine(*verb, o->machine);
+  return [verb, o](const std::string&) {
+    if (verb->count("--print-config")) {
+      std::fputs(resolved_config(*verb).c_str(), stdout);
+      return 0;
+    }
+    return run_eval(*o);
+  };
+}
+
+}  // namespace fledge

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what fledge needs to build and run, in one list: Debian packages, and oneDNN from its wheels (pinned by hash).
+#
+# usage: scripts/dependencies.sh [BUILD_FOLDER]      (default: build; oneDNN goes to BUILD_FOLDER/deps/onednn)
+# Works as root or with sudo; what is already there is left alone, so a second call costs a moment and needs no network.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${1:-build}
+
+packages=(
+  g++ cmake ninja-build python3-pip                 # build (Python only fetches the oneDNN wheels; nothing needs it at run time)
+  libjpeg62-turbo-dev libstb-dev zlib1g-dev         # pictures
+  libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libxxhash-dev   # command line, TOML, JSON, text, checksums
+  catch2 libbenchmark-dev                           # tests, benchmarks
+  dataset-fashion-mnist                             # real pictures for the quickstart and the tests
+)
+
+missing=()
+for p in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "dependencies: installing ${missing[*]}"
+  sudo=""
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "dependencies: not root and no sudo; install these packages first: ${missing[*]}" >&2; exit 4; }
+    sudo=sudo
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  $sudo apt-get update -qq
+  $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# oneDNN 3.2, CPU with the OpenMP runtime of g++. The wheels hold three copies of the library: keep one, link the others.
+prefix=$build/deps/onednn
+if [ ! -e "$prefix/include/dnnl.hpp" ]; then
+  echo "dependencies: fetching oneDNN 3.2 into $prefix"
+  work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+  cat >"$work/requirements.txt" <<'R'
+onednn-cpu-gomp==2023.2.0 --hash=sha256:2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb
+onednn-devel-cpu-gomp==2023.2.0 --hash=sha256:9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284
+R
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$work/requirements.txt" -d "$work/wheels"
+  for wheel in "$work"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$work/unpacked"; done
+  mkdir -p "$work/prefix"
+  cp -r "$work"/unpacked/*.data/data/* "$work/prefix/"
+  ln -sf libdnnl.so.3.2 "$work/prefix/lib/libdnnl.so.3"
+  ln -sf libdnnl.so.3 "$work/prefix/lib/libdnnl.so"
+  mkdir -p "$(dirname "$prefix")"
+  rm -rf "$prefix"
+  cp -a "$work/prefix" "$prefix"
+fi
+echo "dependencies: all there"
