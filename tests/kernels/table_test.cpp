@@ -1,0 +1,95 @@
+// Completeness: the reference computes everything, and so does the CPU's default table.
+#include "kernels/ref/table.h"
+
+#include <catch2/catch.hpp>
+
+#include "kernels/api/backend.h"
+#include "kernels/api/error.h"
+
+using namespace fledge;
+
+namespace {
+
+/// A KernelTable is nothing but function pointers, so that entries added later are counted without being listed here.
+int null_entries(const KernelTable& table) {
+  using Entry = void (*)();
+  static_assert(sizeof(KernelTable) % sizeof(Entry) == 0);
+  const auto* entries = reinterpret_cast<const unsigned char*>(&table);
+  int nulls = 0;
+  for (std::size_t i = 0; i < sizeof(KernelTable); i += sizeof(Entry)) {
+    bool any = false;
+    for (std::size_t b = 0; b < sizeof(Entry); ++b) any |= entries[i + b] != 0;
+    nulls += !any;
+  }
+  return nulls;
+}
+
+}  // namespace
+
+TEST_CASE("an empty table counts as empty", "[table]") {
+  CHECK(null_entries(KernelTable{}) == static_cast<int>(sizeof(KernelTable) / sizeof(void*)));
+}
+
+TEST_CASE("the reference tables have no null entry", "[table]") {
+  CHECK(null_entries(ref::ref_table<float>()) == 0);
+  CHECK(null_entries(ref::ref_table<double>()) == 0);
+}
+
+TEST_CASE("the CPU tables have no null entry", "[table]") {
+  for (const char* name : {"ref", "simd", "onednn"}) {
+    INFO(name);
+    CHECK(null_entries(cpu_table(name, DType::Float32)) == 0);
+  }
+  const Backend& cpu = backend_for({});
+  CHECK(null_entries(cpu.f32) == 0);
+  CHECK(null_entries(cpu.f64) == 0);
+}
+
+TEST_CASE("the full CPU table is faster than plain loops where it must be", "[table]") {
+  // A fallback to the reference here would be correct and hopelessly slow, and nothing else would notice.
+  const KernelTable& fast = cpu_table("onednn", DType::Float32);
+  const KernelTable plain = ref::ref_table<float>();
+  CHECK(fast.conv.forward != plain.conv.forward);
+  CHECK(fast.conv.forward_fused != plain.conv.forward_fused);
+  CHECK(fast.conv.grad_input != plain.conv.grad_input);
+  CHECK(fast.conv.grad_weight != plain.conv.grad_weight);
+  CHECK(fast.norm.batch_norm_train != plain.norm.batch_norm_train);
+  CHECK(fast.norm.batch_norm_backward != plain.norm.batch_norm_backward);
+  CHECK(fast.gemm.matmul != plain.gemm.matmul);
+  CHECK(fast.eltwise.unary != plain.eltwise.unary);
+  CHECK(fast.eltwise.binary != plain.eltwise.binary);
+  CHECK(fast.pool.max_pool2d != plain.pool.max_pool2d);
+}
+
+TEST_CASE("backends: memory is aligned, and a missing GPU is said", "[table]") {
+  const Backend& cpu = backend_for({});
+  CHECK(std::string(cpu.name) == "cpu");
+  void* p = cpu.allocate(100);
+  CHECK(reinterpret_cast<std::uintptr_t>(p) % 64 == 0);
+  cpu.deallocate(p, 100);
+  CHECK(all_backends().front() == &cpu);
+  if (all_backends().size() > 1) return;
+  try {
+    backend_for({Device::Type::CUDA, 0});
+    FAIL("a device that does not exist was given a backend");
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::Resource);
+    CHECK(std::string(e.what()).find("no GPU backend") != std::string::npos);
+  }
+}
+
+TEST_CASE("execution context: threads, and scratch that grows and stays aligned", "[table]") {
+  ExecContext ctx;
+  CHECK(ctx.threads() >= 1);
+  ctx.set_threads(2);
+  CHECK(ctx.threads() == 2);
+  for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{1000}, std::size_t{10}}) {
+    void* p = ctx.scratch(bytes);
+    REQUIRE(p != nullptr);
+    CHECK(reinterpret_cast<std::uintptr_t>(p) % 64 == 0);
+    CHECK(ctx.scratch_bytes() >= bytes);
+  }
+  CHECK(ctx.scratch_bytes() >= 1000);
+  CHECK_THROWS_AS(ctx.scratch(std::size_t{1} << 62), Error);
+  CHECK(ctx.scratch(64) != nullptr);
+}
