@@ -1,0 +1,58 @@
+#include <cmath>
+
+#include "autograd/ops/norm.h"
+#include "tests/autograd/cases.h"
+
+namespace fledge::test {
+namespace {
+
+const char* name_of_activation(Activation a) {
+  return a == Activation::None ? "no activation" : a == Activation::ReLU ? "ReLU" : "ReLU6";
+}
+
+Variable apply(const Leaves& v, bool training, bool residual, Activation activation) {
+  // Constants of evaluation mode; training must not depend on them.
+  static const Tensor mean = normal({3}, 77), var = uniform({3}, 78, 0.5, 2);
+  const BatchNormParams params{.activation = activation};
+  const Variable added = residual ? v[3] : Variable();
+  return batch_norm(v[0], v[1], v[2], added, training ? Tensor() : mean, training ? Tensor() : var, training, params);
+}
+
+/// Distance of the values before the activation to the kinks at 0 and 6.
+double distance_to_kinks(const std::vector<Tensor>& inputs, bool training, bool residual) {
+  Leaves constants;
+  for (const Tensor& t : inputs) constants.emplace_back(t);
+  double distance = 1;
+  for (double z : apply(constants, training, residual, Activation::None).value().to_vector<double>())
+    distance = std::min({distance, std::abs(z), std::abs(z - 6)});
+  return distance;
+}
+
+std::vector<Tensor> inputs_away_from_kinks(bool training, bool residual) {
+  const Dims x{2, 3, 3, 2};
+  for (std::uint64_t seed = 1;; seed += 10) {
+    // Scale 4 and shift 3 spread the values over both kinks of ReLU6.
+    std::vector<Tensor> inputs{normal(x, seed, Layout::ChannelsLast), uniform({3}, seed + 1, 3, 5), uniform({3}, seed + 2, 2, 4)};
+    if (residual) inputs.push_back(normal(x, seed + 3, Layout::ChannelsLast));
+    if (distance_to_kinks(inputs, training, residual) > 1e-3) return inputs;
+  }
+}
+
+}  // namespace
+
+std::vector<GradCase> norm_cases() {
+  std::vector<GradCase> cases;
+  for (bool training : {true, false}) {
+    for (bool residual : {false, true}) {
+      for (Activation activation : {Activation::None, Activation::ReLU, Activation::ReLU6}) {
+        GradCase c{"batch_norm", name_of_activation(activation), inputs_away_from_kinks(training, residual), nullptr};
+        c.what += std::string(training ? ", training" : ", evaluation") + (residual ? ", residual" : "");
+        c.f = [=](const Leaves& v) { return apply(v, training, residual, activation); };
+        cases.push_back(c);
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace fledge::test
