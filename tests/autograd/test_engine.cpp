@@ -136,7 +136,9 @@ TEST_CASE("a first convolution keeps and computes nothing for its constant input
   const Variable x(normal({1, 2, 4, 4}, 1)), w(normal({3, 2, 3, 3}, 2), true);
   const Variable y = conv2d(x, w, {}, {});
   CHECK_FALSE(y.creator()->inputs[0].defined());
-  w.value().fill(1);  // the weights are only read for the input's gradient: not saved, so this is no error
+  CHECK(x.value().use_count() == 2);  // for the weights' gradient
+  CHECK(w.value().use_count() == 1);  // only read for the input's gradient: not saved, and may be written
+  w.value().fill(1);
   sum(y).backward();
   CHECK(w.grad().defined());
   CHECK_FALSE(x.grad().defined());
@@ -176,6 +178,14 @@ TEST_CASE("a passed-through gradient has one owner when it arrives") {
   long owners = 0;
   sum(pass(pass(square(x)), [&](const Tensor& dy) { owners = dy.use_count(); })).backward();
   CHECK(owners == 1);
+}
+
+TEST_CASE("a gradient that only one leaf receives is moved in, not copied") {
+  const Variable x = leaf({1, 2});
+  const void* memory = nullptr;
+  const Variable y = pass(pass(x, [&](const Tensor& dy) { memory = dy.raw(); }));
+  sum(3 * y).backward();
+  CHECK(x.grad().raw() == memory);
 }
 
 TEST_CASE("a node that returns a wrong gradient is caught") {
