@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -23,9 +24,24 @@ namespace {
 
 using nlohmann::json;
 
+// What the collapse alarm compares with: the margin of a hinge, 0 for losses without one.
+double hinge_margin(const TrainOptions& o) {
+  const auto& declared = loss_registry();
+  const auto entry = declared.find(o.loss);
+  if (entry == declared.end()) return 0;
+  const bool has_margin = std::any_of(entry->second.options.begin(), entry->second.options.end(),
+                                      [](const auto& option) { return option.first == "margin"; });
+  const auto form = o.loss_options.find("form");
+  if (!has_margin || (form != o.loss_options.end() && form->second == "soft")) return 0;
+  return std::atof(o.loss_options.at("margin").c_str());
+}
+
 class Trainer {
  public:
-  explicit Trainer(const TrainOptions& options) : o_(options), setup_(set_up_training(options)) { state_.seed = o_.seed; }
+  explicit Trainer(const TrainOptions& options)
+      : o_(options), setup_(set_up_training(options)), alarm_({.margin = hinge_margin(options)}) {
+    state_.seed = o_.seed;
+  }
 
   const TrainingSetup& setup() const { return setup_; }
   bool finished() const { return state_.finished; }
@@ -105,7 +121,7 @@ class Trainer {
       const LossOutput out = loss->forward({student, batch.labels, setup_.teacher ? &teacher : nullptr});
       record(line, loss->name(), out.value.item());
       for (const auto& [name, value] : out.numbers) record(line, std::string(loss->name()) + "." + name, value);
-      if (const std::string warning = alarm_.update(out); !warning.empty()) warn(warning);
+      if (const std::string warning = alarm_.observe(out.numbers); !warning.empty()) warn(warning);
       const Variable weighted = affine(out.value, weight, 0);
       total = total.defined() ? add(total, weighted) : weighted;
     }
