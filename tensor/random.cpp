@@ -1,5 +1,6 @@
 #include "tensor/random.h"
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -30,15 +31,32 @@ NormalPair normals(std::uint64_t a, std::uint64_t b) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-// values[i] = map(uniform draw i), one after the other from g.
+// The next two words; where they are one block, for the price of one.
+std::array<std::uint64_t, 2> two_draws(Generator& g) {
+  if (g.counter() & 1) {
+    const std::uint64_t first = g.next_u64();
+    return {first, g.next_u64()};
+  }
+  const auto words = philox_words(g.key(), g.counter() >> 1);
+  g = Generator(g.key(), g.counter() + 2);
+  return words;
+}
+
+// values[i] = map(uniform draw i), as g.uniform() would draw them.
 template <class T, class Map> void fill_values(T* values, std::int64_t n, Generator& g, Map map) {
-  for (std::int64_t i = 0; i < n; ++i) values[i] = static_cast<T>(map(g.uniform()));
+  std::int64_t i = 0;
+  for (; i + 1 < n; i += 2) {
+    const auto [a, b] = two_draws(g);
+    values[i] = static_cast<T>(map(unit(a)));
+    values[i + 1] = static_cast<T>(map(unit(b)));
+  }
+  if (i < n) values[i] = static_cast<T>(map(g.uniform()));
 }
 
 // Both normals of each pair are used: half the work of calling normal() n times.
 template <class T> void fill_normal(T* values, std::int64_t n, Generator& g, double mean, double std) {
   for (std::int64_t i = 0; i < n; i += 2) {
-    const std::uint64_t a = g.next_u64(), b = g.next_u64();
+    const auto [a, b] = two_draws(g);
     const NormalPair pair = normals(a, b);
     values[i] = static_cast<T>(mean + std * pair.first);
     if (i + 1 < n) values[i + 1] = static_cast<T>(mean + std * pair.second);

@@ -50,6 +50,7 @@ inline void fits(const char* op, const Arg& a, const Arg& arg, const Dims& wante
 }
 /// No element is repeated by a stride of 0.
 inline void writable(const char* op, const Arg& arg) {
+  if (arg.tensor.is_dense()) return;
   for (int i = 0; i < arg.tensor.rank(); ++i)
     if (arg.tensor.strides()[i] == 0 && arg.tensor.dims()[i] > 1) [[unlikely]] fail_writable(op, arg);
 }

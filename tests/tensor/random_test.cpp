@@ -49,7 +49,10 @@ TEST_CASE("the layout does not change the values", "[random]") {
     CHECK(dropout_mask(cl, 0.5, c).is_channels_last());
   }
   // Consecutive tensors are consecutive draws, wherever the pair boundary of the normals falls.
-  Generator odd(7, 1), same(7, 1);
+  Generator odd(7, 1), same(7, 1), one_by_one(7, 1), at_once(7, 1);
+  std::vector<double> drawn;
+  for (int i = 0; i < 6; ++i) drawn.push_back(one_by_one.uniform());
+  CHECK(rand_uniform({6}, at_once, 0, 1, DType::Float64).to_vector<double>() == drawn);
   rand_normal({3}, odd);
   CHECK(odd.counter() == 5);
   CHECK(rand_normal({1}, same).item() == Approx(Generator(7, 1).normal()));
