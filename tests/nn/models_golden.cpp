@@ -1,0 +1,95 @@
+#include "tests/nn/models_golden.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+
+#include "io/checkpoint/safetensors.h"
+#include "tensor/creation.h"
+
+namespace fledge::test {
+
+NamedTensors golden_file(const std::string& name) {
+  return load_safetensors(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/" + name).tensors;
+}
+
+std::string shared_path(const std::string& name) {
+  const char* folder = std::getenv("FLEDGE_SHARED");
+  return (folder ? std::string(folder) : std::string(FLEDGE_SOURCE_DIR) + "/../shared") + "/" + name;
+}
+
+bool have_shared(const std::string& name) {
+  if (std::filesystem::exists(shared_path(name))) return true;
+  std::cerr << "left out: no " << name << " in the shared folder (FLEDGE_SHARED names it)\n";
+  return false;
+}
+
+bool has(const NamedTensors& tensors, const std::string& name) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+}
+
+Tensor find(const NamedTensors& tensors, const std::string& name) {
+  for (const auto& [n, t] : tensors)
+    if (n == name) return t;
+  FAIL("no tensor '" << name << "'");
+  return {};
+}
+
+NamedTensors below(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors found;
+  for (const auto& [name, t] : tensors)
+    if (name.compare(0, prefix.size(), prefix) == 0) found.emplace_back(name.substr(prefix.size()), t);
+  return found;
+}
+
+Tensor formula(const std::string& name, const Dims& dims) {
+  std::uint64_t seed = 0xCBF29CE484222325u;  // FNV-1a of the name
+  for (unsigned char c : name) seed = (seed ^ c) * 0x100000001B3u;
+  std::vector<double> values(static_cast<std::size_t>(dims.numel()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::uint64_t z = seed + (i + 1) * 0x9E3779B97F4A7C15u;  // SplitMix64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z = z ^ (z >> 31);
+    values[i] = 2 * (static_cast<double>(z >> 11) * 0x1p-53) - 1;
+  }
+  return from_vector(values, dims);
+}
+
+void fill_by_formula(Module& module, double depthwise_gain) {
+  const auto ends_with = [](const std::string& name, const std::string& end) {
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  for (const auto& [name, t] : module.named_state()) {
+    if (t.rank() == 0) continue;  // num_batches_tracked
+    double scale = 1, shift = 0;
+    if (ends_with(name, "running_mean")) scale = 0.2;
+    else if (ends_with(name, "running_var")) scale = 0.5, shift = 1;
+    else if (ends_with(name, "bias")) scale = 0.1;
+    else if (t.rank() == 1) shift = ends_with(name, ".1.weight") ? depthwise_gain : 1, scale = 0.3 * shift;
+    else if (t.rank() == 4) scale = std::sqrt(6.0 / static_cast<double>(t.numel() / t.dim(0)));
+    const Tensor u = formula(name, t.dims());
+    double* values = u.data<double>();
+    for (std::int64_t i = 0; i < u.numel(); ++i) values[i] = scale * values[i] + shift;
+    t.copy_from(u);
+  }
+}
+
+double relative_error(const Tensor& got, const Tensor& expected) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (!got.defined() || !(got.dims() == expected.dims())) return kInfinity;
+  const std::vector<double> a = got.to_vector<double>(), b = expected.to_vector<double>();
+  double worst = 0, scale = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i])) return kInfinity;
+    worst = std::max(worst, std::abs(a[i] - b[i]));
+    scale = std::max(scale, std::abs(b[i]));
+  }
+  return worst == 0 ? 0 : worst / scale;
+}
+
+}  // namespace fledge::test
