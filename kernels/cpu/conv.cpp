@@ -1,0 +1,227 @@
+// Convolution on the CPU: depthwise problems go to own SIMD kernels, the rest to oneDNN (or, in the "simd" table, to the
+// reference). Depthwise weights are used tap-major (R,S,C); that copy lives in the weight's slot.
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "kernels/cpu/activation_bounds.h"
+#include "kernels/cpu/column_sums.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/overlays.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/onednn/conv.h"
+
+namespace fledge::cpu {
+namespace {
+
+ConvKernels onednn_conv() {
+  return {.forward = &onednn::conv2d_forward,
+          .grad_input = &onednn::conv2d_grad_input,
+          .grad_weight = &onednn::conv2d_grad_weight,
+          .grad_bias = nullptr,
+          .forward_fused = &onednn::conv2d_forward_fused};
+}
+
+/// Who does the convolutions that are not depthwise. oneDNN demands channels-last; the reference takes any strides.
+template <bool ONEDNN>
+const ConvKernels& dense_conv(const TensorView& x, const TensorView& w, const TensorView& y) {
+  static const ConvKernels kernels = onednn_conv();
+  const bool layouts = is_channels_last(x) && is_channels_last(w) && is_channels_last(y) && y.numel() > 0;
+  return ONEDNN && layouts ? kernels : reference().conv;
+}
+
+/// K,1,R,S stored K-major without gaps, which both layouts are.
+bool weights_dense(const TensorView& w) { return is_contiguous(w) || is_channels_last(w); }
+
+bool own_depthwise(const TensorView& x, const TensorView& w, const TensorView& y, const Conv2dParams& p) {
+  return p.is_depthwise(x.dims, w.dims) && is_channels_last(x) && is_channels_last(y) && weights_dense(w);
+}
+
+// --- tap-major weights -----------------------------------------------------------------------------------------------
+
+struct TapMajorSlot : BackendSlot {
+  std::uint64_t version = 0;
+  std::vector<float> weights, flipped;  // empty until asked for
+};
+
+/// to[tap][channel] from w[channel][tap]; flipped turns the filter by 180 degrees.
+void to_tap_major(const TensorView& w, bool flipped, float* to) {
+  const std::int64_t c = w.dims[0], taps = w.dims[2] * w.dims[3];
+  for (std::int64_t t = 0; t < taps; ++t) {
+    const std::int64_t from = flipped ? taps - 1 - t : t;
+    for (std::int64_t k = 0; k < c; ++k) to[t * c + k] = w.as<float>()[k * taps + from];
+  }
+}
+
+/// The tap-major copy: from the weight's slot when it has one, else made in the context's scratch.
+const float* tap_major(ExecContext& ctx, const TensorView& w, bool flipped) {
+  const std::size_t n = static_cast<std::size_t>(w.numel());
+  static std::mutex mutex;  // contexts of several threads may share a frozen teacher's weights
+  const std::unique_lock<std::mutex> lock(mutex);
+  TapMajorSlot* slot = nullptr;
+  if (w.holder) {
+    if (!w.holder->slot) w.holder->slot = new TapMajorSlot;
+    slot = dynamic_cast<TapMajorSlot*>(w.holder->slot);  // null: the slot belongs to another kernel
+  }
+  if (!slot) {
+    auto* to = static_cast<float*>(ctx.scratch(n * sizeof(float)));
+    to_tap_major(w, flipped, to);
+    return to;
+  }
+  if (slot->version != w.version) {
+    slot->weights.clear();
+    slot->flipped.clear();
+    slot->version = w.version;
+  }
+  std::vector<float>& kept = flipped ? slot->flipped : slot->weights;
+  if (kept.size() != n) {
+    kept.resize(n);
+    to_tap_major(w, flipped, kept.data());
+  }
+  return kept.data();
+}
+
+// --- depthwise -------------------------------------------------------------------------------------------------------
+
+/// Sizes shared by the three argument structs.
+template <class Args>
+void set_sizes(Args& a, const Dims& x, const Dims& w, const Dims& y, const Conv2dParams& p) {
+  a.c = x[1];
+  a.h = x[2];
+  a.w_in = x[3];
+  a.p = y[2];
+  a.q = y[3];
+  a.r = static_cast<int>(w[2]);
+  a.s = static_cast<int>(w[3]);
+  a.stride_h = p.stride_h;
+  a.stride_w = p.stride_w;
+  a.pad_top = p.pad_top;
+  a.pad_left = p.pad_left;
+}
+
+/// Rows of `width` pixels a thread should at least have: about as much arithmetic as starting it costs.
+std::int64_t conv_grain(std::int64_t width, std::int64_t c, std::int64_t taps) {
+  return std::max<std::int64_t>(1, 256 * 1024 / std::max<std::int64_t>(1, width * c * taps));
+}
+
+void depthwise_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
+                       const TensorView& y, const Conv2dParams& p) {
+  DepthwiseArgs a{};
+  set_sizes(a, x.dims, w.dims, y.dims, p);
+  const Bounds bounds = bounds_of(e.activation);
+  a.x = x.as<float>();
+  a.w = tap_major(ctx, w, false);
+  a.bias = e.bias ? e.bias->as<float>() : nullptr;
+  a.residual = e.residual ? e.residual->as<float>() : nullptr;
+  a.y = y.as<float>();
+  a.lo = bounds.lo;
+  a.hi = bounds.hi;
+  parallel_for(ctx.threads(), x.dims[0] * a.p, conv_grain(a.q, a.c, a.r * a.s),
+               [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
+}
+
+/// Stride 1: dx[h,w] = sum w[r,s] dy[h + pad - r, ...] is a forward convolution of dy with the filter turned by 180 degrees.
+void depthwise_grad_input_flipped(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                                  const Conv2dParams& p) {
+  Conv2dParams turned = p;
+  turned.pad_top = static_cast<int>(w.dims[2]) - 1 - p.pad_top;
+  turned.pad_left = static_cast<int>(w.dims[3]) - 1 - p.pad_left;
+  DepthwiseArgs a{};
+  set_sizes(a, dy.dims, w.dims, dx.dims, turned);
+  const Bounds bounds = bounds_of(Activation::None);
+  a.x = dy.as<float>();
+  a.w = tap_major(ctx, w, true);
+  a.y = dx.as<float>();
+  a.lo = bounds.lo;
+  a.hi = bounds.hi;
+  parallel_for(ctx.threads(), dx.dims[0] * a.p, conv_grain(a.q, a.c, a.r * a.s),
+               [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
+}
+
+void depthwise_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                          const Conv2dParams& p) {
+  if (p.stride_h == 1 && p.stride_w == 1 && p.pad_top < w.dims[2] && p.pad_left < w.dims[3])
+    return depthwise_grad_input_flipped(ctx, dy, w, dx, p);
+  DepthwiseGradInputArgs a{};
+  set_sizes(a, dx.dims, w.dims, dy.dims, p);
+  a.dy = dy.as<float>();
+  a.w = tap_major(ctx, w, false);
+  a.dx = dx.as<float>();
+  parallel_for(ctx.threads(), dx.dims[0] * a.h, conv_grain(a.w_in, a.c, 4),
+               [&](std::int64_t begin, std::int64_t end) { simd().depthwise_grad_input(a, begin, end); });
+}
+
+void depthwise_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                           const Conv2dParams& p) {
+  DepthwiseGradWeightArgs a{};
+  set_sizes(a, x.dims, dw.dims, dy.dims, p);
+  a.dy = dy.as<float>();
+  a.x = x.as<float>();
+  const std::int64_t rows = x.dims[0] * a.p, taps = a.r * a.s, n = taps * a.c;
+  const int parts = part_count(ctx.threads(), rows, conv_grain(a.q, a.c, taps));
+  const std::size_t bytes = static_cast<std::size_t>(n * parts) * sizeof(double);
+  auto* sums = static_cast<double*>(ctx.scratch(bytes));
+  std::fill(sums, sums + n * parts, 0.0);
+  parallel_parts(parts, rows, [&](int part, std::int64_t begin, std::int64_t end) {
+    DepthwiseGradWeightArgs mine = a;
+    mine.dw = sums + part * n;
+    simd().depthwise_grad_weight(mine, begin, end);
+  });
+  for (std::int64_t k = 0; k < a.c; ++k)
+    for (std::int64_t t = 0; t < taps; ++t) {
+      double s = 0;
+      for (int part = 0; part < parts; ++part) s += sums[part * n + t * a.c + k];
+      dw.as<float>()[k * taps + t] = static_cast<float>(s);
+    }
+}
+
+// --- table entries ---------------------------------------------------------------------------------------------------
+
+template <bool ONEDNN>
+void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias, const TensorView& y,
+             const Conv2dParams& p) {
+  if (!own_depthwise(x, w, y, p)) return dense_conv<ONEDNN>(x, w, y).forward(ctx, x, w, bias, y, p);
+  depthwise_forward(ctx, x, w, {.bias = bias}, y, p);
+}
+
+template <bool ONEDNN>
+void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e, const TensorView& y,
+                   const Conv2dParams& p) {
+  if (!own_depthwise(x, w, y, p) || (e.residual && !is_channels_last(*e.residual)))
+    return dense_conv<ONEDNN>(x, w, y).forward_fused(ctx, x, w, e, y, p);
+  depthwise_forward(ctx, x, w, e, y, p);
+}
+
+template <bool ONEDNN>
+void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx, const Conv2dParams& p) {
+  if (!own_depthwise(dx, w, dy, p)) return dense_conv<ONEDNN>(dx, w, dy).grad_input(ctx, dy, w, dx, p);
+  depthwise_grad_input(ctx, dy, w, dx, p);
+}
+
+template <bool ONEDNN>
+void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw, const Conv2dParams& p) {
+  if (!own_depthwise(x, dw, dy, p)) return dense_conv<ONEDNN>(x, dw, dy).grad_weight(ctx, dy, x, dw, p);
+  depthwise_grad_weight(ctx, dy, x, dw, p);
+}
+
+void grad_bias(ExecContext& ctx, const TensorView& dy, const TensorView& db) {
+  const std::int64_t c = dy.dims[1], rows = c ? dy.numel() / c : 0;
+  if (rows == 0 || !is_channels_last(dy)) return reference().conv.grad_bias(ctx, dy, db);
+  const double* sums = column_sums(ctx, dy.as<float>(), rows, c);
+  for (std::int64_t k = 0; k < c; ++k) db.as<float>()[k] = static_cast<float>(sums[k]);
+}
+
+template <bool ONEDNN>
+ConvKernels own_conv() {
+  return {.forward = &forward<ONEDNN>,
+          .grad_input = &grad_input<ONEDNN>,
+          .grad_weight = &grad_weight<ONEDNN>,
+          .grad_bias = &grad_bias,
+          .forward_fused = &forward_fused<ONEDNN>};
+}
+
+}  // namespace
+
+void overlay_conv(KernelTable& t, bool with_onednn) { t.conv = with_onednn ? own_conv<true>() : own_conv<false>(); }
+
+}  // namespace fledge::cpu

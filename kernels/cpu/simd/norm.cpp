@@ -1,0 +1,155 @@
+// Batch norm passes over rows x c: every column (channel) has its own parameters. The caller widens narrow matrices
+// (kernels/cpu/columns.h), so that vectors are full and the chains of the sums independent.
+#include "kernels/cpu/simd/families.h"
+#include "kernels/cpu/simd/vec.h"
+
+namespace fledge::cpu::FLEDGE_ISA {
+namespace {
+
+constexpr std::int64_t kRun = 128;  // rows summed in float before they go to double
+
+FLEDGE_INLINE V get(const float* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
+FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
+
+/// Calls f(k, n) for every slice of columns: full vectors first (n is then a constant), the rest last.
+template <class F>
+FLEDGE_INLINE void for_columns(std::int64_t c, F f) {
+  std::int64_t k = 0;
+  for (; k + kLanes <= c; k += kLanes) f(k, std::int64_t{kLanes});
+  if (k < c) f(k, c - k);
+}
+
+void flush(double* to, float* from, std::int64_t c) {
+  for (std::int64_t k = 0; k < c; ++k) {
+    to[k] += from[k];
+    from[k] = 0;
+  }
+}
+
+/// Adds ROWS rows to the two float sums: of x - shift and of its square.
+template <int ROWS>
+void add_moments(const float* x, const float* shift, std::int64_t c, float* sum1, float* sum2) {
+  for_columns(c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+    const V centre = get(shift + k, n);
+    V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
+#pragma GCC unroll 4
+    for (int i = 0; i < ROWS; ++i) {
+      const V d = get(x + i * c + k, n) - centre;
+      s1 += d;
+      s2 = fma(d, d, s2);
+    }
+    put(sum1 + k, s1, n);
+    put(sum2 + k, s2, n);
+  });
+}
+
+void column_moments(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1, double* sum2,
+                    float* scratch) {
+  float *s1 = scratch, *s2 = scratch + c;
+  for (std::int64_t k = 0; k < 2 * c; ++k) scratch[k] = 0;
+  for (std::int64_t from = 0; from < rows; from += kRun) {
+    const std::int64_t to = from + kRun < rows ? from + kRun : rows;
+    std::int64_t i = from;
+    for (; i + 4 <= to; i += 4) add_moments<4>(x + i * c, shift, c, s1, s2);
+    for (; i < to; ++i) add_moments<1>(x + i * c, shift, c, s1, s2);
+    flush(sum1, s1, c);
+    flush(sum2, s2, c);
+  }
+}
+
+template <bool RESIDUAL>
+void apply_rows(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
+  const V lo = set1(a.lo), hi = set1(a.hi);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float *x = a.x + i * c, *residual = a.residual + (RESIDUAL ? i * c : 0);
+    float* y = a.y + i * c;
+    for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+      // Centred before scaling: x*scale + (beta - mean*scale) would cancel where |mean| is large.
+      V v = fma(get(x + k, n) - get(a.mean + k, n), get(a.scale + k, n), get(a.beta + k, n));
+      if (RESIDUAL) v += get(residual + k, n);
+      put(y + k, clamp(lo, hi, v), n);
+    });
+  }
+}
+
+void norm_apply(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
+  a.residual ? apply_rows<true>(a, begin, end, c) : apply_rows<false>(a, begin, end, c);
+}
+
+FLEDGE_INLINE V masked(V dy, V y, V lo, V hi) { return keep((y > lo) & (y < hi), dy); }
+
+/// ROWS rows of sum dz and sum dz*(x - mean), writing dz on the way when asked.
+template <int ROWS, bool MASK, bool WRITE>
+void reduce_rows(const NormReduceArgs& a, std::int64_t row, std::int64_t c, float* sum1, float* sum2) {
+  const V lo = set1(a.lo), hi = set1(a.hi);
+  const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK ? a.y + row * c : nullptr;
+  float* dz = WRITE ? a.dz + row * c : nullptr;
+  for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+    const V mean = get(a.mean + k, n);
+    V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
+#pragma GCC unroll 4
+    for (int i = 0; i < ROWS; ++i) {
+      V g = get(dy + i * c + k, n);
+      if (MASK) g = masked(g, get(y + i * c + k, n), lo, hi);
+      if (WRITE) put(dz + i * c + k, g, n);
+      s1 += g;
+      s2 = fma(g, get(x + i * c + k, n) - mean, s2);
+    }
+    put(sum1 + k, s1, n);
+    put(sum2 + k, s2, n);
+  });
+}
+
+template <bool MASK, bool WRITE>
+void reduce_all(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
+  float *s1 = scratch, *s2 = scratch + c;
+  for (std::int64_t k = 0; k < 2 * c; ++k) scratch[k] = 0;
+  for (std::int64_t from = begin; from < end; from += kRun) {
+    const std::int64_t to = from + kRun < end ? from + kRun : end;
+    std::int64_t i = from;
+    for (; i + 4 <= to; i += 4) reduce_rows<4, MASK, WRITE>(a, i, c, s1, s2);
+    for (; i < to; ++i) reduce_rows<1, MASK, WRITE>(a, i, c, s1, s2);
+    flush(a.sum_dz, s1, c);
+    flush(a.sum_dz_x, s2, c);
+  }
+}
+
+void norm_reduce(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
+  if (a.y) a.dz ? reduce_all<true, true>(a, begin, end, c, scratch) : reduce_all<true, false>(a, begin, end, c, scratch);
+  else a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
+}
+
+template <bool MASK, bool CENTRE>
+void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
+  const V lo = set1(a.lo), hi = set1(a.hi);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const std::int64_t row = i * c;
+    for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+      V g = get(a.dy + row + k, n);
+      if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
+      if (a.dz) put(a.dz + row + k, g, n);
+      if (!a.dx) return;
+      if (CENTRE) {
+        const V d = get(a.x + row + k, n) - get(a.mean + k, n);
+        g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
+      }
+      put(a.dx + row + k, g * get(a.scale + k, n), n);
+    });
+  }
+}
+
+void norm_grad(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
+  if (a.y) a.x ? grad_rows<true, true>(a, begin, end, c) : grad_rows<true, false>(a, begin, end, c);
+  else a.x ? grad_rows<false, true>(a, begin, end, c) : grad_rows<false, false>(a, begin, end, c);
+}
+
+}  // namespace
+
+void fill_norm(SimdTable& t) {
+  t.column_moments = &column_moments;
+  t.norm_apply = &norm_apply;
+  t.norm_reduce = &norm_reduce;
+  t.norm_grad = &norm_grad;
+}
+
+}  // namespace fledge::cpu::FLEDGE_ISA

@@ -1,0 +1,144 @@
+// SimdTable: what one instruction set's object files offer. Plain pointers and sizes only: these files may include nothing
+// whose inline functions other files share (kernels/cpu/README.md). All float data dense; "rows x c" is row-major.
+// Every function works on the part it is given: the callers in kernels/cpu/*.cpp divide the work among threads.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace fledge::cpu {
+
+// Depthwise convolution, channels-last. w: R*S rows of C (tap-major). y = clamp(conv + bias + residual, lo, hi).
+struct DepthwiseArgs {
+  const float* x;
+  const float* w;
+  const float* bias;      // C or null
+  const float* residual;  // like y or null
+  float* y;
+  std::int64_t c, h, w_in, p, q;
+  int r, s, stride_h, stride_w, pad_top, pad_left;
+  float lo, hi;           // -inf, +inf when there is no activation
+};
+// Gradient with respect to the input: dx is N,H,W,C, dy is N,P,Q,C; w as above (not flipped).
+struct DepthwiseGradInputArgs {
+  const float* dy;
+  const float* w;
+  float* dx;
+  std::int64_t c, h, w_in, p, q;
+  int r, s, stride_h, stride_w, pad_top, pad_left;
+};
+// Adds into dw: R*S rows of C doubles.
+struct DepthwiseGradWeightArgs {
+  const float* dy;
+  const float* x;
+  double* dw;
+  std::int64_t c, h, w_in, p, q;
+  int r, s, stride_h, stride_w, pad_top, pad_left;
+};
+
+// Batch norm on rows x c. The masks of the backward pass: kept where lo < y < hi; y null means no activation.
+struct NormApplyArgs {
+  const float *x, *residual;  // residual null or like x
+  float* y;
+  const float *mean, *scale, *beta;  // c
+  float lo, hi;
+};
+struct NormReduceArgs {
+  const float *dy, *x, *y;
+  float* dz;                  // masked dy, written when not null
+  const float* mean;          // c
+  float lo, hi;
+  double *sum_dz, *sum_dz_x;  // c, added to: sum dz and sum dz*(x - mean)
+};
+// dx = scale * (dz - m1 - (x - mean) * m2); x null leaves the terms with m1, m2 out.
+struct NormGradArgs {
+  const float *dy, *x, *y;
+  float *dx, *dz;             // each nullable
+  const float *mean, *scale, *m1, *m2;
+  float lo, hi;
+};
+
+struct MaxPoolArgs {
+  const float* x;
+  float* y;
+  std::int32_t* indices;  // null when not wanted
+  std::int64_t c, h, w, p, q;
+  int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+};
+struct MaxPoolGradArgs {
+  const float* dy;
+  const std::int32_t* indices;
+  float* dx;
+  std::int64_t c, h, w, p, q;
+  int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+};
+
+struct SgdArgs {
+  float lr, momentum, one_minus_dampening, weight_decay;
+  bool nesterov, first_step;
+};
+struct AdamArgs {
+  float beta1, one_minus_beta1, beta2, one_minus_beta2, weight_decay;
+  float decay_factor;  // 1 - lr*weight_decay when decoupled, else 1
+  bool decoupled;
+  // w -= step_size * m / (sqrt(v) * root_scale + eps)
+  float step_size, root_scale, eps;
+};
+
+struct SimdTable {
+  const char* isa;
+  int lanes;
+
+  // Output rows [begin, end) of the N*P (grad input: N*H) rows; grad weight: dy rows.
+  void (*depthwise_forward)(const DepthwiseArgs&, std::int64_t begin, std::int64_t end);
+  void (*depthwise_grad_input)(const DepthwiseGradInputArgs&, std::int64_t begin, std::int64_t end);
+  void (*depthwise_grad_weight)(const DepthwiseGradWeightArgs&, std::int64_t begin, std::int64_t end);
+
+  // Column sums over rows, added to doubles. scratch: c (sums), 2c (moments, reduce) floats.
+  void (*column_sums)(const float* x, std::int64_t rows, std::int64_t c, double* sums, float* scratch);
+  // Sums of (x - shift) and its square.
+  void (*column_moments)(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1, double* sum2,
+                         float* scratch);
+  void (*column_extreme)(bool maximum, const float* x, std::int64_t rows, std::int64_t c, float* result);  // combines into
+  void (*norm_apply)(const NormApplyArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
+  void (*norm_reduce)(const NormReduceArgs&, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch);
+  void (*norm_grad)(const NormGradArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
+
+  void (*max_pool)(const MaxPoolArgs&, std::int64_t begin, std::int64_t end);
+  void (*max_pool_grad)(const MaxPoolGradArgs&, std::int64_t begin, std::int64_t end);
+
+  // op is a UnaryOp / BinaryOp as a number. Strides of binary inputs are 0 (one value for all) or 1.
+  void (*unary)(int op, const float* x, float* y, std::int64_t n, float a, float b);
+  void (*unary_grad)(int op, const float* dy, const float* x, const float* y, float* dx, std::int64_t n, float a, float b);
+  void (*binary)(int op, const float* a, int stride_a, const float* b, int stride_b, float* y, std::int64_t n);
+  void (*fill)(float* y, float value, std::int64_t n);
+  void (*u8_to_float)(const std::uint8_t* x, float* y, std::int64_t n);
+  void (*bf16_to_float)(const std::uint16_t* x, float* y, std::int64_t n);
+  void (*float_to_bf16)(const float* x, std::uint16_t* y, std::int64_t n);
+  void (*double_to_float)(const double* x, float* y, std::int64_t n);
+  void (*float_to_double)(const float* x, double* y, std::int64_t n);
+
+  double (*sum)(const float* x, std::int64_t n);
+  double (*sum_of_squares)(const float* x, std::int64_t n);
+  float (*extreme)(bool maximum, const float* x, std::int64_t n);
+
+  // Rows of a matrix with c columns.
+  void (*softmax)(const float* x, float* y, std::int64_t rows, std::int64_t c);
+  void (*softmax_grad)(const float* dy, const float* y, float* dx, std::int64_t rows, std::int64_t c);
+  void (*log_softmax)(const float* x, float* y, std::int64_t rows, std::int64_t c);
+  void (*log_softmax_grad)(const float* dy, const float* y, float* dx, std::int64_t rows, std::int64_t c);
+  void (*log_sum_exp)(const float* x, float* y, std::int64_t rows, std::int64_t c);
+  void (*log_sum_exp_grad)(const float* dy, const float* x, const float* y, float* dx, std::int64_t rows, std::int64_t c);
+  void (*l2_normalize)(const float* x, float* y, float* norm, std::int64_t rows, std::int64_t c, double eps);
+  void (*l2_normalize_grad)(const float* dy, const float* y, const float* norm, float* dx, std::int64_t rows, std::int64_t c,
+                            double eps);
+
+  // Squared distances of four rows of a from four of b, rows of `ld` doubles (a multiple of 8, zero-padded): out[4*i + j].
+  void (*distance_4x4)(const double* a, const double* b, std::int64_t ld, double* out);
+  // da = sum_j g[j] * (a - b_j) over rows b_j of c floats.
+  void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows, std::int64_t c);
+
+  void (*sgd_step)(float* w, const float* grad, float* momentum, std::int64_t n, const SgdArgs&);
+  void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamArgs&);
+};
+
+}  // namespace fledge::cpu
