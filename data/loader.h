@@ -27,7 +27,7 @@ struct LoaderOptions {
   int workers = 1;        // 0: in the calling thread
   int batches_ahead = 4;  // bound on finished batches kept
   OnBadImage on_bad_image = OnBadImage::Fail;
-  double max_bad_fraction = 0.001;  // Skip: more than this share of the images seen is an error
+  double max_bad_fraction = 0.001;  // Skip: more different bad pictures than this share of all samples of the pass is an error
 };
 
 class Loader {

@@ -1,4 +1,5 @@
-// Antialiased bilinear resampling, equal to Pillow's Image.resize(..., BILINEAR, box) within one grey level.
+// Antialiased bilinear resampling, equal to Pillow's Image.resize(..., BILINEAR, box): the same fixed-point arithmetic,
+// so the same bytes.
 #pragma once
 #include "io/image/image.h"
 
@@ -9,8 +10,22 @@ struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
-/// The box of the image, resampled to width x height. Triangle filter whose support grows with the shrink factor (antialias).
+/// The box of the image, resampled to width x height. Triangle filter whose support grows with the shrink factor
+/// (antialias). Pixels just outside the box take part, as in Pillow. Throws Error(Usage): empty picture, size < 1, box
+/// empty or outside the picture.
 Image resize(const Image& image, int width, int height, const Box& box);
 Image resize(const Image& image, int width, int height);
+
+/// A whole number of pixels of a picture.
+struct PixelBox {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
+/// Equal to crop(box), then resize(width, height), without the copy: pixels outside the box do not take part
+/// (torchvision's resized_crop).
+Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height);
+Image crop(const Image& image, const PixelBox& box);
+/// Mirrored left to right, in place.
+void flip_horizontal(Image& image);
 
 }  // namespace fledge

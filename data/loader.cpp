@@ -1,0 +1,227 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+namespace {
+
+/// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
+struct Slot {
+  Tensor images, labels;
+  std::vector<SampleRef> samples;
+  std::vector<std::string> bad;            // per sample: what was wrong with the pictures passed over, "" if nothing
+  std::vector<std::exception_ptr> errors;  // per sample
+  std::int64_t left = 0;                   // samples not done yet
+};
+
+}  // namespace
+
+struct Loader::State {
+  State(std::shared_ptr<Dataset> d, std::vector<BatchRefs> b, MakeImage m, const LoaderOptions& o)
+      : dataset(std::move(d)), batches(std::move(b)), make_image(std::move(m)), options(o) {}
+
+  const std::shared_ptr<Dataset> dataset;
+  const std::vector<BatchRefs> batches;
+  const MakeImage make_image;
+  const LoaderOptions options;
+  std::vector<std::vector<std::int64_t>> by_class;  // for Skip
+  std::int64_t total = 0;                           // samples of all batches
+
+  std::mutex mutex;
+  std::condition_variable work, done;
+  std::vector<Slot> slots;                      // ring: batch b lives in slot b % slots.size()
+  std::size_t opened = 0;                       // batches below this have a slot
+  std::size_t task_batch = 0, task_sample = 0;  // the next task
+  std::size_t cursor = 0;                       // the next batch to hand out
+  bool stop = false;
+  std::exception_ptr failure;  // once set, every next() throws it
+  std::vector<std::string> bad_images;
+  std::set<std::string> bad_seen;
+  std::vector<std::thread> threads;
+
+  void open_slots();
+  void run();
+  void make_sample(Slot& slot, std::size_t i);
+  Image make_or_replace(SampleRef& ref, std::string& bad);
+  Image checked(const SampleRef& ref) const;
+  void collect(Slot& slot);
+};
+
+/// Gives the next batches their tensors; called by the consumer only, so that memory is always taken and given back by
+/// one thread.
+void Loader::State::open_slots() {
+  while (opened < batches.size() && opened < cursor + slots.size()) {
+    Slot& slot = slots[opened % slots.size()];
+    const std::int64_t n = static_cast<std::int64_t>(batches[opened].size());
+    slot.images = Tensor::empty({n, 3, options.size, options.size}, DType::Float32, Layout::ChannelsLast);
+    slot.labels = Tensor::empty({n}, DType::Int64);
+    slot.samples = batches[opened];
+    slot.bad.assign(static_cast<std::size_t>(n), "");
+    slot.errors.assign(static_cast<std::size_t>(n), nullptr);
+    slot.left = n;
+    ++opened;
+  }
+}
+
+Image Loader::State::checked(const SampleRef& ref) const {
+  Image image = make_image(ref);
+  if (image.width != options.size || image.height != options.size)
+    throw Error(ErrorKind::Internal, "loader",
+                "picture '" + dataset->name(ref.index) + "' came out as " + std::to_string(image.width) + "x" +
+                    std::to_string(image.height) + " instead of " + std::to_string(options.size) + "x" +
+                    std::to_string(options.size));
+  return image;
+}
+
+/// The picture of `ref`, or (Skip) of the next readable image of its class, which `ref` then names.
+Image Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
+  const SampleRef wanted = ref;
+  try {
+    return checked(ref);
+  } catch (const Error& e) {
+    if (options.on_bad_image == OnBadImage::Fail || e.kind() != ErrorKind::BadInput) throw;
+    bad = e.what();
+  }
+  const std::vector<std::int64_t>& mates = by_class[dataset->label(wanted.index)];
+  const std::size_t at = static_cast<std::size_t>(std::find(mates.begin(), mates.end(), wanted.index) - mates.begin());
+  for (std::size_t step = 1; step < mates.size(); ++step) {
+    ref.index = mates[(at + step) % mates.size()];
+    try {
+      return checked(ref);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::BadInput) throw;  // unreadable as well: it is counted when its own turn comes
+    }
+  }
+  throw Error(ErrorKind::BadInput, "", bad, "and no other image of its class can be read in its place");
+}
+
+void Loader::State::make_sample(Slot& slot, std::size_t i) {
+  try {
+    const Image image = make_or_replace(slot.samples[i], slot.bad[i]);
+    const std::size_t floats = static_cast<std::size_t>(options.size) * options.size * 3;
+    normalize_to(image, options.normalization, slot.images.data<float>() + i * floats);
+    slot.labels.data<std::int64_t>()[i] = dataset->label(slot.samples[i].index);
+  } catch (...) {
+    slot.errors[i] = std::current_exception();
+  }
+}
+
+/// A worker: takes tasks in order until none is left or the loader goes away.
+void Loader::State::run() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    work.wait(lock, [&] { return stop || task_batch < opened || task_batch == batches.size(); });
+    if (stop || task_batch == batches.size()) return;
+    Slot& slot = slots[task_batch % slots.size()];
+    const std::size_t i = task_sample;
+    if (++task_sample == slot.samples.size()) {
+      task_sample = 0;
+      ++task_batch;
+    }
+    lock.unlock();
+    make_sample(slot, i);
+    lock.lock();
+    if (--slot.left == 0) done.notify_one();
+  }
+}
+
+/// Errors and replacements of a finished batch, in the order of its samples: the same for any number of workers.
+void Loader::State::collect(Slot& slot) {
+  for (const std::exception_ptr& e : slot.errors)
+    if (e) std::rethrow_exception(e);
+  for (std::size_t i = 0; i < slot.bad.size(); ++i)
+    if (!slot.bad[i].empty() && bad_seen.insert(slot.bad[i]).second) bad_images.push_back(slot.bad[i]);
+  const double allowed = options.max_bad_fraction * static_cast<double>(total);
+  if (static_cast<double>(bad_images.size()) > allowed)
+    throw Error(ErrorKind::BadInput, "",
+                std::to_string(bad_images.size()) + " unreadable pictures among " + std::to_string(total) +
+                    ", more than the allowed share of " + std::to_string(options.max_bad_fraction) +
+                    "; the last: " + bad_images.back(),
+                "remove or repair them (fledge data verify lists all), or allow a larger share");
+}
+
+Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeImage make_image,
+               const LoaderOptions& options)
+    : state_(std::make_unique<State>(std::move(dataset), std::move(batches), std::move(make_image), options)) {
+  State& s = *state_;
+  if (options.size < 1 || options.workers < 0 || options.batches_ahead < 1)
+    throw Error(ErrorKind::Usage, "loader",
+                "size " + std::to_string(options.size) + ", workers " + std::to_string(options.workers) +
+                    ", batches ahead " + std::to_string(options.batches_ahead) +
+                    ": size and batches ahead must be positive, workers at least 0");
+  for (const BatchRefs& batch : s.batches) {
+    if (batch.empty()) throw Error(ErrorKind::Usage, "loader", "a batch is empty");
+    s.total += static_cast<std::int64_t>(batch.size());
+  }
+  if (options.on_bad_image == OnBadImage::Skip) s.by_class = s.dataset->by_class();
+  s.slots.resize(options.workers == 0 ? 1 : static_cast<std::size_t>(options.batches_ahead));
+  s.open_slots();
+  for (int i = 0; i < options.workers; ++i) s.threads.emplace_back([&s] { s.run(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->work.notify_all();
+  for (std::thread& t : state_->threads) t.join();  // each finishes the one picture it has in hand
+}
+
+std::optional<Batch> Loader::next() {
+  State& s = *state_;
+  if (s.failure) std::rethrow_exception(s.failure);
+  if (s.cursor == s.batches.size()) return std::nullopt;
+  Slot& slot = s.slots[s.cursor % s.slots.size()];
+  if (s.threads.empty()) {
+    for (std::size_t i = 0; i < slot.samples.size(); ++i) s.make_sample(slot, i);
+  } else {
+    std::unique_lock lock(s.mutex);
+    s.done.wait(lock, [&] { return slot.left == 0; });
+  }
+  try {
+    s.collect(slot);
+  } catch (...) {
+    s.failure = std::current_exception();
+    const std::lock_guard lock(s.mutex);
+    s.stop = true;
+    s.work.notify_all();
+    throw;
+  }
+  Batch batch{std::move(slot.images), std::move(slot.labels), std::move(slot.samples)};
+  {
+    const std::lock_guard lock(s.mutex);
+    ++s.cursor;
+    s.open_slots();
+  }
+  s.work.notify_all();
+  return batch;
+}
+
+std::vector<std::string> Loader::bad_images() const { return state_->bad_images; }
+
+MakeImage training_images(std::shared_ptr<Dataset> dataset, const TrainTransform& transform, std::uint64_t seed,
+                          std::int64_t epoch) {
+  return [dataset = std::move(dataset), transform, seed, epoch](const SampleRef& ref) {
+    Generator g = Generator::of({seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(ref.index),
+                                 static_cast<std::uint64_t>(ref.occurrence)});
+    return apply(transform, dataset->image(ref.index), g);
+  };
+}
+
+MakeImage evaluation_images(std::shared_ptr<Dataset> dataset, const EvalTransform& transform) {
+  return [dataset = std::move(dataset), transform](const SampleRef& ref) {
+    return apply(transform, dataset->image(ref.index));
+  };
+}
+
+}  // namespace fledge

@@ -1,0 +1,108 @@
+#include "data/transforms.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "data/crop_sampling.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+namespace {
+
+/// Python 3's round: half to even (the rounding mode that nearbyint starts with).
+int round_half_even(double v) { return static_cast<int>(std::nearbyint(v)); }
+
+/// torchvision's Resize(size): the long side is cut, not rounded.
+Image resize_short_side(const Image& image, int size) {
+  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  if (shorter == size) return image;
+  const int other = static_cast<int>(static_cast<double>(size * longer) / static_cast<double>(shorter));
+  return image.width <= image.height ? resize(image, size, other) : resize(image, other, size);
+}
+
+PixelBox centre_box(const Image& image, int size) {
+  return {round_half_even((image.width - size) / 2.0), round_half_even((image.height - size) / 2.0), size, size};
+}
+
+/// Pads with black on all sides, then cuts the old size out at a random place.
+Image shift(const Image& image, int pad, Generator& g) {
+  const int dx = static_cast<int>(g.below(2 * pad + 1)) - pad, dy = static_cast<int>(g.below(2 * pad + 1)) - pad;
+  Image out{image.width, image.height, std::vector<std::uint8_t>(image.rgb.size(), 0)};
+  const int left = std::max(0, dx), right = std::min(image.width, image.width + dx);
+  if (right <= left) return out;
+  for (int y = std::max(0, dy); y < std::min(image.height, image.height + dy); ++y)
+    std::memcpy(out.row(y) + 3 * left, image.row(y - dy) + 3 * (left - dx), static_cast<std::size_t>(right - left) * 3);
+  return out;
+}
+
+Image random_resized_crop(const TrainTransform& t, const Image& image, Generator& g) {
+  return crop_and_resize(image, sample_crop(t, image.width, image.height, g), t.size, t.size);
+}
+
+}  // namespace
+
+Normalization Normalization::named(const std::string& name) {
+  if (name == "imagenet") return {};
+  if (name == "keras" || name == "half") return {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};
+  throw Error(ErrorKind::Usage, "", "unknown normalisation '" + name + "'", "imagenet, keras or half");
+}
+
+TrainTransform train_preset(const std::string& name, int size) {
+  TrainTransform t;
+  t.size = size;
+  const int before_crop = static_cast<int>(std::lround(size * 256.0 / 224.0));
+  if (name == "modern") return t;
+  if (name == "paper") {
+    t.resize_short = before_crop;
+    t.sampling = CropSampling::Paper;
+  } else if (name == "rkd") {
+    t.resize_short = before_crop;
+    t.area_low = 0.16;
+  } else if (name == "shift") {
+    t.random_crop = false;
+    t.pad_shift = std::max(1, size / 14);
+  } else if (name == "none") {
+    t.random_crop = false;
+    t.flip = 0;
+  } else {
+    throw Error(ErrorKind::Usage, "", "unknown augmentation '" + name + "'", "modern, paper, rkd, shift or none");
+  }
+  return t;
+}
+
+Image apply(const TrainTransform& t, const Image& image, Generator& g) {
+  Image out;
+  if (!t.random_crop) {
+    out = apply(EvalTransform{t.resize_short, t.size}, image);
+  } else if (t.resize_short > 0) {
+    out = random_resized_crop(t, resize_short_side(image, t.resize_short), g);
+  } else {
+    out = random_resized_crop(t, image, g);
+  }
+  if (t.pad_shift > 0) out = shift(out, t.pad_shift, g);
+  if (g.uniform() < t.flip) flip_horizontal(out);
+  return out;
+}
+
+Image apply(const EvalTransform& t, const Image& image) {
+  // Never smaller than the crop: torchvision would pad with black, which no trained network has seen.
+  const int shorter = std::min(image.width, image.height);
+  const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
+  if (target == shorter) return crop(image, centre_box(image, t.size));
+  const Image resized = resize_short_side(image, target);
+  return crop(resized, centre_box(resized, t.size));
+}
+
+void normalize_to(const Image& image, const Normalization& n, float* out) {
+  // 3 x 256 possible results: a table is both exact (the same operations in the same order) and faster than dividing.
+  float table[256][3];
+  for (int v = 0; v < 256; ++v)
+    for (int c = 0; c < 3; ++c) table[v][c] = (static_cast<float>(v) / 255.0f - n.mean[c]) / n.std[c];
+  const std::uint8_t* p = image.rgb.data();
+  for (std::size_t i = 0; i + 2 < image.rgb.size(); i += 3)
+    for (int c = 0; c < 3; ++c) out[i + c] = table[p[i + c]][c];
+}
+
+}  // namespace fledge

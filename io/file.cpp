@@ -1,0 +1,123 @@
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+namespace {
+
+std::string reason(int error) {
+  switch (error) {
+    case ENOSPC:
+      return "no space left on device";
+    case EDQUOT:
+      return "disk quota exceeded";
+    case ENOENT:
+      return "no such file or directory";
+    case EACCES:
+      return "permission denied";
+    case EROFS:
+      return "read-only file system";
+    default:
+      return std::strerror(error);
+  }
+}
+
+[[noreturn]] void write_failed(const std::string& path, int error) {
+  const char* hint = error == ENOSPC || error == EDQUOT
+                         ? "free some space or choose another folder; what was there before is untouched"
+                     : error == ENOENT ? "create the folder first"
+                                       : "choose a folder you may write to";
+  throw Error(ErrorKind::Resource, "", reason(error) + ": cannot write '" + path + "'", hint);
+}
+
+/// Closes a descriptor at the end of a scope.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) throw Error(ErrorKind::BadInput, "", "cannot open '" + path + "': " + reason(errno));
+  struct stat status {};
+  if (::fstat(file.fd, &status) != 0)
+    throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': " + reason(errno));
+  if (S_ISDIR(status.st_mode))
+    throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is a folder, not a file");
+  if (!S_ISREG(status.st_mode))
+    throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is not a regular file");
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::read(file.fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': " + reason(errno));
+    if (n == 0) break;  // it shrank meanwhile
+    done += static_cast<std::size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  static std::atomic<unsigned> counter{0};
+  temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd_ < 0) write_failed(path_, errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::append(const void* data, std::size_t size) {
+  const char* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t n = ::write(fd_, bytes, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) write_failed(path_, errno);
+    bytes += n;
+    size -= static_cast<std::size_t>(n);
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(fd_) != 0) write_failed(path_, errno);
+  const int fd = fd_;
+  fd_ = -1;
+  if (::close(fd) != 0) write_failed(path_, errno);  // network file systems report a full disk here
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) write_failed(path_, errno);
+  temporary_.clear();
+  // The new name is on disk only once its folder is; a folder that cannot be synced (some file systems) does not undo
+  // the rename.
+  const Descriptor folder{::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.fd >= 0 && ::fsync(folder.fd) != 0 && errno != EINVAL && errno != ENOTSUP) write_failed(path_, errno);
+}
+
+void write_file_atomic(const std::string& path, const void* data, std::size_t size) {
+  AtomicFile file(path);
+  file.append(data, size);
+  file.commit();
+}
+
+}  // namespace fledge

@@ -1,0 +1,94 @@
+#include "io/image/image.h"
+
+#include <cctype>
+#include <cstring>
+#include <string_view>
+
+#include "io/file.h"
+#include "io/image/formats.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+namespace {
+
+bool starts_with(const std::uint8_t* bytes, std::size_t size, std::string_view magic, std::size_t at = 0) {
+  return size >= at + magic.size() && std::memcmp(bytes + at, magic.data(), magic.size()) == 0;
+}
+
+}  // namespace
+
+ImageFormat sniff(const std::uint8_t* bytes, std::size_t size) {
+  if (starts_with(bytes, size, "\xff\xd8\xff")) return ImageFormat::Jpeg;
+  if (starts_with(bytes, size, "\x89PNG\r\n\x1a\n")) return ImageFormat::Png;
+  if (starts_with(bytes, size, "BM")) return ImageFormat::Bmp;
+  return ImageFormat::Unknown;
+}
+
+std::string guess_kind(const std::uint8_t* bytes, std::size_t size) {
+  struct Kind {
+    std::string_view magic;
+    const char* name;
+    std::size_t at = 0;
+  };
+  static const Kind kinds[] = {{"GIF8", "a GIF picture"},
+                               {"WEBP", "a WebP picture", 8},
+                               {"II*", "a TIFF picture"},
+                               {"MM", "a TIFF picture"},
+                               {"ftyp", "an AVIF, HEIC or MP4 file", 4},
+                               {"8BPS", "a Photoshop file"},
+                               {"%PDF", "a PDF document"},
+                               {"PK", "a zip archive"},
+                               {"\x1f\x8b", "a gzip file"},
+                               {"<svg", "an SVG drawing"},
+                               {"\x89HDF", "an HDF5 file"},
+                               {"version https://git-lfs", "a Git LFS pointer, not the file itself"}};
+  for (const Kind& k : kinds)
+    if (starts_with(bytes, size, k.magic, k.at)) return k.name;
+  std::size_t i = 0;
+  while (i < size && std::isspace(bytes[i])) ++i;
+  if (i < size && bytes[i] == '<') return "a web page or XML text";
+  std::size_t text = 0;
+  const std::size_t look = size < 256 ? size : 256;
+  for (i = 0; i < look; ++i)
+    text += bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\t' || (bytes[i] >= 32 && bytes[i] < 127);
+  return look > 0 && text == look ? "plain text" : "";
+}
+
+void bad_image(const std::string& name, const std::string& problem, const std::string& hint) {
+  throw Error(ErrorKind::BadInput, "", "cannot read picture '" + name + "': " + problem, hint);
+}
+
+void check_dimensions(const std::string& name, std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
+  const std::string size = std::to_string(width) + "x" + std::to_string(height);
+  if (width < 1 || height < 1) bad_image(name, "its header says " + size + " pixels");
+  if (width > limits.max_side || height > limits.max_side)
+    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_side) + " per side");
+  if (width * height > limits.max_pixels)
+    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_pixels) + " in all");
+}
+
+Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name, const DecodeLimits& limits) {
+  if (size == 0) bad_image(name, "the file is empty (0 bytes)");
+  const ImageBytes file{bytes, size, name};
+  switch (sniff(bytes, size)) {
+    case ImageFormat::Jpeg:
+      return decode_jpeg(file, limits);
+    case ImageFormat::Png:
+      return decode_png(file, limits);
+    case ImageFormat::Bmp:
+      return decode_bmp(file, limits);
+    case ImageFormat::Unknown:
+      break;
+  }
+  const std::string kind = guess_kind(bytes, size);
+  bad_image(name, kind.empty() ? "unknown format" : "it is " + kind,
+            "JPEG, PNG and BMP are read: convert it or remove it");
+}
+
+Image decode_image_file(const std::string& path, const DecodeLimits& limits) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  return decode_image(bytes.data(), bytes.size(), path, limits);
+}
+
+}  // namespace fledge

@@ -1,0 +1,45 @@
+#include "io/image/resize_coefficients.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fledge {
+
+namespace {
+
+double triangle(double x) {
+  x = std::abs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+}  // namespace
+
+void ResizeCoefficients::fill(int in_size, float from, float to, int out_size) {
+  // The difference is taken in float and widened, the centre is computed in double: Pillow's order, needed for equal
+  // bytes.
+  const double scale = static_cast<double>(to - from) / out_size;
+  const double filter_scale = std::max(scale, 1.0);
+  const double support = filter_scale;  // the triangle's own support is 1
+  const double inverse = 1.0 / filter_scale;
+  taps = static_cast<int>(std::ceil(support)) * 2 + 1;
+  first.resize(out_size);
+  count.resize(out_size);
+  weights.assign(static_cast<std::size_t>(out_size) * taps, 0);
+  real_.resize(taps);
+  for (int o = 0; o < out_size; ++o) {
+    const double center = from + (o + 0.5) * scale;
+    const int low = std::max(static_cast<int>(center - support + 0.5), 0);
+    const int n = std::min(static_cast<int>(center + support + 0.5), in_size) - low;
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += real_[i] = triangle((i + low - center + 0.5) * inverse);
+    std::int32_t* w = weights.data() + static_cast<std::size_t>(o) * taps;
+    for (int i = 0; i < n; ++i) {
+      const double value = sum != 0.0 ? real_[i] / sum : real_[i];
+      w[i] = static_cast<std::int32_t>(0.5 + value * (1 << kResizePrecision));
+    }
+    first[o] = low;
+    count[o] = n;
+  }
+}
+
+}  // namespace fledge

@@ -1,0 +1,26 @@
+// The weights of a resampling along one axis, as Pillow's precompute_coeffs and normalize_coeffs_8bpc make them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace fledge {
+
+constexpr int kResizePrecision = 32 - 8 - 2;  // 8-bit pixels, 2 bits to spare
+
+struct ResizeCoefficients {
+  int taps = 0;                       // weights kept for each output position, padded with zeros
+  std::vector<std::int32_t> first;    // first input position of an output position
+  std::vector<std::int32_t> count;    // number of weights that are not padding
+  std::vector<std::int32_t> weights;  // taps for each output position, fixed point
+
+  /// From `in_size` positions, of which [from, to) is stretched over `out_size`. The vectors keep their memory between
+  /// calls.
+  void fill(int in_size, float from, float to, int out_size);
+  int begin() const { return first.front(); }
+  int end() const { return first.back() + count.back(); }
+
+ private:
+  std::vector<double> real_;
+};
+
+}  // namespace fledge

@@ -1,0 +1,66 @@
+#include "io/table.h"
+
+#include "io/file.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+
+namespace {
+
+constexpr const char* kHeader = "path\tlabel";
+
+[[noreturn]] void refuse(const std::string& path, std::size_t line, const std::string& problem,
+                         const std::string& hint = "") {
+  throw Error(ErrorKind::BadInput, "",
+              "cannot read table '" + path + "', line " + std::to_string(line) + ": " + problem, hint);
+}
+
+void check_cell(const std::string& path, const std::string& cell) {
+  if (cell.find_first_of("\t\n\r") != std::string::npos)
+    throw Error(ErrorKind::Usage, "save_table",
+                "cannot write '" + cell + "' to '" + path + "': it holds a tab or a line break", "rename it");
+}
+
+}  // namespace
+
+LabelTable load_table(const std::string& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  const std::string text(bytes.begin(), bytes.end());
+  LabelTable table;
+  std::size_t line = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = text.find('\n', at);
+    if (end == std::string::npos) end = text.size();
+    std::string row = text.substr(at, end - at);
+    at = end + 1;
+    ++line;
+    if (!row.empty() && row.back() == '\r') row.pop_back();
+    if (line == 1) {
+      if (row != kHeader) refuse(path, 1, "the first line must be path<TAB>label, it is '" + row.substr(0, 60) + "'");
+      continue;
+    }
+    const std::size_t tab = row.find('\t');
+    if (tab == std::string::npos) refuse(path, line, "1 column instead of 2", "columns are separated by one tab");
+    if (row.find('\t', tab + 1) != std::string::npos) refuse(path, line, "more than 2 columns");
+    table.paths.push_back(row.substr(0, tab));
+    table.labels.push_back(row.substr(tab + 1));
+  }
+  if (line == 0) refuse(path, 1, "the file is empty", "the first line must be path<TAB>label");
+  return table;
+}
+
+void save_table(const std::string& path, const LabelTable& table) {
+  if (table.paths.size() != table.labels.size())
+    throw Error(ErrorKind::Usage, "save_table",
+                std::to_string(table.paths.size()) + " paths but " + std::to_string(table.labels.size()) +
+                    " labels for '" + path + "'");
+  std::string text = std::string(kHeader) + "\n";
+  for (std::size_t i = 0; i < table.paths.size(); ++i) {
+    check_cell(path, table.paths[i]);
+    check_cell(path, table.labels[i]);
+    text += table.paths[i] + "\t" + table.labels[i] + "\n";
+  }
+  write_file_atomic(path, text);
+}
+
+}  // namespace fledge
