@@ -41,6 +41,7 @@ class NearestList {
   /// How many gallery items come before the nearest one for which `hit`, 0 for the first; keep or more when it is not among the `keep`
   /// nearest, -1 when there is none in the list.
   template <class Hit> std::int64_t items_before_first(const Hit& hit) const;
+  std::size_t size() const { return items_.size(); }
   /// The r <= keep nearest in exact order.
   std::vector<ExactItem> nearest(std::int64_t r) const;
 

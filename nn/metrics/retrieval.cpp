@@ -18,7 +18,7 @@ using Labels = std::vector<std::int64_t>;
 }
 
 void check_side(const char* side, const Tensor& x, const Labels& labels) {
-  if (!x.defined() || x.rank() != 2 || x.dtype() != DType::Float32)
+  if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || x.dtype() != DType::Float32)
     usage(std::string(side) + " must be N,D float32: " + (x.defined() ? describe(x) : std::string("undefined")));
   if (x.dim(0) != static_cast<std::int64_t>(labels.size()))
     usage(std::string(side) + " has " + std::to_string(x.dim(0)) + " rows but " + std::to_string(labels.size()) + " labels");

@@ -14,7 +14,7 @@ struct RetrievalOptions {
   std::vector<std::int64_t> recall_at = {1, 2, 4, 8};
   bool self_gallery = true;       // gallery == query: each query leaves itself out
   std::int64_t block = 1024;      // rows of a block; memory: see nn/metrics/README.md
-  std::function<void(std::int64_t done, std::int64_t total)> progress;
+  std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 
 struct RetrievalMetrics {

@@ -12,7 +12,7 @@ struct Schedule {
   double final_lr = 0;
   std::int64_t total_steps = 1;
   std::int64_t warmup_steps = 0;       // linear from lr/warmup_steps
-  std::vector<std::int64_t> milestones;  // in steps
+  std::vector<std::int64_t> milestones = {};  // in steps
   double gamma = 0.1;
 
   /// Rate of step t = 0, 1, ...: cosine is lr_t = final + (lr - final) * (1 + cos(pi * t / total)) / 2, as PyTorch's CosineAnnealingLR.

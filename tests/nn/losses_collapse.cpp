@@ -1,0 +1,127 @@
+// The collapse alarm: on made-up courses of training, and on a real one.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "autograd/ops/distance.h"
+#include "autograd/ops/gemm.h"
+#include "kernels/api/error.h"
+#include "nn/losses/collapse.h"
+#include "nn/losses/triplet.h"
+#include "nn/optim/optimizer.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+
+using namespace fledge;
+using Catch::Contains;
+
+namespace {
+
+using Numbers = std::vector<std::pair<std::string, double>>;
+Numbers step(double active, double positive, double negative) {
+  return {{"active", active}, {"mean_positive", positive}, {"mean_negative", negative}};
+}
+
+/// The step at which it spoke, and what it said; -1 for never.
+template <class Course> std::pair<int, std::string> run(const CollapseOptions& options, int steps, const Course& course) {
+  CollapseAlarm alarm(options);
+  std::pair<int, std::string> spoken{-1, ""};
+  for (int t = 0; t < steps; ++t) {
+    const std::string message = alarm.observe(course(t));
+    if (message.empty()) continue;
+    CHECK(spoken.first == -1);  // once
+    spoken = {t, message};
+  }
+  CHECK(alarm.raised() == (spoken.first >= 0));
+  return spoken;
+}
+
+}  // namespace
+
+TEST_CASE("a collapse to one point is told once, also with margin 0", "[collapse]") {
+  for (const double margin : {0.0, 0.2}) {
+    const auto [t, message] = run({.margin = margin}, 1000, [](int t) {
+      const double d = 0.8 * std::exp(-t / 20.0);
+      return step(0.5, 1.1 * d, d);
+    });
+    CHECK(t > 80);   // distances fall below 0.01 at step 90; the window's mean somewhat later
+    CHECK(t < 200);
+    CHECK_THAT(message, Contains("collapsed") && Contains("same class") && Contains("--lr"));
+  }
+}
+
+TEST_CASE("a loss that sits at its margin with shrunken distances is a collapse", "[collapse]") {
+  const auto [t, message] = run({.margin = 0.2}, 1000, [](int t) {
+    const double d = 0.1 + 0.7 * std::exp(-t / 30.0);  // distances stop at 0.1: not a point
+    return step(1.0, d * 1.05, d);
+  });
+  CHECK(t >= 50);
+  CHECK(t < 300);
+  CHECK_THAT(message, Contains("sits at its margin of 0.2") && Contains("100% active"));
+}
+
+TEST_CASE("healthy courses raise nothing", "[collapse]") {
+  // Starts untrained (all equal, all active), separates from step 200 on.
+  CHECK(run({.margin = 0.2}, 3000, [](int t) {
+          const double gap = t < 200 ? 0 : std::min(0.6, (t - 200) * 0.001);
+          return step(t < 300 ? 1.0 : 0.4, 0.5, 0.5 + gap);
+        }).first == -1);
+  // Hard triplets: the hardest positive stays farther than the hardest negative for long, every anchor is active.
+  CHECK(run({.margin = 0.2}, 3000, [](int) { return step(1.0, 0.9, 0.6); }).first == -1);
+  // Positives pulled tightly together, negatives far: what training is for.
+  CHECK(run({.margin = 0.2}, 3000, [](int) { return step(0.0, 0.004, 1.3); }).first == -1);
+  // One bad stretch shorter than the window.
+  CHECK(run({.margin = 0.2}, 500, [](int t) { return t > 100 && t < 120 ? step(1, 1e-4, 1e-4) : step(0.3, 0.4, 0.9); }).first == -1);
+}
+
+TEST_CASE("never leaving the start is told after ten windows", "[collapse]") {
+  const auto [t, message] = run({.margin = 0.2}, 2000, [](int) { return step(1.0, 0.301, 0.3); });
+  CHECK(t == 50 - 1 + 500 - 1);
+  CHECK_THAT(message, Contains("sits at its margin"));
+  CHECK(run({.margin = 0}, 2000, [](int) { return step(1.0, 0.301, 0.3); }).first == -1);  // no margin to sit at
+}
+
+TEST_CASE("steps without distances, or not finite, are not counted", "[collapse]") {
+  CHECK(run({}, 500, [](int) { return Numbers{{"accuracy", 0.1}}; }).first == -1);
+  CHECK(run({}, 500, [](int) { return step(1, NAN, 0); }).first == -1);
+  const auto [t, message] = run({}, 500, [](int t) { return t % 2 ? step(1, NAN, 0) : step(1, 0, 0); });
+  CHECK(t == 98);  // the 50th step that counts
+  CHECK_THROWS_AS(CollapseAlarm({.window = 0}), Error);
+}
+
+TEST_CASE("a linear embedding driven too hard by batch-hard triplets collapses, and every triplet at a sane rate does not",
+          "[collapse]") {
+  // 8 classes x 4 noisy pictures of 24 numbers with a common offset, as pooled features after a ReLU have.
+  Generator g(11);
+  const Tensor centres = rand_normal({8, 24}, g);
+  const auto batch = [&](std::vector<std::int64_t>& y) {
+    std::vector<float> x;
+    const std::vector<float> c = centres.to_vector<float>();
+    for (int i = 0; i < 32; ++i) {
+      y.push_back(i / 4);
+      for (int k = 0; k < 24; ++k) x.push_back(static_cast<float>(3 + 0.3 * c[i / 4 * 24 + k] + g.normal()));
+    }
+    return from_vector(x, {32, 24});
+  };
+  const auto train = [&](bool hard, double lr) {
+    Generator init(5);
+    const Variable w(rand_normal({16, 24}, init, 0, 0.2), true);
+    Optimizer optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
+    CollapseAlarm alarm({.margin = 0.2});
+    std::string message;
+    for (int t = 0; t < 600 && message.empty(); ++t) {
+      std::vector<std::int64_t> y;
+      const Variable f = l2_normalize(linear(Variable(batch(y)), w, {}));
+      const Tensor labels = from_vector(y, {32});
+      const LossOutput out = hard ? triplet_batch_hard(f, labels, 0.2, TripletMargin::Hinge)
+                                  : triplet_all(f, labels, 0.2, TripletMargin::Hinge);
+      message = alarm.observe(out.numbers);
+      optimizer.zero_grad();
+      out.value.backward();
+      optimizer.step(lr);
+    }
+    return message;
+  };
+  CHECK_THAT(train(true, 0.05), Contains("collapsed"));
+  CHECK(train(false, 0.003) == "");
+}

@@ -1,0 +1,264 @@
+// Exact retrieval: against the plain way in double, and by hand; ties, copies, lone classes, tight clouds, bounded memory.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "nn/metrics/nearest.h"
+#include "tensor/context.h"
+#include "tensor/creation.h"
+#include "tensor/ops/distance.h"
+#include "tensor/random.h"
+#include "tests/nn/metrics_brute.h"
+
+using namespace fledge;
+using namespace fledge::test;
+using Catch::Contains;
+
+namespace {
+
+using Labels = std::vector<std::int64_t>;
+
+/// Rows around class centres. Small sums of squares of halves: distances are exact in double, so ties are real ties.
+struct Set {
+  Tensor rows;
+  Labels labels;
+};
+Set clusters(std::int64_t n, std::int64_t d, std::int64_t classes, double noise, std::uint64_t seed) {
+  Generator g(seed);
+  const std::vector<float> centres = rand_normal({classes, d}, g).to_vector<float>();
+  std::vector<float> x;
+  Set set;
+  for (std::int64_t i = 0; i < n; ++i) {
+    set.labels.push_back(g.below(classes));
+    for (std::int64_t k = 0; k < d; ++k) x.push_back(static_cast<float>(centres[set.labels[i] * d + k] + noise * g.normal()));
+  }
+  set.rows = from_vector(x, {n, d});
+  return set;
+}
+/// Whole numbers in 0..2 of few dimensions: nearly every distance is tied, many rows are copies.
+Set grid(std::int64_t n, std::int64_t d, std::int64_t classes, std::uint64_t seed) {
+  Generator g(seed);
+  std::vector<float> x;
+  Set set;
+  for (std::int64_t i = 0; i < n; ++i) {
+    set.labels.push_back(g.below(classes) * 7 - 3);  // labels may be any numbers
+    for (std::int64_t k = 0; k < d; ++k) x.push_back(static_cast<float>(g.below(3)));
+  }
+  set.rows = from_vector(x, {n, d});
+  return set;
+}
+
+void check_same(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
+  CHECK(got.recall == expected.recall);
+  CHECK(got.precision_at_1 == expected.precision_at_1);
+  CHECK(got.map_at_r == Approx(expected.map_at_r).epsilon(1e-13));
+  CHECK(got.r_precision == Approx(expected.r_precision).epsilon(1e-13));
+  CHECK(got.queries == expected.queries);
+  CHECK(got.lone_queries == expected.lone_queries);
+  CHECK(got.gallery == expected.gallery);
+}
+void check_self(const Set& s, const RetrievalOptions& options) {
+  check_same(evaluate_retrieval(s.rows, s.labels, s.rows, s.labels, options),
+             brute_force_retrieval(s.rows, s.labels, s.rows, s.labels, options));
+}
+
+}  // namespace
+
+TEST_CASE("retrieval by hand", "[metrics]") {
+  // On a line; two classes A (1) and B (2), and a lone class.
+  const Tensor x = from_vector(std::vector<float>{0, 1, 3, 3.5f, 10, 4.2f}, {6, 1});
+  const Labels y = {1, 1, 1, 2, 9, 2};
+  const RetrievalMetrics m = evaluate_retrieval(x, y, x, y, {.recall_at = {1, 2, 4, 8}});
+  CHECK(m.queries == 5);
+  CHECK(m.lone_queries == 1);
+  CHECK(m.gallery == 6);
+  // First hits at places: 0: 1; 1: 1; 3: 2 (after 3.5), or 4.2 at 1.2 before 1 at 2: 3; 3.5: 2 (3 first); 4.2: 1.
+  CHECK(m.recall.at(1) == Approx(3.0 / 5));
+  CHECK(m.recall.at(2) == Approx(4.0 / 5));
+  CHECK(m.recall.at(4) == 1);
+  CHECK(m.recall.at(8) == 1);  // K beyond the gallery
+  CHECK(m.precision_at_1 == Approx(3.0 / 5));
+  // R = 2 for A: rows 0: hit hit -> 1; 1: hit hit -> 1; 3: miss miss -> 0. R = 1 for B: 0 and 1.
+  CHECK(m.map_at_r == Approx((1 + 1 + 0 + 0 + 1) / 5.0));
+  CHECK(m.r_precision == Approx(3.0 / 5));
+}
+
+TEST_CASE("MAP@R weighs places", "[metrics]") {
+  const Tensor q = from_vector(std::vector<float>{0}, {1, 1}), g = from_vector(std::vector<float>{1, 2, 3, 4}, {4, 1});
+  const RetrievalMetrics m = evaluate_retrieval(q, {5}, g, {0, 5, 5, 5}, {.recall_at = {1, 2}, .self_gallery = false});
+  CHECK(m.map_at_r == Approx((0 + 1.0 / 2 + 2.0 / 3) / 3));
+  CHECK(m.r_precision == Approx(2.0 / 3));
+  CHECK(m.recall.at(1) == 0);
+  CHECK(m.recall.at(2) == 1);
+}
+
+TEST_CASE("ties are broken by gallery index", "[metrics]") {
+  const Tensor q = zeros({1, 3}), g = ones({4, 3});  // all at one distance
+  const RetrievalOptions options{.recall_at = {1, 2, 3}, .self_gallery = false};
+  CHECK(evaluate_retrieval(q, {1}, g, {1, 0, 0, 0}, options).recall.at(1) == 1);
+  const RetrievalMetrics third = evaluate_retrieval(q, {1}, g, {0, 0, 1, 0}, options);
+  CHECK(third.recall.at(2) == 0);
+  CHECK(third.recall.at(3) == 1);
+}
+
+TEST_CASE("retrieval equals the plain way in double", "[metrics]") {
+  for (const std::int64_t block : {1, 7, 64, 1024}) {
+    INFO("block " << block);
+    const RetrievalOptions options{.recall_at = {1, 2, 3, 8, 1000}, .block = block};
+    check_self(clusters(150, 5, 12, 1.2, 1), options);
+    check_self(clusters(90, 1, 40, 0.5, 2), options);  // lone classes
+    check_self(grid(150, 3, 6, 3), options);           // ties and copies everywhere
+    check_self(grid(60, 2, 50, 4), options);
+  }
+  Set large = clusters(700, 64, 20, 3, 5);
+  large.rows = l2_normalize(large.rows).y;
+  check_self(large, {.recall_at = {1, 10, 100}, .block = 256});
+}
+
+TEST_CASE("a separate gallery", "[metrics]") {
+  const Set q = clusters(60, 6, 9, 1.5, 6), g = grid(130, 6, 3, 7);
+  Labels labels;
+  for (std::int64_t y : q.labels) labels.push_back(y * 7 - 3);  // classes 3 to 8 are not in the gallery
+  const RetrievalOptions options{.recall_at = {1, 5, 500}, .self_gallery = false, .block = 32};
+  const RetrievalMetrics m = evaluate_retrieval(q.rows, labels, g.rows, g.labels, options);
+  CHECK(m.lone_queries > 0);
+  CHECK(m.queries + m.lone_queries == 60);
+  check_same(m, brute_force_retrieval(q.rows, labels, g.rows, g.labels, options));
+}
+
+TEST_CASE("a tight cloud far from the origin keeps its order", "[metrics]") {
+  // Distances of 1e-3 between rows of length 1e3: in float32 |q|^2 + |g|^2 - 2qg would be noise of size 0.1.
+  Set s = clusters(200, 8, 10, 1, 8);
+  const Tensor raw = s.rows;
+  std::vector<float> x = raw.to_vector<float>();
+  for (float& v : x) v = 400 + 1e-3f * v;
+  s.rows = from_vector(x, raw.dims());
+  check_self(s, {.recall_at = {1, 4}});
+}
+
+TEST_CASE("distances that differ in the last digits are told apart", "[metrics]") {
+  // Gallery rows at distance 1 from the query, nudged by multiples of one ulp of float32, in random order.
+  Generator g(9);
+  std::vector<float> x(64, 0.0f);  // the query
+  std::vector<std::int64_t> nudge(40);
+  for (int i = 0; i < 40; ++i) nudge[i] = i;
+  g.shuffle(nudge);
+  Labels labels;
+  std::vector<float> rows;
+  for (std::int64_t n : nudge) {
+    std::vector<float> row(64, 0.125f);
+    for (std::int64_t k = 0; k < n; ++k) row[k] = std::nextafter(0.125f, 1.0f);
+    rows.insert(rows.end(), row.begin(), row.end());
+    labels.push_back(n == 17 ? 1 : 0);
+  }
+  const RetrievalMetrics m = evaluate_retrieval(from_vector(x, {1, 64}), {1}, from_vector(rows, {40, 64}), labels,
+                                                {.recall_at = {17, 18}, .self_gallery = false});
+  CHECK(m.recall.at(17) == 0);
+  CHECK(m.recall.at(18) == 1);
+}
+
+TEST_CASE("extreme sizes neither overflow nor vanish", "[metrics]") {
+  for (const float scale : {1e-30f, 1e-22f, 1e18f, 3e37f}) {
+    INFO(scale);
+    Set s = grid(60, 4, 5, 10);
+    std::vector<float> x = s.rows.to_vector<float>();
+    for (float& v : x) v *= scale;
+    s.rows = from_vector(x, s.rows.dims());
+    check_self(s, {.recall_at = {1, 3}});
+  }
+}
+
+TEST_CASE("the result does not depend on the number of threads", "[metrics]") {
+  const Set s = clusters(300, 16, 12, 2, 11);
+  const int before = num_threads();
+  set_num_threads(1);
+  const RetrievalMetrics one = evaluate_retrieval(s.rows, s.labels, s.rows, s.labels);
+  set_num_threads(2);
+  const RetrievalMetrics two = evaluate_retrieval(s.rows, s.labels, s.rows, s.labels);
+  set_num_threads(before);
+  CHECK(one.recall == two.recall);
+  CHECK(one.map_at_r == two.map_at_r);
+}
+
+TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
+  // Far items first, then ever nearer ones (each enters), then thousands of copies of one row.
+  const std::int64_t n = 6000, d = 4, keep = 5;
+  std::vector<float> rows(n * d);
+  RowSizes sizes{std::vector<float>(n), std::vector<float>(n)};
+  const float query[d] = {0, 0, 0, 0};
+  for (std::int64_t i = 0; i < n; ++i) {
+    rows[i * d] = i < 3000 ? 1.0f - 1e-4f * static_cast<float>(i) : 0.5f;
+    sizes.lengths[i] = rows[i * d];
+    sizes.squares[i] = rows[i * d] * rows[i * d];
+  }
+  NearestList list;
+  list.start({query, 0, 0}, rows.data(), d, sizes, keep, -1);
+  const std::vector<float> products(n, 0.0f);
+  std::size_t most = 0;
+  for (std::int64_t i = 0; i < n; i += 50) {
+    list.offer(products.data(), i, 50);
+    most = std::max(most, list.size());
+  }
+  CHECK(most <= 2 * keep + 256);
+  // 0.5 exactly is the row of every copy; the ramp's end lies at 0.7.
+  const std::vector<ExactItem> nearest = list.nearest(keep);
+  REQUIRE(nearest.size() == keep);
+  for (std::int64_t i = 0; i < keep; ++i) CHECK(nearest[i].index == 3000 + i);
+}
+
+TEST_CASE("progress runs to the end", "[metrics]") {
+  const Set s = grid(25, 2, 3, 12);
+  std::vector<std::int64_t> done;
+  evaluate_retrieval(s.rows, s.labels, s.rows, s.labels,
+                     {.block = 10, .progress = [&](std::int64_t now, std::int64_t total) {
+                        CHECK(total == 25);
+                        done.push_back(now);
+                      }});
+  CHECK(done == std::vector<std::int64_t>{10, 20, 25});
+}
+
+TEST_CASE("nothing to find: zeros and counts, not NaN", "[metrics]") {
+  const Tensor x = from_vector(std::vector<float>{1, 2, 3}, {3, 1});
+  const RetrievalMetrics lone = evaluate_retrieval(x, {1, 2, 3}, x, {1, 2, 3});
+  CHECK(lone.queries == 0);
+  CHECK(lone.lone_queries == 3);
+  CHECK(lone.recall.at(1) == 0);
+  CHECK(lone.map_at_r == 0);
+  const Tensor none = zeros({0, 1});
+  CHECK(evaluate_retrieval(none, {}, none, {}).queries == 0);
+  CHECK(evaluate_retrieval(x, {1, 2, 3}, none, {}, {.self_gallery = false}).lone_queries == 3);
+}
+
+TEST_CASE("bad arguments are refused", "[metrics]") {
+  Set s = grid(6, 2, 2, 13);
+  const auto run = [&](const Tensor& g, const Labels& y, RetrievalOptions o) { return evaluate_retrieval(s.rows, s.labels, g, y, o); };
+  CHECK_THROWS_WITH(run(s.rows, {1, 2}, {}), Contains("6 rows but 2 labels"));
+  CHECK_THROWS_WITH(run(zeros({6, 3}), s.labels, {}), Contains("6x2") && Contains("6x3"));
+  CHECK_THROWS_WITH(run(zeros({5, 2}), Labels(5), {}), Contains("self_gallery"));
+  CHECK_THROWS_WITH(run(s.rows, s.labels, {.recall_at = {0}}), Contains("recall at 0"));
+  CHECK_THROWS_WITH(run(s.rows.to(DType::Float64), s.labels, {}), Contains("float32"));
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Tensor broken = s.rows.clone();
+    broken.data<float>()[2 * 4 + 1] = bad;
+    try {
+      run(broken, s.labels, {});
+      FAIL("accepted");
+    } catch (const Error& e) {
+      CHECK(e.kind() == ErrorKind::Numeric);
+      CHECK_THAT(e.what(), Contains("gallery row 4"));
+    }
+  }
+}
+
+TEST_CASE("spread of an embedding", "[metrics]") {
+  const Tensor x = from_vector(std::vector<float>{0, 0, 3, 4, 0, 1}, {3, 2});
+  const EmbeddingSpread s = embedding_spread(x, from_vector(Labels{1, 1, 2}, {3}));
+  CHECK(s.mean_positive == Approx(5));
+  CHECK(s.mean_negative == Approx((1 + std::sqrt(9.0 + 9.0)) / 2));
+  CHECK(s.std_per_dimension == Approx((std::sqrt(2.0) + std::sqrt(((25 + 49 + 4) / 9.0) / 3)) / 2));
+  const EmbeddingSpread point = embedding_spread(ones({4, 3}), from_vector(Labels{1, 1, 2, 2}, {4}));
+  CHECK(point.mean_positive == 0);
+  CHECK(point.mean_negative == 0);
+  CHECK(point.std_per_dimension == 0);
+}
