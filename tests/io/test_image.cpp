@@ -1,0 +1,207 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include "io/image/image.h"
+#include "io/image/resize.h"
+#include "io/image/resize_passes.h"
+#include "tests/support/files.h"
+
+using namespace fledge;
+using namespace fledge::test;
+using Catch::Contains;
+
+namespace {
+
+/// Reads the little-endian values of a golden file one after the other.
+class Golden {
+ public:
+  explicit Golden(const std::string& name) : bytes_(slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/" + name)) {}
+  bool more() const { return at_ < bytes_.size(); }
+  template <class T>
+  T value() {
+    T v;
+    std::memcpy(&v, take(sizeof(T)), sizeof(T));
+    return v;
+  }
+  const std::uint8_t* take(std::size_t n) {
+    REQUIRE(at_ + n <= bytes_.size());
+    at_ += n;
+    return bytes_.data() + at_ - n;
+  }
+
+ private:
+  Bytes bytes_;
+  std::size_t at_ = 0;
+};
+
+int worst_difference(const Image& image, const std::uint8_t* wanted) {
+  int worst = 0;
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) worst = std::max(worst, std::abs(int{image.rgb[i]} - int{wanted[i]}));
+  return worst;
+}
+
+std::string decode_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
+  ErrorKind kind = ErrorKind::Internal;
+  const std::string text = error_of([&] { decode_image(bytes.data(), bytes.size(), "a.jpg", limits); }, &kind);
+  if (!text.empty()) {
+    CHECK(kind == ErrorKind::BadInput);
+    CHECK_THAT(text, Contains("'a.jpg'"));
+  }
+  return text;
+}
+
+Bytes golden_file(const std::string& wanted) {
+  for (Golden g("images.bin"); g.more();) {
+    const int name_length = g.value<std::int32_t>();
+    const std::string name(reinterpret_cast<const char*>(g.take(name_length)), name_length);
+    const int size = g.value<std::int32_t>();
+    const std::uint8_t* data = g.take(size);
+    const int width = g.value<std::int32_t>(), height = g.value<std::int32_t>();
+    g.take(std::size_t{3} * width * height);
+    if (name == wanted) return Bytes(data, data + size);
+  }
+  FAIL("no golden picture " << wanted);
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("resize gives Pillow's bytes") {
+  int cases = 0;
+  for (Golden g("resize.bin"); g.more(); ++cases) {
+    const int in_w = g.value<std::int32_t>(), in_h = g.value<std::int32_t>();
+    const int out_w = g.value<std::int32_t>(), out_h = g.value<std::int32_t>();
+    float box[4];
+    for (float& b : box) b = g.value<float>();
+    const int kind = g.value<std::int32_t>();
+    const std::uint8_t* wanted = g.take(std::size_t{3} * out_w * out_h);
+    CAPTURE(cases, in_w, in_h, out_w, out_h, kind);
+    const Image image = pattern(in_w, in_h);
+    const Image got = kind == 0 ? resize(image, out_w, out_h, {box[0], box[1], box[2], box[3]})
+                                : crop_and_resize(image, {int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])}, out_w, out_h);
+    REQUIRE(got.width == out_w);
+    REQUIRE(got.height == out_h);
+    CHECK(worst_difference(got, wanted) == 0);
+  }
+  CHECK(cases == 14);
+}
+
+TEST_CASE("the plain and the fast resize passes agree") {
+  const Image image = pattern(61, 5);
+  ResizeCoefficients c;
+  c.fill(61, 1.5f, 58.25f, 23);
+  Bytes in = image.rgb;
+  in.push_back(0);
+  const std::uint8_t* rows[4];
+  Bytes a(4 * 70), b(4 * 70);
+  std::uint8_t *pa[4], *pb[4];
+  for (int r = 0; r < 4; ++r) {
+    rows[r] = in.data() + r * 61 * 3;
+    pa[r] = a.data() + r * 70;
+    pb[r] = b.data() + r * 70;
+  }
+  plain_resize_passes().horizontal(rows, pa, 4, 23, c);
+  resize_passes().horizontal(rows, pb, 4, 23, c);
+  for (int r = 0; r < 4; ++r) CHECK(std::equal(pa[r], pa[r] + 69, pb[r]));
+  c.fill(5, 0, 5, 2);
+  Bytes va(183), vb(183);
+  plain_resize_passes().vertical(in.data(), 183, c.weights.data(), c.count[0], va.data(), 183);
+  resize_passes().vertical(in.data(), 183, c.weights.data(), c.count[0], vb.data(), 183);
+  CHECK(va == vb);
+}
+
+TEST_CASE("resize refuses impossible boxes and sizes") {
+  const Image image = pattern(10, 8);
+  CHECK_THAT(error_of([&] { resize(image, 0, 4); }), Contains("must be positive: 0x4"));
+  CHECK_THAT(error_of([&] { resize(Image{}, 4, 4); }), Contains("empty"));
+  CHECK_THAT(error_of([&] { resize(image, 4, 4, {0, 0, 11, 8}); }), Contains("not inside the picture of 10x8"));
+  CHECK_THAT(error_of([&] { resize(image, 4, 4, {5, 0, 5, 8}); }), Contains("is empty"));
+  CHECK_THAT(error_of([&] { crop(image, {5, 0, 6, 8}); }), Contains("the box 6x8 at (5, 0) does not lie in the picture of 10x8"));
+  CHECK_THAT(error_of([&] { crop_and_resize(image, {-1, 0, 6, 8}, 4, 4); }), Contains("does not lie"));
+}
+
+TEST_CASE("flip mirrors odd and even widths") {
+  for (int width : {1, 4, 5}) {
+    const Image image = pattern(width, 3);
+    Image flipped = image;
+    flip_horizontal(flipped);
+    for (int y = 0; y < 3; ++y)
+      for (int x = 0; x < width; ++x) CHECK(std::equal(image.row(y) + 3 * x, image.row(y) + 3 * x + 3, flipped.row(y) + 3 * (width - 1 - x)));
+  }
+}
+
+TEST_CASE("decoding gives Pillow's pixels for every kind of file") {
+  int cases = 0;
+  for (Golden g("images.bin"); g.more(); ++cases) {
+    const int name_length = g.value<std::int32_t>();
+    const std::string name(reinterpret_cast<const char*>(g.take(name_length)), name_length);
+    const int size = g.value<std::int32_t>();
+    const std::uint8_t* data = g.take(size);
+    const int width = g.value<std::int32_t>(), height = g.value<std::int32_t>();
+    const std::uint8_t* wanted = g.take(std::size_t{3} * width * height);
+    CAPTURE(name);
+    const Image image = decode_image(data, size, name);
+    REQUIRE(image.width == width);
+    REQUIRE(image.height == height);
+    CHECK(worst_difference(image, wanted) == 0);
+  }
+  CHECK(cases == 18);
+}
+
+TEST_CASE("a picture cut short anywhere is refused, never painted over") {
+  const std::string name = GENERATE(as<std::string>{}, "jpeg", "jpeg progressive", "jpeg cmyk", "png", "png palette", "bmp", "bmp one bit");
+  const Bytes whole = golden_file(name);
+  for (std::size_t n = 0; n < whole.size(); ++n) {
+    // The last two bytes of a JPEG are its end marker, without which the picture is still complete; we refuse that too.
+    CAPTURE(name, n, whole.size());
+    CHECK(!decode_error(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))).empty());
+  }
+}
+
+TEST_CASE("every flipped byte gives a picture or an error, never a crash") {
+  const std::string name = GENERATE(as<std::string>{}, "jpeg", "jpeg progressive", "png palette", "bmp palette");
+  const Bytes whole = golden_file(name);
+  int refused = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    Bytes damaged = whole;
+    damaged[i] ^= 0xff;
+    refused += !decode_error(damaged, {1 << 20, 4096}).empty();
+  }
+  CHECK(refused > 0);
+  if (name == "png palette") CHECK(refused == static_cast<int>(whole.size()));  // checksums see everything
+}
+
+TEST_CASE("errors of pictures name the file and the reason") {
+  CHECK_THAT(decode_error({}), Contains("the file is empty (0 bytes)"));
+  CHECK_THAT(decode_error({'G', 'I', 'F', '8', '9', 'a', 0}), Contains("it is a GIF picture") && Contains("JPEG, PNG and BMP are read"));
+  const std::string html = "\n <!DOCTYPE html>", text = "hello\n";
+  CHECK_THAT(decode_error(Bytes(html.begin(), html.end())), Contains("a web page"));
+  CHECK_THAT(decode_error(Bytes(text.begin(), text.end())), Contains("plain text"));
+  CHECK_THAT(decode_error({1, 2, 3, 200}), Contains("unknown format"));
+  Bytes jpeg = golden_file("jpeg");
+  CHECK_THAT(decode_error(jpeg, {100, 16384}), Contains("too large: 21x15 pixels, the limit is 100 in all"));
+  CHECK_THAT(decode_error(jpeg, {100000, 20}), Contains("the limit is 20 per side"));
+  jpeg.resize(jpeg.size() - 20);
+  CHECK_THAT(decode_error(jpeg), Contains("truncated"));
+  Bytes png = golden_file("png");
+  png.resize(png.size() - 5);
+  CHECK_THAT(decode_error(png), Contains("the PNG is truncated"));
+  Bytes bmp = golden_file("bmp");
+  bmp.pop_back();
+  CHECK_THAT(decode_error(bmp), Contains("the BMP is truncated"));
+  const TempFolder folder;
+  CHECK_THAT(error_of([&] { decode_image_file(folder / "no.jpg"); }), Contains("no.jpg") && Contains("no such file or directory"));
+  CHECK_THAT(error_of([&] { decode_image_file(folder.path()); }), Contains("it is a folder"));
+}
+
+TEST_CASE("a written PNG reads back") {
+  const TempFolder folder;
+  const Image image = pattern(33, 9);
+  write_png(folder / "p.png", image);
+  const Image back = decode_image_file(folder / "p.png");
+  CHECK(back.width == 33);
+  CHECK(back.rgb == image.rgb);
+  CHECK_THAT(error_of([&] { write_png(folder / "q.png", Image{}); }), Contains("is empty"));
+}
