@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cfloat>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace fledge {
@@ -25,6 +27,17 @@ double exact_squared_distance(const float* a, const float* b, std::int64_t n) {
 float distance_slack(std::int64_t d) {
   constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
   return static_cast<float>((0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
+}
+
+std::vector<std::int32_t> count_twins(const float* rows, std::int64_t n, std::int64_t d) {
+  const auto bytes = [&](std::int64_t i) {
+    return std::string_view(reinterpret_cast<const char*>(rows + i * d), static_cast<std::size_t>(d) * sizeof(float));
+  };
+  std::unordered_map<std::string_view, std::int32_t> seen;
+  seen.reserve(static_cast<std::size_t>(n));
+  std::vector<std::int32_t> before(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) before[i] = seen[bytes(i)]++;
+  return before;
 }
 
 void NearestList::start(const Query& query, const float* gallery, std::int64_t d, const RowSizes& sizes, std::int64_t keep,
@@ -59,7 +72,7 @@ void NearestList::offer(const float* products, std::int64_t first, std::int64_t 
     }
     if (lowest > threshold_) continue;
     for (std::int64_t k = 0; k < n; ++k)
-      if (low[k] <= threshold_ && first + j + k != skip_)
+      if (low[k] <= threshold_ && first + j + k != skip_ && !crowded_out(first + j + k))
         items_.push_back({low[k], high[k], static_cast<std::int32_t>(first + j + k)});
     if (static_cast<std::int64_t>(items_.size()) + kChunk > limit_) shrink();
   }

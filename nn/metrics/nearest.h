@@ -14,7 +14,14 @@ double exact_squared_distance(const float* a, const float* b, std::int64_t n);
 struct RowSizes {
   std::vector<float> squares;  // |x|^2
   std::vector<float> lengths;  // |x|
+  /// How many earlier rows hold the very same bits; empty: not known. A row with more such twins than a list keeps comes after all of
+  /// them, so it is passed over: a gallery collapsed to one point costs no more than another.
+  std::vector<std::int32_t> twins_before;
 };
+
+/// twins_before of a matrix N,D.
+std::vector<std::int32_t> count_twins(const float* rows, std::int64_t n, std::int64_t d);
+
 
 /// A row's true (scaled) squared distance lies within slack * (|q| + |g|)^2 of |q|^2 + |g|^2 - 2 q.g computed in float32 in any order of
 /// summation: D/2 roundings of products bounded by |q||g| <= (|q|+|g|)^2/4, twice, and a few for the shift and the three-term sum.
@@ -54,6 +61,8 @@ class NearestList {
     return {exact_squared_distance(query_.row, gallery_ + index * d_, d_), index};
   }
   std::vector<Item> within_bounds(std::int64_t r) const;
+  /// More twins than kept, and one more as the skipped item may be among them.
+  bool crowded_out(std::int64_t index) const { return !sizes_->twins_before.empty() && sizes_->twins_before[index] > keep_; }
   void shrink();
 
   Query query_{};

@@ -66,7 +66,7 @@ struct Side {
 
 Side in_frame(const Tensor& x, const Frame& frame) {
   const std::int64_t n = x.dim(0), d = x.dim(1);
-  Side side{Tensor::empty(x.dims()), {std::vector<float>(n), std::vector<float>(n)}};
+  Side side{Tensor::empty(x.dims()), {std::vector<float>(n), std::vector<float>(n), {}}};
   const float* from = x.data<float>();
   float* to = side.rows.data<float>();
   for (std::int64_t r = 0; r < n; ++r) {
@@ -98,7 +98,8 @@ class Evaluation {
 
   std::vector<Score> run() const {
     const Frame frame = frame_of(query_, gallery_);
-    const Side gallery = in_frame(gallery_, frame);
+    Side gallery = in_frame(gallery_, frame);
+    gallery.sizes.twins_before = count_twins(gallery_.data<float>(), gallery_.dim(0), gallery_.dim(1));
     const Side query = query_.raw() == gallery_.raw() ? gallery : in_frame(query_, frame);
     const std::int64_t n = query_.dim(0);
     std::vector<Score> scores(n);

@@ -185,7 +185,7 @@ TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
   // Far items first, then ever nearer ones (each enters), then thousands of copies of one row.
   const std::int64_t n = 6000, d = 4, keep = 5;
   std::vector<float> rows(n * d);
-  RowSizes sizes{std::vector<float>(n), std::vector<float>(n)};
+  RowSizes sizes{std::vector<float>(n), std::vector<float>(n), {}};
   const float query[d] = {0, 0, 0, 0};
   for (std::int64_t i = 0; i < n; ++i) {
     rows[i * d] = i < 3000 ? 1.0f - 1e-4f * static_cast<float>(i) : 0.5f;
@@ -205,6 +205,18 @@ TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
   const std::vector<ExactItem> nearest = list.nearest(keep);
   REQUIRE(nearest.size() == keep);
   for (std::int64_t i = 0; i < keep; ++i) CHECK(nearest[i].index == 3000 + i);
+}
+
+TEST_CASE("an embedding collapsed to few points is ranked by index and takes no longer", "[metrics]") {
+  const auto collapsed = [](std::int64_t n, std::int64_t d, std::int64_t points) {
+    Set s = clusters(n, d, 30, 1, 14);
+    std::vector<float> x = s.rows.to_vector<float>();
+    for (std::int64_t i = 0; i < n * d; ++i) x[i] = x[(i / d % points) * d + i % d];
+    s.rows = from_vector(x, {n, d});
+    return s;
+  };
+  for (const std::int64_t points : {1, 2, 5}) check_self(collapsed(300, 6, points), {.recall_at = {1, 2, 9}, .block = 64});
+  CHECK(count_twins(std::vector<float>{1, 2, 1, 2, 1, 1}.data(), 3, 2) == std::vector<std::int32_t>{0, 1, 0});
 }
 
 TEST_CASE("progress runs to the end", "[metrics]") {
