@@ -54,9 +54,11 @@ template <bool PART, bool RESIDUAL>
 FLEDGE_INLINE void edge(const Row3x3& row, Slice<PART> slice, std::int64_t c, std::int64_t column, std::int64_t width,
                         std::int64_t out_offset) {
   V acc = row.bias;
+#pragma GCC unroll 3
   for (int s = 0; s < 3; ++s) {
     const std::int64_t j = column + s;
     if (j < 0 || j >= width) continue;
+#pragma GCC unroll 3
     for (int r = 0; r < 3; ++r) acc = fma(slice.get(row.in[r] + j * c), row.weight[3 * r + s], acc);
   }
   finish<PART, RESIDUAL>(row, slice, out_offset, acc);
@@ -75,7 +77,8 @@ FLEDGE_INLINE Interior interior(const DepthwiseArgs& a) {
 }
 
 template <int STRIDE, bool PART, bool RESIDUAL>
-void row_3x3(const DepthwiseArgs& a, const Row3x3& row, Slice<PART> slice, std::int64_t q_from, Interior in) {
+void row_3x3(const DepthwiseArgs& a, const Row3x3& shared, Slice<PART> slice, std::int64_t q_from, Interior in) {
+  const Row3x3 row = shared;  // a local copy: the stores cannot alias it, so the weights stay in registers
   const std::int64_t c = a.c;
   std::int64_t q = q_from;
   for (; q < in.first; ++q) edge<PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, a.w_in, q * c);
@@ -98,33 +101,56 @@ void dispatch_row(const DepthwiseArgs& a, const Row3x3& row, Slice<PART> slice, 
     a.stride_w == 1 ? row_3x3<1, PART, false>(a, row, slice, q_from, in) : row_3x3<2, PART, false>(a, row, slice, q_from, in);
 }
 
+/// NB vectors of kLanes/C outputs each. `at`: offset of the leftmost tap, `out`: of the first output.
+template <int NB>
+FLEDGE_INLINE void packed_block(const Row3x3& row, std::int64_t c, std::int64_t at, std::int64_t out) {
+  V acc[NB];
+  for (int b = 0; b < NB; ++b) acc[b] = row.bias;
+#pragma GCC unroll 3
+  for (int r = 0; r < 3; ++r)
+#pragma GCC unroll 3
+    for (int s = 0; s < 3; ++s)
+#pragma GCC unroll 4
+      for (int b = 0; b < NB; ++b)
+        acc[b] = fma(load(row.in[r] + at + s * c + b * kLanes), row.weight[3 * r + s], acc[b]);
+#pragma GCC unroll 4
+  for (int b = 0; b < NB; ++b) {
+    if (row.residual) acc[b] += load(row.residual + out + b * kLanes);
+    store(row.out + out + b * kLanes, clamp(row.lo, row.hi, acc[b]));
+  }
+}
+
 /// Few channels, stride 1: kLanes/C neighbouring outputs fill one vector, as their inputs are neighbours in memory too.
 /// Returns the first column not yet done; the columns before `in.first` are left to the caller.
-std::int64_t packed_columns(const DepthwiseArgs& a, const Row3x3& row, Interior in) {
+std::int64_t packed_columns(const DepthwiseArgs& a, const Row3x3& shared, Interior in) {
+  const Row3x3 row = shared;  // a local copy: the stores cannot alias it, so the weights stay in registers
   const std::int64_t c = a.c, per_vector = kLanes / c;
   std::int64_t q = in.first;
-  for (; q + per_vector <= in.last; q += per_vector) {
-    V acc = row.bias;
-    for (int r = 0; r < 3; ++r)
-      for (int s = 0; s < 3; ++s)
-        acc = fma(load(row.in[r] + (q - a.pad_left + s) * c), row.weight[3 * r + s], acc);
-    if (row.residual) acc += load(row.residual + q * c);
-    store(row.out + q * c, clamp(row.lo, row.hi, acc));
-  }
+  for (; q + 4 * per_vector <= in.last; q += 4 * per_vector) packed_block<4>(row, c, (q - a.pad_left) * c, q * c);
+  for (; q + per_vector <= in.last; q += per_vector) packed_block<1>(row, c, (q - a.pad_left) * c, q * c);
   return q;
 }
 
-/// Weights, bias of the slice at channel k; `repeat`: the C channels are repeated through the vector.
-FLEDGE_INLINE V channel_vector(const float* p, std::int64_t k, std::int64_t c, bool repeat) {
-  if (!repeat) return c - k >= kLanes ? load(p + k) : load_part(p + k, c - k);
-  V v = {};
-  for (int i = 0; i < kLanes; ++i) v[i] = p[i % c];
-  return v;
+/// Up to kLanes values from channel k on.
+FLEDGE_INLINE V channel_vector(const float* p, std::int64_t k, std::int64_t c) {
+  return c - k >= kLanes ? load(p + k) : load_part(p + k, c - k);
 }
 
-/// Rows and weights of output row `index` of the pictures; false when no filter row touches the picture.
-FLEDGE_INLINE bool set_rows(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p, std::int64_t k, bool repeat,
-                            Row3x3& row) {
+/// Weights and bias with the C channels repeated through the vector, made once per call for the packed loop.
+struct Repeated {
+  float weight[9 * kLanes], bias[kLanes];
+
+  explicit Repeated(const DepthwiseArgs& a) {
+    for (std::int64_t i = 0, k = 0; i < kLanes; ++i, k = k + 1 < a.c ? k + 1 : 0) {
+      for (int t = 0; t < 9; ++t) weight[t * kLanes + i] = a.w[t * a.c + k];
+      bias[i] = a.bias ? a.bias[k] : 0.0f;
+    }
+  }
+};
+
+/// Input rows and weights of output row p, channels from k on; false when no filter row touches the picture.
+FLEDGE_INLINE bool set_rows(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p, std::int64_t k,
+                            const Repeated* repeated, Row3x3& row) {
   const std::int64_t h0 = p * a.stride_h - a.pad_top;
   std::int64_t valid = -1;
   for (int r = 0; r < 3; ++r)
@@ -134,31 +160,33 @@ FLEDGE_INLINE bool set_rows(const DepthwiseArgs& a, std::int64_t picture, std::i
     const bool inside = h0 + r >= 0 && h0 + r < a.h;
     row.in[r] = a.x + ((picture * a.h + (inside ? h0 + r : valid)) * a.w_in) * a.c + k;
     for (int s = 0; s < 3; ++s)
-      row.weight[3 * r + s] = inside ? channel_vector(a.w + (3 * r + s) * a.c, k, a.c, repeat) : V{};
+      row.weight[3 * r + s] = !inside    ? V{}
+                              : repeated ? load(repeated->weight + (3 * r + s) * kLanes)
+                                         : channel_vector(a.w + (3 * r + s) * a.c, k, a.c);
   }
   return true;
 }
 
 void general_row(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p);
 
-void forward_3x3_row(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p) {
+/// `repeated` is not null where the packed loop applies.
+void forward_3x3_row(const DepthwiseArgs& a, const Repeated* repeated, std::int64_t picture, std::int64_t p) {
   const std::int64_t out_row = (picture * a.p + p) * a.q * a.c;
   const Interior in = interior(a);
-  const bool packed = a.c < kLanes && kLanes % a.c == 0 && a.stride_w == 1;
   for (std::int64_t k = 0; k < a.c; k += kLanes) {
     Row3x3 row;
     row.lo = set1(a.lo);
     row.hi = set1(a.hi);
-    row.bias = a.bias ? channel_vector(a.bias, k, a.c, packed) : V{};
+    row.bias = repeated ? load(repeated->bias) : a.bias ? channel_vector(a.bias, k, a.c) : V{};
     row.residual = a.residual ? a.residual + out_row + k : nullptr;
     row.out = a.y + out_row + k;
-    if (!set_rows(a, picture, p, k, packed, row)) return general_row(a, picture, p);
+    if (!set_rows(a, picture, p, k, repeated, row)) return general_row(a, picture, p);
     if (a.c - k >= kLanes) {
       dispatch_row(a, row, Slice<false>{kLanes}, 0, in);
       continue;
     }
     const Slice<true> slice{a.c - k};
-    if (!packed) {
+    if (!repeated) {
       dispatch_row(a, row, slice, 0, in);
       continue;
     }
@@ -196,8 +224,14 @@ void general_row(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p) {
 
 void depthwise_forward(const DepthwiseArgs& a, std::int64_t begin, std::int64_t end) {
   const bool is_3x3 = a.r == 3 && a.s == 3 && (a.stride_w == 1 || a.stride_w == 2);
-  for (std::int64_t i = begin; i < end; ++i)
-    is_3x3 ? forward_3x3_row(a, i / a.p, i % a.p) : general_row(a, i / a.p, i % a.p);
+  if (!is_3x3) {
+    for (std::int64_t i = begin; i < end; ++i) general_row(a, i / a.p, i % a.p);
+  } else if (a.c < kLanes && kLanes % a.c == 0 && a.stride_w == 1) {
+    const Repeated repeated(a);
+    for (std::int64_t i = begin; i < end; ++i) forward_3x3_row(a, &repeated, i / a.p, i % a.p);
+  } else {
+    for (std::int64_t i = begin; i < end; ++i) forward_3x3_row(a, nullptr, i / a.p, i % a.p);
+  }
 }
 
 }  // namespace
