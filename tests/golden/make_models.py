@@ -4,7 +4,7 @@
 Writes, beside this script:
   basic_block.safetensors, bottleneck.safetensors   torchvision blocks in training mode: state before, input, cotangent, output,
                                                     gradients of input and parameters, buffers after
-  mobilenet_025.safetensors                         MobileNet v1 0.25 at 32 px, both conventions; its weights and pictures are
+  mobilenet_025.safetensors                         MobileNet v1 0.25, both conventions; its weights and pictures are
                                                     not stored but made by `formula`, which tests/nn/golden.cpp repeats
 All is computed and stored in float64. Made with torch 2.15.0, torchvision 0.29.2 (any version gives the same up to rounding).
 Run: python make_models.py
@@ -37,8 +37,9 @@ def formula(name, shape):
     return torch.from_numpy(2 * u - 1).reshape(shape)
 
 
-def fill(module, depthwise_gain=1):
-    """Every parameter and statistic non-trivial; the same rules as in tests/nn/golden.cpp. A gain of 4 drives ReLU6 to its ceiling."""
+def fill(module, gain=1):
+    """Every parameter and statistic non-trivial; the same rules as in tests/nn/golden.cpp. The gain, of one
+    batch norm of MobileNet, drives ReLU6 to its ceiling; in every layer it would make the network chaotic."""
     for name, t in module.state_dict().items():
         u = formula(name, t.shape) if t.dim() else None
         if name.endswith("running_mean"):
@@ -48,7 +49,7 @@ def fill(module, depthwise_gain=1):
         elif name.endswith("bias"):
             t.copy_(0.1 * u)
         elif t.dim() == 1:
-            t.copy_((depthwise_gain if name.endswith(".1.weight") else 1) * (1 + 0.3 * u))
+            t.copy_((gain if name == "model.1.1.weight" else 1) * (1 + 0.3 * u))
         elif t.dim() == 4:
             t.copy_(u * (6.0 / t[0].numel()) ** 0.5)
 
@@ -104,12 +105,13 @@ def mobilenet(width, conventions):
 
 
 def mobilenet_case(out, conventions, train):
-    """Evaluation: two pictures, gradient of the picture. Training: eight, some gradients and statistics."""
+    """Evaluation: two pictures of 32 px, gradient of the picture. Training: eight of 64 px, some gradients and statistics (at 32 px
+    the last maps are single pixels: batch norm over eight values)."""
     net = mobilenet(0.25, conventions)
     fill(net, 4 if conventions == "keras" else 1)
     net.train(train)
     prefix = f"{conventions}.{'train' if train else 'eval'}."
-    x = formula("pictures", (8 if train else 2, 3, 32, 32)).requires_grad_(True)
+    x = formula("pictures", (8, 3, 64, 64) if train else (2, 3, 32, 32)).requires_grad_(True)
     y = x
     for i, block in enumerate(net.model):
         y = block(y)

@@ -16,8 +16,8 @@ namespace {
 /// Forward and backward in training mode; every gradient and every updated statistic.
 template <class Block> void check_block(Block& block, const std::string& file, DType dtype, double tolerance) {
   const NamedTensors golden = golden_file(file);
-  load_state_dict(block, below(golden, "state."));
   block.to(dtype);
+  load_state_dict(block, below(golden, "state."));
   block.train();
   const Variable x(find(golden, "input").to(dtype), true);
   const Variable y = block.forward(x);
@@ -70,7 +70,7 @@ TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating an
   fill_by_formula(model, conventions == "keras" ? 4 : 1);
   model.train(training);
 
-  const Variable x(formula("pictures", {training ? 8 : 2, 3, 32, 32}).to(dtype), true);
+  const Variable x(formula("pictures", training ? Dims{8, 3, 64, 64} : Dims{2, 3, 32, 32}).to(dtype), true);
   const Features f = model.forward(x, {.stages = true});
   REQUIRE(f.stages.size() == 4);
   const int blocks[] = {3, 5, 11};
@@ -81,14 +81,17 @@ TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating an
   CHECK(relative_error(f.pooled.value(), find(golden, "pooled")) <= tolerance);
   f.pooled.backward(formula("cotangent", f.pooled.dims()).to(dtype));
   if (!training) CHECK(relative_error(x.grad(), find(golden, "grad.input")) <= tolerance);
+  // Twenty-seven batch norms of few pixels make float32 rounding grow to 1e-4, and some input of a ReLU is nearer to zero than that
+  // (2e-7 here): on which side it falls decides percents of the gradients below. They are compared in float64; in float32 blocks are.
+  const bool below_relu = !(training && dtype == DType::Float32);
   int compared = 0;
   for (const auto& [name, p] : model.named_parameters()) {
-    if (!has(golden, "grad." + name)) continue;
+    if (!has(golden, "grad." + name) || !(below_relu || name == "model.13.4.weight")) continue;
     INFO(name);
     CHECK(relative_error(p.grad(), find(golden, "grad." + name)) <= tolerance);
     ++compared;
   }
-  CHECK(compared == 6);
+  CHECK(compared == (below_relu ? 6 : 1));
   compared = 0;
   for (const auto& [name, b] : model.named_buffers()) {
     if (!has(golden, "after." + name)) continue;

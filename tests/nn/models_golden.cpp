@@ -60,7 +60,7 @@ Tensor formula(const std::string& name, const Dims& dims) {
   return from_vector(values, dims);
 }
 
-void fill_by_formula(Module& module, double depthwise_gain) {
+void fill_by_formula(Module& module, double gain) {
   const auto ends_with = [](const std::string& name, const std::string& end) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
   };
@@ -70,7 +70,7 @@ void fill_by_formula(Module& module, double depthwise_gain) {
     if (ends_with(name, "running_mean")) scale = 0.2;
     else if (ends_with(name, "running_var")) scale = 0.5, shift = 1;
     else if (ends_with(name, "bias")) scale = 0.1;
-    else if (t.rank() == 1) shift = ends_with(name, ".1.weight") ? depthwise_gain : 1, scale = 0.3 * shift;
+    else if (t.rank() == 1) shift = name == "model.1.1.weight" ? gain : 1, scale = 0.3 * shift;
     else if (t.rank() == 4) scale = std::sqrt(6.0 / static_cast<double>(t.numel() / t.dim(0)));
     const Tensor u = formula(name, t.dims());
     double* values = u.data<double>();

@@ -22,8 +22,9 @@ NamedTensors below(const NamedTensors& tensors, const std::string& prefix);
 
 /// Float64 in [-1, 1), a function of name and position only: `formula` of tests/golden/make_models.py.
 Tensor formula(const std::string& name, const Dims& dims);
-/// Weights and statistics by the rules of `fill` in make_models.py, in the module's dtype.
-void fill_by_formula(Module& module, double depthwise_gain = 1);
+/// Weights and statistics by the rules of `fill` in make_models.py, in the module's dtype. `gain`: of
+/// MobileNet's first depthwise layer, to drive ReLU6 to its ceiling.
+void fill_by_formula(Module& module, double gain = 1);
 
 /// max |got - expected| / max |expected|; infinity when dims differ or a value is not finite.
 double relative_error(const Tensor& got, const Tensor& expected);

