@@ -33,12 +33,12 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
   PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
   key.flags = epilogue_flags(epilogue, y);
   run_plan(ctx, "conv2d", key, conv_forward_plans, [&](Plan& plan, const dnnl::stream& stream) {
-    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, w))));
-    const void* packed = packed_weight(plan, stream, w, work, work + plan.work_bytes());
+    const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, w));
+    const void* packed = packed_weight(plan, stream, w, scratch);
     plan.main.set(forward_operand::x, x.data);
     plan.main.set(forward_operand::w, packed);
     plan.main.set(forward_operand::y, y.data);
-    plan.main.set(forward_operand::scratch, work);
+    plan.main.set(forward_operand::scratch, scratch.work);
     int operand = forward_operand::first_optional;
     if (key.flags & kBias) plan.main.set(operand++, epilogue.bias->data);
     if (key.flags & kResidualAdd) plan.main.set(operand++, epilogue.residual->data);
@@ -56,12 +56,12 @@ void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView&
   if (dy.numel() == 0) return zero(dx);
   const PlanKey key = conv_key(Op::ConvGradInput, ctx, dx.dims, w.dims, params);
   run_plan(ctx, "conv2d_grad_input", key, conv_grad_input_plans, [&](Plan& plan, const dnnl::stream& stream) {
-    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, w))));
-    const void* packed = packed_weight(plan, stream, w, work, work + plan.work_bytes());
+    const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, w));
+    const void* packed = packed_weight(plan, stream, w, scratch);
     plan.main.set(grad_input_operand::dy, dy.data);
     plan.main.set(grad_input_operand::w, packed);
     plan.main.set(grad_input_operand::dx, dx.data);
-    plan.main.set(grad_input_operand::scratch, work);
+    plan.main.set(grad_input_operand::scratch, scratch.work);
     plan.main.run(stream);
   });
 }
@@ -71,17 +71,17 @@ void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView
   if (dy.numel() == 0) return zero(dw);
   const PlanKey key = conv_key(Op::ConvGradWeight, ctx, x.dims, dw.dims, params);
   run_plan(ctx, "conv2d_grad_weight", key, conv_grad_weight_plans, [&](Plan& plan, const dnnl::stream& stream) {
-    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(plan.packing.needed)));
-    void* packed = plan.packing.needed ? work + plan.work_bytes() : dw.data;
+    const Plan::Scratch scratch = plan.take_scratch(ctx, plan.packing.needed);
+    void* packed = plan.packing.needed ? scratch.room : dw.data;
     plan.main.set(grad_weight_operand::dy, dy.data);
     plan.main.set(grad_weight_operand::x, x.data);
     plan.main.set(grad_weight_operand::dw, packed);
-    plan.main.set(grad_weight_operand::scratch, work);
+    plan.main.set(grad_weight_operand::scratch, scratch.work);
     plan.main.run(stream);
     if (!plan.packing.needed) return;
     plan.packing.reorder.set(0, packed);
     plan.packing.reorder.set(1, dw.data);
-    plan.packing.reorder.set(2, work);
+    plan.packing.reorder.set(2, scratch.work);
     plan.packing.reorder.run(stream);
   });
 }

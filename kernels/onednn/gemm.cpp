@@ -65,12 +65,12 @@ void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const Te
   key.flags = (bias ? kBias : 0) | (params.transpose_a ? kTransposeA : 0) | (params.transpose_b ? kTransposeB : 0) |
               (params.b_is_weight && b.holder ? kPackB : 0);
   run_plan(ctx, "matmul", key, matmul_plans, [&](Plan& plan, const dnnl::stream& stream) {
-    char* work = static_cast<char*>(ctx.scratch(plan.scratch_bytes(needs_room(plan, b))));
-    const void* packed = packed_weight(plan, stream, b, work, work + plan.work_bytes());
+    const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, b));
+    const void* packed = packed_weight(plan, stream, b, scratch);
     plan.main.set(operand::a, a.data);
     plan.main.set(operand::b, packed);
     plan.main.set(operand::c, c.data);
-    plan.main.set(operand::scratch, work);
+    plan.main.set(operand::scratch, scratch.work);
     if (bias) plan.main.set(operand::bias, bias->data);
     plan.main.run(stream);
   });

@@ -39,7 +39,11 @@ int Executable::add(int dnnl_arg, const dnnl::memory::desc& desc) {
   return count_++;
 }
 
-std::size_t Plan::work_bytes() const { return round_up(std::max(scratch, packing.scratch)); }
+Plan::Scratch Plan::take_scratch(ExecContext& ctx, bool with_room) const {
+  const std::size_t room = with_room ? round_up(packing.bytes) : 0;
+  char* base = static_cast<char*>(ctx.scratch(room + round_up(std::max(scratch, packing.scratch))));
+  return {base, base + room};
+}
 
 void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed, bool unpack) {
   Packing& p = plan.packing;
@@ -63,11 +67,11 @@ bool needs_room(const Plan& plan, const TensorView& w) {
   return plan.packing.needed && (!w.holder || (w.holder->slot && !dynamic_cast<PackedWeights*>(w.holder->slot)));
 }
 
-const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, char* work, char* room) {
+const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch) {
   Packing& p = plan.packing;
   if (!p.needed) return w.data;
   PackedWeights::Entry* entry = nullptr;
-  void* target = room;
+  void* target = scratch.room;
   if (!needs_room(plan, w)) {
     if (!w.holder->slot) w.holder->slot = new PackedWeights;
     entry = &static_cast<PackedWeights*>(w.holder->slot)->entry(p.layout, p.bytes);
@@ -77,7 +81,7 @@ const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorVi
   }
   p.reorder.set(0, w.data);
   p.reorder.set(1, target);
-  p.reorder.set(2, work);
+  p.reorder.set(2, scratch.work);
   p.reorder.run(stream);
   if (entry) {
     entry->filled = true;

@@ -75,18 +75,21 @@ struct Plan {
   std::size_t scratch = 0;         // of the primitive
   std::string implementation;      // the vendor's name for it
 
-  /// Scratch a call needs: one work area (shared by reorder and primitive, which run in turn) and, if wanted, room for
-  /// the packed weight behind it.
-  std::size_t work_bytes() const;
-  std::size_t scratch_bytes(bool with_packed) const { return work_bytes() + (with_packed ? packing.bytes : 0); }
+  /// Carves a call's scratch from the context: room for the packed weight if wanted, behind it the work area (shared by
+  /// reorder and primitive, which run in turn). The work area comes last so that a test can see a primitive overrun it.
+  struct Scratch {
+    char* room;
+    char* work;
+  };
+  Scratch take_scratch(ExecContext& ctx, bool with_room) const;
 };
 
 /// Fills plan.packing for a reorder from one layout to the other. `plain` and `packed` say which weight layouts are meant.
 void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed, bool unpack);
 
 /// The weight in the primitive's layout: the plain bytes themselves, the packed copy in the weight's slot (packed again when
-/// its version has moved on), or a copy packed into `room`, which is used when the weight has no slot.
-const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, char* work, char* room);
+/// its version has moved on), or a copy packed into the scratch's room when the weight has no slot.
+const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch);
 
 /// True when packed_weight() will need the room.
 bool needs_room(const Plan& plan, const TensorView& w);
