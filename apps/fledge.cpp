@@ -1,4 +1,5 @@
 // The fledge binary: chooses the verb, and turns every failure into one message and an exit code.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/config.h"
+#include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "kernels/api/error.h"
 
@@ -47,6 +49,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
+  } catch (const fledge::Stopped& stopped) {
+    return 128 + stopped.signal;
   } catch (const fledge::Error& e) {
     return report(e.kind(), (e.op().empty() ? "" : "[" + e.op() + "] ") + e.problem(), e.hint());
   } catch (const std::bad_alloc&) {

@@ -151,14 +151,18 @@ void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::
     if (folders[i] != target) fs::remove_all(folders[i], ignored);
 }
 
-std::optional<std::string> newest_checkpoint(const std::string& run) {
+std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside) {
   auto folders = checkpoint_folders(run);
   for (auto it = folders.rbegin(); it != folders.rend(); ++it) {
     const std::string problem = damage(*it);
     if (problem.empty()) return it->string();
-    std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): renamed to *.corrupt and skipped\n", it->c_str(), problem.c_str());
+    std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): %s\n", it->c_str(), problem.c_str(),
+                 set_aside ? "renamed to *.corrupt and skipped" : "skipped");
+    if (!set_aside) continue;
     std::error_code ignored;
-    fs::rename(*it, it->string() + ".corrupt", ignored);
+    const fs::path aside = it->string() + ".corrupt";
+    fs::remove_all(aside, ignored);  // of an earlier damage at the same step
+    fs::rename(*it, aside, ignored);
   }
   return std::nullopt;
 }

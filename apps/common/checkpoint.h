@@ -31,8 +31,9 @@ struct Checkpoint {
 /// Writes the checkpoint of state.step and prunes all but the newest `keep`. Throws Error(Resource) on a full disk; older ones stay.
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep);
 
-/// Folder of the newest checkpoint whose checksums hold. Damaged ones are renamed *.corrupt and reported on stderr.
-std::optional<std::string> newest_checkpoint(const std::string& run);
+/// Folder of the newest checkpoint whose checksums hold. Damaged ones are reported on stderr and skipped; `set_aside`, for the holder of
+/// the run's lock only, also renames them to *.corrupt.
+std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside);
 Checkpoint load_checkpoint(const std::string& folder);
 
 }  // namespace fledge

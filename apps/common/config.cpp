@@ -55,6 +55,13 @@ std::string value_text(const toml::node& node, const std::string& file) {
               "use a string, a number, true/false, or a list of them");
 }
 
+// CLI11 takes "--name=" for a flag whose value follows: an empty value must be an argument of its own.
+void add_flag(const std::string& name, const std::string& value, std::vector<std::string>& flags) {
+  if (!value.empty()) return flags.push_back("--" + name + "=" + value);
+  flags.push_back("--" + name);
+  flags.push_back("");
+}
+
 // Tables only group keys; a key means the same flag wherever it stands.
 void flatten(const toml::table& table, const CLI::App& verb, const std::string& file, std::vector<std::string>& flags) {
   for (const auto& [key, node] : table) {
@@ -64,7 +71,7 @@ void flatten(const toml::table& table, const CLI::App& verb, const std::string& 
     }
     const std::string name(key.str());
     require_known(verb, name, "key in " + file + ":" + std::to_string(node.source().begin.line));
-    flags.push_back("--" + name + "=" + value_text(node, file));
+    add_flag(name, value_text(node, file), flags);
   }
 }
 
@@ -141,7 +148,13 @@ std::vector<std::string> expand_arguments(const CLI::App& root, const std::vecto
     if (name.empty()) continue;
     for (auto& flag : flags_of_file(*verb, preset ? preset_file(name) : name)) result.push_back(flag);
   }
-  result.insert(result.end(), arguments.begin() + own, arguments.end());
+  for (std::size_t i = own; i < arguments.size(); ++i) {
+    const std::string& a = arguments[i];
+    if (a.rfind("--", 0) == 0 && a.size() > 3 && a.back() == '=')
+      add_flag(a.substr(2, a.size() - 3), "", result);
+    else
+      result.push_back(a);
+  }
   return result;
 }
 
@@ -150,6 +163,7 @@ std::string resolved_config(const CLI::App& verb) {
   for (const CLI::Option* o : verb.get_options()) {
     if (o->get_lnames().empty() || kNotConfig.count(o->get_lnames()[0])) continue;
     std::string value = o->get_default_str();
+    if (o->get_expected_max() == 0 && value.empty()) value = "false";  // a flag that was not given
     if (o->count() > 0) value = o->results().back();
     if (o->get_group() != group) text += (text.empty() ? "# " : "\n# ") + (group = o->get_group()) + "\n";
     std::string escaped;

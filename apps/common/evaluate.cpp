@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/progress.h"
@@ -57,7 +58,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
     out.vectors.slice(0, done, rows.dim(0)).copy_from(rows);
     done += rows.dim(0);
     progress.update(done);
-    if (const int signal = stop_signal()) throw Error(ErrorKind::Internal, "", "stopped by signal " + std::to_string(signal));
+    if (const int signal = stop_signal()) throw Stopped{signal};
   }
   for (std::int64_t i = 0; i < n; ++i) {
     out.labels.push_back(dataset->label(i));
@@ -92,6 +93,37 @@ std::string metrics_table(const std::vector<MetricsRow>& rows) {
     }
     text += fmt::format("{:<{}}", r.name, width);
     for (const auto& [name, value] : numbers) text += fmt::format("  {:>6.2f}", 100 * value);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string spread_table(const std::vector<MetricsRow>& rows) {
+  std::vector<std::pair<std::string, std::vector<nlohmann::json>>> kinds;
+  std::size_t width = 5;
+  for (const auto& r : rows) {
+    const std::string kind = r.name.substr(0, r.name.rfind('-'));
+    auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
+    if (it == kinds.end()) it = kinds.insert(kinds.end(), {kind, {}});
+    it->second.push_back(nlohmann::json::parse(r.json));
+    width = std::max(width, kind.size());
+  }
+  std::string text;
+  for (const auto& [kind, runs] : kinds) {
+    const auto names = shown_numbers(runs[0]);
+    if (text.empty()) {
+      text = fmt::format("{:<{}}  seeds", "model", width);
+      for (const auto& [name, value] : names) text += fmt::format("  {:>14}", name);
+      text += "\n";
+    }
+    text += fmt::format("{:<{}}  {:>5}", kind, width, runs.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      double mean = 0, square = 0;
+      for (const auto& run : runs) mean += 100 * shown_numbers(run).at(i).second / static_cast<double>(runs.size());
+      for (const auto& run : runs) square += std::pow(100 * shown_numbers(run).at(i).second - mean, 2);
+      const double deviation = runs.size() > 1 ? std::sqrt(square / static_cast<double>(runs.size() - 1)) : 0;
+      text += fmt::format("  {:>6.2f} +- {:.2f}", mean, deviation);
+    }
     text += "\n";
   }
   return text;

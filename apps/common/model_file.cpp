@@ -40,7 +40,7 @@ std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, c
 LoadedModel load_model(const std::string& path) {
   fs::path file = path;
   if (!fs::exists(file)) throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
-  if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path).value_or("");
+  if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path, false).value_or("");
   if (file.empty())
     throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint", "train it first, or name a model file");
   if (fs::is_directory(file)) file /= "model.safetensors";

@@ -75,6 +75,10 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
                   "use the same values, or say --resume-allow-change");
   }
   write_file_atomic(config_file, config);
+  open_log();
+}
+
+void RunFolder::open_log() {
   log_ = ::open(file("log.jsonl").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log_ < 0) throw Error(ErrorKind::Resource, "", "cannot write '" + file("log.jsonl") + "': " + std::strerror(errno));
 }
@@ -91,11 +95,11 @@ void RunFolder::rewind_log(std::int64_t step) {
   std::istringstream lines(text_of(file("log.jsonl")));
   for (std::string line; std::getline(lines, line);) {
     const json j = json::parse(line, nullptr, false);  // a torn last line is dropped
-    if (!j.is_discarded() && j.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+    if (j.is_object() && j.value("step", std::int64_t{0}) <= step) kept += line + "\n";
   }
   write_file_atomic(file("log.jsonl"), kept);
   ::close(log_);
-  log_ = ::open(file("log.jsonl").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  open_log();
 }
 
 void RunFolder::log(const std::string& json_line) {

@@ -22,6 +22,7 @@ class RunFolder {
   void log(const std::string& json_line);
 
  private:
+  void open_log();
   std::string path_;
   int lock_ = -1;
   int log_ = -1;

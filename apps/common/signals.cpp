@@ -19,6 +19,7 @@ void on_signal(int signal) {
 void watch_signals() {
   struct sigaction action = {};
   action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // no read or write of ours ends early because of it
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
 }

@@ -50,33 +50,40 @@ class Trainer {
   void use(RunFolder& run) { run_ = &run; }
 
   void resume() {
-    const auto folder = newest_checkpoint(run_->path());
-    if (!folder) return;
+    const auto folder = newest_checkpoint(run_->path(), true);
+    if (!folder) return run_->rewind_log(0);  // stopped before its first checkpoint: it begins again
     const Checkpoint c = load_checkpoint(*folder);
     if (c.state.seed != o_.seed)
       throw Error(ErrorKind::Usage, "", fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.seed));
     if (c.state.order_hash != setup_.sampler->order_hash(c.state.epoch))
       throw Error(ErrorKind::Usage, "", "cannot resume: the training pictures are not those the run began with",
                   "restore them, or start a new run with --run");
-    restore(setup_, c);
+    try {
+      restore(setup_, c);
+    } catch (const Error& e) {
+      throw Error(e.kind(), "", "cannot resume from '" + *folder + "' as " + o_.model.describe() + ": " + e.problem(), e.hint());
+    }
     state_ = c.state;
+    state_.finished &= state_.epoch >= o_.epochs;  // more --epochs than it once had: it goes on
     run_->rewind_log(state_.step);
     if (!o_.machine.quiet) std::fprintf(stderr, "resumed at step %lld\n", static_cast<long long>(state_.step));
   }
 
-  // 0, or the signal that stopped it.
+  // 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
   int train() {
-    while (state_.epoch < o_.epochs) {
-      if (const int signal = run_epoch()) return signal;
-      if (o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs) evaluate();
+    try {
+      while (state_.epoch < o_.epochs) {
+        if (const int signal = run_epoch()) return signal;
+        if (setup_.test && o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs) evaluate();
+      }
+      if (setup_.test && o_.final_eval) write_file_atomic(run_->file("metrics.json"), evaluate() + "\n");
+    } catch (const Stopped& stopped) {  // during an evaluation
+      save();
+      return stopped.signal;
     }
-    return 0;
-  }
-
-  void finish() {
-    if (setup_.test && o_.final_eval) write_file_atomic(run_->file("metrics.json"), evaluate() + "\n");
     state_.finished = true;
     save();
+    return 0;
   }
 
  private:
@@ -98,11 +105,9 @@ class Trainer {
         const bool last = state_.batch == per_epoch;
         if (last) ++state_.epoch, state_.batch = 0;
         if (last) log_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
-        if (last ? o_.save_every == 0 : (o_.save_every > 0 && state_.step % o_.save_every == 0)) save();
-        if (const int signal = stop_signal()) {
-          if (last ? o_.save_every != 0 : true) save();
-          return signal;
-        }
+        const int signal = stop_signal();
+        if (signal || (o_.save_every > 0 ? state_.step % o_.save_every == 0 : last)) save();
+        if (signal) return signal;
         if (last) break;
       }
     }
@@ -225,7 +230,6 @@ int run_training(const TrainOptions& options, const std::string& config, const s
   } else {
     write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description()));
     if (const int signal = trainer.train()) return 128 + signal;
-    trainer.finish();
   }
   const std::string metrics = run.file("metrics.json");
   if (std::filesystem::exists(metrics)) {

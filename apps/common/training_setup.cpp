@@ -103,6 +103,9 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
     s.needs.student_stages |= n.student_stages;
     s.needs.teacher_stages |= n.teacher_stages;
   }
+  if (!s.teacher && (s.needs.teacher_embedding || s.needs.teacher_stages))
+    throw Error(ErrorKind::Usage, "", "--loss " + o.loss + " needs a teacher",
+                "use 'fledge distill' with --teacher RUN_OR_FILE and --distill " + o.loss);
 }
 
 // Weight decay is left off for vectors (batch norm, biases) unless --decay-norm.

@@ -24,7 +24,7 @@ struct EvalOptions {
   std::vector<std::string> runs;
   ModelSpec spec;
   std::string weights;
-  bool pooled = false, json = false;
+  bool pooled = false, json = false, spread = false;
   EvalDataOptions data;
   MachineOptions machine;
 };
@@ -41,10 +41,15 @@ int print_runs(const EvalOptions& o) {
     const auto bytes = read_file(file);
     const std::string text(bytes.begin(), bytes.end());
     const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
-    rows.push_back({name, text});
-    all[name] = nlohmann::json::parse(text);
+    const auto metrics = nlohmann::json::parse(text, nullptr, false);
+    if (!metrics.is_object()) throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
+    rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
+    all[rows.back().name] = metrics;
   }
-  std::fputs(o.json ? (all.dump() + "\n").c_str() : metrics_table(rows).c_str(), stdout);
+  if (o.json)
+    std::printf("%s\n", all.dump().c_str());
+  else
+    std::fputs((o.spread ? spread_table(rows) : metrics_table(rows)).c_str(), stdout);
   return 0;
 }
 
@@ -111,6 +116,8 @@ int run_eval(const EvalOptions& o) {
     throw Error(ErrorKind::Usage, "", "nothing to evaluate", "name pictures with --data, embeddings with --embeddings, or finished runs");
   if (o.model.empty() && o.weights.empty())
     throw Error(ErrorKind::Usage, "", "no model", "name a run or model file with --model, or backbone weights with --weights and --arch");
+  if (!o.model.empty() && !o.weights.empty())
+    throw Error(ErrorKind::Usage, "", "--model and --weights both name weights", "give one of them");
   const LoadedModel loaded = model_of(o);
   EmbedOptions options;
   options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
@@ -146,6 +153,7 @@ RunVerb add_eval(CLI::App& app) {
   bind_model(*verb, o->spec, o->weights);
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
+  verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")->group("Output");
   verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
