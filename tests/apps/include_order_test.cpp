@@ -1,0 +1,97 @@
+// Dependencies run one way, and a vendor's or an instruction set's headers stay in their folder.
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "tests/support/files.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  std::string path;
+  bool recursive;
+  std::set<std::string> may_include;  // folders
+};
+
+const std::set<std::string> kKernels = {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"};
+const std::vector<Folder> kOrder = {
+    {"kernels/api", true, {"kernels/api"}},
+    {"kernels/ref", true, {"kernels/api", "kernels/ref"}},
+    {"kernels/onednn", true, {"kernels/api", "kernels/onednn"}},
+    {"kernels/cpu", true, kKernels},
+    {"kernels", false, kKernels},
+    {"tensor", true, {"kernels/api", "tensor"}},
+    {"autograd", true, {"kernels/api", "tensor", "autograd"}},
+    {"io", true, {"kernels/api", "tensor", "io"}},
+    {"data", true, {"kernels/api", "tensor", "io", "data"}},
+    {"nn", true, {"kernels/api", "tensor", "autograd", "nn"}},
+    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "apps"}},
+};
+
+template <class Visit>
+void each_source(const std::string& folder, bool recursive, Visit visit) {
+  const fs::path root = FLEDGE_SOURCE_DIR;
+  for (auto it = fs::recursive_directory_iterator(root / folder); it != fs::recursive_directory_iterator(); ++it) {
+    if (!recursive) it.disable_recursion_pending();
+    const std::string extension = it->path().extension().string();
+    if (extension == ".h" || extension == ".cpp") visit(fs::relative(it->path(), root).generic_string(), it->path());
+  }
+}
+
+std::vector<std::string> includes(const fs::path& file) {
+  static const std::regex kInclude("^\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"].*");
+  std::vector<std::string> found;
+  std::ifstream in(file);
+  std::smatch match;
+  for (std::string line; std::getline(in, line);)
+    if (std::regex_match(line, match, kInclude)) found.push_back(match[1]);
+  return found;
+}
+
+// "kernels/cpu/simd/vec.h" -> "kernels/cpu", "tensor/ops/conv.h" -> "tensor"; "" for what is no header of ours.
+std::string folder_of(const std::string& include) {
+  static const std::regex kOurs("^(kernels/(?:api|ref|cpu|onednn)|tensor|autograd|io|data|nn|apps|bench|tests)/.*\\.h");
+  std::smatch match;
+  return std::regex_match(include, match, kOurs) ? match[1].str() : "";
+}
+
+}  // namespace
+
+TEST_CASE("includes follow the one-way order", "[structure]") {
+  int seen = 0;
+  for (const Folder& f : kOrder)
+    each_source(f.path, f.recursive, [&](const std::string& name, const fs::path& file) {
+      for (const std::string& include : includes(file)) {
+        const std::string target = folder_of(include);
+        if (target.empty()) continue;
+        ++seen;
+        INFO(name << " includes " << include);
+        CHECK(f.may_include.count(target) == 1);
+      }
+    });
+  CHECK(seen > 300);  // the search itself works
+}
+
+TEST_CASE("oneDNN and intrinsics stay where they belong", "[structure]") {
+  bool vendor = false, intrinsics = false;
+  for (const Folder& f : kOrder)
+    each_source(f.path, f.recursive, [&](const std::string& name, const fs::path& file) {
+      for (const std::string& include : includes(file)) {
+        INFO(name << " includes " << include);
+        if (include.find("dnnl") != std::string::npos) {
+          vendor = true;
+          CHECK(name.rfind("kernels/onednn/", 0) == 0);
+        }
+        if (include.find("intrin.h") != std::string::npos || include.find("cpuid.h") != std::string::npos) {
+          intrinsics = true;
+          CHECK((name.rfind("kernels/cpu/simd/", 0) == 0 || name == "io/image/resize_passes.cpp"));
+        }
+      }
+    });
+  CHECK(vendor);
+  CHECK(intrinsics);
+}

@@ -1,0 +1,136 @@
+#include "tests/apps/runner.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <random>
+#include <sstream>
+
+namespace fledge::test {
+namespace {
+
+int open_new(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); }
+
+}  // namespace
+
+Process::Process(const TempFolder& folder, const Arguments& arguments, std::int64_t file_limit) {
+  static int count = 0;
+  const std::string base = folder / ("output-" + std::to_string(count++));
+  out_ = base + ".out", err_ = base + ".err";
+  std::vector<char*> argv = {const_cast<char*>(FLEDGE_BINARY)};
+  for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  const int out = open_new(out_), err = open_new(err_);
+  pid_ = ::fork();
+  if (pid_ == 0) {  // only calls that are safe between fork and exec
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    if (file_limit > 0) {
+      ::signal(SIGXFSZ, SIG_IGN);  // kept over exec: write() fails instead
+      const rlimit limit{static_cast<rlim_t>(file_limit), static_cast<rlim_t>(file_limit)};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    if (::chdir(folder.path().c_str()) == 0) ::execv(FLEDGE_BINARY, argv.data());
+    ::_exit(127);
+  }
+  ::close(out);
+  ::close(err);
+  REQUIRE(pid_ > 0);
+}
+
+Process::~Process() {
+  if (!running()) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+bool Process::running() {
+  if (pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
+}
+
+void Process::signal(int number) {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
+Outcome Process::wait() {
+  if (pid_ > 0) ::waitpid(pid_, &status_, 0);
+  pid_ = -1;
+  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 1000 + WTERMSIG(status_), text_of(out_), text_of(err_)};
+}
+
+Outcome run_fledge(const TempFolder& folder, const Arguments& arguments) { return Process(folder, arguments).wait(); }
+
+Outcome must(const TempFolder& folder, const Arguments& arguments) {
+  const Outcome outcome = run_fledge(folder, arguments);
+  std::string command = "fledge";
+  for (const auto& a : arguments) command += " " + a;
+  INFO(command << "\n" << outcome.err);
+  REQUIRE(outcome.code == 0);
+  return outcome;
+}
+
+void make_pictures(const std::string& folder, int classes, int per_class, int side, unsigned seed) {
+  std::mt19937 random(seed);
+  const auto uniform = [&] { return static_cast<double>(random() >> 8) / (1 << 24); };
+  for (int c = 0; c < classes; ++c) {
+    const std::string name = folder + "/class" + std::to_string(c);
+    std::filesystem::create_directories(name);
+    const double fx = 0.15 + 0.5 * uniform(), fy = 0.15 + 0.5 * uniform(), colour = 6.28 * uniform();
+    for (int i = 0; i < per_class; ++i) {
+      Image image{side, side, {}};
+      const double phase = uniform();
+      for (int y = 0; y < side; ++y)
+        for (int x = 0; x < side; ++x)
+          for (int k = 0; k < 3; ++k) {
+            const double v = 128 + 60 * std::sin(fx * x + phase) * std::cos(fy * y - phase) + 40 * std::sin(colour + 2.1 * k) + 20 * (uniform() - 0.5);
+            image.rgb.push_back(static_cast<std::uint8_t>(std::clamp(v, 0.0, 255.0)));
+          }
+      write_png(name + "/" + std::to_string(i) + ".png", image);
+    }
+  }
+}
+
+std::string text_of(const std::string& path) {
+  const Bytes bytes = slurp(path);
+  return {bytes.begin(), bytes.end()};
+}
+
+nlohmann::json read_json(const std::string& path) { return nlohmann::json::parse(text_of(path)); }
+
+std::vector<std::string> log_lines(const std::string& run, const std::string& type) {
+  std::vector<std::string> lines;
+  std::istringstream in(text_of(run + "/log.jsonl"));
+  for (std::string line; std::getline(in, line);) {
+    const auto j = nlohmann::json::parse(line, nullptr, false);
+    if (j.is_object() && j["type"] == type) lines.push_back(line);  // the last line may be half written
+  }
+  return lines;
+}
+
+std::vector<std::string> checkpoints(const std::string& run) {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(run + "/checkpoints", none))
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Arguments tiny(const std::string& arch) {
+  return {"--arch", arch, "--width", arch == "resnet18" ? "0.0625" : "0.25", "--stem", "small", "--embedding", "16",
+          "--train", "train", "--test", "test", "--size", "28", "--test-resize-short", "0", "--batch-size", "12",
+          "--images-per-class", "4", "--batches-per-epoch", "3", "--epochs", "1", "--workers", "0", "--threads", "1", "--quiet"};
+}
+
+}  // namespace fledge::test
