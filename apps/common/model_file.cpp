@@ -31,7 +31,7 @@ std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
 std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, const Preprocessing& preprocessing) {
   auto metadata = model.spec().to_map();
   metadata["format"] = "fledge-model-1";
-  metadata["normalize"] = preprocessing.normalize;
+  metadata["input_normalize"] = preprocessing.normalize;
   metadata["size"] = std::to_string(preprocessing.size);
   metadata["resize_short"] = std::to_string(preprocessing.resize_short);
   return metadata;
@@ -52,10 +52,10 @@ LoadedModel load_model(const std::string& path) {
                 "for bare backbone weights use --weights FILE with --arch and --width");
   LoadedModel loaded;
   loaded.source = file.string();
-  loaded.preprocessing.normalize = metadata["normalize"];
+  loaded.preprocessing.normalize = metadata["input_normalize"];
   loaded.preprocessing.size = metadata_int(metadata, "size", loaded.source);
   loaded.preprocessing.resize_short = metadata_int(metadata, "resize_short", loaded.source);
-  for (const char* own : {"format", "normalize", "size", "resize_short"}) metadata.erase(own);
+  for (const char* own : {"format", "input_normalize", "size", "resize_short"}) metadata.erase(own);
   loaded.model = std::make_shared<EmbeddingModel>(ModelSpec::from_map(metadata), 0);
   try {
     load_state_dict(*loaded.model, data.tensors);
