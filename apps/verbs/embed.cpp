@@ -1,5 +1,6 @@
 // fledge embed: pictures to OUT.npy (N x D float32) and OUT.tsv (path, label), one row each in the same order.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "apps/common/config.h"
@@ -25,6 +26,9 @@ int run_embed(const EmbedVerbOptions& o) {
   watch_signals();
   if (o.model.empty()) throw Error(ErrorKind::Usage, "", "no model", "name a run folder or model file with --model");
   if (o.data.data.empty()) throw Error(ErrorKind::Usage, "", "no pictures", "name a folder with --data");
+  const auto folder = std::filesystem::path(o.output).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))  // said now, not after an hour of work
+    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + ".npy': no folder '" + folder.string() + "'", "create it first");
   const LoadedModel loaded = load_model(o.model);
   EmbedOptions options;
   options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);

@@ -110,3 +110,24 @@ TEST_CASE("resumed runs equal straight ones, byte by byte", "[e2e][resume]") {
     check_same(folder, "damaged");
   }
 }
+
+TEST_CASE("a signal during the evaluation at the end loses nothing", "[e2e][resume]") {
+  const TempFolder folder;
+  make_pictures(folder / "train", 4, 6, 28, 13);
+  // Enough test pictures that there is a moment to stop at.
+  const Arguments run = Arguments{"train"} + tiny() +
+                        Arguments{"--test", "fashion-mnist:test", "--test-classes", "5-7", "--save-every", "1000", "--run", "run"};
+  if (run_fledge(folder, {"data", "stats", "--data", "fashion-mnist:test"}).code != 0) {
+    WARN("left out: no Fashion-MNIST on this machine");
+    return;
+  }
+  Process first(folder, run);
+  wait_until(first, [&] { return !log_lines(folder / "run", "epoch").empty(); });
+  first.signal(SIGINT);
+  CHECK(first.wait().code == 130);
+  CHECK(checkpoints(folder / "run") == std::vector<std::string>{"step-00000003"});
+  CHECK_FALSE(std::filesystem::exists(folder / "run/metrics.json"));
+  must(folder, run + Arguments{"--resume", "auto"});
+  CHECK(log_lines(folder / "run", "step").size() == 3);
+  CHECK(read_json(folder / "run/metrics.json").at("queries") == 3000);
+}
