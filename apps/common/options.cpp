@@ -47,7 +47,7 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
   add("--test-classes", o.test_classes, "only these classes of the test pictures");
   add("--batch-size", o.batch_size, "pictures a step, P x K")->check(CLI::Range(1, 65536));
   add("--images-per-class", o.images_per_class, "K: pictures of each class in a batch")->check(CLI::Range(1, 65536));
-  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size");
+  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")->check(CLI::NonNegativeNumber);
   add("--size", o.size, "side of the crop in pixels")->check(CLI::Range(8, 4096));
   add("--augment", o.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd");
   add("--resize-short", o.resize_short, "short side before the random crop; 0: none")->check(CLI::Range(0, 8192));
@@ -87,9 +87,9 @@ void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
 void bind_optimizer(CLI::App& verb, TrainOptions& o) {
   auto add = [&](const char* name, auto& value, const char* text) { return verb.add_option(name, value, text)->group("Optimiser"); };
   add("--optimizer", o.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}));
-  add("--lr", o.optimizer.lr, "learning rate of the backbone");
-  add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head");
-  add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)");
+  add("--lr", o.optimizer.lr, "learning rate of the backbone")->check(CLI::NonNegativeNumber);
+  add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head")->check(CLI::NonNegativeNumber);
+  add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")->check(CLI::NonNegativeNumber);
   add("--weight-decay", o.optimizer.weight_decay, "L2 weight decay (adamw: decoupled)");
   add("--decay-norm", o.decay_norm, "weight decay on batch norm and biases too");
   add("--momentum", o.optimizer.momentum, "sgd");
@@ -97,9 +97,9 @@ void bind_optimizer(CLI::App& verb, TrainOptions& o) {
   add("--beta1", o.optimizer.beta1, "adam, adamw");
   add("--beta2", o.optimizer.beta2, "adam, adamw");
   add("--adam-eps", o.adam_eps, "modern or legacy (PyTorch 0.3)")->check(CLI::IsMember({"modern", "legacy"}));
-  add("--clip-grad", o.clip_grad, "largest global gradient norm; 0: no clipping");
+  add("--clip-grad", o.clip_grad, "largest global gradient norm; 0: no clipping")->check(CLI::NonNegativeNumber);
   add("--schedule", o.schedule.kind, "constant, cosine or step")->check(CLI::IsMember({"constant", "cosine", "step"}));
-  add("--warmup-epochs", o.warmup_epochs, "linear warm-up");
+  add("--warmup-epochs", o.warmup_epochs, "linear warm-up")->check(CLI::NonNegativeNumber);
   add("--milestones", o.milestones, "step schedule: epochs, e.g. 10,15");
   add("--gamma", o.schedule.gamma, "step schedule: factor at each milestone");
   add("--epochs", o.epochs, "passes over the training pictures")->check(CLI::Range(1, 1000000));
@@ -112,10 +112,10 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
   add("--resume", o.resume, "auto: go on from the folder's newest checkpoint; never: refuse a folder that holds a run")
       ->check(CLI::IsMember({"auto", "never"}));
   add("--resume-allow-change", o.resume_allow_change, "resume although the config differs");
-  add("--seed", o.seed, "initial weights, order and augmentation are functions of it");
-  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch");
+  add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
+  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")->check(CLI::NonNegativeNumber);
   add("--keep", o.keep, "checkpoints to keep")->check(CLI::Range(1, 1000000));
-  add("--eval-every", o.eval_every, "epochs between evaluations on the test pictures; 0: only at the end");
+  add("--eval-every", o.eval_every, "epochs between evaluations on the test pictures; 0: only at the end")->check(CLI::NonNegativeNumber);
   add("--final-eval", o.final_eval, "evaluate on the test pictures at the end");
   add("--recall-at", o.recall_at, "K of Recall@K");
 }

@@ -53,6 +53,8 @@ TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
   fails(p.folder, p.train({"--batch-sze", "12"}), 2, {"--batch-sze", "did you mean", "batch-size"});
   fails(p.folder, p.train({"--epochs", "many"}), 2, {"--epochs"});
   fails(p.folder, p.train({"--epochs", "0"}), 2, {"--epochs"});
+  for (const std::string flag : {"--lr", "--clip-grad", "--warmup-epochs", "--save-every", "--batches-per-epoch", "--seed", "--weight-decay", "--margin"})
+    fails(p.folder, p.train({flag, "-1"}), 2, {flag.substr(flag == "--weight-decay" ? 9 : 2)});
   fails(p.folder, p.train({"--arch", "resnet19"}), 2, {"resnet19", "resnet18"});
   fails(p.folder, p.train({"--loss", "tripplet"}), 2, {"tripplet", "triplet"});
   fails(p.folder, p.train({"--loss", "relative"}), 2, {"needs a teacher", "distill"});
