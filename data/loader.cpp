@@ -1,5 +1,8 @@
 #include "data/loader.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -165,7 +168,13 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
   if (options.on_bad_image == OnBadImage::Skip) s.by_class = s.dataset->by_class();
   s.slots.resize(options.workers == 0 ? 1 : static_cast<std::size_t>(options.batches_ahead));
   s.open_slots();
-  for (int i = 0; i < options.workers; ++i) s.threads.emplace_back([&s] { s.run(); });
+  for (int i = 0; i < options.workers; ++i)
+    s.threads.emplace_back([&s] {
+      // Compute threads meet at barriers and wait for the slowest: a worker on one of their cores must be the one to yield. When the
+      // step waits for pictures instead, its cores are idle and the worker has one to itself.
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ::getpriority(PRIO_PROCESS, 0) + 5);
+      s.run();
+    });
 }
 
 Loader::~Loader() {

@@ -99,18 +99,22 @@ std::string metrics_table(const std::vector<MetricsRow>& rows) {
 }
 
 std::string spread_table(const std::vector<MetricsRow>& rows) {
-  std::vector<std::pair<std::string, std::vector<nlohmann::json>>> kinds;
+  using Numbers = std::vector<std::pair<std::string, double>>;
+  std::vector<std::pair<std::string, std::vector<Numbers>>> kinds;
   std::size_t width = 5;
   for (const auto& r : rows) {
     const std::string kind = r.name.substr(0, r.name.rfind('-'));
     auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
     if (it == kinds.end()) it = kinds.insert(kinds.end(), {kind, {}});
-    it->second.push_back(nlohmann::json::parse(r.json));
+    it->second.push_back(shown_numbers(nlohmann::json::parse(r.json)));
+    if (it->second.back().size() != it->second.front().size())
+      throw Error(ErrorKind::BadInput, "", "runs of kind '" + kind + "' hold different sets of metrics",
+                  "evaluate them with the same --recall-at");
     width = std::max(width, kind.size());
   }
   std::string text;
   for (const auto& [kind, runs] : kinds) {
-    const auto names = shown_numbers(runs[0]);
+    const Numbers& names = runs[0];
     if (text.empty()) {
       text = fmt::format("{:<{}}  seeds", "model", width);
       for (const auto& [name, value] : names) text += fmt::format("  {:>14}", name);
@@ -119,8 +123,8 @@ std::string spread_table(const std::vector<MetricsRow>& rows) {
     text += fmt::format("{:<{}}  {:>5}", kind, width, runs.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
       double mean = 0, square = 0;
-      for (const auto& run : runs) mean += 100 * shown_numbers(run).at(i).second / static_cast<double>(runs.size());
-      for (const auto& run : runs) square += std::pow(100 * shown_numbers(run).at(i).second - mean, 2);
+      for (const auto& run : runs) mean += 100 * run[i].second / static_cast<double>(runs.size());
+      for (const auto& run : runs) square += std::pow(100 * run[i].second - mean, 2);
       const double deviation = runs.size() > 1 ? std::sqrt(square / static_cast<double>(runs.size() - 1)) : 0;
       text += fmt::format("  {:>6.2f} +- {:.2f}", mean, deviation);
     }
