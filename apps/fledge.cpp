@@ -20,7 +20,8 @@ int report(fledge::ErrorKind kind, const std::string& problem, const std::string
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("fledge trains compact image-embedding networks that learn from a teacher (Yu et al., CVPR 2019).", "fledge");
+  CLI::App app("fledge trains compact image-embedding networks that learn from a teacher (Yu et al., CVPR 2019).",
+               "fledge");
   app.require_subcommand(1);
   app.set_version_flag("--version", FLEDGE_VERSION);
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

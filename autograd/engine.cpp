@@ -23,8 +23,8 @@ struct Waiting {
   std::shared_ptr<Node> node;
   Tensor grad;
 };
-/// Ordered by sequence number. The highest goes first: all consumers of a value were created after the value's node, so they
-/// have all run by then and its gradient is complete.
+/// Ordered by sequence number. The highest goes first: all consumers of a value were created after the value's node, so
+/// they have all run by then and its gradient is complete.
 using Queue = std::map<std::uint64_t, Waiting>;
 
 bool debug_gradients() {
@@ -52,8 +52,8 @@ void accumulate(Tensor& sum, Tensor grad) {
   }
 }
 
-/// Leaf gradients are written in place later (clipping, accumulation), so each leaf gets memory of its own, in the layout of
-/// its value, which is what the optimisers read fastest.
+/// Leaf gradients are written in place later (clipping, accumulation), so each leaf gets memory of its own, in the
+/// layout of its value, which is what the optimisers read fastest.
 Tensor own_gradient(Tensor grad, const Tensor& value) {
   const bool channels_last = value.is_channels_last() && !value.is_contiguous();
   grad = grad.contiguous(channels_last ? Layout::ChannelsLast : Layout::Contiguous);
@@ -79,8 +79,8 @@ void check_gradient(const Node& node, std::size_t i, const Variable::Impl& input
   const bool returned = i < grads.size() && grads[i].defined();
   if (returned && grads[i].dims() == input.dims && grads[i].dtype() == input.dtype) return;
   throw Error(ErrorKind::Internal, node.name(),
-              "backward must return " + to_string(input.dims) + " " + name_of(input.dtype) + " for input " + std::to_string(i) +
-                  ", it returned " + (returned ? describe(grads[i]) : std::string("nothing")));
+              "backward must return " + to_string(input.dims) + " " + name_of(input.dtype) + " for input " +
+                  std::to_string(i) + ", it returned " + (returned ? describe(grads[i]) : std::string("nothing")));
 }
 
 Needs needs_of(const Node& node) {
@@ -92,7 +92,8 @@ Needs needs_of(const Node& node) {
 void run_node(Queue& queue, Waiting current, bool debug) {
   Node& node = *current.node;
   if (node.released) {
-    throw Error(ErrorKind::Usage, node.name(), "backward has already run through this node and its saved tensors are released",
+    throw Error(ErrorKind::Usage, node.name(),
+                "backward has already run through this node and its saved tensors are released",
                 "run the forward pass again, or add the losses and call backward() once");
   }
   if (debug) print_gradient(node.name(), current.grad);
@@ -102,8 +103,8 @@ void run_node(Queue& queue, Waiting current, bool debug) {
   for (std::size_t i = 0; i < needs.size(); ++i)
     if (needs[i]) check_gradient(node, i, *node.inputs[i].impl(), grads);
 
-  // Let go of everything before the next node runs, so that peak memory falls along the way, and so that a gradient passed
-  // through untouched (dy itself) has one owner and can be added to in place.
+  // Let go of everything before the next node runs, so that peak memory falls along the way, and so that a gradient
+  // passed through untouched (dy itself) has one owner and can be added to in place.
   current.grad = {};
   node.release();
   node.released = true;

@@ -25,8 +25,8 @@ double& element(const Tensor& t, std::int64_t index) {
 }
 
 /// f at x[index] = value, without graph.
-std::vector<double> evaluate(const Function& f, const std::vector<Variable>& leaves, const Tensor& x, std::int64_t index,
-                             double value) {
+std::vector<double> evaluate(const Function& f, const std::vector<Variable>& leaves, const Tensor& x,
+                             std::int64_t index, double value) {
   NoGradGuard no_grad;
   element(x, index) = value;
   x.bump_version();
@@ -57,7 +57,8 @@ std::vector<std::int64_t> coordinates(std::int64_t n, int limit, Generator& g) {
   return all;
 }
 
-void record(GradcheckResult& result, double tolerance, std::size_t input, std::int64_t index, double analytic, double numeric) {
+void record(GradcheckResult& result, double tolerance, std::size_t input, std::int64_t index, double analytic,
+            double numeric) {
   double error = std::abs(analytic - numeric) / std::max({1.0, std::abs(analytic), std::abs(numeric)});
   if (std::isnan(error)) error = INFINITY;
   if (error > tolerance) result.ok = false;
@@ -76,7 +77,8 @@ GradcheckResult gradcheck(const Function& f, const std::vector<Tensor>& inputs, 
   std::vector<Variable> leaves;
   for (const Tensor& input : inputs) {
     if (input.dtype() != DType::Float64) {
-      throw Error(ErrorKind::Usage, "gradcheck", "inputs must be float64, not " + describe(input), "differences need 53 bits");
+      throw Error(ErrorKind::Usage, "gradcheck", "inputs must be float64, not " + describe(input),
+                  "differences need 53 bits");
     }
     leaves.emplace_back(input.clone(), true);
   }

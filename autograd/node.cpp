@@ -14,7 +14,8 @@ std::uint64_t next_sequence() {
   return ++counter;
 }
 
-/// What a node remembers of an input: the leaf itself, or an edge to the node that made it; nothing when it wants no gradient.
+/// What a node remembers of an input: the leaf itself, or an edge to the node that made it; nothing when it wants no
+/// gradient.
 Variable edge_to(const Variable& input) {
   if (!input.defined() || !input.requires_grad()) return {};
   if (!input.creator()) return input;
@@ -32,8 +33,8 @@ const Tensor& Saved::get(const char* op, const char* name) const {
   }
   if (tensor_.version() != version_) {
     throw Error(ErrorKind::Usage, op,
-                std::string("saved ") + name + " was modified after forward (version " + std::to_string(version_) + ", now " +
-                    std::to_string(tensor_.version()) + ")",
+                std::string("saved ") + name + " was modified after forward (version " + std::to_string(version_) +
+                    ", now " + std::to_string(tensor_.version()) + ")",
                 "call optimizer.step() after backward()");
   }
   return tensor_;

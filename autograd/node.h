@@ -8,8 +8,8 @@
 
 namespace fledge {
 
-/// A tensor kept for backward. get() throws when the storage was written since: "[conv2d] saved weight was modified after
-/// forward (version 4, now 5); call optimizer.step() after backward()".
+/// A tensor kept for backward. get() throws when the storage was written since: "[conv2d] saved weight was modified
+/// after forward (version 4, now 5); call optimizer.step() after backward()".
 class Saved {
  public:
   Saved() = default;
@@ -30,14 +30,14 @@ class Node {
  public:
   virtual ~Node();
   virtual const char* name() const = 0;
-  /// One gradient per input (undefined where not needed). dy has the output's dims. Works on Tensors only, so it can never
-  /// build graph by accident.
+  /// One gradient per input (undefined where not needed). dy has the output's dims. Works on Tensors only, so it can
+  /// never build graph by accident.
   virtual std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) = 0;
   /// Drops the saved tensors; called by the engine once backward has run.
   virtual void release() = 0;
 
-  std::vector<Variable> inputs;   // set by attach()
-  std::uint64_t sequence = 0;     // rises with creation: the engine pops the highest first
+  std::vector<Variable> inputs;  // set by attach()
+  std::uint64_t sequence = 0;    // rises with creation: the engine pops the highest first
   bool released = false;
 };
 

@@ -6,8 +6,8 @@
 
 namespace fledge {
 
-/// Two uses. A variable has a value. An edge, kept in Node::inputs, has none: it names the node that made an input, so that
-/// the graph keeps alive only what nodes saved, not every intermediate value.
+/// Two uses. A variable has a value. An edge, kept in Node::inputs, has none: it names the node that made an input, so
+/// that the graph keeps alive only what nodes saved, not every intermediate value.
 struct Variable::Impl {
   Tensor value;
   Tensor grad;

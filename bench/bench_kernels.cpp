@@ -1,5 +1,6 @@
 // Times the convolution kernels of one or more CPU tables on the problems of case files, after checking their results.
-// usage: bench_kernels [--tables simd,onednn] [--cases FILE,...] [--ops forward,fused,grad_input,grad_weight] [--batch N]
+// usage: bench_kernels [--tables simd,onednn] [--cases FILE,...] [--ops forward,fused,grad_input,grad_weight] [--batch
+// N]
 //                      [--threads N] [--cold] [--training] [Google Benchmark's own flags]
 #include <benchmark/benchmark.h>
 
@@ -23,7 +24,7 @@ struct Options {
   std::vector<std::string> tables{"onednn"};
   std::vector<std::string> files{std::string(FLEDGE_BENCH_CASES) + "/mobilenet025.txt"};
   std::vector<std::string> ops{"forward", "grad_input", "grad_weight"};
-  long batch = 0;         // 0: as the case says
+  long batch = 0;  // 0: as the case says
   int threads = 1;
   bool cold = false;      // caches are emptied before each run
   bool training = false;  // weights change before each run, so packed copies are made anew
@@ -56,14 +57,22 @@ Options parse_options(int argc, char** argv) {
       if (i + 1 == argc) throw usage("'" + name + "' needs a value or is unknown");
       value = argv[++i];
     }
-    if (name == "--tables") o.tables = split(value);
-    else if (name == "--cases") o.files = split(value);
-    else if (name == "--ops") o.ops = split(value);
-    else if (name == "--batch") o.batch = std::atol(value.c_str());
-    else if (name == "--threads") o.threads = std::atoi(value.c_str());
-    else if (name == "--cold") o.cold = true;
-    else if (name == "--training") o.training = true;
-    else throw usage("unknown option '" + name + "'");
+    if (name == "--tables")
+      o.tables = split(value);
+    else if (name == "--cases")
+      o.files = split(value);
+    else if (name == "--ops")
+      o.ops = split(value);
+    else if (name == "--batch")
+      o.batch = std::atol(value.c_str());
+    else if (name == "--threads")
+      o.threads = std::atoi(value.c_str());
+    else if (name == "--cold")
+      o.cold = true;
+    else if (name == "--training")
+      o.training = true;
+    else
+      throw usage("unknown option '" + name + "'");
   }
   if (o.threads < 1) throw usage("--threads must be at least 1");
   return o;
@@ -80,7 +89,8 @@ std::vector<ConvCase> read_cases(const Options& o) {
       if (line.empty() || line[0] == '#') continue;
       auto c = parse_case(line);
       if (!c)
-        throw Error(ErrorKind::BadInput, "bench_kernels", file + ":" + std::to_string(number) + ": not a problem: " + line,
+        throw Error(ErrorKind::BadInput, "bench_kernels",
+                    file + ":" + std::to_string(number) + ": not a problem: " + line,
                     "write it like n8c64h56w56k64r3s3 stride1x1 pad1,1,1,1 groups1");
       if (o.batch > 0) c->x[0] = o.batch;
       cases.push_back(*c);
@@ -103,7 +113,7 @@ void empty_caches() {
 }
 
 struct Summary {
-  std::vector<std::string> rows;                                 // in order
+  std::vector<std::string> rows;                                // in order
   std::map<std::string, std::map<std::string, double>> min_ms;  // row -> table -> ms
   int wrong = 0;
 };
@@ -163,8 +173,10 @@ void print_summary(const Options& o, const Summary& summary, double peak) {
     std::fprintf(stderr, "\n%-84s", row.c_str());
     for (const auto& table : o.tables) {
       const auto& times = summary.min_ms.at(row);
-      if (times.count(table)) std::fprintf(stderr, " %10.4f", times.at(table));
-      else std::fprintf(stderr, " %10s", "-");
+      if (times.count(table))
+        std::fprintf(stderr, " %10.4f", times.at(table));
+      else
+        std::fprintf(stderr, " %10s", "-");
     }
   }
   std::fprintf(stderr, "\n");
@@ -186,9 +198,10 @@ int run(int argc, char** argv) {
         cpu_table(table, DType::Float32);  // an unknown name is refused now
         const Direction d = direction_of(op);
         const std::string name = op + "/" + table + "/" + c.descriptor();
-        benchmark::RegisterBenchmark(name.c_str(), [=, &summary](benchmark::State& state) {
-          run_case(state, c, d, table, o, peak, summary);
-        })->UseManualTime()->Unit(benchmark::kMillisecond);
+        benchmark::RegisterBenchmark(
+            name.c_str(), [=, &summary](benchmark::State& state) { run_case(state, c, d, table, o, peak, summary); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
       }
   benchmark::RunSpecifiedBenchmarks();
   print_summary(o, summary, peak);

@@ -1,8 +1,10 @@
-// Whole networks with random weights: inference, training step, distillation step. One case a process, so that the peak memory is its own.
+// Whole networks with random weights: inference, training step, distillation step. One case a process, so that the peak
+// memory is its own.
 //
 //   bench_models CASE [--threads N] [--seconds S] [--size PX]
 //   CASE: infer:ARCH[:WIDTH]:BATCH | train:ARCH[:WIDTH]:BATCH | distill:TEACHER:STUDENT[:WIDTH]:BATCH
-// prints  case  median_ms_per_image  min_ms_per_image  repetitions  peak_MiB   (tab-separated). bench/compare.sh runs it beside PyTorch.
+// prints  case  median_ms_per_image  min_ms_per_image  repetitions  peak_MiB   (tab-separated). bench/compare.sh runs
+// it beside PyTorch.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -50,12 +52,14 @@ Tensor random_images(std::int64_t batch, int size) {
 // The step of `bench/torch_peer.py`: embedding, distance to a target, backward, SGD with momentum and weight decay.
 class TrainingStep {
  public:
-  TrainingStep(const ModelSpec& spec, std::int64_t batch, int size) : model_(spec, 1), images_(random_images(batch, size)) {
+  TrainingStep(const ModelSpec& spec, std::int64_t batch, int size)
+      : model_(spec, 1), images_(random_images(batch, size)) {
     Generator g(8);
     target_ = rand_normal({batch, spec.embedding}, g);
     OptimizerOptions options;
     options.kind = "sgd", options.lr = 1e-3, options.weight_decay = 1e-4;
-    optimizer_ = std::make_unique<Optimizer>(std::vector<ParameterGroup>{{"all", model_.named_parameters(), 1, true}}, options);
+    optimizer_ =
+        std::make_unique<Optimizer>(std::vector<ParameterGroup>{{"all", model_.named_parameters(), 1, true}}, options);
   }
   const Tensor& images() const { return images_; }
   void run(const Tensor& target) {
@@ -106,14 +110,19 @@ int run(int argc, char** argv) {
   Settings s;
   for (int i = 1; i < argc; ++i) {
     const std::string a = argv[i];
-    if (a == "--threads" && i + 1 < argc) s.threads = std::atoi(argv[++i]);
-    else if (a == "--seconds" && i + 1 < argc) s.seconds = std::atof(argv[++i]);
-    else if (a == "--size" && i + 1 < argc) s.size = std::atoi(argv[++i]);
-    else s.name = a;
+    if (a == "--threads" && i + 1 < argc)
+      s.threads = std::atoi(argv[++i]);
+    else if (a == "--seconds" && i + 1 < argc)
+      s.seconds = std::atof(argv[++i]);
+    else if (a == "--size" && i + 1 < argc)
+      s.size = std::atoi(argv[++i]);
+    else
+      s.name = a;
   }
   std::stringstream stream(s.name);
   for (std::string part; std::getline(stream, part, ':');) s.parts.push_back(part);
-  if (s.parts.size() < 3) throw Error(ErrorKind::Usage, "bench_models", "no case", "e.g. infer:resnet18:8, train:mobilenet_v1:0.25:32");
+  if (s.parts.size() < 3)
+    throw Error(ErrorKind::Usage, "bench_models", "no case", "e.g. infer:resnet18:8, train:mobilenet_v1:0.25:32");
   set_num_threads(s.threads);
 
   std::int64_t batch = 1;
@@ -122,7 +131,9 @@ int run(int argc, char** argv) {
   body();
   std::vector<double> times;
   const auto begin = std::chrono::steady_clock::now();
-  auto seconds_since = [](auto t) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count(); };
+  auto seconds_since = [](auto t) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+  };
   while (times.size() < 3 || seconds_since(begin) < s.seconds) {
     const auto start = std::chrono::steady_clock::now();
     body();
@@ -131,7 +142,8 @@ int run(int argc, char** argv) {
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("%s\t%.4f\t%.4f\t%zu\t%.0f\n", s.name.c_str(), times[times.size() / 2], times[0], times.size(), usage.ru_maxrss / 1024.0);
+  std::printf("%s\t%.4f\t%.4f\t%zu\t%.0f\n", s.name.c_str(), times[times.size() / 2], times[0], times.size(),
+              usage.ru_maxrss / 1024.0);
   return 0;
 }
 

@@ -24,9 +24,9 @@ struct ConvCase {
 inline std::optional<ConvCase> parse_case(const std::string& line) {
   long long n, c, h, w, k, r, s;
   Conv2dParams p;
-  const int got = std::sscanf(line.c_str(), "n%lldc%lldh%lldw%lldk%lldr%llds%lld stride%dx%d pad%d,%d,%d,%d groups%d", &n, &c,
-                              &h, &w, &k, &r, &s, &p.stride_h, &p.stride_w, &p.pad_top, &p.pad_left, &p.pad_bottom,
-                              &p.pad_right, &p.groups);
+  const int got = std::sscanf(line.c_str(), "n%lldc%lldh%lldw%lldk%lldr%llds%lld stride%dx%d pad%d,%d,%d,%d groups%d",
+                              &n, &c, &h, &w, &k, &r, &s, &p.stride_h, &p.stride_w, &p.pad_top, &p.pad_left,
+                              &p.pad_bottom, &p.pad_right, &p.groups);
   if (got != 14 || p.groups < 1 || c % p.groups || k % p.groups) return std::nullopt;
   return ConvCase{{n, c, h, w}, {k, c / p.groups, r, s}, p};
 }
@@ -43,7 +43,8 @@ inline double useful_flops(const ConvCase& c) {
     return count;
   };
   const Dims y = c.y();
-  return 2.0 * static_cast<double>(y[0] * y[1] * c.w[1]) * taps(c.x[2], y[2], c.w[2], c.params.stride_h, c.params.pad_top) *
+  return 2.0 * static_cast<double>(y[0] * y[1] * c.w[1]) *
+         taps(c.x[2], y[2], c.w[2], c.params.stride_h, c.params.pad_top) *
          taps(c.x[3], y[3], c.w[3], c.params.stride_w, c.params.pad_left);
 }
 
@@ -61,7 +62,8 @@ class Buffer {
   }
   void fill(unsigned seed) {
     std::mt19937 random(seed);
-    for (std::int64_t i = 0; i < view.numel(); ++i) view.as<float>()[i] = static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f;
+    for (std::int64_t i = 0; i < view.numel(); ++i)
+      view.as<float>()[i] = static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f;
   }
 
   TensorView view;
@@ -78,10 +80,14 @@ enum class Direction { Forward, Fused, GradInput, GradWeight };
 
 inline const char* name_of(Direction d) {
   switch (d) {
-    case Direction::Forward: return "forward";
-    case Direction::Fused: return "fused";
-    case Direction::GradInput: return "grad_input";
-    case Direction::GradWeight: return "grad_weight";
+    case Direction::Forward:
+      return "forward";
+    case Direction::Fused:
+      return "fused";
+    case Direction::GradInput:
+      return "grad_input";
+    case Direction::GradWeight:
+      return "grad_weight";
   }
   return "?";
 }
@@ -94,27 +100,32 @@ struct ConvTensors {
   }
   void run(const KernelTable& table, ExecContext& ctx, Direction d, const Conv2dParams& p) {
     switch (d) {
-      case Direction::Forward: return table.conv.forward(ctx, x.view, w.view, nullptr, out_y.view, p);
+      case Direction::Forward:
+        return table.conv.forward(ctx, x.view, w.view, nullptr, out_y.view, p);
       case Direction::Fused:
         return table.conv.forward_fused(ctx, x.view, w.view, {.bias = &bias.view, .activation = Activation::ReLU},
                                         out_y.view, p);
-      case Direction::GradInput: return table.conv.grad_input(ctx, y.view, w.view, out_x.view, p);
-      case Direction::GradWeight: return table.conv.grad_weight(ctx, y.view, x.view, out_w.view, p);
+      case Direction::GradInput:
+        return table.conv.grad_input(ctx, y.view, w.view, out_x.view, p);
+      case Direction::GradWeight:
+        return table.conv.grad_weight(ctx, y.view, x.view, out_w.view, p);
     }
   }
-  Buffer& result(Direction d) {
-    return d == Direction::GradInput ? out_x : d == Direction::GradWeight ? out_w : out_y;
-  }
+  Buffer& result(Direction d) { return d == Direction::GradInput ? out_x : d == Direction::GradWeight ? out_w : out_y; }
 
   Buffer x, w, y, bias, out_x, out_w, out_y;
 };
 
 inline bool has_entry(const KernelTable& table, Direction d) {
   switch (d) {
-    case Direction::Forward: return table.conv.forward;
-    case Direction::Fused: return table.conv.forward_fused;
-    case Direction::GradInput: return table.conv.grad_input;
-    case Direction::GradWeight: return table.conv.grad_weight;
+    case Direction::Forward:
+      return table.conv.forward;
+    case Direction::Fused:
+      return table.conv.forward_fused;
+    case Direction::GradInput:
+      return table.conv.grad_input;
+    case Direction::GradWeight:
+      return table.conv.grad_weight;
   }
   return false;
 }

@@ -1,6 +1,6 @@
 // Is a kernel's result right? Small problems are compared whole with the reference table, big ones at sampled elements,
-// each worked out by the plain formula in double at the full batch size (the implementation may depend on the batch, so a
-// smaller batch would check another kernel than the one that is timed).
+// each worked out by the plain formula in double at the full batch size (the implementation may depend on the batch, so
+// a smaller batch would check another kernel than the one that is timed).
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -31,9 +31,9 @@ inline double expected_element(const ConvCase& c, const ConvTensors& t, Directio
     for (std::int64_t ch = 0; ch < group_c; ++ch)
       for (std::int64_t r = 0; r < c.w[2]; ++r)
         for (std::int64_t s = 0; s < c.w[3]; ++s)
-          sum += element(t.w.view, at[1], ch, r, s) *
-                 x_at(at[0], at[1] / group_k * group_c + ch, at[2] * p.stride_h - p.pad_top + r,
-                      at[3] * p.stride_w - p.pad_left + s);
+          sum += element(t.w.view, at[1], ch, r, s) * x_at(at[0], at[1] / group_k * group_c + ch,
+                                                           at[2] * p.stride_h - p.pad_top + r,
+                                                           at[3] * p.stride_w - p.pad_left + s);
     if (d == Direction::Forward) return sum;
     return std::max(0.0, sum + t.bias.view.as<float>()[at[1]]);
   }
@@ -44,17 +44,17 @@ inline double expected_element(const ConvCase& c, const ConvTensors& t, Directio
         if (h < 0 || w < 0 || h % p.stride_h || w % p.stride_w) continue;
         if (h / p.stride_h >= y_dims[2] || w / p.stride_w >= y_dims[3]) continue;
         for (std::int64_t k = at[1] / group_c * group_k, end = k + group_k; k < end; ++k)
-          sum += element(t.w.view, k, at[1] % group_c, r, s) *
-                 element(t.y.view, at[0], k, h / p.stride_h, w / p.stride_w);
+          sum +=
+              element(t.w.view, k, at[1] % group_c, r, s) * element(t.y.view, at[0], k, h / p.stride_h, w / p.stride_w);
       }
     return sum;
   }
   for (std::int64_t n = 0; n < y_dims[0]; ++n)
     for (std::int64_t i = 0; i < y_dims[2]; ++i)
       for (std::int64_t j = 0; j < y_dims[3]; ++j)
-        sum += element(t.y.view, n, at[0], i, j) *
-               x_at(n, at[0] / group_k * group_c + at[1], i * p.stride_h - p.pad_top + at[2],
-                    j * p.stride_w - p.pad_left + at[3]);
+        sum += element(t.y.view, n, at[0], i, j) * x_at(n, at[0] / group_k * group_c + at[1],
+                                                        i * p.stride_h - p.pad_top + at[2],
+                                                        j * p.stride_w - p.pad_left + at[3]);
   return sum;
 }
 
@@ -65,9 +65,10 @@ inline std::int64_t reduction_length(const ConvCase& c, Direction d) {
   return (d == Direction::GradInput ? c.w[0] / c.params.groups : c.w[1]) * c.w[2] * c.w[3];
 }
 
-/// Empty when the result is right, otherwise what is wrong. Inputs are uniform in [-1,1], so a sum of L products has a root
-/// mean square of sqrt(L)/3; rounding may cost a few ulps of that, grown by sqrt(L).
-inline std::string check_result(const ConvCase& c, ConvTensors& t, Direction d, ExecContext& ctx, const KernelTable& ref) {
+/// Empty when the result is right, otherwise what is wrong. Inputs are uniform in [-1,1], so a sum of L products has a
+/// root mean square of sqrt(L)/3; rounding may cost a few ulps of that, grown by sqrt(L).
+inline std::string check_result(const ConvCase& c, ConvTensors& t, Direction d, ExecContext& ctx,
+                                const KernelTable& ref) {
   const double length = static_cast<double>(reduction_length(c, d));
   const double allowed = 4.8e-7 * std::sqrt(length) * std::sqrt(length) / 3 + 1e-6;
   Buffer& result = t.result(d);
@@ -98,7 +99,8 @@ inline std::string check_result(const ConvCase& c, ConvTensors& t, Direction d, 
     for (int axis = 0; axis < 4; ++axis)
       at[axis] = sample < 16 ? ((sample >> axis) & 1) * (dims[axis] - 1)
                              : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(dims[axis]));
-    const std::string wrong = report(at, element(result.view, at[0], at[1], at[2], at[3]), expected_element(c, t, d, at));
+    const std::string wrong =
+        report(at, element(result.view, at[0], at[1], at[2], at[3]), expected_element(c, t, d, at));
     if (!wrong.empty()) return wrong;
   }
   return "";

@@ -1,4 +1,5 @@
-// Dataset: numbered pictures with class labels 0..classes-1. Decoding happens in the loader's threads, so image() is thread-safe.
+// Dataset: numbered pictures with class labels 0..classes-1. Decoding happens in the loader's threads, so image() is
+// thread-safe.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -29,18 +30,21 @@ class Dataset {
 };
 
 struct DatasetSpec {
-  std::string source;       // a folder (one folder a class), or "fashion-mnist[:train|:test][:all]" or a folder with IDX files
-  std::string classes;      // "" all, or ranks "0-4", "0,2,7-9" into the sorted names: only these are kept, relabelled from 0
+  std::string
+      source;  // a folder (one folder a class), or "fashion-mnist[:train|:test][:all]" or a folder with IDX files
+  std::string
+      classes;  // "" all, or ranks "0-4", "0,2,7-9" into the sorted names: only these are kept, relabelled from 0
 };
 
-/// Opens whatever `source` names. Errors (BadInput) with a way out: missing or empty folder, no class folders, pictures beside class folders.
+/// Opens whatever `source` names. Errors (BadInput) with a way out: missing or empty folder, no class folders, pictures
+/// beside class folders.
 std::shared_ptr<Dataset> open_dataset(const DatasetSpec& spec);
 /// Decoded pictures kept in memory after their first use, up to a budget in bytes; thread-safe.
 std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int64_t budget_bytes);
 /// The images of some classes only (ranks), relabelled from 0 in the order given.
 std::shared_ptr<Dataset> select_classes(std::shared_ptr<Dataset> dataset, const std::vector<std::int64_t>& classes);
 /// A seeded class-disjoint split: `fraction` of the classes go to the second part (at least one).
-std::pair<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> split_classes(std::shared_ptr<Dataset> dataset, double fraction,
-                                                                           std::uint64_t seed);
+std::pair<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> split_classes(std::shared_ptr<Dataset> dataset,
+                                                                            double fraction, std::uint64_t seed);
 
 }  // namespace fledge

@@ -170,8 +170,8 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
   s.open_slots();
   for (int i = 0; i < options.workers; ++i)
     s.threads.emplace_back([&s] {
-      // Compute threads meet at barriers and wait for the slowest: a worker on one of their cores must be the one to yield. When the
-      // step waits for pictures instead, its cores are idle and the worker has one to itself.
+      // Compute threads meet at barriers and wait for the slowest: a worker on one of their cores must be the one to
+      // yield. When the step waits for pictures instead, its cores are idle and the worker has one to itself.
       ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ::getpriority(PRIO_PROCESS, 0) + 5);
       s.run();
     });

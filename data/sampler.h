@@ -8,7 +8,8 @@
 
 namespace fledge {
 
-/// One picture of a batch. `occurrence` counts repeats of the same picture inside the epoch, so that they are augmented differently.
+/// One picture of a batch. `occurrence` counts repeats of the same picture inside the epoch, so that they are augmented
+/// differently.
 struct SampleRef {
   std::int64_t index = 0;
   std::int64_t occurrence = 0;
@@ -22,9 +23,10 @@ struct PKSamplerOptions {
   std::uint64_t seed = 0;
 };
 
-/// The batches of an epoch are a pure function of (seed, epoch). Classes are drawn without replacement until used up, then reshuffled; inside a
-/// class images are drawn without replacement until used up when it has at least K, else all of them plus repeats.
-/// Errors (Usage): batch not divisible by K (names the nearest that are), fewer classes than P. Warning list: classes with one image.
+/// The batches of an epoch are a pure function of (seed, epoch). Classes are drawn without replacement until used up,
+/// then reshuffled; inside a class images are drawn without replacement until used up when it has at least K, else all
+/// of them plus repeats. Errors (Usage): batch not divisible by K (names the nearest that are), fewer classes than P.
+/// Warning list: classes with one image.
 class PKSampler {
  public:
   PKSampler(const Dataset& dataset, const PKSamplerOptions& options);

@@ -8,21 +8,24 @@
 namespace fledge {
 
 /// Which sampling of the random crop: method.md of the paper's code (2018) or torchvision's of today.
-enum class CropSampling { Modern, Paper };  // Modern: aspect log-uniform; Paper: aspect uniform, swapped with p = 0.5, fallback square
+enum class CropSampling {
+  Modern,
+  Paper
+};  // Modern: aspect log-uniform; Paper: aspect uniform, swapped with p = 0.5, fallback square
 
 struct TrainTransform {
-  int resize_short = 0;             // 0: none; else short side before the crop (the paper: 256)
-  int size = 224;                   // output side
+  int resize_short = 0;  // 0: none; else short side before the crop (the paper: 256)
+  int size = 224;        // output side
   double area_low = 0.08, area_high = 1.0;
   double aspect_low = 3.0 / 4, aspect_high = 4.0 / 3;
   CropSampling sampling = CropSampling::Modern;
-  bool random_crop = true;          // false: as EvalTransform
-  double flip = 0.5;                // probability of a horizontal flip
-  int pad_shift = 0;                // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
+  bool random_crop = true;  // false: as EvalTransform
+  double flip = 0.5;        // probability of a horizontal flip
+  int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
 };
 struct EvalTransform {
-  int resize_short = 256;           // 0: none
-  int size = 224;                   // centre crop; a picture smaller than this is resized so that its short side fits
+  int resize_short = 256;  // 0: none
+  int size = 224;          // centre crop; a picture smaller than this is resized so that its short side fits
 };
 struct Normalization {
   float mean[3] = {0.485f, 0.456f, 0.406f};
@@ -31,8 +34,8 @@ struct Normalization {
   static Normalization named(const std::string& name);
 };
 
-/// Preset "modern": one antialiased random resized crop from the decoded picture. "paper": Resize(256) then the 2018 crop of 224.
-/// "rkd": random resized crop of area 0.16-1 after a resize to 256 (Park et al. 2019).
+/// Preset "modern": one antialiased random resized crop from the decoded picture. "paper": Resize(256) then the 2018
+/// crop of 224. "rkd": random resized crop of area 0.16-1 after a resize to 256 (Park et al. 2019).
 TrainTransform train_preset(const std::string& name, int size);
 
 Image apply(const TrainTransform& t, const Image& image, Generator& g);

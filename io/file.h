@@ -8,10 +8,12 @@ namespace fledge {
 
 /// Throws Error(BadInput) naming the path and the reason.
 std::vector<std::uint8_t> read_file(const std::string& path);
-/// Temporary file beside `path`, fsync, rename, fsync of the folder. Throws Error(Resource) ("no space left on device: ..."); the old file
-/// stays as it was and no temporary is left.
+/// Temporary file beside `path`, fsync, rename, fsync of the folder. Throws Error(Resource) ("no space left on device:
+/// ..."); the old file stays as it was and no temporary is left.
 void write_file_atomic(const std::string& path, const void* data, std::size_t size);
-inline void write_file_atomic(const std::string& path, const std::string& text) { write_file_atomic(path, text.data(), text.size()); }
+inline void write_file_atomic(const std::string& path, const std::string& text) {
+  write_file_atomic(path, text.data(), text.size());
+}
 
 /// The same for a stream of pieces: append(), then commit(); destroyed without commit it removes the temporary.
 class AtomicFile {

@@ -9,8 +9,8 @@
 
 namespace fledge {
 
-InferenceProgram::Value InferenceProgram::conv(Value x, const Conv2d& conv, const BatchNorm2d& bn, Activation activation,
-                                               Value residual) {
+InferenceProgram::Value InferenceProgram::conv(Value x, const Conv2d& conv, const BatchNorm2d& bn,
+                                               Activation activation, Value residual) {
   const Tensor weight = conv.weight().value();
   const Tensor var = bn.running_var().to(DType::Float64);
   const Tensor scale = div(bn.weight().value().to(DType::Float64), sqrt(affine(var, 1, bn.eps())));
@@ -38,7 +38,8 @@ InferenceProgram::Value InferenceProgram::max_pool(Value x, const Pool2dParams& 
 
 InferenceProgram::Value InferenceProgram::check(Value v) const {
   if (v < kInput || v > last()) {
-    throw Error(ErrorKind::Internal, "InferenceProgram", "value " + std::to_string(v) + " is not among 0 ... " + std::to_string(last()));
+    throw Error(ErrorKind::Internal, "InferenceProgram",
+                "value " + std::to_string(v) + " is not among 0 ... " + std::to_string(last()));
   }
   return v;
 }

@@ -1,6 +1,6 @@
-// InferenceProgram: the straight-line form of a backbone for inference. Batch norm is folded into the convolution before it,
-// bias + residual + activation are the convolution's epilogue (kernel conv.forward_fused). No gradients, no graph.
-// A backbone writes it in Backbone::lower; nn/fuse runs it.
+// InferenceProgram: the straight-line form of a backbone for inference. Batch norm is folded into the convolution
+// before it, bias + residual + activation are the convolution's epilogue (kernel conv.forward_fused). No gradients, no
+// graph. A backbone writes it in Backbone::lower; nn/fuse runs it.
 #pragma once
 #include <vector>
 
@@ -18,7 +18,8 @@ class InferenceProgram {
   static constexpr Value kNone = -1;
 
   /// act(bn(conv(x)) + residual) as one step, with the running statistics of `bn`:
-  ///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k   s_k = bn.weight[k] / sqrt(var[k] + eps)
+  ///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k   s_k = bn.weight[k] /
+  ///   sqrt(var[k] + eps)
   /// computed in float64 and stored in the weights' dtype.
   Value conv(Value x, const Conv2d& conv, const BatchNorm2d& bn, Activation activation, Value residual = kNone);
   Value max_pool(Value x, const Pool2dParams& params);

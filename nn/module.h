@@ -22,8 +22,8 @@ class Module {
   std::vector<std::pair<std::string, Variable>> named_parameters(const std::string& prefix = "") const;
   std::vector<std::pair<std::string, Tensor>> named_buffers(const std::string& prefix = "") const;
   std::vector<Variable> parameters() const;
-  /// Parameters and buffers as PyTorch orders them in a state dict: of each module first its parameters, then its buffers, then its
-  /// children's. The tensors share storage with the module.
+  /// Parameters and buffers as PyTorch orders them in a state dict: of each module first its parameters, then its
+  /// buffers, then its children's. The tensors share storage with the module.
   std::vector<std::pair<std::string, Tensor>> named_state(const std::string& prefix = "") const;
   /// Calls f for this module and everything below it.
   void apply(const std::function<void(Module&)>& f);
@@ -44,8 +44,10 @@ class Module {
   Variable& parameter(const std::string& name, Tensor value);
   /// A buffer is shared: in-place writes (running statistics) are seen by the state dict.
   Tensor& buffer(const std::string& name, Tensor value);
-  /// A child with the empty name is spliced in: its names carry no prefix ("conv1.weight", not "backbone.conv1.weight").
-  template <class M, class... Args> std::shared_ptr<M> child(const std::string& name, Args&&... args) {
+  /// A child with the empty name is spliced in: its names carry no prefix ("conv1.weight", not
+  /// "backbone.conv1.weight").
+  template <class M, class... Args>
+  std::shared_ptr<M> child(const std::string& name, Args&&... args) {
     auto m = std::make_shared<M>(std::forward<Args>(args)...);
     add_child(name, m);
     return m;

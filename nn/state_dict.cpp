@@ -21,7 +21,8 @@ bool ends_with(const std::string& name, const std::string& end) {
 /// Written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
 bool is_batch_counter(const std::string& name) { return ends_with(name, "num_batches_tracked"); }
 
-/// All forms of a file's name, from as it is to with every prefix removed: "module.base.fc.bias", "base.fc.bias", "fc.bias".
+/// All forms of a file's name, from as it is to with every prefix removed: "module.base.fc.bias", "base.fc.bias",
+/// "fc.bias".
 std::vector<std::string> stripped_forms(const std::string& name, const std::vector<std::string>& prefixes) {
   std::vector<std::string> forms{name};
   for (std::size_t i = 0; i < forms.size(); ++i)
@@ -74,7 +75,8 @@ Plan make_plan(const NamedTensors& own, const NamedTensors& file, const LoadOpti
     } else if (plan.source[*place]) {
       plan.doubles.push_back(name);
     } else if (const auto& [own_name, own_tensor] = own[*place]; !fits(own_name, tensor, own_tensor)) {
-      plan.misfits.push_back(own_name + ": file " + to_string(tensor.dims()) + ", model " + to_string(own_tensor.dims()));
+      plan.misfits.push_back(own_name + ": file " + to_string(tensor.dims()) + ", model " +
+                             to_string(own_tensor.dims()));
       plan.source[*place] = &tensor;
     } else {
       plan.source[*place] = &tensor;

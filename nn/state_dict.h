@@ -18,13 +18,15 @@ struct LoadReport {
 struct LoadOptions {
   std::vector<std::string> may_miss = {};    // name prefixes that may be missing ("feat.": a fresh head)
   std::vector<std::string> may_ignore = {};  // name prefixes in the file that are dropped ("fc.": the classifier)
-  /// Removed from the front of names that the module does not have: DataParallel's, and the trunk's in the paper's checkpoints.
+  /// Removed from the front of names that the module does not have: DataParallel's, and the trunk's in the paper's
+  /// checkpoints.
   std::vector<std::string> strip = {"module.", "base."};
 };
 
 /// Copies values in, converting dtype. num_batches_tracked may always miss, and a name in may_ignore is
 /// dropped whether it is meant with or without the prefixes of `strip`.
-/// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the options allow them; then
+/// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the
+/// options allow them; then
 /// nothing is changed.
 LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});
 

@@ -16,7 +16,8 @@ ExecContext& context() {
 
 void set_num_threads(int threads) {
   if (threads < 0) {
-    throw Error(ErrorKind::Usage, "set_num_threads", "the number of threads must not be negative: " + std::to_string(threads),
+    throw Error(ErrorKind::Usage, "set_num_threads",
+                "the number of threads must not be negative: " + std::to_string(threads),
                 "0 means all of the machine's");
   }
   default_threads = threads;

@@ -12,26 +12,38 @@ namespace fledge {
 namespace {
 
 float widen(BFloat16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16); }
-template <class S> S widen(S v) { return v; }
+template <class S>
+S widen(S v) {
+  return v;
+}
 
-template <class S, class T> void convert(const void* from, T* to, std::int64_t n) {
+template <class S, class T>
+void convert(const void* from, T* to, std::int64_t n) {
   const S* source = static_cast<const S*>(from);
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(widen(source[i]));
 }
 
-template <class T> void convert(DType dtype, const void* from, T* to, std::int64_t n) {
+template <class T>
+void convert(DType dtype, const void* from, T* to, std::int64_t n) {
   switch (dtype) {
-    case DType::Float32: return convert<float>(from, to, n);
-    case DType::Float64: return convert<double>(from, to, n);
-    case DType::BFloat16: return convert<BFloat16>(from, to, n);
-    case DType::Int32: return convert<std::int32_t>(from, to, n);
-    case DType::Int64: return convert<std::int64_t>(from, to, n);
-    case DType::UInt8: return convert<std::uint8_t>(from, to, n);
+    case DType::Float32:
+      return convert<float>(from, to, n);
+    case DType::Float64:
+      return convert<double>(from, to, n);
+    case DType::BFloat16:
+      return convert<BFloat16>(from, to, n);
+    case DType::Int32:
+      return convert<std::int32_t>(from, to, n);
+    case DType::Int64:
+      return convert<std::int64_t>(from, to, n);
+    case DType::UInt8:
+      return convert<std::uint8_t>(from, to, n);
   }
 }
 
 // The values row-major in host memory, converted.
-template <class T> void to_host(const Tensor& t, T* to) {
+template <class T>
+void to_host(const Tensor& t, T* to) {
   const Tensor dense = t.contiguous();
   const std::int64_t n = dense.numel();
   if (n == 0) return;
@@ -72,13 +84,15 @@ void Tensor::fill(double value) const {
 
 double Tensor::item() const {
   check::defined("item", {*this, "tensor"});
-  if (numel() != 1) check::fail("item", "one element is needed: tensor " + describe(*this), "reduce it first, e.g. with mean");
+  if (numel() != 1)
+    check::fail("item", "one element is needed: tensor " + describe(*this), "reduce it first, e.g. with mean");
   double value;
   to_host(*this, &value);
   return value;
 }
 
-template <class T> std::vector<T> Tensor::to_vector() const {
+template <class T>
+std::vector<T> Tensor::to_vector() const {
   check::defined("to_vector", {*this, "tensor"});
   std::vector<T> values(static_cast<std::size_t>(numel()));
   to_host(*this, values.data());

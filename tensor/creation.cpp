@@ -23,7 +23,8 @@ Tensor zeros_like(const Tensor& t) { return full_like(t, 0); }
 Tensor ones_like(const Tensor& t) { return full_like(t, 1); }
 Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
 
-template <class T> Tensor from_vector(const std::vector<T>& values, const Dims& dims) {
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Dims& dims) {
   Tensor t = Tensor::empty(dims, dtype_of<T>);
   if (static_cast<std::int64_t>(values.size()) != t.numel()) {
     throw Error(ErrorKind::Usage, "from_vector",

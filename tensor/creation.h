@@ -14,7 +14,8 @@ Tensor zeros_like(const Tensor& t);
 Tensor ones_like(const Tensor& t);
 Tensor scalar(double value, DType dtype = DType::Float32);
 /// Row-major values; throws Error(Usage) when the count does not fit the dims.
-template <class T> Tensor from_vector(const std::vector<T>& values, const Dims& dims);
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Dims& dims);
 Tensor arange(std::int64_t n, DType dtype = DType::Int64);
 
 }  // namespace fledge

@@ -21,8 +21,9 @@ constexpr PhiloxBlock philox4x32_10(PhiloxBlock counter, std::array<std::uint32_
 
 /// The block of a 64-bit key at a 64-bit block number, as two 64-bit words.
 constexpr std::array<std::uint64_t, 2> philox_words(std::uint64_t key, std::uint64_t block) {
-  const PhiloxBlock b = philox4x32_10({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0},
-                                      {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
+  const PhiloxBlock b =
+      philox4x32_10({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0},
+                    {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
   return {b[0] | std::uint64_t{b[1]} << 32, b[2] | std::uint64_t{b[3]} << 32};
 }
 

@@ -43,7 +43,8 @@ std::array<std::uint64_t, 2> two_draws(Generator& g) {
 }
 
 // values[i] = map(uniform draw i), as g.uniform() would draw them.
-template <class T, class Map> void fill_values(T* values, std::int64_t n, Generator& g, Map map) {
+template <class T, class Map>
+void fill_values(T* values, std::int64_t n, Generator& g, Map map) {
   std::int64_t i = 0;
   for (; i + 1 < n; i += 2) {
     const auto [a, b] = two_draws(g);
@@ -54,7 +55,8 @@ template <class T, class Map> void fill_values(T* values, std::int64_t n, Genera
 }
 
 // Both normals of each pair are used: half the work of calling normal() n times.
-template <class T> void fill_normal(T* values, std::int64_t n, Generator& g, double mean, double std) {
+template <class T>
+void fill_normal(T* values, std::int64_t n, Generator& g, double mean, double std) {
   for (std::int64_t i = 0; i < n; i += 2) {
     const auto [a, b] = two_draws(g);
     const NormalPair pair = normals(a, b);
@@ -64,14 +66,16 @@ template <class T> void fill_normal(T* values, std::int64_t n, Generator& g, dou
 }
 
 // Row-major values first, then the layout: so that the layout does not decide which element gets which draw.
-template <class Fill> Tensor filled(const char* op, const Dims& dims, DType dtype, Layout layout, Fill fill) {
+template <class Fill>
+Tensor filled(const char* op, const Dims& dims, DType dtype, Layout layout, Fill fill) {
   Tensor t = Tensor::empty(dims, dtype);
   if (dtype == DType::Float32) {
     fill(t.data<float>(), t.numel());
   } else if (dtype == DType::Float64) {
     fill(t.data<double>(), t.numel());
   } else {
-    check::fail(op, std::string("random values are float32 or float64, not ") + name_of(dtype), "convert them with to(dtype)");
+    check::fail(op, std::string("random values are float32 or float64, not ") + name_of(dtype),
+                "convert them with to(dtype)");
   }
   return t.contiguous(layout);
 }

@@ -2,8 +2,8 @@
 
 namespace fledge {
 
-// From the last axis on, axes whose strides chain are one run of memory. Each run must be used up exactly by some of the
-// wanted axes, which then divide it row-major.
+// From the last axis on, axes whose strides chain are one run of memory. Each run must be used up exactly by some of
+// the wanted axes, which then divide it row-major.
 std::optional<Dims> reshaped_strides(const Dims& dims, const Dims& strides, const Dims& wanted) {
   if (dims == wanted) return strides;
   if (dims.rank() == 0 || dims.numel() == 0) return contiguous_strides(wanted);

@@ -7,7 +7,8 @@ namespace fledge {
 namespace {
 
 void require_defined(const Tensor& t, const char* op) {
-  if (!t.defined()) [[unlikely]] throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
+  if (!t.defined()) [[unlikely]]
+    throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
 }
 
 [[noreturn]] void fail_sizes(const Dims& dims, DType dtype, const char* reason) {
@@ -17,17 +18,25 @@ void require_defined(const Tensor& t, const char* op) {
 std::size_t bytes_of(const Dims& dims, DType dtype) {
   std::int64_t n = static_cast<std::int64_t>(size_of(dtype));
   for (std::int64_t d : dims) {
-    if (d < 0) [[unlikely]] fail_sizes(dims, dtype, "sizes must not be negative");
-    if (__builtin_mul_overflow(n, d, &n)) [[unlikely]] fail_sizes(dims, dtype, "more bytes than an address can count");
+    if (d < 0) [[unlikely]]
+      fail_sizes(dims, dtype, "sizes must not be negative");
+    if (__builtin_mul_overflow(n, d, &n)) [[unlikely]]
+      fail_sizes(dims, dtype, "more bytes than an address can count");
   }
   return static_cast<std::size_t>(n);
 }
 
 }  // namespace
 
-Tensor::Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, const Dims& dims, const Dims& strides, DType dtype)
-    : storage_(std::move(storage)), offset_(offset), dims_(dims), strides_(strides), dtype_(dtype),
-      contiguous_(strides_contiguous(dims, strides)), channels_last_(strides_channels_last(dims, strides)) {}
+Tensor::Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, const Dims& dims, const Dims& strides,
+               DType dtype)
+    : storage_(std::move(storage)),
+      offset_(offset),
+      dims_(dims),
+      strides_(strides),
+      dtype_(dtype),
+      contiguous_(strides_contiguous(dims, strides)),
+      channels_last_(strides_channels_last(dims, strides)) {}
 
 Tensor Tensor::empty(const Dims& dims, DType dtype, Layout layout, Device device) {
   if (layout == Layout::ChannelsLast && dims.rank() != 4) [[unlikely]] {
@@ -47,15 +56,17 @@ Tensor Tensor::empty_like(const Tensor& t) {
 TensorView Tensor::view() const {
   require_defined(*this, "view");
   // Packed weights belong to the whole storage in its own order; a part or a permutation of it must not find them.
-  const bool whole = offset_ == 0 && is_dense() &&
-                     static_cast<std::size_t>(numel()) * size_of(dtype_) == storage_->bytes();
-  return {raw(), dims_, strides_, dtype_, storage_->device(), storage_->version(), whole ? storage_->holder() : nullptr};
+  const bool whole =
+      offset_ == 0 && is_dense() && static_cast<std::size_t>(numel()) * size_of(dtype_) == storage_->bytes();
+  return {
+      raw(), dims_, strides_, dtype_, storage_->device(), storage_->version(), whole ? storage_->holder() : nullptr};
 }
 
 void Tensor::check_dtype(DType wanted) const {
   require_defined(*this, "data");
   if (wanted != dtype_) [[unlikely]] {
-    throw Error(ErrorKind::Internal, "data", std::string("asked for ") + name_of(wanted) + ": tensor " + describe(*this),
+    throw Error(ErrorKind::Internal, "data",
+                std::string("asked for ") + name_of(wanted) + ": tensor " + describe(*this),
                 "convert it with to(dtype)");
   }
 }

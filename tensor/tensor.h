@@ -18,7 +18,8 @@ class Tensor {
 
   // ---- creation (values: see tensor/creation.h) ----
   /// Uninitialised. ChannelsLast needs rank 4.
-  static Tensor empty(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous, Device device = {});
+  static Tensor empty(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous,
+                      Device device = {});
   /// Same sizes, dtype, device and, where dense, the same strides.
   static Tensor empty_like(const Tensor& t);
 
@@ -43,11 +44,14 @@ class Tensor {
   /// What kernels see.
   TensorView view() const;
   /// First element; throws Error(Internal) when T is not the dtype.
-  template <class T> T* data() const {
+  template <class T>
+  T* data() const {
     check_dtype(dtype_of<T>);
     return static_cast<T*>(raw());
   }
-  void* raw() const { return static_cast<char*>(storage_->data()) + offset_ * static_cast<std::int64_t>(size_of(dtype_)); }
+  void* raw() const {
+    return static_cast<char*>(storage_->data()) + offset_ * static_cast<std::int64_t>(size_of(dtype_));
+  }
 
   // ---- views: share storage ----
   /// New sizes, same number of elements; one size may be -1. A view where the strides allow it, else a contiguous copy.
@@ -71,7 +75,8 @@ class Tensor {
   /// The one element of a tensor with numel 1, as double.
   double item() const;
   /// All elements in row-major order, converted to T (float, double, int64_t, ...).
-  template <class T> std::vector<T> to_vector() const;
+  template <class T>
+  std::vector<T> to_vector() const;
 
  private:
   Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, const Dims& dims, const Dims& strides, DType dtype);

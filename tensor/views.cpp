@@ -11,12 +11,14 @@ namespace {
 }
 
 void require_defined(const Tensor& t, const char* op) {
-  if (!t.defined()) [[unlikely]] throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
+  if (!t.defined()) [[unlikely]]
+    throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
 }
 
 int checked_axis(const char* op, const Tensor& t, int axis) {
   const int positive = axis < 0 ? axis + t.rank() : axis;
-  if (positive < 0 || positive >= t.rank()) [[unlikely]] fail(op, t, "no axis " + std::to_string(axis));
+  if (positive < 0 || positive >= t.rank()) [[unlikely]]
+    fail(op, t, "no axis " + std::to_string(axis));
   return positive;
 }
 
@@ -40,8 +42,9 @@ Dims completed(const Tensor& t, const Dims& dims) {
     }
     result[open] = t.numel() / known;
   } else if (known != t.numel()) {
-    fail("reshape", t, "its " + std::to_string(t.numel()) + " elements do not fit " + to_string(dims) + " (" +
-                           std::to_string(known) + " elements)");
+    fail("reshape", t,
+         "its " + std::to_string(t.numel()) + " elements do not fit " + to_string(dims) + " (" + std::to_string(known) +
+             " elements)");
   }
   return result;
 }
@@ -52,7 +55,8 @@ Tensor Tensor::reshape(const Dims& dims) const {
   require_defined(*this, "reshape");
   const Dims wanted = completed(*this, dims);
   if (wanted == dims_) return *this;
-  if (auto strides = reshaped_strides(dims_, strides_, wanted)) return Tensor(storage_, offset_, wanted, *strides, dtype_);
+  if (auto strides = reshaped_strides(dims_, strides_, wanted))
+    return Tensor(storage_, offset_, wanted, *strides, dtype_);
   const Tensor dense = contiguous();
   return Tensor(dense.storage_, 0, wanted, contiguous_strides(wanted), dtype_);
 }
@@ -71,8 +75,9 @@ Tensor Tensor::slice(int axis, std::int64_t start, std::int64_t length) const {
   require_defined(*this, "slice");
   axis = checked_axis("slice", *this, axis);
   if (start < 0 || length < 0 || start > dims_[axis] - length) [[unlikely]] {
-    fail("slice", *this, "elements [" + std::to_string(start) + ", " + std::to_string(start + length) + ") of axis " +
-                             std::to_string(axis) + " are not all there");
+    fail("slice", *this,
+         "elements [" + std::to_string(start) + ", " + std::to_string(start + length) + ") of axis " +
+             std::to_string(axis) + " are not all there");
   }
   Dims dims = dims_;
   dims[axis] = length;

@@ -44,8 +44,14 @@ void sync_folder(const fs::path& folder) {
 }
 
 std::string state_text(const RunState& s) {
-  return json{{"format", "fledge-state-1"}, {"step", s.step},   {"epoch", s.epoch},       {"batch", s.batch},
-              {"seed", s.seed},             {"order_hash", s.order_hash}, {"finished", s.finished}, {"epoch_sums", s.epoch_sums}}
+  return json{{"format", "fledge-state-1"},
+              {"step", s.step},
+              {"epoch", s.epoch},
+              {"batch", s.batch},
+              {"seed", s.seed},
+              {"order_hash", s.order_hash},
+              {"finished", s.finished},
+              {"epoch_sums", s.epoch_sums}}
       .dump(2);
 }
 
@@ -88,7 +94,8 @@ std::vector<fs::path> checkpoint_folders(const std::string& run) {
   std::vector<fs::path> folders;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(fs::path(run) / "checkpoints", ignored))
-    if (entry.is_directory() && entry.path().filename().string().rfind("step-", 0) == 0 && entry.path().extension() != ".corrupt")
+    if (entry.is_directory() && entry.path().filename().string().rfind("step-", 0) == 0 &&
+        entry.path().extension() != ".corrupt")
       folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   return folders;

@@ -33,7 +33,8 @@ void require_known(const CLI::App& verb, const std::string& key, const std::stri
   for (const auto& n : names)
     if (n == key) return;
   throw Error(ErrorKind::Usage, "", "--" + key + ": unknown " + where,
-              suggest(key, names).empty() ? "'fledge " + verb.get_name() + " --help' lists them all" : did_you_mean(key, names));
+              suggest(key, names).empty() ? "'fledge " + verb.get_name() + " --help' lists them all"
+                                          : did_you_mean(key, names));
 }
 
 std::string value_text(const toml::node& node, const std::string& file) {
@@ -51,7 +52,8 @@ std::string value_text(const toml::node& node, const std::string& file) {
     for (const auto& element : *a) joined += (joined.empty() ? "" : ",") + value_text(element, file);
     return joined;
   }
-  throw Error(ErrorKind::Usage, "", file + ":" + std::to_string(node.source().begin.line) + ": value of an unsupported type",
+  throw Error(ErrorKind::Usage, "",
+              file + ":" + std::to_string(node.source().begin.line) + ": value of an unsupported type",
               "use a string, a number, true/false, or a list of them");
 }
 
@@ -82,7 +84,8 @@ std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& 
   try {
     flatten(toml::parse_file(file), verb, file, flags);
   } catch (const toml::parse_error& e) {
-    throw Error(ErrorKind::Usage, "", file + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()),
+    throw Error(ErrorKind::Usage, "",
+                file + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()),
                 "the file must be TOML: key = value");
   }
   return flags;
@@ -122,7 +125,8 @@ std::string preset_folder() {
 void add_config_flags(CLI::App& verb) {
   static std::string config, preset;  // read by expand_arguments before parsing; CLI11 only needs a place to put them
   static bool print = false;
-  verb.add_option("--config", config, "TOML file; every key is one of these flags, the command line wins")->group("Config");
+  verb.add_option("--config", config, "TOML file; every key is one of these flags, the command line wins")
+      ->group("Config");
   verb.add_option("--preset", preset, "a shipped config by name, e.g. fashion-mnist/teacher")->group("Config");
   verb.add_flag("--print-config", print, "print the resolved config as TOML and stop")->group("Config");
 }
@@ -140,7 +144,8 @@ std::vector<std::string> expand_arguments(const CLI::App& root, const std::vecto
     if (const CLI::App* inner = subcommand(*verb, arguments[1])) verb = inner, own = 2;
   for (std::size_t i = own; i < arguments.size(); ++i)
     if (arguments[i].rfind("--", 0) == 0 && arguments[i].size() > 2)
-      require_known(*verb, arguments[i].substr(2, arguments[i].find('=') - 2), "flag of 'fledge " + verb->get_name() + "'");
+      require_known(*verb, arguments[i].substr(2, arguments[i].find('=') - 2),
+                    "flag of 'fledge " + verb->get_name() + "'");
 
   std::vector<std::string> result(arguments.begin(), arguments.begin() + own);
   for (const bool preset : {true, false}) {

@@ -1,5 +1,5 @@
-// Where a verb's options come from: its flags, a TOML file (--config) or a shipped preset (--preset). Every key of a file is a flag,
-// the command line wins, an unknown name is an error with a suggestion.
+// Where a verb's options come from: its flags, a TOML file (--config) or a shipped preset (--preset). Every key of a
+// file is a flag, the command line wins, an unknown name is an error with a suggestion.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <string>
@@ -11,7 +11,8 @@ namespace fledge {
 void add_config_flags(CLI::App& verb);
 
 /// The arguments after the program's name with the keys of --config/--preset put in as flags before the user's own.
-/// Errors (Usage): no such verb, unknown flag or key, unreadable TOML, unknown preset (all name the nearest known word).
+/// Errors (Usage): no such verb, unknown flag or key, unreadable TOML, unknown preset (all name the nearest known
+/// word).
 std::vector<std::string> expand_arguments(const CLI::App& root, const std::vector<std::string>& arguments);
 
 /// The verb's options as they now stand, as a TOML file that can be given to --config.

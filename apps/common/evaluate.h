@@ -12,7 +12,7 @@
 namespace fledge {
 
 struct Embeddings {
-  Tensor vectors;                     // N,D float32
+  Tensor vectors;  // N,D float32
   std::vector<std::int64_t> labels;
   std::vector<std::string> paths, label_names;  // per row
 };
@@ -22,8 +22,8 @@ struct EmbedOptions {
   std::int64_t batch_size = 64;
   int workers = 1;
   bool quiet = false;
-  bool pooled = false;                // pooled features, L2-normalised, instead of the head's embedding
-  std::string what = "embed";         // shown by the progress bar
+  bool pooled = false;         // pooled features, L2-normalised, instead of the head's embedding
+  std::string what = "embed";  // shown by the progress bar
 };
 
 /// Runs the fused model over all pictures, in order.
@@ -39,7 +39,8 @@ struct MetricsRow {
   std::string name, json;
 };
 std::string metrics_table(const std::vector<MetricsRow>& rows);
-/// Rows named KIND-SEED, one line a kind in order of first appearance: "mean +- standard deviation" over the seeds (n - 1), in percent.
+/// Rows named KIND-SEED, one line a kind in order of first appearance: "mean +- standard deviation" over the seeds (n -
+/// 1), in percent.
 std::string spread_table(const std::vector<MetricsRow>& rows);
 /// What the numbers mean: "queries 2,042 ... each against all others; 3 lone queries left out".
 std::string metrics_footnote(const RetrievalMetrics& m, bool self_gallery);

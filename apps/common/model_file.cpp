@@ -39,16 +39,19 @@ std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, c
 
 LoadedModel load_model(const std::string& path) {
   fs::path file = path;
-  if (!fs::exists(file)) throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
+  if (!fs::exists(file))
+    throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
   if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path, false).value_or("");
   if (file.empty())
-    throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint", "train it first, or name a model file");
+    throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
+                "train it first, or name a model file");
   if (fs::is_directory(file)) file /= "model.safetensors";
 
   const SafetensorsFile data = load_safetensors(file.string());
   auto metadata = data.metadata;
   if (metadata["format"] != "fledge-model-1")
-    throw Error(ErrorKind::BadInput, "", "'" + file.string() + "' is no fledge model: its metadata name no architecture",
+    throw Error(ErrorKind::BadInput, "",
+                "'" + file.string() + "' is no fledge model: its metadata name no architecture",
                 "for bare backbone weights use --weights FILE with --arch and --width");
   LoadedModel loaded;
   loaded.source = file.string();
@@ -60,7 +63,9 @@ LoadedModel load_model(const std::string& path) {
   try {
     load_state_dict(*loaded.model, data.tensors);
   } catch (const Error& e) {
-    throw Error(e.kind(), "", "cannot use '" + loaded.source + "' as " + loaded.model->spec().describe() + ": " + e.problem(), e.hint());
+    throw Error(e.kind(), "",
+                "cannot use '" + loaded.source + "' as " + loaded.model->spec().describe() + ": " + e.problem(),
+                e.hint());
   }
   loaded.model->eval();
   loaded.model->set_requires_grad(false);

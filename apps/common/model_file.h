@@ -18,15 +18,15 @@ struct Preprocessing {
 struct LoadedModel {
   std::shared_ptr<EmbeddingModel> model;  // eval mode, frozen
   Preprocessing preprocessing;
-  std::string source;                     // the file it came from
+  std::string source;  // the file it came from
 };
 
 /// `path`: a model file, a checkpoint folder, or a run folder (its newest sound checkpoint).
 /// Errors (BadInput): missing, no fledge model, weights that do not fit.
 LoadedModel load_model(const std::string& path);
 
-/// Backbone weights from any safetensors file with known names; a classifier in it is left out, a missing head stays as it is.
-/// Returns one line about what was loaded.
+/// Backbone weights from any safetensors file with known names; a classifier in it is left out, a missing head stays as
+/// it is. Returns one line about what was loaded.
 std::string load_backbone_weights(EmbeddingModel& model, const std::string& path);
 
 std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, const Preprocessing& preprocessing);

@@ -9,57 +9,77 @@
 namespace fledge {
 
 void bind_machine(CLI::App& verb, MachineOptions& o) {
-  verb.add_option("--threads", o.threads, "compute threads, 0: one per core")->check(CLI::Range(0, 1024))->group("Machine");
+  verb.add_option("--threads", o.threads, "compute threads, 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->group("Machine");
   verb.add_option("--device", o.device, "auto, cpu or cuda[:N]")->group("Machine");
   verb.add_flag("--quiet", o.quiet, "no progress, only results and errors")->group("Machine");
 }
 
 void bind_eval_data(CLI::App& verb, EvalDataOptions& o) {
   verb.add_option("--data", o.data, "folder with one folder a class, or fashion-mnist[:train|:test]")->group("Data");
-  verb.add_option("--classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7 (empty: all)")->group("Data");
+  verb.add_option("--classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7 (empty: all)")
+      ->group("Data");
   verb.add_option("--batch-size", o.batch_size, "pictures a batch")->check(CLI::Range(1, 4096))->group("Data");
-  verb.add_option("--size", o.size, "side of the centre crop in pixels; 0: the model's own")->check(CLI::Range(0, 4096))->group("Data");
+  verb.add_option("--size", o.size, "side of the centre crop in pixels; 0: the model's own")
+      ->check(CLI::Range(0, 4096))
+      ->group("Data");
   verb.add_option("--resize-short", o.resize_short, "short side before the crop; 0: no resize, -1: the model's own")
-      ->check(CLI::Range(-1, 8192))->group("Data");
+      ->check(CLI::Range(-1, 8192))
+      ->group("Data");
   verb.add_option("--normalize", o.normalize, "imagenet, keras or half; empty: the model's own")->group("Data");
-  verb.add_option("--workers", o.workers, "decoding threads; 0: none of their own")->check(CLI::Range(0, 256))->group("Data");
+  verb.add_option("--workers", o.workers, "decoding threads; 0: none of their own")
+      ->check(CLI::Range(0, 256))
+      ->group("Data");
 }
 
 void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {
   std::string archs;
   for (const auto& name : model_names()) archs += (archs.empty() ? "" : ", ") + name;
   verb.add_option("--arch", spec.arch, archs)->group("Model");
-  verb.add_option("--width", spec.width, "width multiplier: MobileNet 0.25, 0.5, 0.75, 1; ResNets scale their 64 channels")->group("Model");
+  verb.add_option("--width", spec.width,
+                  "width multiplier: MobileNet 0.25, 0.5, 0.75, 1; ResNets scale their 64 channels")
+      ->group("Model");
   verb.add_option("--embedding", spec.embedding, "size of the embedding; 0: the pooled features, no head")
-      ->check(CLI::Range(0, 65536))->group("Model");
+      ->check(CLI::Range(0, 65536))
+      ->group("Model");
   verb.add_option("--stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)")->group("Model");
-  verb.add_option("--conventions", spec.conventions, "MobileNet: torch, or keras (padding right/bottom, ReLU6, eps 1e-3)")->group("Model");
+  verb.add_option("--conventions", spec.conventions,
+                  "MobileNet: torch, or keras (padding right/bottom, ReLU6, eps 1e-3)")
+      ->group("Model");
   verb.add_option("--weights", weights, "safetensors file with backbone weights to start from")->group("Model");
 }
 
 namespace {
 
 void bind_data(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) { return verb.add_option(name, value, text)->group("Data"); };
+  auto add = [&](const char* name, auto& value, const char* text) {
+    return verb.add_option(name, value, text)->group("Data");
+  };
   add("--train", o.train, "training pictures: folder with one folder a class, or fashion-mnist[:train|:test]");
   add("--train-classes", o.train_classes, "only these classes, by rank of their sorted names: 0-4,7 (empty: all)");
   add("--test", o.test, "test pictures (classes not trained on), evaluated at the end; empty: none");
   add("--test-classes", o.test_classes, "only these classes of the test pictures");
   add("--batch-size", o.batch_size, "pictures a step, P x K")->check(CLI::Range(1, 65536));
   add("--images-per-class", o.images_per_class, "K: pictures of each class in a batch")->check(CLI::Range(1, 65536));
-  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")->check(CLI::NonNegativeNumber);
+  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")
+      ->check(CLI::NonNegativeNumber);
   add("--size", o.size, "side of the crop in pixels")->check(CLI::Range(8, 4096));
   add("--augment", o.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd");
   add("--resize-short", o.resize_short, "short side before the random crop; 0: none")->check(CLI::Range(0, 8192));
-  add("--test-resize-short", o.test_resize_short, "short side before the centre crop of test pictures; 0: none")->check(CLI::Range(0, 8192));
+  add("--test-resize-short", o.test_resize_short, "short side before the centre crop of test pictures; 0: none")
+      ->check(CLI::Range(0, 8192));
   add("--random-crop", o.random_crop, "random resized crop; false: centre crop");
-  add("--area-low", o.area_low, "smallest share of the picture that a random crop takes")->check(CLI::Range(0.001, 1.0));
+  add("--area-low", o.area_low, "smallest share of the picture that a random crop takes")
+      ->check(CLI::Range(0.001, 1.0));
   add("--flip", o.flip, "probability of a horizontal flip")->check(CLI::Range(0.0, 1.0));
   add("--pad-shift", o.pad_shift, "small pictures: shift by up to this many pixels")->check(CLI::Range(0, 64));
   add("--normalize", o.normalize, "imagenet, keras, half, or auto (keras for keras conventions, else imagenet)");
   add("--workers", o.workers, "decoding threads; 0: none of their own")->check(CLI::Range(0, 256));
-  add("--cache-mb", o.cache_mb, "memory for decoded pictures, MiB; 0: decode every time")->check(CLI::Range(0, 1 << 20));
-  add("--on-bad-image", o.on_bad_image, "fail, or skip (an image of the same class stands in)")->check(CLI::IsMember({"fail", "skip"}));
+  add("--cache-mb", o.cache_mb, "memory for decoded pictures, MiB; 0: decode every time")
+      ->check(CLI::Range(0, 1 << 20));
+  add("--on-bad-image", o.on_bad_image, "fail, or skip (an image of the same class stands in)")
+      ->check(CLI::IsMember({"fail", "skip"}));
   add("--max-bad-fraction", o.max_bad_fraction, "skip: more than this share is an error")->check(CLI::Range(0.0, 1.0));
 }
 
@@ -71,7 +91,9 @@ void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
   verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")->group("Loss");
   if (teacher) {
     verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher")->group("Loss");
-    verb.add_option("--distill", o.distill, "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3")->group("Loss");
+    verb.add_option("--distill", o.distill,
+                    "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3")
+        ->group("Loss");
   }
   // Options that a loss declares in the registry become flags by themselves.
   for (const auto& [name, entry] : loss_registry()) {
@@ -85,11 +107,14 @@ void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
 }
 
 void bind_optimizer(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) { return verb.add_option(name, value, text)->group("Optimiser"); };
+  auto add = [&](const char* name, auto& value, const char* text) {
+    return verb.add_option(name, value, text)->group("Optimiser");
+  };
   add("--optimizer", o.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}));
   add("--lr", o.optimizer.lr, "learning rate of the backbone")->check(CLI::NonNegativeNumber);
   add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head")->check(CLI::NonNegativeNumber);
-  add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")->check(CLI::NonNegativeNumber);
+  add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")
+      ->check(CLI::NonNegativeNumber);
   add("--weight-decay", o.optimizer.weight_decay, "L2 weight decay (adamw: decoupled)");
   add("--decay-norm", o.decay_norm, "weight decay on batch norm and biases too");
   add("--momentum", o.optimizer.momentum, "sgd");
@@ -107,15 +132,19 @@ void bind_optimizer(CLI::App& verb, TrainOptions& o) {
 }
 
 void bind_run(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) { return verb.add_option(name, value, text)->group("Run"); };
+  auto add = [&](const char* name, auto& value, const char* text) {
+    return verb.add_option(name, value, text)->group("Run");
+  };
   add("--run", o.run, "folder for config, log and checkpoints");
   add("--resume", o.resume, "auto: go on from the folder's newest checkpoint; never: refuse a folder that holds a run")
       ->check(CLI::IsMember({"auto", "never"}));
   add("--resume-allow-change", o.resume_allow_change, "resume although the config differs");
   add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
-  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")->check(CLI::NonNegativeNumber);
+  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")
+      ->check(CLI::NonNegativeNumber);
   add("--keep", o.keep, "checkpoints to keep")->check(CLI::Range(1, 1000000));
-  add("--eval-every", o.eval_every, "epochs between evaluations on the test pictures; 0: only at the end")->check(CLI::NonNegativeNumber);
+  add("--eval-every", o.eval_every, "epochs between evaluations on the test pictures; 0: only at the end")
+      ->check(CLI::NonNegativeNumber);
   add("--final-eval", o.final_eval, "evaluate on the test pictures at the end");
   add("--recall-at", o.recall_at, "K of Recall@K");
 }
@@ -143,7 +172,8 @@ std::vector<std::int64_t> parse_counts(const std::string& text, const std::strin
       used = 0;
     }
     if (used == 0 || used != part.size() || v < 1)
-      throw Error(ErrorKind::Usage, "", flag + ": '" + part + "' is no positive whole number", "write e.g. " + flag + " 1,2,4,8");
+      throw Error(ErrorKind::Usage, "", flag + ": '" + part + "' is no positive whole number",
+                  "write e.g. " + flag + " 1,2,4,8");
     values.push_back(v);
   }
   return values;

@@ -15,9 +15,9 @@ namespace fledge {
 struct EvalDataOptions {
   std::string data, classes;
   std::int64_t batch_size = 64;
-  int size = 0;              // 0: what the model was trained with
-  int resize_short = -1;     // -1: what the model was trained with
-  std::string normalize;     // empty: what the model was trained with
+  int size = 0;           // 0: what the model was trained with
+  int resize_short = -1;  // -1: what the model was trained with
+  std::string normalize;  // empty: what the model was trained with
   int workers = 1;
 };
 

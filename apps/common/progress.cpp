@@ -13,7 +13,9 @@ namespace {
 constexpr int kBarWidth = 24;
 using Clock = std::chrono::steady_clock;
 
-double seconds_between(Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double>(b - a).count(); }
+double seconds_between(Clock::time_point a, Clock::time_point b) {
+  return std::chrono::duration<double>(b - a).count();
+}
 
 int terminal_columns() {
   winsize size{};
@@ -24,12 +26,19 @@ int terminal_columns() {
 
 std::string duration_text(double seconds) {
   const long s = static_cast<long>(seconds + 0.5);
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                   : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
 Progress::Progress(std::string what, std::int64_t total, bool quiet, std::int64_t already)
-    : what_(std::move(what)), total_(total), start_count_(already), done_(already), quiet_(quiet),
-      terminal_(::isatty(STDERR_FILENO) != 0), start_(Clock::now()), last_(start_) {}
+    : what_(std::move(what)),
+      total_(total),
+      start_count_(already),
+      done_(already),
+      quiet_(quiet),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      start_(Clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() {
   if (quiet_ || done_ == start_count_) return;
@@ -54,7 +63,8 @@ void Progress::update(std::int64_t done, const std::string& note) {
 void Progress::draw(std::int64_t done, const std::string& note) {
   const double rate = images_per_second();
   const double left = rate > 0 ? static_cast<double>(total_ - done) / rate : 0;
-  const std::string tail = fmt::format("{}/{}  {:.0f} img/s  {}  {} left", done, total_, rate, note, duration_text(left));
+  const std::string tail =
+      fmt::format("{}/{}  {:.0f} img/s  {}  {} left", done, total_, rate, note, duration_text(left));
   if (!terminal_) {
     std::fprintf(stderr, "%s  %s\n", what_.c_str(), tail.c_str());
     return;

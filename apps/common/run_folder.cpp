@@ -34,8 +34,9 @@ std::string changed_lines(const std::string& before, const std::string& now) {
   for (std::istringstream in(before); std::getline(in, line);) old.insert(line);
   for (std::istringstream in(now); std::getline(in, line);) {
     const std::string key = line.substr(0, line.find(' '));
-    static const std::set<std::string> kFree = {"resume", "resume-allow-change", "quiet", "run", "workers", "keep", "save-every",
-                                                "cache-mb", "eval-every", "final-eval", "recall-at"};
+    static const std::set<std::string> kFree = {
+        "resume",   "resume-allow-change", "quiet",      "run",      "workers", "keep", "save-every",
+        "cache-mb", "eval-every",          "final-eval", "recall-at"};
     if (!old.count(line) && !kFree.count(key)) changed += (changed.empty() ? "" : ", ") + line;
   }
   return changed;
@@ -47,7 +48,8 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
   std::error_code ec;
   fs::create_directories(path_, ec);
   if (ec)
-    throw Error(ErrorKind::Resource, "", "cannot make run folder '" + path + "': " + ec.message(), "choose another folder with --run");
+    throw Error(ErrorKind::Resource, "", "cannot make run folder '" + path + "': " + ec.message(),
+                "choose another folder with --run");
   lock_ = ::open(file("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0)
     throw Error(ErrorKind::Resource, "", "cannot write to run folder '" + path + "': " + std::strerror(errno),
@@ -57,7 +59,8 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
     const bool known = ::read(lock_, pid, sizeof pid - 1) > 0;
     ::close(lock_);
     lock_ = -1;
-    throw Error(ErrorKind::Usage, "", "run folder '" + path + "' is in use" + (known ? " by process " + std::string(pid) : ""),
+    throw Error(ErrorKind::Usage, "",
+                "run folder '" + path + "' is in use" + (known ? " by process " + std::string(pid) : ""),
                 "wait for it, or choose another folder with --run");
   }
   const std::string pid = std::to_string(::getpid());
@@ -80,7 +83,8 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
 
 void RunFolder::open_log() {
   log_ = ::open(file("log.jsonl").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (log_ < 0) throw Error(ErrorKind::Resource, "", "cannot write '" + file("log.jsonl") + "': " + std::strerror(errno));
+  if (log_ < 0)
+    throw Error(ErrorKind::Resource, "", "cannot write '" + file("log.jsonl") + "': " + std::strerror(errno));
 }
 
 RunFolder::~RunFolder() {
@@ -115,8 +119,7 @@ std::string run_json(const std::string& config, const std::string& command, cons
               {"command", command},
               {"dataset", dataset},
               {"config", config},
-              {"machine",
-               {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}}}}
+              {"machine", {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}}}}
       .dump(2);
 }
 

@@ -7,8 +7,9 @@ namespace fledge {
 
 class RunFolder {
  public:
-  /// Creates the folder and takes its lock. Errors: unwritable (Resource), another process runs in it (Usage, names the pid),
-  /// it holds a run already and `resume` is false (Usage), it holds another config and `allow_change` is false (Usage, shows the lines).
+  /// Creates the folder and takes its lock. Errors: unwritable (Resource), another process runs in it (Usage, names the
+  /// pid), it holds a run already and `resume` is false (Usage), it holds another config and `allow_change` is false
+  /// (Usage, shows the lines).
   RunFolder(const std::string& path, const std::string& config, bool resume, bool allow_change);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

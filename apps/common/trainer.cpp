@@ -54,14 +54,16 @@ class Trainer {
     if (!folder) return run_->rewind_log(0);  // stopped before its first checkpoint: it begins again
     const Checkpoint c = load_checkpoint(*folder);
     if (c.state.seed != o_.seed)
-      throw Error(ErrorKind::Usage, "", fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.seed));
+      throw Error(ErrorKind::Usage, "",
+                  fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.seed));
     if (c.state.order_hash != setup_.sampler->order_hash(c.state.epoch))
       throw Error(ErrorKind::Usage, "", "cannot resume: the training pictures are not those the run began with",
                   "restore them, or start a new run with --run");
     try {
       restore(setup_, c);
     } catch (const Error& e) {
-      throw Error(e.kind(), "", "cannot resume from '" + *folder + "' as " + o_.model.describe() + ": " + e.problem(), e.hint());
+      throw Error(e.kind(), "", "cannot resume from '" + *folder + "' as " + o_.model.describe() + ": " + e.problem(),
+                  e.hint());
     }
     state_ = c.state;
     state_.finished &= state_.epoch >= o_.epochs;  // more --epochs than it once had: it goes on
@@ -74,7 +76,8 @@ class Trainer {
     try {
       while (state_.epoch < o_.epochs) {
         if (const int signal = run_epoch()) return signal;
-        if (setup_.test && o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs) evaluate();
+        if (setup_.test && o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs)
+          evaluate();
       }
       if (setup_.test && o_.final_eval) write_file_atomic(run_->file("metrics.json"), evaluate() + "\n");
     } catch (const Stopped& stopped) {  // during an evaluation
@@ -92,13 +95,13 @@ class Trainer {
     const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
     batches.erase(batches.begin(), batches.begin() + state_.batch);
     if (state_.batch == 0) state_.epoch_sums.clear();
-    Loader loader(setup_.train, std::move(batches), training_images(setup_.train, setup_.transform, o_.seed, state_.epoch),
-                  setup_.loading);
+    Loader loader(setup_.train, std::move(batches),
+                  training_images(setup_.train, setup_.transform, o_.seed, state_.epoch), setup_.loading);
     const auto start = std::chrono::steady_clock::now();
     const std::int64_t first = state_.batch;
     {
-      Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size, o_.machine.quiet,
-                        state_.batch * o_.batch_size);
+      Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size,
+                        o_.machine.quiet, state_.batch * o_.batch_size);
       while (auto batch = loader.next()) {
         train_step(*batch);
         progress.update(state_.batch * o_.batch_size, note());
@@ -156,7 +159,8 @@ class Trainer {
     std::string names;
     for (std::size_t i = 0; i < batch.samples.size() && i < 8; ++i)
       names += (i ? ", " : "") + setup_.train->name(batch.samples[i].index);
-    throw Error(ErrorKind::Numeric, "", fmt::format("{} is {} at step {}; batch: {}, ...", what, value, state_.step + 1, names),
+    throw Error(ErrorKind::Numeric, "",
+                fmt::format("{} is {} at step {}; batch: {}, ...", what, value, state_.step + 1, names),
                 "lower --lr, or set --clip-grad; the last checkpoint is sound");
   }
 
@@ -170,13 +174,17 @@ class Trainer {
     std::string text;
     const double n = static_cast<double>(std::max<std::int64_t>(1, state_.batch));
     for (const auto& [name, sum] : state_.epoch_sums)
-      if (name.find("mean_") == std::string::npos) text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
+      if (name.find("mean_") == std::string::npos)
+        text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
     return text;
   }
 
   void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    json line{{"type", "epoch"}, {"step", state_.step}, {"epoch", state_.epoch}, {"seconds", seconds},
+    json line{{"type", "epoch"},
+              {"step", state_.step},
+              {"epoch", state_.epoch},
+              {"seconds", seconds},
               {"images_per_second", static_cast<double>(images) / seconds}};
     for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(batches);
     run_->log(line.dump());

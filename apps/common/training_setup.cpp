@@ -35,7 +35,8 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
       char* end = nullptr;
       weight = std::strtod(part.c_str() + equals + 1, &end);
       if (end == part.c_str() + equals + 1 || *end)
-        throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' has no number behind '='", "write e.g. --distill relative=0.3");
+        throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' has no number behind '='",
+                    "write e.g. --distill relative=0.3");
     }
     parts.emplace_back(part.substr(0, equals), weight);
   }
@@ -43,7 +44,8 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
 }
 
 void open_data(TrainingSetup& s, const TrainOptions& o) {
-  if (o.train.empty()) throw Error(ErrorKind::Usage, "", "no training pictures", "name a folder with --train (one folder a class)");
+  if (o.train.empty())
+    throw Error(ErrorKind::Usage, "", "no training pictures", "name a folder with --train (one folder a class)");
   s.train = open_dataset({o.train, o.train_classes});
   s.notes.push_back("train: " + s.train->description());
   if (!o.test.empty()) {
@@ -76,23 +78,29 @@ void open_data(TrainingSetup& s, const TrainOptions& o) {
 void build_losses(TrainingSetup& s, const TrainOptions& o) {
   const auto distill = parse_distill(o.distill);
   if (!distill.empty() && o.teacher.empty())
-    throw Error(ErrorKind::Usage, "", "--distill " + o.distill + " needs a teacher", "name one with --teacher RUN_OR_FILE");
+    throw Error(ErrorKind::Usage, "", "--distill " + o.distill + " needs a teacher",
+                "name one with --teacher RUN_OR_FILE");
   if (!o.teacher.empty() && distill.empty())
-    throw Error(ErrorKind::Usage, "", "a teacher but nothing to learn from it", "say --distill relative=0.3 or absolute=1");
+    throw Error(ErrorKind::Usage, "", "a teacher but nothing to learn from it",
+                "say --distill relative=0.3 or absolute=1");
   if (o.loss == "none" && distill.empty()) throw Error(ErrorKind::Usage, "", "--loss none leaves nothing to train on");
 
-  const bool stages = [&] {  // declared by the losses; asked before the teacher exists, so that it is built the right way
-    for (const auto& [name, weight] : distill)
-      if (build_loss(name, o.loss_options, {s.train->classes(), s.model->embedding_size(), s.model->embedding_size(), o.seed})
-              ->needs().teacher_stages)
-        return true;
-    return false;
-  }();
+  const bool stages =
+      [&] {  // declared by the losses; asked before the teacher exists, so that it is built the right way
+        for (const auto& [name, weight] : distill)
+          if (build_loss(name, o.loss_options,
+                         {s.train->classes(), s.model->embedding_size(), s.model->embedding_size(), o.seed})
+                  ->needs()
+                  .teacher_stages)
+            return true;
+        return false;
+      }();
   LossSetup setup{s.train->classes(), s.model->embedding_size(), 0, o.seed};
   if (!distill.empty()) {
     s.teacher = std::make_unique<Teacher>(o.teacher, s.loading.normalization, stages);
     setup.teacher_embedding = s.teacher->loaded().model->embedding_size();
-    s.notes.push_back("teacher: " + s.teacher->loaded().model->spec().describe() + " from " + s.teacher->loaded().source);
+    s.notes.push_back("teacher: " + s.teacher->loaded().model->spec().describe() + " from " +
+                      s.teacher->loaded().source);
   }
   if (o.loss != "none") s.losses.push_back({build_loss(o.loss, o.loss_options, setup), o.loss_weight});
   for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss_options, setup), weight});
@@ -112,7 +120,8 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
 void add_groups(std::vector<ParameterGroup>& groups, const std::string& name,
                 const std::vector<std::pair<std::string, Variable>>& parameters, double lr_scale, bool decay_vectors) {
   ParameterGroup matrices{name, {}, lr_scale, true}, vectors{name + "-vectors", {}, lr_scale, decay_vectors};
-  for (const auto& p : parameters) (p.second.dims().rank() > 1 || decay_vectors ? matrices : vectors).parameters.push_back(p);
+  for (const auto& p : parameters)
+    (p.second.dims().rank() > 1 || decay_vectors ? matrices : vectors).parameters.push_back(p);
   if (!matrices.parameters.empty()) groups.push_back(std::move(matrices));
   if (!vectors.parameters.empty()) groups.push_back(std::move(vectors));
 }
@@ -136,12 +145,14 @@ void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
   s.schedule.total_steps = o.epochs * per_epoch;
   s.schedule.warmup_steps = static_cast<std::int64_t>(o.warmup_epochs * static_cast<double>(per_epoch));
   if (!o.milestones.empty())
-    for (std::int64_t epoch : parse_counts(o.milestones, "--milestones")) s.schedule.milestones.push_back(epoch * per_epoch);
+    for (std::int64_t epoch : parse_counts(o.milestones, "--milestones"))
+      s.schedule.milestones.push_back(epoch * per_epoch);
 }
 
 }  // namespace
 
-Teacher::Teacher(const std::string& path, const Normalization& student, bool stages) : loaded_(load_model(path)), stages_(stages) {
+Teacher::Teacher(const std::string& path, const Normalization& student, bool stages)
+    : loaded_(load_model(path)), stages_(stages) {
   if (!stages_) fused_ = fuse(*loaded_.model);
   const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
   std::vector<float> scale(3), shift(3);
@@ -186,7 +197,8 @@ void store(const TrainingSetup& s, Checkpoint& c) {
   c.model_metadata = model_metadata(*s.model, s.preprocessing);
   c.optimizer = s.optimizer->state();
   for (const auto& l : s.losses)
-    for (auto& [name, tensor] : state_dict(*l.loss)) c.optimizer.emplace_back(std::string(kLossPrefix) + l.loss->name() + "." + name, tensor);
+    for (auto& [name, tensor] : state_dict(*l.loss))
+      c.optimizer.emplace_back(std::string(kLossPrefix) + l.loss->name() + "." + name, tensor);
 }
 
 void restore(TrainingSetup& s, const Checkpoint& c) {

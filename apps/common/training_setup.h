@@ -42,12 +42,12 @@ struct TrainingSetup {
   LoaderOptions loading;
   Preprocessing preprocessing;
   std::shared_ptr<EmbeddingModel> model;
-  std::unique_ptr<Teacher> teacher;      // null without distillation
+  std::unique_ptr<Teacher> teacher;  // null without distillation
   std::vector<WeightedLoss> losses;
-  LossNeeds needs;                       // of all losses together
+  LossNeeds needs;  // of all losses together
   std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
-  std::vector<std::string> notes;        // lines for the user: data, weights, warnings
+  std::vector<std::string> notes;  // lines for the user: data, weights, warnings
 };
 
 /// Errors (Usage, BadInput) as the parts throw them, plus: no --train, no loss at all, --distill without --teacher.

@@ -23,14 +23,18 @@ struct DataVerbOptions {
 nlohmann::ordered_json spread_json(const Spread& s) { return {{"min", s.min}, {"median", s.median}, {"max", s.max}}; }
 
 nlohmann::ordered_json report_json(const DatasetReport& r) {
-  nlohmann::ordered_json j = {{"description", r.description}, {"images", r.images}, {"classes", r.classes},
+  nlohmann::ordered_json j = {{"description", r.description},
+                              {"images", r.images},
+                              {"classes", r.classes},
                               {"images_per_class", spread_json(r.images_per_class)},
-                              {"single_image_classes", r.single_image_classes}, {"empty_classes", r.empty_classes}};
+                              {"single_image_classes", r.single_image_classes},
+                              {"empty_classes", r.empty_classes}};
   if (!r.decoded) return j;
   j["unreadable"] = nlohmann::ordered_json::array();
   for (const auto& u : r.unreadable) j["unreadable"].push_back({{"name", u.name}, {"reason", u.reason}});
   j["duplicates"] = nlohmann::ordered_json::array();
-  for (const auto& d : r.duplicates) j["duplicates"].push_back({{"names", d.names}, {"across_classes", d.across_classes}});
+  for (const auto& d : r.duplicates)
+    j["duplicates"].push_back({{"names", d.names}, {"across_classes", d.across_classes}});
   j["width"] = spread_json(r.width), j["height"] = spread_json(r.height), j["short_side"] = spread_json(r.short_side);
   j["good"] = r.good();
   return j;
@@ -57,13 +61,16 @@ void print_text(const DatasetReport& r) {
   fmt::print("unreadable: {}\n", r.unreadable.size());
   for (const auto& u : r.unreadable) fmt::print("  {}: {}\n", u.name, u.reason);
   fmt::print("groups of equal pictures: {}\n", r.duplicates.size());
-  for (const auto& d : r.duplicates) fmt::print("  {}{}\n", join_few(d.names, " = "), d.across_classes ? "  (ACROSS CLASSES)" : "");
+  for (const auto& d : r.duplicates)
+    fmt::print("  {}{}\n", join_few(d.names, " = "), d.across_classes ? "  (ACROSS CLASSES)" : "");
   fmt::print("{}\n", r.good() ? "good" : "not good: see above");
 }
 
 // Exit code 3 when a picture cannot be read or classes share one.
 int run_data(const DataVerbOptions& o, bool decode) {
-  if (o.data.empty()) throw Error(ErrorKind::Usage, "", "no data set", "name one with --data: a folder with one folder a class, or fashion-mnist");
+  if (o.data.empty())
+    throw Error(ErrorKind::Usage, "", "no data set",
+                "name one with --data: a folder with one folder a class, or fashion-mnist");
   const auto dataset = open_dataset({o.data, o.classes});
   DatasetReport report;
   if (decode) {
@@ -94,10 +101,12 @@ CLI::App* add_action(CLI::App& data, const char* name, const char* summary, Data
 RunVerb add_data(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Look at a data set before training: verify, stats.");
   data->require_subcommand(1);
-  data->footer(help_footer("  fledge data stats --data cars/train\n  fledge data verify --data cars/train\n"
-                           "  fledge data verify --data fashion-mnist:test --json\n"));
+  data->footer(
+      help_footer("  fledge data stats --data cars/train\n  fledge data verify --data cars/train\n"
+                  "  fledge data verify --data fashion-mnist:test --json\n"));
   auto o = std::make_shared<DataVerbOptions>();
-  CLI::App* check = add_action(*data, "verify", "Decode every picture: what is unreadable, what is doubled, how large they are.", *o);
+  CLI::App* check =
+      add_action(*data, "verify", "Decode every picture: what is unreadable, what is doubled, how large they are.", *o);
   add_action(*data, "stats", "Count images and classes without decoding.", *o);
   return [check, o](const std::string&) { return run_data(*o, check->parsed()); };
 }

@@ -34,7 +34,8 @@ double gibibytes(const char* name) { return std::atof(proc_value("/proc/meminfo"
 int nvidia_devices() {
   int count = 0;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored)) count += entry.is_directory();
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored))
+    count += entry.is_directory();
   return count;
 }
 
@@ -64,7 +65,8 @@ int run_doctor(const MachineOptions& machine, bool json) {
     if (value.is_number_float())
       std::printf("%-22s %.1f\n", key.c_str(), value.get<double>());
     else
-      std::printf("%-22s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+      std::printf("%-22s %s\n", key.c_str(),
+                  value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
   }
   if (gpus > 0) std::printf("note: this version computes on the CPU; the GPU stays idle\n");
   return 0;
@@ -73,7 +75,8 @@ int run_doctor(const MachineOptions& machine, bool json) {
 }  // namespace
 
 RunVerb add_doctor(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPUs.");
+  CLI::App* verb =
+      app.add_subcommand("doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPUs.");
   verb->footer(help_footer("  fledge doctor\n  fledge doctor --json\n  FLEDGE_CPU_ISA=avx2 fledge doctor\n"));
   auto machine = std::make_shared<MachineOptions>();
   auto json = std::make_shared<bool>(false);

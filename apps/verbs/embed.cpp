@@ -28,7 +28,8 @@ int run_embed(const EmbedVerbOptions& o) {
   if (o.data.data.empty()) throw Error(ErrorKind::Usage, "", "no pictures", "name a folder with --data");
   const auto folder = std::filesystem::path(o.output).parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder))  // said now, not after an hour of work
-    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + ".npy': no folder '" + folder.string() + "'", "create it first");
+    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + ".npy': no folder '" + folder.string() + "'",
+                "create it first");
   const LoadedModel loaded = load_model(o.model);
   EmbedOptions options;
   options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
@@ -39,7 +40,8 @@ int run_embed(const EmbedVerbOptions& o) {
   const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
   save_npy(o.output + ".npy", e.vectors);
   save_table(o.output + ".tsv", {e.paths, e.label_names});
-  std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(), e.paths.size());
+  std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(),
+              e.paths.size());
   return 0;
 }
 
@@ -47,9 +49,10 @@ int run_embed(const EmbedVerbOptions& o) {
 
 RunVerb add_embed(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("embed", "Write the embeddings of pictures: OUTPUT.npy and OUTPUT.tsv.");
-  verb->footer(help_footer("  fledge embed --model runs/relative --data cars/test --output cars\n"
-                           "  fledge embed --model student.safetensors --data photos --output photos --threads 1\n"
-                           "  fledge eval --embeddings cars.npy --table cars.tsv\n"));
+  verb->footer(
+      help_footer("  fledge embed --model runs/relative --data cars/test --output cars\n"
+                  "  fledge embed --model student.safetensors --data photos --output photos --threads 1\n"
+                  "  fledge eval --embeddings cars.npy --table cars.tsv\n"));
   auto o = std::make_shared<EmbedVerbOptions>();
   add_config_flags(*verb);
   verb->add_option("--model", o->model, "run folder, checkpoint folder or model file")->group("Model");

@@ -1,9 +1,9 @@
-// fledge eval: Recall@K, MAP@R and precision@1 of a model on pictures, of stored embeddings, or of finished runs side by side.
+// fledge eval: Recall@K, MAP@R and precision@1 of a model on pictures, of stored embeddings, or of finished runs side
+// by side.
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
@@ -20,7 +20,8 @@ namespace fledge {
 namespace {
 
 struct EvalOptions {
-  std::string model, embeddings, table, gallery, gallery_classes, gallery_embeddings, gallery_table, recall_at = "1,2,4,8";
+  std::string model, embeddings, table, gallery, gallery_classes, gallery_embeddings, gallery_table,
+      recall_at = "1,2,4,8";
   std::vector<std::string> runs;
   ModelSpec spec;
   std::string weights;
@@ -36,13 +37,16 @@ int print_runs(const EvalOptions& o) {
   for (const auto& run : o.runs) {
     const std::string file = (std::filesystem::path(run) / "metrics.json").string();
     if (!std::filesystem::exists(file))
-      throw Error(ErrorKind::BadInput, "", "run '" + run + "' has no metrics.json",
-                  "it was trained without --test or is not finished: go on with --resume auto, or evaluate it with --model " + run + " --data ...");
+      throw Error(
+          ErrorKind::BadInput, "", "run '" + run + "' has no metrics.json",
+          "it was trained without --test or is not finished: go on with --resume auto, or evaluate it with --model " +
+              run + " --data ...");
     const auto bytes = read_file(file);
     const std::string text(bytes.begin(), bytes.end());
     const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
     const auto metrics = nlohmann::json::parse(text, nullptr, false);
-    if (!metrics.is_object()) throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
+    if (!metrics.is_object())
+      throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
     rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
     all[rows.back().name] = metrics;
   }
@@ -54,13 +58,17 @@ int print_runs(const EvalOptions& o) {
 }
 
 Embeddings read_embeddings(const std::string& vectors, const std::string& table) {
-  if (table.empty()) throw Error(ErrorKind::Usage, "", "--embeddings needs its table", "name the .tsv with --table (fledge embed writes both)");
+  if (table.empty())
+    throw Error(ErrorKind::Usage, "", "--embeddings needs its table",
+                "name the .tsv with --table (fledge embed writes both)");
   Embeddings e;
   e.vectors = load_npy(vectors).to(DType::Float32);
   const LabelTable t = load_table(table);
   if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(t.labels.size()))
-    throw Error(ErrorKind::BadInput, "", "'" + vectors + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
-                std::to_string(t.labels.size()) + " rows", "use the pair of files that one fledge embed wrote");
+    throw Error(ErrorKind::BadInput, "",
+                "'" + vectors + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
+                    std::to_string(t.labels.size()) + " rows",
+                "use the pair of files that one fledge embed wrote");
   e.paths = t.paths;
   e.label_names = t.labels;
   return e;
@@ -71,7 +79,8 @@ void number_labels(Embeddings& a, Embeddings& b) {
   std::map<std::string, std::int64_t> numbers;
   for (Embeddings* e : {&a, &b}) {
     e->labels.clear();
-    for (const auto& name : e->label_names) e->labels.push_back(numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).first->second);
+    for (const auto& name : e->label_names)
+      e->labels.push_back(numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).first->second);
   }
 }
 
@@ -79,8 +88,10 @@ LoadedModel model_of(const EvalOptions& o) {
   if (!o.model.empty()) return load_model(o.model);
   LoadedModel loaded;
   loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
-  if (!o.weights.empty() && !o.machine.quiet) std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights).c_str());
-  else if (!o.weights.empty()) load_backbone_weights(*loaded.model, o.weights);
+  if (!o.weights.empty() && !o.machine.quiet)
+    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights).c_str());
+  else if (!o.weights.empty())
+    load_backbone_weights(*loaded.model, o.weights);
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
   loaded.preprocessing.normalize = resolve_normalize("auto", o.spec);
@@ -113,9 +124,11 @@ int run_eval(const EvalOptions& o) {
     return print_metrics(o, o.embeddings, query, separate ? &gallery : nullptr);
   }
   if (o.data.data.empty())
-    throw Error(ErrorKind::Usage, "", "nothing to evaluate", "name pictures with --data, embeddings with --embeddings, or finished runs");
+    throw Error(ErrorKind::Usage, "", "nothing to evaluate",
+                "name pictures with --data, embeddings with --embeddings, or finished runs");
   if (o.model.empty() && o.weights.empty())
-    throw Error(ErrorKind::Usage, "", "no model", "name a run or model file with --model, or backbone weights with --weights and --arch");
+    throw Error(ErrorKind::Usage, "", "no model",
+                "name a run or model file with --model, or backbone weights with --weights and --arch");
   if (!o.model.empty() && !o.weights.empty())
     throw Error(ErrorKind::Usage, "", "--model and --weights both name weights", "give one of them");
   const LoadedModel loaded = model_of(o);
@@ -128,23 +141,26 @@ int run_eval(const EvalOptions& o) {
   Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
   if (!o.gallery.empty()) gallery = embed_dataset(*loaded.model, open_dataset({o.gallery, o.gallery_classes}), options);
   number_labels(query, gallery);
-  return print_metrics(o, loaded.source.empty() ? loaded.model->spec().describe() : o.model, query, o.gallery.empty() ? nullptr : &gallery);
+  return print_metrics(o, loaded.source.empty() ? loaded.model->spec().describe() : o.model, query,
+                       o.gallery.empty() ? nullptr : &gallery);
 }
 
 }  // namespace
 
 RunVerb add_eval(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("eval", "Measure retrieval: exact Recall@K, MAP@R, precision@1.");
-  verb->footer(help_footer("  fledge eval --model runs/relative --data cars/test\n"
-                           "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
-                           "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"));
+  verb->footer(help_footer(
+      "  fledge eval --model runs/relative --data cars/test\n"
+      "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
+      "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"));
   auto o = std::make_shared<EvalOptions>();
   add_config_flags(*verb);
   verb->add_option("runs", o->runs, "finished runs whose stored metrics are printed side by side")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb->add_option("--embeddings", o->embeddings, "evaluate this .npy (N x D)")->group("Stored embeddings");
   verb->add_option("--table", o->table, "its table: header path<TAB>label")->group("Stored embeddings");
-  verb->add_option("--gallery-embeddings", o->gallery_embeddings, "search in these instead of among the queries")->group("Stored embeddings");
+  verb->add_option("--gallery-embeddings", o->gallery_embeddings, "search in these instead of among the queries")
+      ->group("Stored embeddings");
   verb->add_option("--gallery-table", o->gallery_table, "their table")->group("Stored embeddings");
   bind_eval_data(*verb, o->data);
   verb->add_option("--gallery", o->gallery, "search in these pictures instead of among the queries")->group("Data");
@@ -153,7 +169,8 @@ RunVerb add_eval(CLI::App& app) {
   bind_model(*verb, o->spec, o->weights);
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
-  verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")->group("Output");
+  verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")
+      ->group("Output");
   verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {

@@ -1,5 +1,5 @@
-// The verbs of the fledge binary, one file each. add_X registers the verb with its flags; the returned function runs it and gives
-// the exit code. It is called only when the verb was chosen.
+// The verbs of the fledge binary, one file each. add_X registers the verb with its flags; the returned function runs it
+// and gives the exit code. It is called only when the verb was chosen.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>

@@ -35,8 +35,10 @@ class SubNode : public Node {
 class MulNode : public Node {
  public:
   MulNode(const Variable& a, const Variable& b)
-      : a_(b.requires_grad() ? Saved(a.value()) : Saved()), b_(a.requires_grad() ? Saved(b.value()) : Saved()),
-        a_dims_(a.dims()), b_dims_(b.dims()) {}
+      : a_(b.requires_grad() ? Saved(a.value()) : Saved()),
+        b_(a.requires_grad() ? Saved(b.value()) : Saved()),
+        a_dims_(a.dims()),
+        b_dims_(b.dims()) {}
   const char* name() const override { return "mul"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) override {
     return {needs[0] ? sum_to(mul(dy, b_.get(name(), "right factor")), a_dims_) : Tensor(),

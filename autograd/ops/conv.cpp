@@ -10,8 +10,11 @@ namespace {
 class Conv2dNode : public Node {
  public:
   Conv2dNode(const Variable& x, const Variable& w, const Conv2dParams& params)
-      : x_(w.requires_grad() ? Saved(x.value()) : Saved()), w_(x.requires_grad() ? Saved(w.value()) : Saved()),
-        x_dims_(x.dims()), w_dims_(w.dims()), params_(params) {}
+      : x_(w.requires_grad() ? Saved(x.value()) : Saved()),
+        w_(x.requires_grad() ? Saved(w.value()) : Saved()),
+        x_dims_(x.dims()),
+        w_dims_(w.dims()),
+        params_(params) {}
 
   const char* name() const override { return "conv2d"; }
 

@@ -8,16 +8,26 @@ namespace {
 
 const char* unary_name(UnaryOp op) {
   switch (op) {
-    case UnaryOp::ReLU: return "relu";
-    case UnaryOp::ReLU6: return "relu6";
-    case UnaryOp::Exp: return "exp";
-    case UnaryOp::Log: return "log";
-    case UnaryOp::Sqrt: return "sqrt";
-    case UnaryOp::Square: return "square";
-    case UnaryOp::Abs: return "abs";
-    case UnaryOp::Clamp: return "clamp";
-    case UnaryOp::Affine: return "affine";
-    case UnaryOp::Softplus: return "softplus";
+    case UnaryOp::ReLU:
+      return "relu";
+    case UnaryOp::ReLU6:
+      return "relu6";
+    case UnaryOp::Exp:
+      return "exp";
+    case UnaryOp::Log:
+      return "log";
+    case UnaryOp::Sqrt:
+      return "sqrt";
+    case UnaryOp::Square:
+      return "square";
+    case UnaryOp::Abs:
+      return "abs";
+    case UnaryOp::Clamp:
+      return "clamp";
+    case UnaryOp::Affine:
+      return "affine";
+    case UnaryOp::Softplus:
+      return "softplus";
   }
   return "unary";
 }

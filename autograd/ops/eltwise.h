@@ -11,9 +11,9 @@ Variable relu(const Variable& x);
 Variable relu6(const Variable& x);
 Variable exp(const Variable& x);
 Variable log(const Variable& x);
-Variable sqrt(const Variable& x);    // gradient at 0 is 0
+Variable sqrt(const Variable& x);  // gradient at 0 is 0
 Variable square(const Variable& x);
-Variable abs(const Variable& x);     // gradient at 0 is 0
+Variable abs(const Variable& x);  // gradient at 0 is 0
 Variable softplus(const Variable& x);
 Variable clamp(const Variable& x, double low, double high);
 Variable affine(const Variable& x, double scale, double shift);

@@ -76,7 +76,8 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
   Tensor y = concat(values, axis);
   if (axis < 0) axis += y.rank();
   for (const Tensor& value : values) lengths.push_back(value.dim(axis));
-  const bool wanted = std::any_of(parts.begin(), parts.end(), [](const Variable& part) { return part.requires_grad(); });
+  const bool wanted =
+      std::any_of(parts.begin(), parts.end(), [](const Variable& part) { return part.requires_grad(); });
   if (!wanted || !grad_enabled()) return Variable(y);
   return attach(y, std::make_shared<ConcatNode>(std::move(lengths), axis), parts);
 }

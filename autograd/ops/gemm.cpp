@@ -7,13 +7,15 @@
 namespace fledge {
 namespace {
 
-// c = op(a) op(b). With plain operands da = dc b^T and db = a^T dc; a transposed operand has its gradient transposed, which
-// swaps the factors. Every case is one product, nothing is copied.
+// c = op(a) op(b). With plain operands da = dc b^T and db = a^T dc; a transposed operand has its gradient transposed,
+// which swaps the factors. Every case is one product, nothing is copied.
 class MatmulNode : public Node {
  public:
   MatmulNode(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b)
-      : a_(b.requires_grad() ? Saved(a.value()) : Saved()), b_(a.requires_grad() ? Saved(b.value()) : Saved()),
-        transpose_a_(transpose_a), transpose_b_(transpose_b) {}
+      : a_(b.requires_grad() ? Saved(a.value()) : Saved()),
+        b_(a.requires_grad() ? Saved(b.value()) : Saved()),
+        transpose_a_(transpose_a),
+        transpose_b_(transpose_b) {}
   const char* name() const override { return "matmul"; }
 
   std::vector<Tensor> backward(const Tensor& dc, const Needs& needs) override {

@@ -6,13 +6,19 @@
 namespace fledge {
 namespace {
 
-// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the value before the activation is never stored.
+// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the value before the activation is never
+// stored.
 class BatchNormNode : public Node {
  public:
   BatchNormNode(const Tensor& x, const Tensor& gamma, const BatchNormResult& forward, bool training,
                 const BatchNormParams& params)
-      : x_(x), gamma_(gamma), mean_(forward.mean), invstd_(forward.invstd),
-        y_(params.activation == Activation::None ? Saved() : Saved(forward.y)), training_(training), params_(params) {}
+      : x_(x),
+        gamma_(gamma),
+        mean_(forward.mean),
+        invstd_(forward.invstd),
+        y_(params.activation == Activation::None ? Saved() : Saved(forward.y)),
+        training_(training),
+        params_(params) {}
 
   const char* name() const override { return "batch_norm"; }
 
@@ -39,7 +45,8 @@ class BatchNormNode : public Node {
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
-                    const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params) {
+                    const Tensor& running_mean, const Tensor& running_var, bool training,
+                    const BatchNormParams& params) {
   const Tensor added = residual.defined() ? residual.value() : Tensor();
   const auto forward_fn = training ? &batch_norm_train : &batch_norm_eval;
   const BatchNormResult forward =

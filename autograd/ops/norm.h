@@ -8,6 +8,7 @@ namespace fledge {
 
 /// x, residual (may be undefined): N,C,H,W; gamma, beta: C; running_mean/running_var: C, updated when training.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
-                    const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params);
+                    const Tensor& running_mean, const Tensor& running_var, bool training,
+                    const BatchNormParams& params);
 
 }  // namespace fledge

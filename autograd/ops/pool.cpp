@@ -26,7 +26,9 @@ class GlobalAvgPoolNode : public Node {
  public:
   explicit GlobalAvgPoolNode(const Dims& x_dims) : x_dims_(x_dims) {}
   const char* name() const override { return "global_avg_pool"; }
-  std::vector<Tensor> backward(const Tensor& dy, const Needs&) override { return {global_avg_pool_backward(dy, x_dims_)}; }
+  std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
+    return {global_avg_pool_backward(dy, x_dims_)};
+  }
   void release() override {}
 
  private:

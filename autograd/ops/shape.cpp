@@ -32,8 +32,11 @@ class TransposeNode : public Node {
 class SliceNode : public Node {
  public:
   SliceNode(const Tensor& x, int axis, std::int64_t start, std::int64_t length)
-      : x_dims_(x.dims()), layout_(x.is_contiguous() || !x.is_channels_last() ? Layout::Contiguous : Layout::ChannelsLast),
-        axis_(axis), start_(start), length_(length) {}
+      : x_dims_(x.dims()),
+        layout_(x.is_contiguous() || !x.is_channels_last() ? Layout::Contiguous : Layout::ChannelsLast),
+        axis_(axis),
+        start_(start),
+        length_(length) {}
   const char* name() const override { return "slice"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
     const Tensor dx = zeros(x_dims_, dy.dtype(), layout_);

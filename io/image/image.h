@@ -20,11 +20,13 @@ struct DecodeLimits {
   int max_side = 16384;
 };
 
-/// JPEG through libjpeg-turbo, everything else (PNG, BMP, ...) through stb_image; the format is read from the first bytes,
-/// not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
-/// Throws Error(BadInput) naming the file and the reason: missing, empty, unknown format, truncated, corrupt, too large.
+/// JPEG through libjpeg-turbo, everything else (PNG, BMP, ...) through stb_image; the format is read from the first
+/// bytes, not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
+/// Throws Error(BadInput) naming the file and the reason: missing, empty, unknown format, truncated, corrupt, too
+/// large.
 Image decode_image_file(const std::string& path, const DecodeLimits& limits = {});
-Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name, const DecodeLimits& limits = {});
+Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name,
+                   const DecodeLimits& limits = {});
 
 /// 8-bit RGB PNG (for tests and pictures we draw).
 void write_png(const std::string& path, const Image& image);

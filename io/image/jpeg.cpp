@@ -1,9 +1,12 @@
 // JPEG through libjpeg-turbo with Pillow's settings: accurate integer DCT and smooth upsampling (the library's
 // defaults).
-#include <csetjmp>
-#include <cstdio>  // jpeglib.h needs FILE
 
+#include <csetjmp>
+#include <cstdio>
+
+// After <cstdio>: jpeglib.h uses FILE and size_t without including them.
 #include <jpeglib.h>
+
 #include <jerror.h>
 
 #include "io/image/formats.h"

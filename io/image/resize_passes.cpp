@@ -7,8 +7,8 @@
 #include <immintrin.h>
 #endif
 
-// The plain version is written with the compiler's vectors, so it serves every processor. AVX2 multiplies 32-bit integers
-// in one instruction: the vertical pass is the same text compiled for it, the horizontal one is written out.
+// The plain version is written with the compiler's vectors, so it serves every processor. AVX2 multiplies 32-bit
+// integers in one instruction: the vertical pass is the same text compiled for it, the horizontal one is written out.
 #define FLEDGE_INLINE inline __attribute__((always_inline))
 
 namespace fledge {
@@ -91,8 +91,8 @@ void vertical_plain(const std::uint8_t* in, std::size_t stride, const std::int32
 #ifdef __x86_64__
 // The compiler's own code for four bytes to four integers and back takes several instructions; these are one or two.
 template <int Rows>
-__attribute__((target("avx2"))) void horizontal_rows_avx2(const std::uint8_t* const* in, std::uint8_t* const* out, int out_width,
-                                                          const ResizeCoefficients& c) {
+__attribute__((target("avx2"))) void horizontal_rows_avx2(const std::uint8_t* const* in, std::uint8_t* const* out,
+                                                          int out_width, const ResizeCoefficients& c) {
   for (int x = 0; x < out_width; ++x) {
     const std::int32_t* w = c.weights.data() + static_cast<std::size_t>(x) * c.taps;
     const int n = c.count[x];
@@ -113,8 +113,8 @@ __attribute__((target("avx2"))) void horizontal_rows_avx2(const std::uint8_t* co
     }
   }
 }
-__attribute__((target("avx2"))) void horizontal_avx2(const std::uint8_t* const* in, std::uint8_t* const* out, int rows, int width,
-                                                     const ResizeCoefficients& c) {
+__attribute__((target("avx2"))) void horizontal_avx2(const std::uint8_t* const* in, std::uint8_t* const* out, int rows,
+                                                     int width, const ResizeCoefficients& c) {
   if (rows == 4) return horizontal_rows_avx2<4>(in, out, width, c);
   for (int r = 0; r < rows; ++r) horizontal_rows_avx2<1>(in + r, out + r, width, c);
 }

@@ -1,4 +1,5 @@
-// Backend: a device's memory functions and its kernel tables. Function pointers, no virtual methods: an overlay assigns fields.
+// Backend: a device's memory functions and its kernel tables. Function pointers, no virtual methods: an overlay assigns
+// fields.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -9,13 +10,13 @@
 namespace fledge {
 
 struct Backend {
-  const char* name = "";          // "cpu", "cuda"
+  const char* name = "";  // "cpu", "cuda"
   Device::Type device = Device::Type::CPU;
   void* (*allocate)(std::size_t bytes) = nullptr;  // 64-byte aligned; throws Error(Resource) naming the size
   void (*deallocate)(void* p, std::size_t bytes) = nullptr;
   void (*copy_bytes)(void* to, const void* from, std::size_t bytes) = nullptr;
   void (*synchronize)() = nullptr;
-  KernelTable f32;                // tables by compute dtype; an all-null table means the dtype is not computed here
+  KernelTable f32;  // tables by compute dtype; an all-null table means the dtype is not computed here
   KernelTable f64;
 
   const KernelTable& table(DType t) const { return t == DType::Float64 ? f64 : f32; }
@@ -26,8 +27,9 @@ const Backend& backend_for(Device device);
 /// Every backend that exists on this machine, CPU first.
 std::vector<const Backend*> all_backends();
 
-/// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full overlay,
-/// the default). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the instruction set.
+/// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full
+/// overlay, the default). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the
+/// instruction set.
 const KernelTable& cpu_table(const std::string& name, DType dtype);
 
 /// The instruction sets: "sse4", "avx2", "avx512". cpu_isa() is the one in use, cpu_isa_supported() the machine's best.

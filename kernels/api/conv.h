@@ -1,5 +1,6 @@
 // Convolution. Letters: N batch, C input channels, H W input size, K output channels, R S filter size, P Q output size.
-//   y[n,k,p,q] = bias[k] + sum_{c,r,s} w[k,c,r,s] * x[n, g*(C/groups)+c, p*stride_h - pad_top + r, q*stride_w - pad_left + s]
+//   y[n,k,p,q] = bias[k] + sum_{c,r,s} w[k,c,r,s] * x[n, g*(C/groups)+c, p*stride_h - pad_top + r, q*stride_w -
+//   pad_left + s]
 // where g = k / (K/groups); taps outside the picture count as zero. Depthwise means groups == C == K.
 #pragma once
 #include <string>
@@ -33,14 +34,16 @@ struct Conv2dParams {
   }
 };
 
-/// What may be fused behind an inference convolution: y = act(conv(x,w) + bias + residual). residual has y's dims; both nullable.
+/// What may be fused behind an inference convolution: y = act(conv(x,w) + bias + residual). residual has y's dims; both
+/// nullable.
 struct ConvEpilogue {
   const TensorView* bias = nullptr;      // K
   const TensorView* residual = nullptr;  // N,K,P,Q
   Activation activation = Activation::None;
 };
 
-// x: N,C,H,W  w: K,C/groups,R,S  bias: K or null  y, dy: N,K,P,Q. Fast kernels demand dense channels-last for every rank-4 view.
+// x: N,C,H,W  w: K,C/groups,R,S  bias: K or null  y, dy: N,K,P,Q. Fast kernels demand dense channels-last for every
+// rank-4 view.
 using Conv2dForward = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
                                const TensorView& y, const Conv2dParams&);
 // dx: N,C,H,W, overwritten.

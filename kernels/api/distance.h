@@ -7,21 +7,22 @@ namespace fledge {
 
 struct PairwiseDistanceParams {
   bool squared = false;
-  double clamp = 1e-12;        // squared distances are clamped from below to this before the root (Yu et al. 2019, code)
-  bool zero_diagonal = true;   // only when both sides are one matrix: D_ii = 0 exactly, with gradient 0
+  double clamp = 1e-12;       // squared distances are clamped from below to this before the root (Yu et al. 2019, code)
+  bool zero_diagonal = true;  // only when both sides are one matrix: D_ii = 0 exactly, with gradient 0
 };
 
 // y[r,:] = x[r,:] / norm[r],  norm[r] = max(||x[r,:]||_2, eps).   x, y: R,C  norm: R (saved for backward)
-using L2NormalizeForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y, const TensorView& norm, double eps);
+using L2NormalizeForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y, const TensorView& norm,
+                                    double eps);
 // dx = (dy - y * sum(y*dy)) / norm (where norm > eps; dy / eps otherwise).
 using L2NormalizeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& norm,
                                      const TensorView& dx, double eps);
-// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root.  a: R,C  b: M,C (may be a)  d: R,M
-// Sums are accumulated in the compute dtype or wider. squared: clamped at 0 instead.
+// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root.  a: R,C  b: M,C (may be a)  d:
+// R,M Sums are accumulated in the compute dtype or wider. squared: clamped at 0 instead.
 using PairwiseDistanceForward = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView& d,
                                          const PairwiseDistanceParams&);
-// Gradient through a and b; db null when b is constant. When a and b are the same tensor (self), da receives both parts and
-// db is null. Where the distance was clamped (and on a zero diagonal) the gradient is 0.
+// Gradient through a and b; db null when b is constant. When a and b are the same tensor (self), da receives both parts
+// and db is null. Where the distance was clamped (and on a zero diagonal) the gradient is 0.
 using PairwiseDistanceBackward = void (*)(ExecContext&, const TensorView& dd, const TensorView& a, const TensorView& b,
                                           const TensorView& d, const TensorView* da, const TensorView* db, bool self,
                                           const PairwiseDistanceParams&);

@@ -7,9 +7,13 @@ namespace fledge {
 
 /// y = f(x). `a`, `b` are the scalars of the functions that have some.
 enum class UnaryOp : unsigned char {
-  ReLU,      // max(x, 0)                    grad: x > 0
-  ReLU6,     // min(max(x, 0), 6)            grad: 0 < x < 6
-  Exp, Log, Sqrt, Square, Abs,  // grad of Sqrt at 0 is defined as 0, of Abs at 0 as 0
+  ReLU,   // max(x, 0)                    grad: x > 0
+  ReLU6,  // min(max(x, 0), 6)            grad: 0 < x < 6
+  Exp,
+  Log,
+  Sqrt,
+  Square,
+  Abs,       // grad of Sqrt at 0 is defined as 0, of Abs at 0 as 0
   Clamp,     // min(max(x, a), b)            grad: a <= x <= b (as PyTorch)
   Affine,    // a * x + b
   Softplus,  // log(1 + exp(x)), computed without overflow

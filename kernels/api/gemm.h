@@ -12,8 +12,8 @@ struct MatmulParams {
 };
 
 // a: M,K  b: K,N (after op)  bias: N or null  c: M,N overwritten. All rank 2, row-major contiguous; bias contiguous.
-using Matmul = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,
-                        const MatmulParams&);
+using Matmul = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView* bias,
+                        const TensorView& c, const MatmulParams&);
 
 struct GemmKernels {
   Matmul matmul{};

@@ -16,19 +16,20 @@ struct BatchNormParams {
 
 // Training: uses and returns the batch's statistics; updates running_mean/running_var unless null.
 // x, residual (nullable), y: N,C,H,W   mean, invstd: C, written.
-using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
-                                       const TensorView* residual, const TensorView& y, const TensorView& mean,
-                                       const TensorView& invstd, const TensorView* running_mean,
+using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
+                                       const TensorView& beta, const TensorView* residual, const TensorView& y,
+                                       const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
                                        const TensorView* running_var, const BatchNormParams&);
 // Evaluation: uses the given mean and variance.
-using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
-                                      const TensorView& mean, const TensorView& var, const TensorView* residual,
-                                      const TensorView& y, const BatchNormParams&);
-// What both backward kernels read: dz = dy masked by the activation (y is its output: ReLU mask is y > 0, ReLU6 0 < y < 6).
+using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
+                                      const TensorView& beta, const TensorView& mean, const TensorView& var,
+                                      const TensorView* residual, const TensorView& y, const BatchNormParams&);
+// What both backward kernels read: dz = dy masked by the activation (y is its output: ReLU mask is y > 0, ReLU6 0 < y <
+// 6).
 struct BatchNormBackwardArgs {
   const TensorView& dy;
   const TensorView& x;
-  const TensorView& y;       // output after the activation; its values are only read when activation != None
+  const TensorView& y;  // output after the activation; its values are only read when activation != None
   const TensorView& gamma;
   const TensorView& mean;    // C
   const TensorView& invstd;  // C
@@ -40,8 +41,8 @@ struct BatchNormGrads {
   const TensorView* dresidual = nullptr;  // N,C,H,W = dz, overwritten; nullable
 };
 // `batch_statistics`: true if mean/invstd were computed from x (training), false if they were constants (evaluation).
-using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&, bool batch_statistics,
-                                   const BatchNormParams&);
+using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&,
+                                   bool batch_statistics, const BatchNormParams&);
 
 struct NormKernels {
   BatchNormTrainForward batch_norm_train{};

@@ -1,12 +1,13 @@
-// One fused pass per parameter tensor. All views dense with the same strides; parameter and moments are updated in place.
+// One fused pass per parameter tensor. All views dense with the same strides; parameter and moments are updated in
+// place.
 #pragma once
 #include "kernels/api/exec_context.h"
 #include "kernels/api/tensor_view.h"
 
 namespace fledge {
 
-// g = grad + weight_decay * w;  v = momentum * v + (first ? 1 : 1 - dampening) * g  (v = g at the first step, as PyTorch)
-// w -= lr * (nesterov ? g + momentum * v : v)
+// g = grad + weight_decay * w;  v = momentum * v + (first ? 1 : 1 - dampening) * g  (v = g at the first step, as
+// PyTorch) w -= lr * (nesterov ? g + momentum * v : v)
 struct SgdParams {
   double lr = 0.1, momentum = 0.9, dampening = 0, weight_decay = 0;
   bool nesterov = false;
@@ -26,8 +27,8 @@ struct AdamParams {
   bool legacy_eps = false;
   std::int64_t step = 1;  // t, counted from 1
 };
-using AdamStep = void (*)(ExecContext&, const TensorView& w, const TensorView& grad, const TensorView& m, const TensorView& v,
-                          const AdamParams&);
+using AdamStep = void (*)(ExecContext&, const TensorView& w, const TensorView& grad, const TensorView& m,
+                          const TensorView& v, const AdamParams&);
 // Sum of squares of all elements, in double: for gradient clipping and finiteness checks.
 using SumOfSquares = double (*)(ExecContext&, const TensorView& x);
 

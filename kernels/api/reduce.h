@@ -9,10 +9,12 @@ enum class ReduceOp : unsigned char { Sum, Mean, Max, Min };
 
 // y has x's rank; reduced axes have size 1 in y. Empty reductions: Sum 0, the others are refused above.
 using Reduce = void (*)(ExecContext&, ReduceOp, const TensorView& x, const TensorView& y);
-// Max/Min only: dx = dy where x equals y, shared evenly among ties (as PyTorch's amax). y, dy: reduced dims with size 1.
+// Max/Min only: dx = dy where x equals y, shared evenly among ties (as PyTorch's amax). y, dy: reduced dims with size
+// 1.
 using ReduceExtremeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& x, const TensorView& y,
                                        const TensorView& dx);
-// Rows of a contiguous matrix x: R,C. y: R,C (softmax, log-softmax) or R (log-sum-exp). The row maximum is subtracted first.
+// Rows of a contiguous matrix x: R,C. y: R,C (softmax, log-softmax) or R (log-sum-exp). The row maximum is subtracted
+// first.
 using RowForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y);
 // softmax: dx = y*(dy - sum(y*dy)); log-softmax: dx = dy - exp(y)*sum(dy). dx may be dy.
 using RowBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& dx);
@@ -23,7 +25,8 @@ using LogSumExpBackward = void (*)(ExecContext&, const TensorView& dy, const Ten
 using MaskedRowExtreme = void (*)(ExecContext&, bool maximum, const TensorView& x, const TensorView& mask,
                                   const TensorView& value, const TensorView& index);
 // dx[r, index[r]] = dy[r], everything else 0.
-using MaskedRowExtremeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& index, const TensorView& dx);
+using MaskedRowExtremeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& index,
+                                          const TensorView& dx);
 
 struct ReduceKernels {
   Reduce reduce{};

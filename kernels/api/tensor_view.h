@@ -18,15 +18,18 @@ struct SlotHolder {
 };
 
 struct TensorView {
-  void* data = nullptr;       // first element (offset already applied)
-  Dims dims;                  // logical sizes: N,C,H,W for activations, K,C,R,S for weights
-  Dims strides;               // in elements; 0 for a broadcast axis (inputs only)
+  void* data = nullptr;  // first element (offset already applied)
+  Dims dims;             // logical sizes: N,C,H,W for activations, K,C,R,S for weights
+  Dims strides;          // in elements; 0 for a broadcast axis (inputs only)
   DType dtype = DType::Float32;
   Device device;
-  std::uint64_t version = 0;  // rises with every in-place write to the storage
+  std::uint64_t version = 0;     // rises with every in-place write to the storage
   SlotHolder* holder = nullptr;  // null unless this view is the whole storage
 
-  template <class T> T* as() const { return static_cast<T*>(data); }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   std::int64_t numel() const { return dims.numel(); }
 };
 

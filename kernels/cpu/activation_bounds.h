@@ -13,9 +13,12 @@ struct Bounds {
 inline Bounds bounds_of(Activation a) {
   constexpr float inf = std::numeric_limits<float>::infinity();
   switch (a) {
-    case Activation::ReLU: return {0, inf};
-    case Activation::ReLU6: return {0, 6};
-    default: return {-inf, inf};
+    case Activation::ReLU:
+      return {0, inf};
+    case Activation::ReLU6:
+      return {0, 6};
+    default:
+      return {-inf, inf};
   }
 }
 

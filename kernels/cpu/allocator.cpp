@@ -1,5 +1,5 @@
-// Caching allocator: one free list per bucket size. Buckets are multiples of 64 bytes up to 1 KiB, then eighths of powers
-// of two (at most 1/8 wasted), whole huge pages from 2 MiB on where that wastes no more.
+// Caching allocator: one free list per bucket size. Buckets are multiples of 64 bytes up to 1 KiB, then eighths of
+// powers of two (at most 1/8 wasted), whole huge pages from 2 MiB on where that wastes no more.
 #include "kernels/cpu/allocator.h"
 
 #include <sys/mman.h>

@@ -12,9 +12,9 @@ void* allocate(std::size_t bytes);
 void deallocate(void* p, std::size_t bytes);
 
 struct AllocatorStats {
-  std::size_t in_use = 0;   // bytes handed out now, rounded up to their buckets
-  std::size_t peak = 0;     // the most `in_use` ever was
-  std::size_t cached = 0;   // bytes kept for later
+  std::size_t in_use = 0;  // bytes handed out now, rounded up to their buckets
+  std::size_t peak = 0;    // the most `in_use` ever was
+  std::size_t cached = 0;  // bytes kept for later
 };
 AllocatorStats allocator_stats();
 /// Returns all kept blocks to the system.

@@ -1,5 +1,5 @@
-// Channels-last data as a matrix of rows x C with per-column parameters, widened for narrow C: several rows are read as one,
-// so that vectors are full and the sums' chains independent (8 channels would fill half an AVX-512 register).
+// Channels-last data as a matrix of rows x C with per-column parameters, widened for narrow C: several rows are read as
+// one, so that vectors are full and the sums' chains independent (8 channels would fill half an AVX-512 register).
 #pragma once
 #include <cstdint>
 #include <numeric>
@@ -7,9 +7,9 @@
 namespace fledge::cpu {
 
 struct Columns {
-  std::int64_t c, fold;      // `fold` rows of c are read as one of width()
-  std::int64_t wide_rows;    // how many of those
-  std::int64_t rest;         // rows left over after them, of width c
+  std::int64_t c, fold;    // `fold` rows of c are read as one of width()
+  std::int64_t wide_rows;  // how many of those
+  std::int64_t rest;       // rows left over after them, of width c
 
   Columns(std::int64_t rows, std::int64_t channels) : c(channels), fold(1) {
     constexpr std::int64_t kVector = 16, kWidth = 128, kMost = 4096;

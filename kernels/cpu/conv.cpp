@@ -1,5 +1,7 @@
-// Convolution on the CPU: depthwise problems go to own SIMD kernels, the rest to oneDNN (or, in the "simd" table, to the
-// reference). Depthwise weights are used tap-major (R,S,C); that copy lives in the weight's slot.
+// Convolution on the CPU: depthwise problems go to own SIMD kernels, the rest to oneDNN (or, in the "simd" table, to
+// the reference). Depthwise weights are used tap-major (R,S,C); that copy lives in the weight's slot.
+#include "kernels/onednn/conv.h"
+
 #include <algorithm>
 #include <mutex>
 #include <vector>
@@ -9,7 +11,6 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/onednn/conv.h"
 
 namespace fledge::cpu {
 namespace {
@@ -120,7 +121,8 @@ void depthwise_forward(ExecContext& ctx, const TensorView& x, const TensorView& 
                [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
 }
 
-/// Stride 1: dx[h,w] = sum w[r,s] dy[h + pad - r, ...] is a forward convolution of dy with the filter turned by 180 degrees.
+/// Stride 1: dx[h,w] = sum w[r,s] dy[h + pad - r, ...] is a forward convolution of dy with the filter turned by 180
+/// degrees.
 void depthwise_grad_input_flipped(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
                                   const Conv2dParams& p) {
   Conv2dParams turned = p;
@@ -185,21 +187,23 @@ void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const T
 }
 
 template <bool ONEDNN>
-void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e, const TensorView& y,
-                   const Conv2dParams& p) {
+void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
+                   const TensorView& y, const Conv2dParams& p) {
   if (!own_depthwise(x, w, y, p) || (e.residual && !is_channels_last(*e.residual)))
     return dense_conv<ONEDNN>(x, w, y).forward_fused(ctx, x, w, e, y, p);
   depthwise_forward(ctx, x, w, e, y, p);
 }
 
 template <bool ONEDNN>
-void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx, const Conv2dParams& p) {
+void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                const Conv2dParams& p) {
   if (!own_depthwise(dx, w, dy, p)) return dense_conv<ONEDNN>(dx, w, dy).grad_input(ctx, dy, w, dx, p);
   depthwise_grad_input(ctx, dy, w, dx, p);
 }
 
 template <bool ONEDNN>
-void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw, const Conv2dParams& p) {
+void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                 const Conv2dParams& p) {
   if (!own_depthwise(x, dw, dy, p)) return dense_conv<ONEDNN>(x, dw, dy).grad_weight(ctx, dy, x, dw, p);
   depthwise_grad_weight(ctx, dy, x, dw, p);
 }

@@ -1,5 +1,5 @@
-// Copies, casts and fills. Fast: runs that are contiguous on both sides (memcpy or a vectorised cast) and transpositions of
-// 4-byte elements (NCHW <-> NHWC); anything else is the reference's.
+// Copies, casts and fills. Fast: runs that are contiguous on both sides (memcpy or a vectorised cast) and
+// transpositions of 4-byte elements (NCHW <-> NHWC); anything else is the reference's.
 #include <algorithm>
 #include <cstring>
 
@@ -32,13 +32,19 @@ void copy_run(const TensorView& from, std::int64_t from_at, const TensorView& to
   const void* s = source;
   void* t = target;
   switch (from.dtype) {
-    case DType::UInt8: return simd().u8_to_float(static_cast<const std::uint8_t*>(s), static_cast<float*>(t), n);
-    case DType::BFloat16: return simd().bf16_to_float(static_cast<const std::uint16_t*>(s), static_cast<float*>(t), n);
-    case DType::Float64: return simd().double_to_float(static_cast<const double*>(s), static_cast<float*>(t), n);
-    default: break;
+    case DType::UInt8:
+      return simd().u8_to_float(static_cast<const std::uint8_t*>(s), static_cast<float*>(t), n);
+    case DType::BFloat16:
+      return simd().bf16_to_float(static_cast<const std::uint16_t*>(s), static_cast<float*>(t), n);
+    case DType::Float64:
+      return simd().double_to_float(static_cast<const double*>(s), static_cast<float*>(t), n);
+    default:
+      break;
   }
-  if (to.dtype == DType::BFloat16) simd().float_to_bf16(static_cast<const float*>(s), static_cast<std::uint16_t*>(t), n);
-  else simd().float_to_double(static_cast<const float*>(s), static_cast<double*>(t), n);
+  if (to.dtype == DType::BFloat16)
+    simd().float_to_bf16(static_cast<const float*>(s), static_cast<std::uint16_t*>(t), n);
+  else
+    simd().float_to_double(static_cast<const float*>(s), static_cast<double*>(t), n);
 }
 
 /// to[r][c] = from[c][r] on 4-byte elements, in tiles that stay in the first-level cache. Both inner strides are 1.
@@ -53,22 +59,26 @@ void transpose_tiles(const std::uint32_t* from, std::int64_t from_step, std::uin
     }
 }
 
-/// A nest whose two innermost axes are swapped between the sides, as between NCHW and NHWC: (..., to_step/1, 1/from_step).
+/// A nest whose two innermost axes are swapped between the sides, as between NCHW and NHWC: (..., to_step/1,
+/// 1/from_step).
 bool transpose(ExecContext& ctx, const TensorView& from, const TensorView& to, const LoopNest<2>& nest) {
   if (from.dtype != to.dtype || size_of(to.dtype) != 4 || nest.rank < 2 || nest.rank > 3) return false;
   const auto &rows = nest.axes[nest.rank - 2], &columns = nest.axes[nest.rank - 1];
   if (columns.strides[0] != 1 || rows.strides[1] != 1) return false;
   const std::int64_t batch = nest.rank == 3 ? nest.axes[0].size : 1;
   const auto outer = nest.rank == 3 ? nest.axes[0].strides : std::array<std::int64_t, 2>{0, 0};
-  const std::int64_t bands = std::max<std::int64_t>(1, (rows.size + 63) / 64);  // bands of rows, so one picture divides too
+  const std::int64_t bands =
+      std::max<std::int64_t>(1, (rows.size + 63) / 64);  // bands of rows, so one picture divides too
   parallel_for(ctx.threads(), batch * bands, row_grain(rows.size * columns.size / bands),
                [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t n = i / bands, r0 = rows.size * (i % bands) / bands, r1 = rows.size * (i % bands + 1) / bands;
-      transpose_tiles(from.as<std::uint32_t>() + n * outer[1] + r0, columns.strides[1],
-                      to.as<std::uint32_t>() + n * outer[0] + r0 * rows.strides[0], rows.strides[0], r1 - r0, columns.size);
-    }
-  });
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const std::int64_t n = i / bands, r0 = rows.size * (i % bands) / bands,
+                                      r1 = rows.size * (i % bands + 1) / bands;
+                   transpose_tiles(from.as<std::uint32_t>() + n * outer[1] + r0, columns.strides[1],
+                                   to.as<std::uint32_t>() + n * outer[0] + r0 * rows.strides[0], rows.strides[0],
+                                   r1 - r0, columns.size);
+                 }
+               });
   return true;
 }
 
@@ -81,9 +91,8 @@ void copy(ExecContext& ctx, const TensorView& from, const TensorView& to) {
   if (inner.strides[0] == 1 && inner.strides[1] == 1 && has_fast_cast(from.dtype, to.dtype) &&
       (outer == 1 || inner.size >= 8)) {
     if (outer == 1)
-      parallel_for(ctx.threads(), inner.size, row_grain(1), [&](std::int64_t begin, std::int64_t end) {
-        copy_run(from, begin, to, begin, end - begin);
-      });
+      parallel_for(ctx.threads(), inner.size, row_grain(1),
+                   [&](std::int64_t begin, std::int64_t end) { copy_run(from, begin, to, begin, end - begin); });
     else
       parallel_for(ctx.threads(), outer, row_grain(inner.size), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {

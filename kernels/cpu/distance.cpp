@@ -1,5 +1,5 @@
-// Pairwise distances and their gradient. Forward works on 4 x 4 tiles of rows widened to double; a matrix against itself
-// computes the upper triangle only. Backward sums weighted differences row by row.
+// Pairwise distances and their gradient. Forward works on 4 x 4 tiles of rows widened to double; a matrix against
+// itself computes the upper triangle only. Backward sums weighted differences row by row.
 #include <algorithm>
 #include <cmath>
 
@@ -69,16 +69,20 @@ void pairwise_distance(ExecContext& ctx, const TensorView& a, const TensorView& 
 }
 
 /// dd_ij times the factor in front of (a_i - b_j); 0 where the distance was clamped and on a zero diagonal.
-void pair_weights(const TensorView& dd, const TensorView& d, bool zero_diagonal, const PairwiseDistanceParams& p, float* g) {
+void pair_weights(const TensorView& dd, const TensorView& d, bool zero_diagonal, const PairwiseDistanceParams& p,
+                  float* g) {
   const std::int64_t rows = d.dims[0], columns = d.dims[1];
   const float smallest = static_cast<float>(std::sqrt(p.clamp));
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t j = 0; j < columns; ++j) {
       const std::int64_t at = i * columns + j;
       const float upstream = dd.as<float>()[at], distance = d.as<float>()[at];
-      if (zero_diagonal && i == j) g[at] = 0;
-      else if (p.squared) g[at] = 2 * upstream;
-      else g[at] = distance > smallest ? upstream / distance : 0;
+      if (zero_diagonal && i == j)
+        g[at] = 0;
+      else if (p.squared)
+        g[at] = 2 * upstream;
+      else
+        g[at] = distance > smallest ? upstream / distance : 0;
     }
 }
 
@@ -87,7 +91,8 @@ void differences(ExecContext& ctx, const float* g, const TensorView& a, const Te
   const std::int64_t c = a.dims[1], others = b.dims[0];
   parallel_for(ctx.threads(), a.dims[0], row_grain(others * c), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
-      simd().weighted_differences(g + i * others, a.as<float>() + i * c, b.as<float>(), da.as<float>() + i * c, others, c);
+      simd().weighted_differences(g + i * others, a.as<float>() + i * c, b.as<float>(), da.as<float>() + i * c, others,
+                                  c);
   });
 }
 

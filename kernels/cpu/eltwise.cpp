@@ -11,8 +11,8 @@ namespace {
 
 // The SIMD files know the operations by number (kernels/cpu/simd/eltwise.cpp).
 static_assert(int(UnaryOp::ReLU) == 0 && int(UnaryOp::ReLU6) == 1 && int(UnaryOp::Exp) == 2 && int(UnaryOp::Log) == 3 &&
-              int(UnaryOp::Sqrt) == 4 && int(UnaryOp::Square) == 5 && int(UnaryOp::Abs) == 6 && int(UnaryOp::Clamp) == 7 &&
-              int(UnaryOp::Affine) == 8 && int(UnaryOp::Softplus) == 9);
+              int(UnaryOp::Sqrt) == 4 && int(UnaryOp::Square) == 5 && int(UnaryOp::Abs) == 6 &&
+              int(UnaryOp::Clamp) == 7 && int(UnaryOp::Affine) == 8 && int(UnaryOp::Softplus) == 9);
 static_assert(int(BinaryOp::Add) == 0 && int(BinaryOp::Sub) == 1 && int(BinaryOp::Mul) == 2 && int(BinaryOp::Div) == 3);
 
 constexpr std::int64_t kShortRun = 8;  // below this the call per run costs more than the reference's loop
@@ -47,7 +47,8 @@ void unary(ExecContext& ctx, UnaryOp op, const TensorView& x, const TensorView& 
   if (inner.strides[0] != 1 || inner.strides[1] != 1 || short_runs(nest))
     return reference().eltwise.unary(ctx, op, x, y, p);
   for_runs(ctx, nest, [&](const auto& o, std::int64_t n) {
-    simd().unary(int(op), x.as<float>() + o[1], y.as<float>() + o[0], n, static_cast<float>(p.a), static_cast<float>(p.b));
+    simd().unary(int(op), x.as<float>() + o[1], y.as<float>() + o[0], n, static_cast<float>(p.a),
+                 static_cast<float>(p.b));
   });
 }
 
@@ -56,11 +57,12 @@ void unary_backward(ExecContext& ctx, UnaryOp op, const TensorView& dy, const Te
   if (dx.numel() == 0) return;
   const LoopNest<4> nest(dx.dims, {&dx.strides, &dy.strides, &x.strides, &y.strides});
   const auto inner = nest.inner();
-  if (std::any_of(inner.strides.begin(), inner.strides.end(), [](std::int64_t s) { return s != 1; }) || short_runs(nest))
+  if (std::any_of(inner.strides.begin(), inner.strides.end(), [](std::int64_t s) { return s != 1; }) ||
+      short_runs(nest))
     return reference().eltwise.unary_backward(ctx, op, dy, x, y, dx, p);
   for_runs(ctx, nest, [&](const auto& o, std::int64_t n) {
-    simd().unary_grad(int(op), dy.as<float>() + o[1], x.as<float>() + o[2], y.as<float>() + o[3], dx.as<float>() + o[0], n,
-                      static_cast<float>(p.a), static_cast<float>(p.b));
+    simd().unary_grad(int(op), dy.as<float>() + o[1], x.as<float>() + o[2], y.as<float>() + o[3], dx.as<float>() + o[0],
+                      n, static_cast<float>(p.a), static_cast<float>(p.b));
   });
 }
 

@@ -10,9 +10,15 @@
 namespace fledge::cpu {
 
 // Each from kernels/cpu/simd/table.cpp, compiled for its instruction set.
-namespace sse4 { void fill_table(SimdTable&); }
-namespace avx2 { void fill_table(SimdTable&); }
-namespace avx512 { void fill_table(SimdTable&); }
+namespace sse4 {
+void fill_table(SimdTable&);
+}
+namespace avx2 {
+void fill_table(SimdTable&);
+}
+namespace avx512 {
+void fill_table(SimdTable&);
+}
 
 namespace {
 
@@ -28,7 +34,8 @@ constexpr int kIsaCount = 3;
 int best_isa() {
   __builtin_cpu_init();
   const bool sse4 = __builtin_cpu_supports("sse4.2");
-  const bool avx2 = sse4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx2 =
+      sse4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   return avx512 ? 2 : avx2 ? 1 : sse4 ? 0 : -1;
@@ -37,14 +44,17 @@ int best_isa() {
 int chosen_isa() {
   const int best = best_isa();
   if (best < 0)
-    throw Error(ErrorKind::Resource, "cpu", "this processor has no SSE4.2, which fledge needs", "use a 64-bit x86 from 2009 or later");
+    throw Error(ErrorKind::Resource, "cpu", "this processor has no SSE4.2, which fledge needs",
+                "use a 64-bit x86 from 2009 or later");
   const char* wanted = std::getenv("FLEDGE_CPU_ISA");
   if (!wanted || !*wanted) return best;
   for (int i = 0; i < kIsaCount; ++i) {
     if (std::string(wanted) != kIsas[i].name) continue;
     if (i > best)
-      throw Error(ErrorKind::Usage, "cpu", std::string("FLEDGE_CPU_ISA=") + wanted + " is more than this machine can run (" +
-                  kIsas[best].name + ")", std::string("unset it or use FLEDGE_CPU_ISA=") + kIsas[best].name);
+      throw Error(
+          ErrorKind::Usage, "cpu",
+          std::string("FLEDGE_CPU_ISA=") + wanted + " is more than this machine can run (" + kIsas[best].name + ")",
+          std::string("unset it or use FLEDGE_CPU_ISA=") + kIsas[best].name);
     return i;
   }
   throw Error(ErrorKind::Usage, "cpu", std::string("FLEDGE_CPU_ISA=") + wanted + " is not an instruction set",

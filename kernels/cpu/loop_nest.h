@@ -1,6 +1,6 @@
-// LoopNest: the axes of several views of one shape, with unit axes dropped, ordered by the first view's strides (outermost
-// first), and merged wherever every view can step over both at once. A same-layout problem becomes one flat loop, a bias
-// over channels becomes rows x columns, and so on.
+// LoopNest: the axes of several views of one shape, with unit axes dropped, ordered by the first view's strides
+// (outermost first), and merged wherever every view can step over both at once. A same-layout problem becomes one flat
+// loop, a bias over channels becomes rows x columns, and so on.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Batch normalisation on channels-last data: one pass for the statistics (or the gradient's sums), one to apply them. The
-// second pass runs backwards over the rows, so that it starts with what the first one left in the cache.
+// Batch normalisation on channels-last data: one pass for the statistics (or the gradient's sums), one to apply them.
+// The second pass runs backwards over the rows, so that it starts with what the first one left in the cache.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -49,9 +49,9 @@ void choose_shift(const float* x, std::int64_t rows, std::int64_t c, float* shif
 
 /// Scratch for both passes: per-part double sums, per-part float sums, four rows of parameters.
 struct Workspace {
-  double* sums;      // parts x 2 x width
-  float* partial;    // parts x 2 x width
-  float* parameters; // 4 x width
+  double* sums;       // parts x 2 x width
+  float* partial;     // parts x 2 x width
+  float* parameters;  // 4 x width
   std::int64_t width;
   int parts;
 
@@ -90,7 +90,8 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
                       const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
   const std::int64_t c = x.dims[1], rows = c ? x.numel() / c : 0;
   if (rows == 0 || !all_dense({&x, residual, &y}))
-    return reference().norm.batch_norm_train(ctx, x, gamma, beta, residual, y, mean, invstd, running_mean, running_var, p);
+    return reference().norm.batch_norm_train(ctx, x, gamma, beta, residual, y, mean, invstd, running_mean, running_var,
+                                             p);
   const Columns m(rows, c);
   const Workspace w(ctx, m);
   float *shift = w.parameter(0), *scale = w.parameter(1), *wide_beta = w.parameter(2), *wide_mean = w.parameter(3);
@@ -101,7 +102,8 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
                           w.part_sums(part) + w.width, w.part_floats(part));
   });
   if (m.rest)
-    simd().column_moments(x.as<float>() + m.rest_offset(), shift, m.rest, c, w.sums, w.sums + w.width, w.part_floats(0));
+    simd().column_moments(x.as<float>() + m.rest_offset(), shift, m.rest, c, w.sums, w.sums + w.width,
+                          w.part_floats(0));
   add_parts(m, w.sums, w.parts, 2 * w.width);
   add_parts(m, w.sums + w.width, w.parts, 2 * w.width);
   const double count = static_cast<double>(rows);
@@ -119,7 +121,8 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
   m.repeat(beta.as<float>(), wide_beta);
   m.repeat(mean.as<float>(), wide_mean);
   const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m, {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  apply(ctx, m,
+        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
 }
 
 void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -137,7 +140,8 @@ void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& ga
   m.repeat(beta.as<float>(), wide_beta);
   m.repeat(mean.as<float>(), wide_mean);
   const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m, {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  apply(ctx, m,
+        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
 }
 
 /// Sums of dz and dz*(x - mean) per column into w.sums; writes dz when `dz` is not null.
@@ -150,8 +154,8 @@ void gradient_sums(const Columns& m, const Workspace& w, NormReduceArgs a) {
   });
   if (m.rest) {
     const std::int64_t at = m.rest_offset();
-    NormReduceArgs r{a.dy + at, a.x + at, a.y ? a.y + at : nullptr, a.dz ? a.dz + at : nullptr, a.mean, a.lo, a.hi,
-                     w.sums, w.sums + w.width};
+    NormReduceArgs r{a.dy + at, a.x + at, a.y ? a.y + at : nullptr, a.dz ? a.dz + at : nullptr, a.mean, a.lo,
+                     a.hi,      w.sums,   w.sums + w.width};
     simd().norm_reduce(r, 0, m.rest, m.c, w.part_floats(0));
   }
   add_parts(m, w.sums, w.parts, 2 * w.width);
@@ -207,8 +211,9 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
   m.repeat(scale, scale);
   m.repeat(m1, m1);
   m.repeat(m2, m2);
-  apply_gradient(ctx, m, {dy, centre ? in.x.as<float>() : nullptr, y, out.dx ? out.dx->as<float>() : nullptr, dz, mean,
-                          scale, m1, m2, bounds.lo, bounds.hi});
+  apply_gradient(ctx, m,
+                 {dy, centre ? in.x.as<float>() : nullptr, y, out.dx ? out.dx->as<float>() : nullptr, dz, mean, scale,
+                  m1, m2, bounds.lo, bounds.hi});
 }
 
 }  // namespace

@@ -19,11 +19,16 @@ bool flat(const Dims& dims, const std::array<const Dims*, VIEWS>& strides) {
   return true;
 }
 
-void sgd_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, const TensorView* buffer, const SgdParams& p) {
+void sgd_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, const TensorView* buffer,
+              const SgdParams& p) {
   if (!flat<3>(w.dims, {&w.strides, &grad.strides, buffer ? &buffer->strides : &w.strides}))
     return reference().optim.sgd_step(ctx, w, grad, buffer, p);
-  const SgdArgs args{static_cast<float>(p.lr), static_cast<float>(p.momentum), static_cast<float>(1 - p.dampening),
-                     static_cast<float>(p.weight_decay), p.nesterov, p.first_step};
+  const SgdArgs args{static_cast<float>(p.lr),
+                     static_cast<float>(p.momentum),
+                     static_cast<float>(1 - p.dampening),
+                     static_cast<float>(p.weight_decay),
+                     p.nesterov,
+                     p.first_step};
   parallel_for(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
     simd().sgd_step(w.as<float>() + begin, grad.as<float>() + begin, buffer ? buffer->as<float>() + begin : nullptr,
                     end - begin, args);

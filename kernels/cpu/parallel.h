@@ -1,5 +1,5 @@
-// parallel_for: the one way own kernels use threads. OpenMP, the runtime oneDNN uses too, so the two share one thread pool.
-// The division of the work depends on the thread count and the sizes alone: results do not depend on timing.
+// parallel_for: the one way own kernels use threads. OpenMP, the runtime oneDNN uses too, so the two share one thread
+// pool. The division of the work depends on the thread count and the sizes alone: results do not depend on timing.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -21,7 +21,8 @@ inline int part_count(int threads, std::int64_t n, std::int64_t grain) {
 #endif
 }
 
-/// f(part, begin, end) once for each of `parts` fixed, contiguous parts of [0, n); inline for one part. f must not throw.
+/// f(part, begin, end) once for each of `parts` fixed, contiguous parts of [0, n); inline for one part. f must not
+/// throw.
 template <class F>
 void parallel_parts(int parts, std::int64_t n, F&& f) {
   if (parts <= 1) {

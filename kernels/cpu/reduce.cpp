@@ -1,5 +1,5 @@
-// Sum, mean, max and min of dense tensors, where the reduced axes are neighbours in memory: all elements, leading axes (the
-// rows of channels-last data), the fastest axis, or axes in the middle. Other patterns are the reference's.
+// Sum, mean, max and min of dense tensors, where the reduced axes are neighbours in memory: all elements, leading axes
+// (the rows of channels-last data), the fastest axis, or axes in the middle. Other patterns are the reference's.
 #include <algorithm>
 #include <limits>
 
@@ -20,8 +20,10 @@ struct Pattern {
 bool find_pattern(const TensorView& x, const TensorView& y, Pattern& p) {
   Dims y_strides = y.strides;
   for (int i = 0; i < x.dims.rank(); ++i)
-    if (y.dims[i] != x.dims[i]) y_strides[i] = 0;
-    else if (x.dims[i] != 1 && y.strides[i] == 0) return false;
+    if (y.dims[i] != x.dims[i])
+      y_strides[i] = 0;
+    else if (x.dims[i] != 1 && y.strides[i] == 0)
+      return false;
   const LoopNest<2> nest(x.dims, {&x.strides, &y_strides});
   std::int64_t expected = 1;
   for (int i = nest.rank - 1; i >= 0; --i) {
@@ -48,13 +50,16 @@ void all_to_one(ExecContext& ctx, ReduceOp op, const float* x, std::int64_t n, f
   const int parts = part_count(ctx.threads(), n, row_grain(1));
   auto* partial = static_cast<double*>(ctx.scratch(static_cast<std::size_t>(parts) * sizeof(double)));
   parallel_parts(parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
-    partial[part] = sums ? simd().sum(x + begin, end - begin) : simd().extreme(op == ReduceOp::Max, x + begin, end - begin);
+    partial[part] =
+        sums ? simd().sum(x + begin, end - begin) : simd().extreme(op == ReduceOp::Max, x + begin, end - begin);
   });
   double total = partial[0];
   for (int part = 1; part < parts; ++part) {
     const double v = partial[part];
-    if (sums) total += v;
-    else if (v != v || (op == ReduceOp::Max ? v > total : v < total)) total = v;
+    if (sums)
+      total += v;
+    else if (v != v || (op == ReduceOp::Max ? v > total : v < total))
+      total = v;
   }
   *y = static_cast<float>(total * factor);
 }
@@ -79,7 +84,8 @@ void columns_to_one(ExecContext& ctx, const float* x, const Pattern& p, float* y
   }
   const std::int64_t c = p.inner;
   const int parts = part_count(ctx.threads(), p.outer, row_grain(p.reduced * c));
-  auto* sums = static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * parts) * (sizeof(double) + sizeof(float))));
+  auto* sums =
+      static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * parts) * (sizeof(double) + sizeof(float))));
   auto* partial = reinterpret_cast<float*>(sums + c * parts);
   parallel_parts(parts, p.outer, [&](int part, std::int64_t begin, std::int64_t end) {
     double* s = sums + part * c;

@@ -73,10 +73,11 @@ void l2_normalize(ExecContext& ctx, const TensorView& x, const TensorView& y, co
 
 void l2_normalize_backward(ExecContext& ctx, const TensorView& dy, const TensorView& y, const TensorView& norm,
                            const TensorView& dx, double eps) {
-  if (!all_contiguous({&dy, &y, &norm, &dx})) return reference().distance.l2_normalize_backward(ctx, dy, y, norm, dx, eps);
+  if (!all_contiguous({&dy, &y, &norm, &dx}))
+    return reference().distance.l2_normalize_backward(ctx, dy, y, norm, dx, eps);
   for_rows(ctx, dx, [&](std::int64_t r, std::int64_t n, std::int64_t c) {
-    simd().l2_normalize_grad(dy.as<float>() + r * c, y.as<float>() + r * c, norm.as<float>() + r, dx.as<float>() + r * c, n,
-                             c, eps);
+    simd().l2_normalize_grad(dy.as<float>() + r * c, y.as<float>() + r * c, norm.as<float>() + r,
+                             dx.as<float>() + r * c, n, c, eps);
   });
 }
 

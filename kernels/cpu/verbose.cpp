@@ -39,7 +39,8 @@ class Line {
 template <VerboseTable T>
 std::string implementation(const TensorView& x, const TensorView& w, const TensorView& y, const Conv2dParams& p) {
   const bool channels_last = is_channels_last(x) && is_channels_last(y);
-  if (T != VerboseTable::Ref && channels_last && p.is_depthwise(x.dims, w.dims)) return std::string("simd:") + simd().isa;
+  if (T != VerboseTable::Ref && channels_last && p.is_depthwise(x.dims, w.dims))
+    return std::string("simd:") + simd().isa;
   return T == VerboseTable::OneDnn && channels_last && is_channels_last(w) ? "onednn" : "ref";
 }
 
@@ -50,18 +51,20 @@ void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const T
   inner<T>().conv.forward(ctx, x, w, bias, y, p);
 }
 template <VerboseTable T>
-void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx, const Conv2dParams& p) {
+void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                const Conv2dParams& p) {
   const Line line("conv2d_grad_input", implementation<T>(dx, w, dy, p), p.descriptor(dx.dims, w.dims));
   inner<T>().conv.grad_input(ctx, dy, w, dx, p);
 }
 template <VerboseTable T>
-void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw, const Conv2dParams& p) {
+void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                 const Conv2dParams& p) {
   const Line line("conv2d_grad_weight", implementation<T>(x, dw, dy, p), p.descriptor(x.dims, dw.dims));
   inner<T>().conv.grad_weight(ctx, dy, x, dw, p);
 }
 template <VerboseTable T>
-void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e, const TensorView& y,
-                   const Conv2dParams& p) {
+void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
+                   const TensorView& y, const Conv2dParams& p) {
   const Line line("conv2d_fused", implementation<T>(x, w, y, p), p.descriptor(x.dims, w.dims));
   inner<T>().conv.forward_fused(ctx, x, w, e, y, p);
 }
@@ -94,9 +97,12 @@ bool verbose() {
 
 void overlay_verbose(KernelTable& t, VerboseTable which) {
   switch (which) {
-    case VerboseTable::Ref: return wrap<VerboseTable::Ref>(t);
-    case VerboseTable::Simd: return wrap<VerboseTable::Simd>(t);
-    case VerboseTable::OneDnn: return wrap<VerboseTable::OneDnn>(t);
+    case VerboseTable::Ref:
+      return wrap<VerboseTable::Ref>(t);
+    case VerboseTable::Simd:
+      return wrap<VerboseTable::Simd>(t);
+    case VerboseTable::OneDnn:
+      return wrap<VerboseTable::OneDnn>(t);
   }
 }
 

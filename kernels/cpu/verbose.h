@@ -1,5 +1,5 @@
-// FLEDGE_VERBOSE=1: one line on stderr per convolution and matrix product. Costs nothing when off: the lines are written by
-// wrappers that are only put into the tables when it is on.
+// FLEDGE_VERBOSE=1: one line on stderr per convolution and matrix product. Costs nothing when off: the lines are
+// written by wrappers that are only put into the tables when it is on.
 #pragma once
 #include "kernels/api/kernel_table.h"
 

@@ -22,7 +22,8 @@ Verdict judge(const PlanKey& key, const char* implementation) {
   const bool pointwise = key.r == 1 && key.s == 1;
   const bool strided = key.stride_h > 1 || key.stride_w > 1;
   // The 1x1 kernel first gathers the strided pixels into a scratchpad it sizes by the channel count, then writes whole
-  // vectors: with fewer channels than a vector has lanes it writes past the end (oneDNN 2.6, 3.2 and 3.13, upstream #6035).
+  // vectors: with fewer channels than a vector has lanes it writes past the end (oneDNN 2.6, 3.2 and 3.13, upstream
+  // #6035).
   if (key.op == Op::ConvGradWeight && pointwise && strided && key.c / key.groups < 16 && has("jit_1x1"))
     return Verdict::Wrong;
   if (has("ref")) return Verdict::Slow;  // plain loops
@@ -39,8 +40,9 @@ std::int64_t work_of(const PlanKey& key) {
 }
 
 int candidates_wanted(const PlanKey& key) {
-  constexpr std::int64_t kTiny = 1'000'000;  // about 20 microseconds: building a second primitive costs more than it gains
-  if (key.flags & kResidualInPlace) return 1;    // running it twice would add the residual twice
+  constexpr std::int64_t kTiny =
+      1'000'000;  // about 20 microseconds: building a second primitive costs more than it gains
+  if (key.flags & kResidualInPlace) return 1;  // running it twice would add the residual twice
   return tuning_on() && work_of(key) > kTiny ? 3 : 1;
 }
 

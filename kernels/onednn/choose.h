@@ -1,11 +1,11 @@
-// Which of a problem's implementations runs. oneDNN offers several for one problem (next_impl()); its first is not always
-// the fastest, and one overruns its memory.
+// Which of a problem's implementations runs. oneDNN offers several for one problem (next_impl()); its first is not
+// always the fastest, and one overruns its memory.
 //
-// Default: the first one that the rules below accept. The choice depends on the problem, the instruction set and the thread
-// count only, so a run gives the same bits every time on one machine.
-// FLEDGE_ONEDNN_TUNE=1: the first use of a problem times up to three accepted ones and keeps the fastest for the life of
-// the context. Implementations round differently and the winner of a near tie is chance, so two runs may then differ in
-// the last bits: a run that must be resumed bit for bit leaves it off.
+// Default: the first one that the rules below accept. The choice depends on the problem, the instruction set and the
+// thread count only, so a run gives the same bits every time on one machine.
+// FLEDGE_ONEDNN_TUNE=1: the first use of a problem times up to three accepted ones and keeps the fastest for the life
+// of the context. Implementations round differently and the winner of a near tie is chance, so two runs may then differ
+// in the last bits: a run that must be resumed bit for bit leaves it off.
 #pragma once
 #include <cstdint>
 

@@ -8,9 +8,22 @@ namespace fledge::onednn {
 namespace {
 
 PlanKey conv_key(Op op, const ExecContext& ctx, const Dims& x, const Dims& w, const Conv2dParams& p) {
-  return {.op = op, .threads = ctx.threads(), .n = x[0], .c = x[1], .h = x[2], .w = x[3], .k = w[0], .r = w[2], .s = w[3],
-          .stride_h = p.stride_h, .stride_w = p.stride_w, .groups = p.groups, .pad_top = p.pad_top,
-          .pad_left = p.pad_left, .pad_bottom = p.pad_bottom, .pad_right = p.pad_right};
+  return {.op = op,
+          .threads = ctx.threads(),
+          .n = x[0],
+          .c = x[1],
+          .h = x[2],
+          .w = x[3],
+          .k = w[0],
+          .r = w[2],
+          .s = w[3],
+          .stride_h = p.stride_h,
+          .stride_w = p.stride_w,
+          .groups = p.groups,
+          .pad_top = p.pad_top,
+          .pad_left = p.pad_left,
+          .pad_bottom = p.pad_bottom,
+          .pad_right = p.pad_right};
 }
 
 std::int64_t epilogue_flags(const ConvEpilogue& e, const TensorView& y) {
@@ -46,8 +59,8 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
   });
 }
 
-void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias, const TensorView& y,
-                    const Conv2dParams& params) {
+void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
+                    const TensorView& y, const Conv2dParams& params) {
   conv2d_forward_fused(ctx, x, w, {.bias = bias}, y, params);
 }
 

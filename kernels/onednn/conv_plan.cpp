@@ -13,7 +13,9 @@ struct Shapes {
   memory::dims stride, pad_begin, pad_end;
 
   explicit Shapes(const PlanKey& key)
-      : stride{key.stride_h, key.stride_w}, pad_begin{key.pad_top, key.pad_left}, pad_end{key.pad_bottom, key.pad_right} {
+      : stride{key.stride_h, key.stride_w},
+        pad_begin{key.pad_top, key.pad_left},
+        pad_end{key.pad_bottom, key.pad_right} {
     const std::int64_t p = (key.h + key.pad_top + key.pad_bottom - key.r) / key.stride_h + 1;
     const std::int64_t q = (key.w + key.pad_left + key.pad_right - key.s) / key.stride_w + 1;
     x = memory::desc({key.n, key.c, key.h, key.w}, kF32, memory::format_tag::nhwc);
@@ -42,7 +44,8 @@ dnnl::primitive_attr user_scratchpad() {
 dnnl::primitive_attr epilogue_attr(const PlanKey& key, const memory::desc& y) {
   dnnl::primitive_attr attr = user_scratchpad();
   dnnl::post_ops ops;
-  // A residual that already lies in y is summed up there. Another one is read by the kernel: that saves copying it into y.
+  // A residual that already lies in y is summed up there. Another one is read by the kernel: that saves copying it into
+  // y.
   if (key.flags & kResidualInPlace) ops.append_sum(1.0f);
   if (key.flags & kResidualAdd) ops.append_binary(dnnl::algorithm::binary_add, y);
   if (key.flags & kReLU) ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
@@ -112,8 +115,8 @@ PlanList conv_grad_weight_plans(const PlanKey& key) {
   const Shapes s(key);
   const auto forward = hint(key, s);
   auto describe = [&] {
-    return dnnl::convolution_backward_weights::primitive_desc(engine(), kDirect, s.x, s.any_w, s.y, s.stride, s.pad_begin,
-                                                              s.pad_end, forward, user_scratchpad());
+    return dnnl::convolution_backward_weights::primitive_desc(engine(), kDirect, s.x, s.any_w, s.y, s.stride,
+                                                              s.pad_begin, s.pad_end, forward, user_scratchpad());
   };
   return build_plans(key, describe, [&](const dnnl::convolution_backward_weights::primitive_desc& pd) {
     auto plan = start_plan<dnnl::convolution_backward_weights>(pd);

@@ -10,7 +10,9 @@ namespace {
 
 using dnnl::memory;
 constexpr auto kF32 = memory::data_type::f32;
-namespace operand { enum { a, b, c, scratch, bias }; }
+namespace operand {
+enum { a, b, c, scratch, bias };
+}
 
 /// rows x cols of op(m), which is stored row-major, or column-major when transposed.
 memory::desc matrix(std::int64_t rows, std::int64_t cols, bool transposed) {
@@ -49,8 +51,10 @@ void fill_with_bias(const TensorView& c, const TensorView* bias) {
   const std::int64_t rows = c.dims[0], cols = c.dims[1];
   for (std::int64_t r = 0; r < rows; ++r) {
     float* row = c.as<float>() + r * cols;
-    if (bias) std::copy_n(bias->as<float>(), cols, row);
-    else std::fill_n(row, cols, 0.0f);
+    if (bias)
+      std::copy_n(bias->as<float>(), cols, row);
+    else
+      std::fill_n(row, cols, 0.0f);
   }
 }
 

@@ -11,7 +11,8 @@ namespace fledge::onednn {
 
 int layout_id(const dnnl::memory::desc& plain, const dnnl::memory::desc& packed) {
   static std::mutex mutex;
-  static auto& known = *new std::vector<std::pair<dnnl::memory::desc, dnnl::memory::desc>>;  // see engine() for the leak
+  static auto& known =
+      *new std::vector<std::pair<dnnl::memory::desc, dnnl::memory::desc>>;  // see engine() for the leak
   const std::lock_guard lock(mutex);
   for (std::size_t i = 0; i < known.size(); ++i)
     if (known[i].first == plain && known[i].second == packed) return static_cast<int>(i);
@@ -28,7 +29,8 @@ PackedWeights::Entry& PackedWeights::entry(int layout, std::size_t bytes) {
     }
   std::unique_ptr<void, FreeBytes> memory(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
   if (!memory)
-    throw Error(ErrorKind::Resource, "onednn", "cannot allocate " + std::to_string(bytes) + " bytes for a packed weight",
+    throw Error(ErrorKind::Resource, "onednn",
+                "cannot allocate " + std::to_string(bytes) + " bytes for a packed weight",
                 "use a smaller batch or model");
   if (entries_.size() == kMaxEntries)
     entries_.erase(std::min_element(entries_.begin(), entries_.end(),

@@ -1,20 +1,19 @@
-// PackedWeights: the packed forms of one weight, kept in the weight's BackendSlot. They die with the weight's storage, so
-// no map keyed by pointers can serve a recycled address.
+// PackedWeights: the packed forms of one weight, kept in the weight's BackendSlot. They die with the weight's storage,
+// so no map keyed by pointers can serve a recycled address.
 #pragma once
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
 #include "kernels/api/tensor_view.h"
 
 namespace fledge::onednn {
 
-/// A small number for the pair of layouts, the same for equal pairs in the whole process: a weight may be packed by several
-/// contexts and plans. The plain side counts, because a square matrix can be read transposed or not.
+/// A small number for the pair of layouts, the same for equal pairs in the whole process: a weight may be packed by
+/// several contexts and plans. The plain side counts, because a square matrix can be read transposed or not.
 int layout_id(const dnnl::memory::desc& plain, const dnnl::memory::desc& packed);
 
 struct PackedWeights : BackendSlot {

@@ -22,8 +22,8 @@ std::string describe(const PlanKey& key) {
     if (key.flags & kTransposeB) d += " transpose_b";
   } else {  // as Conv2dParams::descriptor, so that bench_kernels reads it
     d = "n" + s(key.n) + "c" + s(key.c) + "h" + s(key.h) + "w" + s(key.w) + "k" + s(key.k) + "r" + s(key.r) + "s" +
-        s(key.s) + " stride" + s(key.stride_h) + "x" + s(key.stride_w) + " pad" + s(key.pad_top) + "," + s(key.pad_left) +
-        "," + s(key.pad_bottom) + "," + s(key.pad_right) + " groups" + s(key.groups);
+        s(key.s) + " stride" + s(key.stride_h) + "x" + s(key.stride_w) + " pad" + s(key.pad_top) + "," +
+        s(key.pad_left) + "," + s(key.pad_bottom) + "," + s(key.pad_right) + " groups" + s(key.groups);
   }
   if (key.flags & kBias) d += " bias";
   if (key.flags & (kResidualAdd | kResidualInPlace)) d += " residual";
@@ -33,7 +33,8 @@ std::string describe(const PlanKey& key) {
 }
 
 int Executable::add(int dnnl_arg, const dnnl::memory::desc& desc) {
-  if (count_ == kMaxOperands) throw Error(ErrorKind::Internal, "onednn", "a plan has more operands than it has room for");
+  if (count_ == kMaxOperands)
+    throw Error(ErrorKind::Internal, "onednn", "a plan has more operands than it has room for");
   memories_[count_] = dnnl::memory(desc, engine(), nullptr);
   args_[count_] = {dnnl_arg, memories_[count_].get()};
   return count_++;

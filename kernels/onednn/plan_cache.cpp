@@ -28,12 +28,13 @@ Plan& PlanCache::insert(const PlanKey& key, std::unique_ptr<Plan> plan) {
 }
 
 void PlanCache::evict_oldest() {
-  plans_.erase(std::min_element(plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
-    return a.second.last_used < b.second.last_used;
-  }));
+  plans_.erase(std::min_element(plans_.begin(), plans_.end(),
+                                [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; }));
   if (++evictions_ == kCapacity)
-    std::fprintf(stderr, "warning: oneDNN plans are rebuilt again and again: more than %zu problem sizes are in use; keep "
-                 "picture and batch sizes fixed\n", kCapacity);
+    std::fprintf(stderr,
+                 "warning: oneDNN plans are rebuilt again and again: more than %zu problem sizes are in use; keep "
+                 "picture and batch sizes fixed\n",
+                 kCapacity);
 }
 
 }  // namespace fledge::onednn

@@ -1,7 +1,6 @@
 // What the vendor's room keeps in an ExecContext: one stream and the plans. Also engine, threads and error wrapping.
 #pragma once
 #include <oneapi/dnnl/dnnl.hpp>
-
 #include <string>
 
 #include "kernels/api/error.h"

@@ -11,8 +11,13 @@ Conv2dOptions conv_options(std::int64_t in, std::int64_t out, int kernel, int st
   options.in_channels = in;
   options.out_channels = out;
   options.kernel = kernel;
-  options.params = {.stride_h = stride, .stride_w = stride, .pad_top = padding, .pad_left = padding,
-                    .pad_bottom = padding, .pad_right = padding, .groups = groups};
+  options.params = {.stride_h = stride,
+                    .stride_w = stride,
+                    .pad_top = padding,
+                    .pad_left = padding,
+                    .pad_bottom = padding,
+                    .pad_right = padding,
+                    .groups = groups};
   return options;
 }
 

@@ -9,7 +9,7 @@ namespace fledge {
 struct Conv2dOptions {
   std::int64_t in_channels = 0, out_channels = 0;
   int kernel = 3;
-  Conv2dParams params;   // stride, four-sided padding, groups
+  Conv2dParams params;  // stride, four-sided padding, groups
   bool bias = false;
 };
 /// Same padding on all sides.

@@ -7,7 +7,8 @@
 namespace fledge {
 
 Linear::Linear(std::int64_t in, std::int64_t out, Generator& g, bool head_init) {
-  weight_ = &parameter("weight", head_init ? kaiming_normal({out, in}, FanMode::Out, g) : default_uniform({out, in}, in, g));
+  weight_ =
+      &parameter("weight", head_init ? kaiming_normal({out, in}, FanMode::Out, g) : default_uniform({out, in}, in, g));
   bias_ = &parameter("bias", head_init ? zeros({out}) : default_uniform({out}, in, g));
 }
 

@@ -17,8 +17,10 @@ void check_classes(const Tensor& logits, const Tensor& labels) {
   const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < y.size(); ++i)
     if (y[i] < 0 || y[i] >= logits.dim(1))
-      throw Error(ErrorKind::Usage, "cross_entropy", "label " + std::to_string(y[i]) + " at row " + std::to_string(i) +
-                  " has no class: logits " + describe(logits), "labels count from 0 to classes - 1");
+      throw Error(ErrorKind::Usage, "cross_entropy",
+                  "label " + std::to_string(y[i]) + " at row " + std::to_string(i) + " has no class: logits " +
+                      describe(logits),
+                  "labels count from 0 to classes - 1");
 }
 
 Variable cosine_logits(const Variable& f, const Variable& proxies, double scale) {
@@ -49,7 +51,8 @@ LossOutput classification_output(const Variable& logits, const Tensor& labels, d
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing) {
   check_classes(logits.value(), labels);
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
-    throw Error(ErrorKind::Usage, "cross_entropy", "label smoothing is " + std::to_string(label_smoothing), "it must be in [0, 1]");
+    throw Error(ErrorKind::Usage, "cross_entropy", "label smoothing is " + std::to_string(label_smoothing),
+                "it must be in [0, 1]");
   const Variable log_p = log_softmax(logits);
   const Variable target = mean(take_along_row(log_p, labels));
   if (label_smoothing == 0) return -target;
@@ -121,7 +124,8 @@ std::shared_ptr<Loss> make_cosine_softmax(const LossOptions& options, const Loss
 }  // namespace
 
 LossEntry softmax_entry() {
-  return {"cross entropy of a linear classifier on the embedding, over the training classes", {{"label-smoothing", "0"}},
+  return {"cross entropy of a linear classifier on the embedding, over the training classes",
+          {{"label-smoothing", "0"}},
           make_softmax};
 }
 LossEntry cosine_softmax_entry() {

@@ -17,15 +17,18 @@ double number_of(const std::vector<std::pair<std::string, double>>& numbers, con
 }
 
 const char* const kWayOut =
-    "; the embedding no longer tells pictures apart. Stop, go back to an earlier checkpoint and lower --lr, or use every triplet "
+    "; the embedding no longer tells pictures apart. Stop, go back to an earlier checkpoint and lower --lr, or use "
+    "every triplet "
     "(--loss triplet) instead of the hardest";
 
 }  // namespace
 
 CollapseAlarm::CollapseAlarm(const CollapseOptions& options) : options_(options) {
   if (options.window < 1 || options.stuck_windows < 1)
-    throw Error(ErrorKind::Usage, "collapse alarm", "window is " + std::to_string(options.window) + " and stuck_windows " +
-                std::to_string(options.stuck_windows), "both must be at least 1");
+    throw Error(
+        ErrorKind::Usage, "collapse alarm",
+        "window is " + std::to_string(options.window) + " and stuck_windows " + std::to_string(options.stuck_windows),
+        "both must be at least 1");
 }
 
 std::string CollapseAlarm::observe(const std::vector<std::pair<std::string, double>>& numbers) {
@@ -57,8 +60,8 @@ CollapseAlarm::Step CollapseAlarm::window_mean() const {
 
 std::string CollapseAlarm::judge(const Step& mean) {
   highest_negative_ = std::max(highest_negative_, mean.negative);
-  const bool at_margin = options_.margin > 0 && mean.active > 0.99 &&
-                         std::abs(mean.positive - mean.negative) < options_.margin / 10;
+  const bool at_margin =
+      options_.margin > 0 && mean.active > 0.99 && std::abs(mean.positive - mean.negative) < options_.margin / 10;
   at_margin_ = at_margin ? at_margin_ + 1 : 0;
   std::ostringstream text;
   text.precision(3);

@@ -14,7 +14,8 @@ LossEntry cosine_softmax_entry();
 LossEntry absolute_entry();
 LossEntry relative_entry();
 
-/// Values of options, checked. Every name must be there: make_loss() fills in the defaults. Errors (Usage) name loss, option and value.
+/// Values of options, checked. Every name must be there: make_loss() fills in the defaults. Errors (Usage) name loss,
+/// option and value.
 class OptionReader {
  public:
   OptionReader(std::string loss, const LossOptions& options) : loss_(std::move(loss)), options_(options) {}

@@ -1,4 +1,5 @@
-// Loss: what it needs, what it returns, and the registry. The training loop reads the declaration and contains no if-chain.
+// Loss: what it needs, what it returns, and the registry. The training loop reads the declaration and contains no
+// if-chain.
 #pragma once
 #include <functional>
 #include <map>
@@ -24,8 +25,9 @@ struct LossInput {
 };
 
 struct LossOutput {
-  Variable value;                                        // scalar
-  std::vector<std::pair<std::string, double>> numbers;   // for the log: "active" (fraction), "mean_positive", "mean_negative", ...
+  Variable value;  // scalar
+  std::vector<std::pair<std::string, double>>
+      numbers;  // for the log: "active" (fraction), "mean_positive", "mean_negative", ...
 };
 
 class Loss : public Module {
@@ -37,15 +39,15 @@ class Loss : public Module {
 
 /// What a factory may want to know besides its options.
 struct LossSetup {
-  std::int64_t classes = 0;            // training classes
-  std::int64_t embedding = 0;          // student's
+  std::int64_t classes = 0;    // training classes
+  std::int64_t embedding = 0;  // student's
   std::int64_t teacher_embedding = 0;
   std::uint64_t seed = 0;
 };
 using LossOptions = std::map<std::string, std::string>;  // option name without dashes -> value, as on the command line
 
 struct LossEntry {
-  std::string summary;                                    // one line for --help
+  std::string summary;                                       // one line for --help
   std::vector<std::pair<std::string, std::string>> options;  // name, default
   std::function<std::shared_ptr<Loss>(const LossOptions&, const LossSetup&)> make;
 };

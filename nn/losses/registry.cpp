@@ -36,8 +36,9 @@ LossOptions with_defaults(const std::string& name, const LossEntry& entry, const
 
 const std::map<std::string, LossEntry>& loss_registry() {
   static const std::map<std::string, LossEntry> registry = {
-      {"triplet", triplet_entry()},   {"triplet-hard", triplet_hard_entry()}, {"softmax", softmax_entry()},
-      {"absolute", absolute_entry()}, {"relative", relative_entry()},         {"cosine-softmax", cosine_softmax_entry()},
+      {"triplet", triplet_entry()},   {"triplet-hard", triplet_hard_entry()},
+      {"softmax", softmax_entry()},   {"absolute", absolute_entry()},
+      {"relative", relative_entry()}, {"cosine-softmax", cosine_softmax_entry()},
   };
   return registry;
 }
@@ -55,7 +56,8 @@ std::shared_ptr<Loss> make_loss(const std::string& name, const LossOptions& opti
 
 const std::string& OptionReader::text(const std::string& name) const {
   const auto found = options_.find(name);
-  if (found == options_.end()) throw Error(ErrorKind::Internal, "loss " + loss_, "option '" + name + "' is not declared");
+  if (found == options_.end())
+    throw Error(ErrorKind::Internal, "loss " + loss_, "option '" + name + "' is not declared");
   return found->second;
 }
 
@@ -96,11 +98,14 @@ bool OptionReader::flag(const std::string& name) const {
 
 void check_labels(const char* op, const Tensor& embedding, const Tensor& labels) {
   if (embedding.rank() != 2)
-    throw Error(ErrorKind::Usage, op, "embeddings must be N,D: " + describe(embedding), "reshape them to one row per picture");
-  const bool fits = labels.defined() && labels.rank() == 1 && labels.dtype() == DType::Int64 && labels.dim(0) == embedding.dim(0);
+    throw Error(ErrorKind::Usage, op, "embeddings must be N,D: " + describe(embedding),
+                "reshape them to one row per picture");
+  const bool fits =
+      labels.defined() && labels.rank() == 1 && labels.dtype() == DType::Int64 && labels.dim(0) == embedding.dim(0);
   if (!fits)
-    throw Error(ErrorKind::Usage, op, "one int64 label per row is needed: embeddings " + describe(embedding) + ", labels " +
-                (labels.defined() ? describe(labels) : std::string("missing")));
+    throw Error(ErrorKind::Usage, op,
+                "one int64 label per row is needed: embeddings " + describe(embedding) + ", labels " +
+                    (labels.defined() ? describe(labels) : std::string("missing")));
 }
 
 }  // namespace fledge

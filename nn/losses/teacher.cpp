@@ -13,16 +13,19 @@ namespace {
 constexpr double kEpsInside = 1e-6;  // PyTorch 0.3's F.pairwise_distance
 
 [[noreturn]] void refuse_sizes(std::int64_t student, std::int64_t teacher) {
-  throw Error(ErrorKind::Usage, "absolute_teacher",
-              "the student's embedding has " + std::to_string(student) + " numbers, the teacher's " + std::to_string(teacher),
-              "use --embedding " + std::to_string(teacher) + " for the student, or the relative teacher, which takes any two sizes");
+  throw Error(
+      ErrorKind::Usage, "absolute_teacher",
+      "the student's embedding has " + std::to_string(student) + " numbers, the teacher's " + std::to_string(teacher),
+      "use --embedding " + std::to_string(teacher) +
+          " for the student, or the relative teacher, which takes any two sizes");
 }
 
 void check_rows(const char* op, const Tensor& f, const Tensor& g) {
   const bool fits = g.defined() && f.rank() == 2 && g.rank() == 2 && f.dim(0) == g.dim(0) && f.dim(0) > 0;
   if (!fits)
-    throw Error(ErrorKind::Usage, op, "student and teacher embeddings must be N,D of the same N > 0 pictures: student " + describe(f) +
-                ", teacher " + (g.defined() ? describe(g) : std::string("missing")));
+    throw Error(ErrorKind::Usage, op,
+                "student and teacher embeddings must be N,D of the same N > 0 pictures: student " + describe(f) +
+                    ", teacher " + (g.defined() ? describe(g) : std::string("missing")));
 }
 
 /// Mean over the pairs i < j of a symmetric matrix with a zero diagonal.
@@ -46,7 +49,8 @@ Variable absolute_teacher(const Variable& f, const Tensor& g, AbsoluteForm form,
   check_rows("absolute_teacher", f.value(), g);
   if (f.dim(1) != g.dim(1)) refuse_sizes(f.dim(1), g.dim(1));
   if (eps_inside && form != AbsoluteForm::L2)
-    throw Error(ErrorKind::Usage, "absolute_teacher", "eps inside belongs to the l2 form only", "leave it out or use the l2 form");
+    throw Error(ErrorKind::Usage, "absolute_teacher", "eps inside belongs to the l2 form only",
+                "leave it out or use the l2 form");
   const Variable teacher(g.to(f.value().dtype()));
   if (form == AbsoluteForm::Cosine) return affine(mean(sum(l2_normalize(f) * l2_normalize(teacher), {1})), -1, 1);
   const Variable difference = f - teacher;
@@ -59,7 +63,8 @@ Variable absolute_teacher(const Variable& f, const Tensor& g, AbsoluteForm form,
 Variable relative_teacher(const Variable& f, const Tensor& g, RelativeForm form) {
   check_rows("relative_teacher", f.value(), g);
   if (f.dim(0) < 2)
-    throw Error(ErrorKind::Usage, "relative_teacher", "a batch of one picture has no pairs", "use a batch of at least two");
+    throw Error(ErrorKind::Usage, "relative_teacher", "a batch of one picture has no pairs",
+                "use a batch of at least two");
   const Tensor teacher = g.to(f.value().dtype());
   const Variable ds = pairwise_distance(f, f), dt(pairwise_distance(teacher, teacher));
   if (form == RelativeForm::RkdHuber) return pair_mean(huber(over_mean(ds) - over_mean(dt)));

@@ -120,7 +120,9 @@ LossEntry entry(bool hard, const char* summary) {
 
 }  // namespace
 
-LossEntry triplet_entry() { return entry(false, "every triplet of the batch, mean over the active ones (form: hinge|soft)"); }
+LossEntry triplet_entry() {
+  return entry(false, "every triplet of the batch, mean over the active ones (form: hinge|soft)");
+}
 LossEntry triplet_hard_entry() {
   return entry(true, "hardest positive and negative of each anchor; Yu et al. 2019 use margin 0 (form: hinge|soft)");
 }

@@ -40,8 +40,8 @@ std::vector<std::int32_t> count_twins(const float* rows, std::int64_t n, std::in
   return before;
 }
 
-void NearestList::start(const Query& query, const float* gallery, std::int64_t d, const RowSizes& sizes, std::int64_t keep,
-                        std::int64_t skip) {
+void NearestList::start(const Query& query, const float* gallery, std::int64_t d, const RowSizes& sizes,
+                        std::int64_t keep, std::int64_t skip) {
   query_ = query;
   gallery_ = gallery;
   sizes_ = &sizes;
@@ -78,7 +78,8 @@ void NearestList::offer(const float* products, std::int64_t first, std::int64_t 
   }
 }
 
-/// A superset of the r nearest: at least r items have high <= the r-th smallest high, so an item with low above it is not among them.
+/// A superset of the r nearest: at least r items have high <= the r-th smallest high, so an item with low above it is
+/// not among them.
 std::vector<NearestList::Item> NearestList::within_bounds(std::int64_t r) const {
   if (static_cast<std::int64_t>(items_.size()) <= r) return items_;
   std::vector<float> highs;
@@ -91,8 +92,8 @@ std::vector<NearestList::Item> NearestList::within_bounds(std::int64_t r) const 
   return kept;
 }
 
-/// Drops what cannot be among the nearest. Where too many cannot be told apart in float32 (copies of one picture), their exact
-/// distances decide, so the list's size is bounded whatever the data.
+/// Drops what cannot be among the nearest. Where too many cannot be told apart in float32 (copies of one picture),
+/// their exact distances decide, so the list's size is bounded whatever the data.
 void NearestList::shrink() {
   std::vector<Item> kept = within_bounds(keep_);
   if (static_cast<std::int64_t>(kept.size()) > keep_ + keep_ / 2 + 64) {

@@ -21,20 +21,24 @@ void check_side(const char* side, const Tensor& x, const Labels& labels) {
   if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || x.dtype() != DType::Float32)
     usage(std::string(side) + " must be N,D float32: " + (x.defined() ? describe(x) : std::string("undefined")));
   if (x.dim(0) != static_cast<std::int64_t>(labels.size()))
-    usage(std::string(side) + " has " + std::to_string(x.dim(0)) + " rows but " + std::to_string(labels.size()) + " labels");
+    usage(std::string(side) + " has " + std::to_string(x.dim(0)) + " rows but " + std::to_string(labels.size()) +
+          " labels");
   const float* v = x.data<float>();
   for (std::int64_t i = 0; i < x.numel(); ++i)
     if (!std::isfinite(v[i]))
-      throw Error(ErrorKind::Numeric, "evaluate_retrieval", std::string(side) + " row " + std::to_string(i / x.dim(1)) +
-                  " holds " + std::to_string(v[i]), "the model's weights or that picture are broken: look at the row's input");
+      throw Error(ErrorKind::Numeric, "evaluate_retrieval",
+                  std::string(side) + " row " + std::to_string(i / x.dim(1)) + " holds " + std::to_string(v[i]),
+                  "the model's weights or that picture are broken: look at the row's input");
 }
 
 void check_arguments(const Tensor& query, const Tensor& gallery, const RetrievalOptions& o) {
   if (query.dim(1) != gallery.dim(1))
-    usage("query and gallery embeddings differ in size: " + describe(query) + " and " + describe(gallery), "use one model for both");
+    usage("query and gallery embeddings differ in size: " + describe(query) + " and " + describe(gallery),
+          "use one model for both");
   if (o.self_gallery && query.dim(0) != gallery.dim(0))
     usage("self_gallery is set, but the query has " + std::to_string(query.dim(0)) + " rows and the gallery " +
-          std::to_string(gallery.dim(0)), "set self_gallery to false for a separate gallery");
+              std::to_string(gallery.dim(0)),
+          "set self_gallery to false for a separate gallery");
   if (o.block < 1) usage("block is " + std::to_string(o.block), "it must be at least 1");
   for (std::int64_t k : o.recall_at)
     if (k < 1) usage("recall at " + std::to_string(k), "K counts from 1");
@@ -91,7 +95,11 @@ class Evaluation {
  public:
   Evaluation(const Tensor& query, const Labels& query_labels, const Tensor& gallery, const Labels& gallery_labels,
              const RetrievalOptions& options)
-      : query_(query), gallery_(gallery), query_labels_(query_labels), gallery_labels_(gallery_labels), options_(options) {
+      : query_(query),
+        gallery_(gallery),
+        query_labels_(query_labels),
+        gallery_labels_(gallery_labels),
+        options_(options) {
     for (std::int64_t y : gallery_labels) ++class_sizes_[y];
     for (std::int64_t k : options.recall_at) largest_k_ = std::max(largest_k_, k);
   }
@@ -129,8 +137,9 @@ class Evaluation {
     const std::int64_t m = gallery_.dim(0), d = gallery_.dim(1);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t q = first + i;
-      lists[i].start({query_.data<float>() + q * d, query.sizes.squares[q], query.sizes.lengths[q]}, gallery_.data<float>(), d,
-                     gallery.sizes, std::min(m, std::max(largest_k_, relevant(q))), options_.self_gallery ? q : -1);
+      lists[i].start({query_.data<float>() + q * d, query.sizes.squares[q], query.sizes.lengths[q]},
+                     gallery_.data<float>(), d, gallery.sizes, std::min(m, std::max(largest_k_, relevant(q))),
+                     options_.self_gallery ? q : -1);
     }
     const Tensor rows = query.rows.slice(0, first, count);
     for (std::int64_t start = 0; start < m; start += options_.block) {
@@ -169,8 +178,8 @@ class Evaluation {
 
 }  // namespace
 
-RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_labels, const Tensor& gallery, const Labels& gallery_labels,
-                                    const RetrievalOptions& options) {
+RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_labels, const Tensor& gallery,
+                                    const Labels& gallery_labels, const RetrievalOptions& options) {
   const Tensor q = query.defined() ? query.contiguous() : query, g = gallery.defined() ? gallery.contiguous() : gallery;
   check_side("query", q, query_labels);
   check_side("gallery", g, gallery_labels);

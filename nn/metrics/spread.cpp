@@ -25,9 +25,10 @@ double mean_deviation(const std::vector<double>& x, std::int64_t n, std::int64_t
 }  // namespace
 
 EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels) {
-  if (embedding.rank() != 2 || labels.rank() != 1 || labels.dim(0) != embedding.dim(0) || labels.dtype() != DType::Int64)
-    throw Error(ErrorKind::Usage, "embedding_spread", "embeddings N,D and N int64 labels are needed: " + describe(embedding) +
-                " and " + describe(labels));
+  if (embedding.rank() != 2 || labels.rank() != 1 || labels.dim(0) != embedding.dim(0) ||
+      labels.dtype() != DType::Int64)
+    throw Error(ErrorKind::Usage, "embedding_spread",
+                "embeddings N,D and N int64 labels are needed: " + describe(embedding) + " and " + describe(labels));
   const std::int64_t n = embedding.dim(0), d = embedding.dim(1);
   EmbeddingSpread spread;
   if (n == 0 || d == 0) return spread;

@@ -12,7 +12,7 @@ struct BlockShape {
   int stride;
 };
 /// Howard et al. 2017, table 1: the depthwise-separable blocks 1-13.
-constexpr BlockShape kBlocks[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1}, {512, 2},  {512, 1},
+constexpr BlockShape kBlocks[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
                                   {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
 constexpr int kStemChannels = 32;
 
@@ -45,7 +45,9 @@ class Block : public Module {
 class Stem : public Block {
  public:
   Stem(std::int64_t out, int stride, const Conventions& c, Generator& g)
-      : activation_(c.activation), conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, c), g)), bn_(child<BatchNorm2d>("1", out, c.eps)) {}
+      : activation_(c.activation),
+        conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, c), g)),
+        bn_(child<BatchNorm2d>("1", out, c.eps)) {}
 
   Variable forward(const Variable& x) const override { return bn_->forward(conv_->forward(x), activation_); }
   InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override {
@@ -58,7 +60,8 @@ class Stem : public Block {
   std::shared_ptr<BatchNorm2d> bn_;
 };
 
-/// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch norm "4" ("2" and "5" are the activations).
+/// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch norm "4" ("2" and "5" are the
+/// activations).
 class SeparableBlock : public Block {
  public:
   SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Conventions& c, Generator& g)
@@ -86,7 +89,8 @@ class SeparableBlock : public Block {
 
 class Blocks : public Module {
  public:
-  template <class B, class... Args> void append(Args&&... args) {
+  template <class B, class... Args>
+  void append(Args&&... args) {
     blocks.push_back(child<B>(std::to_string(blocks.size()), std::forward<Args>(args)...));
   }
   std::vector<std::shared_ptr<Block>> blocks;
@@ -126,7 +130,8 @@ class MobileNetV1 : public Backbone {
   }
 
  private:
-  // The last block of each resolution but the first two: strides 4, 8, 16, 32 with the large stem, as ResNet's layer1-4.
+  // The last block of each resolution but the first two: strides 4, 8, 16, 32 with the large stem, as ResNet's
+  // layer1-4.
   static constexpr int kStageEnds[] = {3, 5, 11, 13};
   static bool is_stage_end(int block) {
     for (int i : kStageEnds)
@@ -142,8 +147,8 @@ class MobileNetV1 : public Backbone {
 
 std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g) {
   if (kStemChannels * spec.width < 1) {
-    throw Error(ErrorKind::Usage, "mobilenet_v1", "width " + std::to_string(spec.width) + " leaves no channel of the stem's 32",
-                "use at least 0.03125");
+    throw Error(ErrorKind::Usage, "mobilenet_v1",
+                "width " + std::to_string(spec.width) + " leaves no channel of the stem's 32", "use at least 0.03125");
   }
   return std::make_shared<MobileNetV1>(spec, g);
 }

@@ -13,17 +13,20 @@ namespace {
 void check_spec(const ModelSpec& spec) {
   const auto& registry = backbone_registry();
   if (!registry.count(spec.arch)) {
-    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + spec.arch + "'", did_you_mean(spec.arch, model_names()));
+    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + spec.arch + "'",
+                did_you_mean(spec.arch, model_names()));
   }
   if (!(spec.width > 0 && spec.width <= 8)) {
     throw Error(ErrorKind::Usage, "model", "width " + std::to_string(spec.width) + " is not above 0 and at most 8",
                 "1 is the published network");
   }
   if (spec.embedding < 0) {
-    throw Error(ErrorKind::Usage, "model", "embedding size " + std::to_string(spec.embedding) + " is negative", "0 means no head");
+    throw Error(ErrorKind::Usage, "model", "embedding size " + std::to_string(spec.embedding) + " is negative",
+                "0 means no head");
   }
   if (spec.stem != "imagenet" && spec.stem != "small") {
-    throw Error(ErrorKind::Usage, "model", "unknown stem '" + spec.stem + "'", "use imagenet (224 px) or small (28-96 px)");
+    throw Error(ErrorKind::Usage, "model", "unknown stem '" + spec.stem + "'",
+                "use imagenet (224 px) or small (28-96 px)");
   }
 }
 
@@ -31,12 +34,8 @@ void check_spec(const ModelSpec& spec) {
 
 const std::map<std::string, BackboneFactory>& backbone_registry() {
   static const std::map<std::string, BackboneFactory> registry = {
-      {"mobilenet_v1", make_mobilenet_v1},
-      {"resnet18", make_resnet},
-      {"resnet34", make_resnet},
-      {"resnet50", make_resnet},
-      {"resnet101", make_resnet},
-      {"resnet152", make_resnet},
+      {"mobilenet_v1", make_mobilenet_v1}, {"resnet18", make_resnet},  {"resnet34", make_resnet},
+      {"resnet50", make_resnet},           {"resnet101", make_resnet}, {"resnet152", make_resnet},
   };
   return registry;
 }
@@ -58,7 +57,8 @@ EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec
 Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
   const Dims& dims = images.dims();
   if (dims.rank() != 4 || dims[1] != 3) {
-    throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W", "grey pictures are repeated in three channels");
+    throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W",
+                "grey pictures are repeated in three channels");
   }
   Features features;
   const Variable map = backbone_->forward(images, options.stages ? &features.stages : nullptr);

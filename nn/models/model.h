@@ -1,4 +1,5 @@
-// EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise), and the registry of backbones.
+// EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise), and the
+// registry of backbones.
 #pragma once
 #include <functional>
 #include <map>
@@ -15,28 +16,29 @@ class InferenceProgram;
 class Linear;
 
 struct Features {
-  Variable embedding;             // N,D, rows of unit length (when normalised)
-  Variable pooled;                // N,F: after global average pooling
-  std::vector<Variable> stages;   // N,C,H,W stage maps, shallow to deep; filled only when asked for
+  Variable embedding;            // N,D, rows of unit length (when normalised)
+  Variable pooled;               // N,F: after global average pooling
+  std::vector<Variable> stages;  // N,C,H,W stage maps, shallow to deep; filled only when asked for
 };
 
 struct ForwardOptions {
-  bool stages = false;            // keep the stage maps (hints, attention)
-  bool pooled_only = false;       // no head: embedding = L2-normalised pooled features
+  bool stages = false;       // keep the stage maps (hints, attention)
+  bool pooled_only = false;  // no head: embedding = L2-normalised pooled features
 };
 
 /// Everything needed to build a model again; stored in checkpoints.
 struct ModelSpec {
-  std::string arch = "resnet18";     // resnet18|34|50|101|152, mobilenet_v1
-  double width = 1.0;                // MobileNet's width multiplier (0.25, 0.5, 0.75, 1.0); ResNets scale their base width of 64
-  std::int64_t embedding = 512;      // 0: no head (the embedding is the pooled features)
-  std::string stem = "imagenet";     // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
-  std::string conventions = "torch"; // MobileNet: "torch" (padding 1, eps 1e-5, ReLU) or "keras" (bottom/right padding, eps 1e-3, ReLU6)
-  bool normalize = true;             // L2-normalise the embedding
+  std::string arch = "resnet18";  // resnet18|34|50|101|152, mobilenet_v1
+  double width = 1.0;  // MobileNet's width multiplier (0.25, 0.5, 0.75, 1.0); ResNets scale their base width of 64
+  std::int64_t embedding = 512;   // 0: no head (the embedding is the pooled features)
+  std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
+  std::string conventions =
+      "torch";  // MobileNet: "torch" (padding 1, eps 1e-5, ReLU) or "keras" (bottom/right padding, eps 1e-3, ReLU6)
+  bool normalize = true;  // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
   static ModelSpec from_map(const std::map<std::string, std::string>& values);  // unknown or malformed: Error(BadInput)
-  std::string describe() const;      // "mobilenet_v1 width 0.25, embedding 512, stem imagenet"
+  std::string describe() const;  // "mobilenet_v1 width 0.25, embedding 512, stem imagenet"
 };
 
 class Backbone : public Module {
@@ -51,7 +53,8 @@ class Backbone : public Module {
 
 class EmbeddingModel : public Module {
  public:
-  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width or stem it does not have.
+  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width or stem it does not
+  /// have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
   Features forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
@@ -62,8 +65,8 @@ class EmbeddingModel : public Module {
 
  private:
   ModelSpec spec_;
-  std::shared_ptr<Backbone> backbone_;   // registered without a prefix: its names are torchvision's
-  std::shared_ptr<Linear> head_;         // "feat"
+  std::shared_ptr<Backbone> backbone_;  // registered without a prefix: its names are torchvision's
+  std::shared_ptr<Linear> head_;        // "feat"
 };
 
 /// arch names, for messages and --help.

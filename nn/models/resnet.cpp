@@ -27,8 +27,10 @@ class Stage : public Module {
   Stage(bool bottleneck, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
     for (int i = 0; i < blocks; ++i) {
       const std::string name = std::to_string(i);
-      if (bottleneck) blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g));
-      else blocks_.push_back(child<BasicBlock>(name, in, planes, i == 0 ? stride : 1, g));
+      if (bottleneck)
+        blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g));
+      else
+        blocks_.push_back(child<BasicBlock>(name, in, planes, i == 0 ? stride : 1, g));
       in = planes * (bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
     }
   }
@@ -57,7 +59,8 @@ class ResNet : public Backbone {
     for (int i = 0; i < 4; ++i) {
       const std::int64_t planes = base << i;
       const int stride = i == 0 ? 1 : 2;
-      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), shape.bottleneck, in, planes, shape.blocks[i], stride, g));
+      stages_.push_back(
+          child<Stage>("layer" + std::to_string(i + 1), shape.bottleneck, in, planes, shape.blocks[i], stride, g));
       in = planes * (shape.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
       channels_.push_back(in);
     }
@@ -93,14 +96,18 @@ class ResNet : public Backbone {
 }  // namespace
 
 std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g) {
-  const auto shape = std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ResNetShape& s) { return spec.arch == s.arch; });
-  if (shape == std::end(kShapes)) throw Error(ErrorKind::Usage, "make_resnet", "'" + spec.arch + "' is not a ResNet of the table");
+  const auto shape =
+      std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ResNetShape& s) { return spec.arch == s.arch; });
+  if (shape == std::end(kShapes))
+    throw Error(ErrorKind::Usage, "make_resnet", "'" + spec.arch + "' is not a ResNet of the table");
   if (spec.conventions != "torch") {
-    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions", "only mobilenet_v1 has them; use torch");
+    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions",
+                "only mobilenet_v1 has them; use torch");
   }
   const std::int64_t base = std::lround(64 * spec.width);
   if (base < 1) {
-    throw Error(ErrorKind::Usage, spec.arch, "width " + std::to_string(spec.width) + " leaves no channel of 64", "use at least 0.015625");
+    throw Error(ErrorKind::Usage, spec.arch, "width " + std::to_string(spec.width) + " leaves no channel of 64",
+                "use at least 0.015625");
   }
   return std::make_shared<ResNet>(*shape, base, spec.stem == "small", g);
 }

@@ -1,4 +1,5 @@
-// The two residual blocks of ResNet (He et al. 2016, figure 5), with torchvision's names. Batch norm, residual add and ReLU are one node.
+// The two residual blocks of ResNet (He et al. 2016, figure 5), with torchvision's names. Batch norm, residual add and
+// ReLU are one node.
 #pragma once
 #include <memory>
 
@@ -8,7 +9,8 @@
 
 namespace fledge {
 
-/// y = relu( branch(x) + shortcut(x) ); the shortcut is x, or bn(conv1x1(x)) where size or channels change ("downsample.0", "downsample.1").
+/// y = relu( branch(x) + shortcut(x) ); the shortcut is x, or bn(conv1x1(x)) where size or channels change
+/// ("downsample.0", "downsample.1").
 class ResidualBlock : public Module {
  public:
   virtual Variable forward(const Variable& x) const = 0;

@@ -19,7 +19,8 @@ std::string text_of(double value) {
               "the description of the model is damaged or from another version");
 }
 
-template <class T> T number(const std::string& key, const std::string& text, const char* wanted) {
+template <class T>
+T number(const std::string& key, const std::string& text, const char* wanted) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) bad(key, text, wanted);
@@ -34,28 +35,32 @@ bool truth(const std::string& key, const std::string& text) {
 }  // namespace
 
 std::map<std::string, std::string> ModelSpec::to_map() const {
-  return {{"arch", arch},
-          {"width", text_of(width)},
-          {"embedding", std::to_string(embedding)},
-          {"stem", stem},
-          {"conventions", conventions},
-          {"normalize", normalize ? "true" : "false"}};
+  return {{"arch", arch}, {"width", text_of(width)},    {"embedding", std::to_string(embedding)},
+          {"stem", stem}, {"conventions", conventions}, {"normalize", normalize ? "true" : "false"}};
 }
 
 ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) {
   ModelSpec spec;
   if (!values.count("arch")) {
-    throw Error(ErrorKind::BadInput, "model", "the description of the model has no 'arch'", "name the architecture, e.g. resnet18");
+    throw Error(ErrorKind::BadInput, "model", "the description of the model has no 'arch'",
+                "name the architecture, e.g. resnet18");
   }
   for (const auto& [key, value] : values) {
-    if (key == "arch") spec.arch = value;
-    else if (key == "width") spec.width = number<double>(key, value, "a number");
-    else if (key == "embedding") spec.embedding = number<std::int64_t>(key, value, "a whole number");
-    else if (key == "stem") spec.stem = value;
-    else if (key == "conventions") spec.conventions = value;
-    else if (key == "normalize") spec.normalize = truth(key, value);
-    else throw Error(ErrorKind::BadInput, "model", "unknown key '" + key + "' in the description of the model",
-                     "known: arch, width, embedding, stem, conventions, normalize");
+    if (key == "arch")
+      spec.arch = value;
+    else if (key == "width")
+      spec.width = number<double>(key, value, "a number");
+    else if (key == "embedding")
+      spec.embedding = number<std::int64_t>(key, value, "a whole number");
+    else if (key == "stem")
+      spec.stem = value;
+    else if (key == "conventions")
+      spec.conventions = value;
+    else if (key == "normalize")
+      spec.normalize = truth(key, value);
+    else
+      throw Error(ErrorKind::BadInput, "model", "unknown key '" + key + "' in the description of the model",
+                  "known: arch, width, embedding, stem, conventions, normalize");
   }
   return spec;
 }

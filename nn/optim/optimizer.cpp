@@ -13,9 +13,9 @@ namespace fledge {
 
 /// What an optimiser remembers of one parameter. Undefined until the parameter's first update.
 struct Optimizer::Slot {
-  Tensor momentum;            // sgd
-  Tensor exp_avg, exp_avg_sq; // adam, adamw
-  std::int64_t step = 0;      // updates done
+  Tensor momentum;             // sgd
+  Tensor exp_avg, exp_avg_sq;  // adam, adamw
+  std::int64_t step = 0;       // updates done
 };
 
 namespace {
@@ -75,7 +75,10 @@ void Optimizer::step(double lr) {
       if (options_.kind == "sgd") {
         if (options_.momentum > 0 && !slot.momentum.defined()) slot.momentum = zeros_like(p.value());
         sgd_step(p.value(), p.grad(), slot.momentum,
-                 {.lr = rate, .momentum = options_.momentum, .weight_decay = decay, .nesterov = options_.nesterov,
+                 {.lr = rate,
+                  .momentum = options_.momentum,
+                  .weight_decay = decay,
+                  .nesterov = options_.nesterov,
                   .first_step = slot.step == 1});
       } else {
         if (!slot.exp_avg.defined()) {
@@ -83,8 +86,14 @@ void Optimizer::step(double lr) {
           slot.exp_avg_sq = zeros_like(p.value());
         }
         adam_step(p.value(), p.grad(), slot.exp_avg, slot.exp_avg_sq,
-                  {.lr = rate, .beta1 = options_.beta1, .beta2 = options_.beta2, .eps = options_.eps, .weight_decay = decay,
-                   .decoupled = options_.kind == "adamw", .legacy_eps = options_.legacy_eps, .step = slot.step});
+                  {.lr = rate,
+                   .beta1 = options_.beta1,
+                   .beta2 = options_.beta2,
+                   .eps = options_.eps,
+                   .weight_decay = decay,
+                   .decoupled = options_.kind == "adamw",
+                   .legacy_eps = options_.legacy_eps,
+                   .step = slot.step});
       }
     }
   }
@@ -116,8 +125,9 @@ NamedTensors Optimizer::state() const {
 namespace {
 
 [[noreturn]] void refuse_state(const std::string& problem) {
-  throw Error(ErrorKind::BadInput, "optimizer state", problem,
-              "it belongs to another model or optimiser: resume with the options of that run, or start without its state");
+  throw Error(
+      ErrorKind::BadInput, "optimizer state", problem,
+      "it belongs to another model or optimiser: resume with the options of that run, or start without its state");
 }
 
 /// A copy of the entry with the parameter's strides; the entry is taken out of `rest`.
@@ -148,7 +158,8 @@ void Optimizer::load_state(const NamedTensors& state) {
       loaded.back().push_back(slot);
       const auto step = rest.find("step." + name);
       if (step == rest.end()) continue;  // never updated so far
-      if (step->second.numel() != 1) refuse_state("'step." + name + "' is " + describe(step->second) + ", not one number");
+      if (step->second.numel() != 1)
+        refuse_state("'step." + name + "' is " + describe(step->second) + ", not one number");
       slot->step = static_cast<std::int64_t>(step->second.item());
       if (slot->step < 1) refuse_state("'step." + name + "' is " + std::to_string(slot->step));
       rest.erase(step);
@@ -161,8 +172,8 @@ void Optimizer::load_state(const NamedTensors& state) {
     }
   }
   if (!rest.empty())
-    refuse_state("'" + rest.begin()->first + "' has no place (" + std::to_string(rest.size()) + " such entries; optimiser is " +
-                 options_.kind + ")");
+    refuse_state("'" + rest.begin()->first + "' has no place (" + std::to_string(rest.size()) +
+                 " such entries; optimiser is " + options_.kind + ")");
   slots_ = std::move(loaded);
 }
 

@@ -10,26 +10,27 @@
 namespace fledge {
 
 struct ParameterGroup {
-  std::string name;                                     // "backbone", "head", "proxies"
+  std::string name;  // "backbone", "head", "proxies"
   std::vector<std::pair<std::string, Variable>> parameters;
-  double lr_scale = 1.0;                                // times the schedule's rate
+  double lr_scale = 1.0;  // times the schedule's rate
   bool weight_decay = true;
 };
 
 struct OptimizerOptions {
-  std::string kind = "adam";   // sgd, adam, adamw
+  std::string kind = "adam";  // sgd, adam, adamw
   double lr = 1e-3;
-  double momentum = 0.9;       // sgd
-  bool nesterov = false;       // sgd
+  double momentum = 0.9;  // sgd
+  bool nesterov = false;  // sgd
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  bool legacy_eps = false;     // PyTorch 0.3's placement
-  double weight_decay = 0;     // adamw: decoupled
+  bool legacy_eps = false;  // PyTorch 0.3's placement
+  double weight_decay = 0;  // adamw: decoupled
 };
 
 class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const OptimizerOptions& options);
-  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale. Rejects nothing: check finiteness before.
+  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale. Rejects nothing: check
+  /// finiteness before.
   void step(double lr);
   void zero_grad();
   const std::vector<ParameterGroup>& groups() const { return groups_; }
@@ -46,7 +47,8 @@ class Optimizer {
   std::vector<std::vector<std::shared_ptr<Slot>>> slots_;
 };
 
-/// The global L2 norm of all gradients; scales them down to max_norm when it is larger (max_norm 0: only measures). NaN or inf is returned as it is.
+/// The global L2 norm of all gradients; scales them down to max_norm when it is larger (max_norm 0: only measures). NaN
+/// or inf is returned as it is.
 double clip_grad_norm(const std::vector<ParameterGroup>& groups, double max_norm);
 
 }  // namespace fledge

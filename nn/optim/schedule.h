@@ -7,17 +7,18 @@
 namespace fledge {
 
 struct Schedule {
-  std::string kind = "constant";       // constant, cosine (to `final_lr` at the last step), step (times gamma at the milestones)
+  std::string kind =
+      "constant";  // constant, cosine (to `final_lr` at the last step), step (times gamma at the milestones)
   double lr = 1e-3;
   double final_lr = 0;
   std::int64_t total_steps = 1;
-  std::int64_t warmup_steps = 0;       // linear from lr/warmup_steps
+  std::int64_t warmup_steps = 0;              // linear from lr/warmup_steps
   std::vector<std::int64_t> milestones = {};  // in steps
   double gamma = 0.1;
 
-  /// Rate of step t = 0, 1, ...: cosine is lr_t = final + (lr - final) * (1 + cos(pi * t / total)) / 2, as PyTorch's CosineAnnealingLR.
-  /// With a warm-up the cosine runs over the steps after it (t - warmup of total - warmup), so that the rate is lr where the warm-up ends.
-  /// Errors (Usage): unknown kind.
+  /// Rate of step t = 0, 1, ...: cosine is lr_t = final + (lr - final) * (1 + cos(pi * t / total)) / 2, as PyTorch's
+  /// CosineAnnealingLR. With a warm-up the cosine runs over the steps after it (t - warmup of total - warmup), so that
+  /// the rate is lr where the warm-up ends. Errors (Usage): unknown kind.
   double at(std::int64_t step) const;
 };
 

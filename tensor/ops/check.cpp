@@ -9,8 +9,12 @@ void fail(const char* op, const std::string& problem, const std::string& hint) {
 }
 void fail_undefined(const char* op, const char* name) { fail(op, std::string(name) + " is undefined"); }
 void fail_rank(const char* op, const Arg& arg, int rank) {
-  fail(op, std::string(arg.name) + " must have " + std::to_string(rank) + (rank == 1 ? " axis" : " axes") + ": " + named(arg),
-       rank == 4 ? "images are N,C,H,W, filters K,C,R,S" : rank == 2 ? "reshape it to rows and columns" : "");
+  fail(op,
+       std::string(arg.name) + " must have " + std::to_string(rank) + (rank == 1 ? " axis" : " axes") + ": " +
+           named(arg),
+       rank == 4   ? "images are N,C,H,W, filters K,C,R,S"
+       : rank == 2 ? "reshape it to rows and columns"
+                   : "");
 }
 void fail_dtypes(const char* op, const Arg& a, const Arg& b) {
   fail(op, std::string("dtypes of ") + a.name + " and " + b.name + " must be equal: " + named(a) + ", " + named(b),

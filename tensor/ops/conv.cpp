@@ -15,13 +15,15 @@ using check::Arg;
 std::string sizes(const Dims& x, const Dims& w) { return "input " + to_string(x) + ", weight " + to_string(w); }
 
 [[noreturn]] void fail_channels(const char* op, const Dims& x, const Dims& w, int groups) {
-  const std::string text = "input has " + std::to_string(x[1]) + " channels but weight expects " + std::to_string(w[1]) +
-                           " per group x " + std::to_string(groups) + (groups == 1 ? " group: " : " groups: ") + sizes(x, w);
+  const std::string text = "input has " + std::to_string(x[1]) + " channels but weight expects " +
+                           std::to_string(w[1]) + " per group x " + std::to_string(groups) +
+                           (groups == 1 ? " group: " : " groups: ") + sizes(x, w);
   const bool another_fits = w[1] > 0 && x[1] % w[1] == 0 && x[1] > 0 && w[0] % (x[1] / w[1]) == 0;
   check::fail(op, text, another_fits ? "did you mean groups=" + std::to_string(x[1] / w[1]) + "?" : "");
 }
 
-[[noreturn]] void fail_params(const char* op, const Dims& x, const Dims& w, const Conv2dParams& p, const char* problem) {
+[[noreturn]] void fail_params(const char* op, const Dims& x, const Dims& w, const Conv2dParams& p,
+                              const char* problem) {
   check::fail(op, std::string(problem) + ": " + p.descriptor(x, w));
 }
 
@@ -31,12 +33,16 @@ Dims checked_output(const char* op, const Dims& x, const Dims& w, const Conv2dPa
     fail_params(op, x, w, p, "groups and strides must be at least 1");
   if (p.pad_top < 0 || p.pad_left < 0 || p.pad_bottom < 0 || p.pad_right < 0) [[unlikely]]
     fail_params(op, x, w, p, "padding must not be negative");
-  if (x[1] != w[1] * p.groups) [[unlikely]] fail_channels(op, x, w, p.groups);
-  if (w[0] % p.groups != 0) [[unlikely]] fail_params(op, x, w, p, "output channels must divide into groups");
+  if (x[1] != w[1] * p.groups) [[unlikely]]
+    fail_channels(op, x, w, p.groups);
+  if (w[0] % p.groups != 0) [[unlikely]]
+    fail_params(op, x, w, p, "output channels must divide into groups");
   const std::int64_t h = x[2] + p.pad_top + p.pad_bottom, wide = x[3] + p.pad_left + p.pad_right;
   if (w[2] < 1 || w[3] < 1 || h < w[2] || wide < w[3]) [[unlikely]] {
-    check::fail(op, "the filter is larger than the padded picture, no output is left: " + sizes(x, w) + ", padded " +
-                        std::to_string(h) + "x" + std::to_string(wide), "use a larger picture or more padding");
+    check::fail(op,
+                "the filter is larger than the padded picture, no output is left: " + sizes(x, w) + ", padded " +
+                    std::to_string(h) + "x" + std::to_string(wide),
+                "use a larger picture or more padding");
   }
   return p.output_dims(x, w);
 }
@@ -81,7 +87,8 @@ Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, 
   constexpr const char* op = "conv2d_grad_input";
   check::rank(op, {w, "weight"}, 4);
   check_rank4(op, "x_dims", x_dims);
-  check::fits(op, {w, "weight"}, {dy, "output gradient"}, checked_output(op, x_dims, w.dims(), params), "the output's sizes");
+  check::fits(op, {w, "weight"}, {dy, "output gradient"}, checked_output(op, x_dims, w.dims(), params),
+              "the output's sizes");
   const auto grad_input = kernel<&KernelTable::conv, &ConvKernels::grad_input>(op, dy);
   Tensor dx = channels_last(x_dims, dy);
   if (dx.numel() == 0) return dx;
@@ -95,7 +102,8 @@ Tensor conv2d_grad_weight(const Tensor& dy, const Tensor& x, const Dims& w_dims,
   constexpr const char* op = "conv2d_grad_weight";
   check::rank(op, {x, "input"}, 4);
   check_rank4(op, "w_dims", w_dims);
-  check::fits(op, {x, "input"}, {dy, "output gradient"}, checked_output(op, x.dims(), w_dims, params), "the output's sizes");
+  check::fits(op, {x, "input"}, {dy, "output gradient"}, checked_output(op, x.dims(), w_dims, params),
+              "the output's sizes");
   const auto grad_weight = kernel<&KernelTable::conv, &ConvKernels::grad_weight>(op, dy);
   Tensor dw = channels_last(w_dims, dy);
   if (dw.numel() == 0) return dw;

@@ -18,10 +18,12 @@ using HasKernel = bool (*)(const KernelTable&);
 [[noreturn]] void fail_not_computed(const char* op, const Backend& backend, DType dtype);
 
 /// The entry that computes for `t`: kernel<&KernelTable::conv, &ConvKernels::forward>("conv2d", x).
-template <auto Family, auto Entry> auto kernel(const char* op, const Tensor& t) {
+template <auto Family, auto Entry>
+auto kernel(const char* op, const Tensor& t) {
   const Backend& backend = backend_of(t.device());
   const DType dtype = t.dtype();
-  if (dtype != DType::Float32 && dtype != DType::Float64) [[unlikely]] fail_not_computed(op, backend, dtype);
+  if (dtype != DType::Float32 && dtype != DType::Float64) [[unlikely]]
+    fail_not_computed(op, backend, dtype);
   const auto entry = (backend.table(dtype).*Family).*Entry;
   if (!entry) [[unlikely]] {
     fail_missing_kernel(op, backend, dtype, [](const KernelTable& table) { return (table.*Family).*Entry != nullptr; });

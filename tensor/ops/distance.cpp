@@ -65,8 +65,9 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, const PairwiseDistanc
   return d;
 }
 
-PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b, const Tensor& d,
-                                                     bool need_a, bool need_b, const PairwiseDistanceParams& params) {
+PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b,
+                                                     const Tensor& d, bool need_a, bool need_b,
+                                                     const PairwiseDistanceParams& params) {
   constexpr const char* op = "pairwise_distance_backward";
   check_sides(op, a, b);
   const Dims d_dims{a.dim(0), b.dim(0)};

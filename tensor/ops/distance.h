@@ -17,7 +17,8 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, const PairwiseDistanc
 struct PairwiseDistanceGradients {
   Tensor da, db;  // undefined where not asked for; self: everything is in da
 };
-PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b, const Tensor& d,
-                                                     bool need_a, bool need_b, const PairwiseDistanceParams& params);
+PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Tensor& a, const Tensor& b,
+                                                     const Tensor& d, bool need_a, bool need_b,
+                                                     const PairwiseDistanceParams& params);
 
 }  // namespace fledge

@@ -21,7 +21,8 @@ void check_index(const char* op, const Tensor& like, const Tensor& index, std::i
   auto check_values = [&](const std::int64_t* values, std::int64_t stride) {
     for (std::int64_t i = 0, n = index.dim(0); i < n; ++i) {
       const std::int64_t v = values[i * stride];
-      if (v < 0 || v >= size) [[unlikely]] fail_range(op, i, v, size);
+      if (v < 0 || v >= size) [[unlikely]]
+        fail_range(op, i, v, size);
     }
   };
   if (index.device().type == Device::Type::CPU) return check_values(index.data<std::int64_t>(), index.strides()[0]);
@@ -92,7 +93,8 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
   const Tensor& first = parts.front();
   check::defined(op, {first, "part 0"});
   const int positive = axis < 0 ? axis + first.rank() : axis;
-  if (positive < 0 || positive >= first.rank()) check::fail(op, "no axis " + std::to_string(axis) + ": part 0 " + describe(first));
+  if (positive < 0 || positive >= first.rank())
+    check::fail(op, "no axis " + std::to_string(axis) + ": part 0 " + describe(first));
   Dims dims = first.dims();
   dims[positive] = 0;
   for (const Tensor& part : parts) {
@@ -101,8 +103,8 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
     Dims others = part.dims();
     if (part.rank() == first.rank()) others[positive] = first.dims()[positive];
     if (!(others == first.dims())) {
-      check::fail(op, "parts must agree in all sizes but axis " + std::to_string(positive) + ": " + describe(first) + ", " +
-                          describe(part));
+      check::fail(op, "parts must agree in all sizes but axis " + std::to_string(positive) + ": " + describe(first) +
+                          ", " + describe(part));
     }
     dims[positive] += part.dims()[positive];
   }

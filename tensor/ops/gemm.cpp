@@ -17,8 +17,10 @@ bool is_transposed(const Tensor& t) {
 
 // The product of zero terms: the bias alone.
 Tensor empty_product(Tensor c, const Tensor& bias) {
-  if (bias.defined()) c.copy_from(bias.expand(c.dims()));
-  else c.fill(0);
+  if (bias.defined())
+    c.copy_from(bias.expand(c.dims()));
+  else
+    c.fill(0);
   return c;
 }
 
@@ -52,8 +54,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   check::rank(op, {b, "right operand"}, 2);
   check::same_kind(op, {a, "left operand"}, {b, "right operand"});
   if (a.dim(transpose_a ? 0 : 1) != b.dim(transpose_b ? 1 : 0)) [[unlikely]] {
-    check::fail(op, std::string("inner sizes differ: left operand ") + to_string(a.dims()) + (transpose_a ? " transposed" : "") +
-                        ", right operand " + to_string(b.dims()) + (transpose_b ? " transposed" : ""),
+    check::fail(op,
+                std::string("inner sizes differ: left operand ") + to_string(a.dims()) +
+                    (transpose_a ? " transposed" : "") + ", right operand " + to_string(b.dims()) +
+                    (transpose_b ? " transposed" : ""),
                 "transpose_a and transpose_b turn an operand round");
   }
   return product(op, a, b, {}, {.transpose_a = transpose_a, .transpose_b = transpose_b});
@@ -65,8 +69,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   check::rank(op, {w, "weight"}, 2);
   check::same_kind(op, {x, "input"}, {w, "weight"});
   if (x.dim(1) != w.dim(1)) [[unlikely]] {
-    check::fail(op, "input has " + std::to_string(x.dim(1)) + " features but weight expects " + std::to_string(w.dim(1)) +
-                        ": input " + to_string(x.dims()) + ", weight " + to_string(w.dims()), "weight is outputs x inputs");
+    check::fail(op,
+                "input has " + std::to_string(x.dim(1)) + " features but weight expects " + std::to_string(w.dim(1)) +
+                    ": input " + to_string(x.dims()) + ", weight " + to_string(w.dims()),
+                "weight is outputs x inputs");
   }
   if (bias.defined()) check::fits(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output");
   return product(op, x, w, bias, {.transpose_b = true, .b_is_weight = true});

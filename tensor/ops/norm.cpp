@@ -30,7 +30,8 @@ void check_statistic(const char* op, const Tensor& x, const Tensor& t, const cha
 Tensor per_channel(const Tensor& x) { return Tensor::empty({x.dim(1)}, x.dtype(), Layout::Contiguous, x.device()); }
 Tensor image_like(const Tensor& x) { return Tensor::empty(x.dims(), x.dtype(), Layout::ChannelsLast, x.device()); }
 
-template <class T> void inverse_std(const Tensor& var, const Tensor& invstd, double eps) {
+template <class T>
+void inverse_std(const Tensor& var, const Tensor& invstd, double eps) {
   const T* v = var.data<T>();
   T* y = invstd.data<T>();
   for (std::int64_t i = 0, n = var.numel(); i < n; ++i) y[i] = T(1) / std::sqrt(v[i] + static_cast<T>(eps));
@@ -44,8 +45,10 @@ Tensor inverse_std(const Tensor& var, double eps) {
     return div(one, sqrt(affine(var, 1, eps)));
   }
   Tensor invstd = Tensor::empty_like(var);
-  if (var.dtype() == DType::Float64) inverse_std<double>(var, invstd, eps);
-  else inverse_std<float>(var, invstd, eps);
+  if (var.dtype() == DType::Float64)
+    inverse_std<double>(var, invstd, eps);
+  else
+    inverse_std<float>(var, invstd, eps);
   return invstd;
 }
 
@@ -94,12 +97,14 @@ BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tens
   const ContiguousArg g(op, "gamma", gamma), b(op, "beta", beta);
   std::optional<ChannelsLastArg> r;
   if (residual.defined()) r.emplace(op, "residual", residual);
-  eval(context(), input, g, b, running_mean.view(), running_var.view(), r ? &r->view() : nullptr, result.y.view(), params);
+  eval(context(), input, g, b, running_mean.view(), running_var.view(), r ? &r->view() : nullptr, result.y.view(),
+       params);
   return result;
 }
 
-BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward, const Tensor& gamma,
-                                       bool batch_statistics, const BatchNormNeeds& needs, const BatchNormParams& params) {
+BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward,
+                                       const Tensor& gamma, bool batch_statistics, const BatchNormNeeds& needs,
+                                       const BatchNormParams& params) {
   constexpr const char* op = "batch_norm_backward";
   const bool reads_y = params.activation != Activation::None;
   check::rank(op, {x, "input"}, 4);
@@ -121,11 +126,14 @@ BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const 
     if (needs.dbeta) grads.dbeta.fill(0);
     return grads;
   }
-  const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x), y(op, "output", reads_y ? forward.y : x);
+  const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x),
+      y(op, "output", reads_y ? forward.y : x);
   const ContiguousArg g(op, "gamma", gamma), mean(op, "mean", forward.mean), invstd(op, "invstd", forward.invstd);
   backward(context(), {gradient, input, y, g, mean, invstd},
-           {.dx = needs.dx ? &dx : nullptr, .dgamma = needs.dgamma ? &dgamma : nullptr,
-            .dbeta = needs.dbeta ? &dbeta : nullptr, .dresidual = needs.dresidual ? &dresidual : nullptr},
+           {.dx = needs.dx ? &dx : nullptr,
+            .dgamma = needs.dgamma ? &dgamma : nullptr,
+            .dbeta = needs.dbeta ? &dbeta : nullptr,
+            .dresidual = needs.dresidual ? &dresidual : nullptr},
            batch_statistics, params);
   return grads;
 }

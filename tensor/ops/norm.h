@@ -23,7 +23,8 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Ten
 /// Evaluation: the given statistics are constants. The result's mean/invstd are filled for a backward pass.
 BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
-BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward, const Tensor& gamma,
-                                       bool batch_statistics, const BatchNormNeeds& needs, const BatchNormParams& params);
+BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward,
+                                       const Tensor& gamma, bool batch_statistics, const BatchNormNeeds& needs,
+                                       const BatchNormParams& params);
 
 }  // namespace fledge

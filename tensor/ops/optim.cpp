@@ -18,8 +18,10 @@ void check_weight(const char* op, const Tensor& w, const Tensor& grad) {
 TensorView state_view(const char* op, const Tensor& w, const Tensor& state, const char* name) {
   check::fits(op, {w, "weight"}, {state, name}, w.dims(), "the weight's sizes");
   if (!same_strides(w.dims(), w.strides(), state.strides())) [[unlikely]] {
-    check::fail(op, std::string(name) + " must have the weight's layout: weight " + describe(w) + ", " + name + " " +
-                        describe(state), "make it with zeros_like(weight)");
+    check::fail(op,
+                std::string(name) + " must have the weight's layout: weight " + describe(w) + ", " + name + " " +
+                    describe(state),
+                "make it with zeros_like(weight)");
   }
   TensorView view = state.view();
   view.strides = w.strides();

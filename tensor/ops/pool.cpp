@@ -10,8 +10,9 @@ namespace {
 
 std::string sizes(const Dims& x, const Pool2dParams& p) {
   auto s = [](std::int64_t v) { return std::to_string(v); };
-  return "input " + to_string(x) + ", kernel " + s(p.kernel_h) + "x" + s(p.kernel_w) + ", stride " + s(p.stride_h) + "x" +
-         s(p.stride_w) + ", padding " + s(p.pad_top) + "," + s(p.pad_left) + "," + s(p.pad_bottom) + "," + s(p.pad_right);
+  return "input " + to_string(x) + ", kernel " + s(p.kernel_h) + "x" + s(p.kernel_w) + ", stride " + s(p.stride_h) +
+         "x" + s(p.stride_w) + ", padding " + s(p.pad_top) + "," + s(p.pad_left) + "," + s(p.pad_bottom) + "," +
+         s(p.pad_right);
 }
 
 Dims checked_output(const char* op, const Dims& x, const Pool2dParams& p) {
@@ -22,14 +23,15 @@ Dims checked_output(const char* op, const Dims& x, const Pool2dParams& p) {
   if (!fits(p.pad_top, p.kernel_h) || !fits(p.pad_bottom, p.kernel_h) || !fits(p.pad_left, p.kernel_w) ||
       !fits(p.pad_right, p.kernel_w)) [[unlikely]]
     check::fail(op, "padding must be smaller than the kernel: " + sizes(x, p));
-  if (x[2] < 1 || x[3] < 1 || x[2] + p.pad_top + p.pad_bottom < p.kernel_h || x[3] + p.pad_left + p.pad_right < p.kernel_w)
-    [[unlikely]]
+  if (x[2] < 1 || x[3] < 1 || x[2] + p.pad_top + p.pad_bottom < p.kernel_h ||
+      x[3] + p.pad_left + p.pad_right < p.kernel_w) [[unlikely]]
     check::fail(op, "the window is larger than the padded picture, no output is left: " + sizes(x, p));
   return p.output_dims(x);
 }
 
 void check_rank4(const char* op, const Dims& x_dims) {
-  if (x_dims.rank() != 4) [[unlikely]] check::fail(op, "x_dims must be four sizes: " + to_string(x_dims));
+  if (x_dims.rank() != 4) [[unlikely]]
+    check::fail(op, "x_dims must be four sizes: " + to_string(x_dims));
 }
 
 }  // namespace
@@ -56,21 +58,24 @@ Tensor max_pool2d_backward(const Tensor& dy, const Tensor& indices, const Dims& 
   check::rank(op, {dy, "output gradient"}, 4);
   check::rank(op, {indices, "indices"}, 4);
   check_rank4(op, x_dims);
-  check::fits(op, {dy, "output gradient"}, {dy, "output gradient"}, checked_output(op, x_dims, params), "the output's sizes");
+  check::fits(op, {dy, "output gradient"}, {dy, "output gradient"}, checked_output(op, x_dims, params),
+              "the output's sizes");
   check::dtype(op, {indices, "indices"}, DType::Int32);
   check::same_dims(op, {dy, "output gradient"}, {indices, "indices"});
   check::same_device(op, {dy, "output gradient"}, {indices, "indices"});
   const auto backward = kernel<&KernelTable::pool, &PoolKernels::max_pool2d_backward>(op, dy);
   Tensor dx = Tensor::empty(x_dims, dy.dtype(), Layout::ChannelsLast, dy.device());
   if (dx.numel() == 0) return dx;
-  backward(context(), ChannelsLastArg(op, "output gradient", dy), ChannelsLastArg(op, "indices", indices), dx.view(), params);
+  backward(context(), ChannelsLastArg(op, "output gradient", dy), ChannelsLastArg(op, "indices", indices), dx.view(),
+           params);
   return dx;
 }
 
 Tensor global_avg_pool(const Tensor& x) {
   constexpr const char* op = "global_avg_pool";
   check::rank(op, {x, "input"}, 4);
-  if (x.dim(2) * x.dim(3) == 0) [[unlikely]] check::fail(op, "the mean of no pixels is undefined: input " + describe(x));
+  if (x.dim(2) * x.dim(3) == 0) [[unlikely]]
+    check::fail(op, "the mean of no pixels is undefined: input " + describe(x));
   const auto forward = kernel<&KernelTable::pool, &PoolKernels::global_avg_pool>(op, x);
   Tensor y = Tensor::empty({x.dim(0), x.dim(1)}, x.dtype(), Layout::Contiguous, x.device());
   if (y.numel() > 0) forward(context(), ChannelsLastArg(op, "input", x), y.view());
@@ -81,7 +86,8 @@ Tensor global_avg_pool_backward(const Tensor& dy, const Dims& x_dims) {
   constexpr const char* op = "global_avg_pool_backward";
   check::rank(op, {dy, "output gradient"}, 2);
   check_rank4(op, x_dims);
-  check::fits(op, {dy, "output gradient"}, {dy, "output gradient"}, {x_dims[0], x_dims[1]}, "batch and channels of x_dims");
+  check::fits(op, {dy, "output gradient"}, {dy, "output gradient"}, {x_dims[0], x_dims[1]},
+              "batch and channels of x_dims");
   const auto backward = kernel<&KernelTable::pool, &PoolKernels::global_avg_pool_backward>(op, dy);
   Tensor dx = Tensor::empty(x_dims, dy.dtype(), Layout::ChannelsLast, dy.device());
   if (dx.numel() > 0) backward(context(), ContiguousArg(op, "output gradient", dy), dx.view());

@@ -10,10 +10,14 @@ namespace {
 
 constexpr const char* name_of(ReduceOp op) {
   switch (op) {
-    case ReduceOp::Sum: return "sum";
-    case ReduceOp::Mean: return "mean";
-    case ReduceOp::Max: return "max";
-    case ReduceOp::Min: return "min";
+    case ReduceOp::Sum:
+      return "sum";
+    case ReduceOp::Mean:
+      return "mean";
+    case ReduceOp::Max:
+      return "max";
+    case ReduceOp::Min:
+      return "min";
   }
   return "reduce";
 }
@@ -26,7 +30,8 @@ unsigned reduced_axes(const char* op, const Dims& x, const std::vector<int>& axe
     const int positive = axis < 0 ? axis + x.rank() : axis;
     if (positive < 0 || positive >= x.rank()) [[unlikely]]
       check::fail(op, "no axis " + std::to_string(axis) + " in " + to_string(x));
-    if (bits & (1u << positive)) [[unlikely]] check::fail(op, "axis " + std::to_string(axis) + " is given twice");
+    if (bits & (1u << positive)) [[unlikely]]
+      check::fail(op, "axis " + std::to_string(axis) + " is given twice");
     bits |= 1u << positive;
   }
   return bits;
@@ -47,7 +52,8 @@ Dims without(const Dims& x, unsigned bits) {
 }
 
 // softmax and its like: rows of a matrix to a result of `dims`.
-template <auto Entry> Tensor rows_forward(const char* op, const Tensor& x, const Dims& dims) {
+template <auto Entry>
+Tensor rows_forward(const char* op, const Tensor& x, const Dims& dims) {
   const auto forward = kernel<&KernelTable::reduce, Entry>(op, x);
   if (x.dim(1) == 0) check::fail(op, "rows without elements: input " + describe(x));
   Tensor y = Tensor::empty(dims, x.dtype(), Layout::Contiguous, x.device());
@@ -55,12 +61,14 @@ template <auto Entry> Tensor rows_forward(const char* op, const Tensor& x, const
   return y;
 }
 
-template <auto Entry> Tensor rows_backward(const char* op, const Tensor& dy, const Tensor& y) {
+template <auto Entry>
+Tensor rows_backward(const char* op, const Tensor& dy, const Tensor& y) {
   check::rank(op, {y, "output"}, 2);
   check::fits(op, {y, "output"}, {dy, "output gradient"}, y.dims(), "the output's sizes");
   const auto backward = kernel<&KernelTable::reduce, Entry>(op, y);
   Tensor dx = Tensor::empty(y.dims(), y.dtype(), Layout::Contiguous, y.device());
-  if (dx.numel() > 0) backward(context(), ContiguousArg(op, "output gradient", dy), ContiguousArg(op, "output", y), dx.view());
+  if (dx.numel() > 0)
+    backward(context(), ContiguousArg(op, "output gradient", dy), ContiguousArg(op, "output", y), dx.view());
   return dx;
 }
 
@@ -103,7 +111,8 @@ Tensor reduce_extreme_backward(const Tensor& dy_keep, const Tensor& x, const Ten
   constexpr const char* op = "reduce_extreme_backward";
   check::defined(op, {x, "input"});
   check::defined(op, {y_keep, "output"});
-  if (y_keep.rank() != x.rank()) check::fail(op, "output must keep the reduced axes: input " + describe(x) + ", output " + describe(y_keep));
+  if (y_keep.rank() != x.rank())
+    check::fail(op, "output must keep the reduced axes: input " + describe(x) + ", output " + describe(y_keep));
   Dims kept = x.dims();
   for (int i = 0; i < x.rank(); ++i)
     if (y_keep.dims()[i] == 1) kept[i] = 1;
@@ -115,7 +124,9 @@ Tensor reduce_extreme_backward(const Tensor& dy_keep, const Tensor& x, const Ten
   return dx;
 }
 
-Dims reduced_dims(const Dims& x, const std::vector<int>& axes) { return with_ones(x, reduced_axes("reduced_dims", x, axes)); }
+Dims reduced_dims(const Dims& x, const std::vector<int>& axes) {
+  return with_ones(x, reduced_axes("reduced_dims", x, axes));
+}
 
 Tensor softmax(const Tensor& x) {
   check::rank("softmax", {x, "input"}, 2);
@@ -144,8 +155,8 @@ Tensor log_sum_exp_backward(const Tensor& dy, const Tensor& x, const Tensor& y) 
   const auto backward = kernel<&KernelTable::reduce, &ReduceKernels::log_sum_exp_backward>(op, x);
   Tensor dx = Tensor::empty(x.dims(), x.dtype(), Layout::Contiguous, x.device());
   if (dx.numel() == 0) return dx;
-  backward(context(), ContiguousArg(op, "output gradient", dy), ContiguousArg(op, "input", x), ContiguousArg(op, "output", y),
-           dx.view());
+  backward(context(), ContiguousArg(op, "output gradient", dy), ContiguousArg(op, "input", x),
+           ContiguousArg(op, "output", y), dx.view());
   return dx;
 }
 

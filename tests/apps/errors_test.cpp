@@ -1,8 +1,7 @@
 // Everything that can go wrong ends with the exit code of its kind, one message that names the thing, and a way out.
-#include <catch2/catch.hpp>
-
 #include <sys/mount.h>
 
+#include <catch2/catch.hpp>
 #include <csignal>
 
 #include "io/checkpoint/safetensors.h"
@@ -53,7 +52,8 @@ TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
   fails(p.folder, p.train({"--batch-sze", "12"}), 2, {"--batch-sze", "did you mean", "batch-size"});
   fails(p.folder, p.train({"--epochs", "many"}), 2, {"--epochs"});
   fails(p.folder, p.train({"--epochs", "0"}), 2, {"--epochs"});
-  for (const std::string flag : {"--lr", "--clip-grad", "--warmup-epochs", "--save-every", "--batches-per-epoch", "--seed", "--weight-decay", "--margin"})
+  for (const std::string flag : {"--lr", "--clip-grad", "--warmup-epochs", "--save-every", "--batches-per-epoch",
+                                 "--seed", "--weight-decay", "--margin"})
     fails(p.folder, p.train({flag, "-1"}), 2, {flag.substr(flag == "--weight-decay" ? 9 : 2)});
   fails(p.folder, p.train({"--arch", "resnet19"}), 2, {"resnet19", "resnet18"});
   fails(p.folder, p.train({"--loss", "tripplet"}), 2, {"tripplet", "triplet"});
@@ -82,7 +82,8 @@ TEST_CASE("a printed config gives itself back", "[e2e]") {
     spill(folder / "c.toml", first);
     CHECK(must(folder, {verb, "--config", "c.toml", "--print-config"}).out == first);
     // The command line wins over the file.
-    CHECK_THAT(must(folder, {verb, "--config", "c.toml", "--size", "99", "--print-config"}).out, Contains("size = \"99\""));
+    CHECK_THAT(must(folder, {verb, "--config", "c.toml", "--size", "99", "--print-config"}).out,
+               Contains("size = \"99\""));
   }
 }
 
@@ -104,12 +105,16 @@ TEST_CASE("pictures that are missing or broken", "[e2e][errors]") {
   const Bytes sound = slurp(p.folder / victim);
   Bytes flipped = sound;
   for (std::size_t i = 60; i < 70; ++i) flipped[i] ^= 0xFF;
-  for (const auto& [name, bytes] : std::vector<std::pair<std::string, Bytes>>{
-           {"truncated", Bytes(sound.begin(), sound.begin() + 100)}, {"nothing", {}}, {"corrupt", flipped}, {"text", Bytes(50, 'x')}}) {
+  for (const auto& [name, bytes] :
+       std::vector<std::pair<std::string, Bytes>>{{"truncated", Bytes(sound.begin(), sound.begin() + 100)},
+                                                  {"nothing", {}},
+                                                  {"corrupt", flipped},
+                                                  {"text", Bytes(50, 'x')}}) {
     INFO(name);
     spill(p.folder / victim, bytes);
     fails(p.folder, p.train({"--epochs", "8", "--run", name}), 3, {"class2/3.png"});
-    const Arguments skip = {"--on-bad-image", "skip", "--max-bad-fraction", "0.1", "--epochs", "8", "--run", name + "-skip"};
+    const Arguments skip = {"--on-bad-image", "skip",        "--max-bad-fraction", "0.1", "--epochs", "8",
+                            "--run",          name + "-skip"};
     CHECK_THAT(must(p.folder, p.train(skip)).err, Contains("skipped") && Contains("class2/3.png"));
     const Outcome verified = run_fledge(p.folder, {"data", "verify", "--data", "train", "--quiet"});
     CHECK(verified.code == 3);
@@ -123,7 +128,8 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
   must(p.folder, p.train({"--run", "run", "--final-eval", "false"}));
   const std::string file = p.folder / "run/checkpoints/step-00000003/model.safetensors";
   fails(p.folder, p.train({"--run", "other", "--weights", file, "--width", "0.125"}), 3, {file, "resnet18"});
-  fails(p.folder, p.train({"--run", "other", "--weights", file, "--arch", "mobilenet_v1", "--width", "0.25"}), 3, {file, "mobilenet_v1"});
+  fails(p.folder, p.train({"--run", "other", "--weights", file, "--arch", "mobilenet_v1", "--width", "0.25"}), 3,
+        {file, "mobilenet_v1"});
   CHECK_FALSE(std::filesystem::exists(p.folder / "other"));
 
   auto content = fledge::load_safetensors(file);
@@ -139,28 +145,37 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
   fails(p.folder, {"eval", "run"}, 3, {"run", "metrics.json"});
 
   // Teacher and student of different sizes: the absolute loss says so before anything is written.
-  fails(p.folder, Arguments{"distill"} + tiny() + Arguments{"--teacher", "run", "--distill", "absolute", "--embedding", "8", "--run", "d"}, 2,
-        {"--embedding 16"});
+  fails(p.folder,
+        Arguments{"distill"} + tiny() +
+            Arguments{"--teacher", "run", "--distill", "absolute", "--embedding", "8", "--run", "d"},
+        2, {"--embedding 16"});
   CHECK_FALSE(std::filesystem::exists(p.folder / "d"));
-  must(p.folder, Arguments{"distill"} + tiny() + Arguments{"--teacher", "run", "--distill", "relative", "--embedding", "8", "--run", "d"});
+  must(p.folder, Arguments{"distill"} + tiny() +
+                     Arguments{"--teacher", "run", "--distill", "relative", "--embedding", "8", "--run", "d"});
 }
 
 TEST_CASE("run folders: taken, locked, changed, impossible", "[e2e][errors]") {
   const Pictures p;
   must(p.folder, p.train({"--run", "run"}));
   fails(p.folder, p.train({"--run", "run"}), 2, {"run", "--resume auto"});
-  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--lr", "0.5"}), 2, {"config has changed", "lr = \"0.5\"", "--resume-allow-change"});
-  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--seed", "9", "--resume-allow-change", "true"}), 2, {"--seed"});
-  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--width", "0.125", "--resume-allow-change", "true"}), 3, {"step-00000003"});
-  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--train", "test", "--images-per-class", "6", "--resume-allow-change", "true"}), 2,
-        {"pictures"});
+  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--lr", "0.5"}), 2,
+        {"config has changed", "lr = \"0.5\"", "--resume-allow-change"});
+  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--seed", "9", "--resume-allow-change", "true"}), 2,
+        {"--seed"});
+  fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--width", "0.125", "--resume-allow-change", "true"}), 3,
+        {"step-00000003"});
+  fails(p.folder,
+        p.train({"--run", "run", "--resume", "auto", "--train", "test", "--images-per-class", "6",
+                 "--resume-allow-change", "true"}),
+        2, {"pictures"});
   // A finished run goes on when it is given more epochs.
   must(p.folder, p.train({"--run", "run", "--resume", "auto", "--epochs", "2", "--resume-allow-change", "true"}));
   CHECK(log_lines(p.folder / "run", "step").size() == 6);
 
   spill(p.folder / "file", std::string("not a folder"));
   fails(p.folder, p.train({"--run", "file/run"}), 4, {"file/run", "--run"});
-  fails(p.folder, {"embed", "--model", "run", "--data", "test", "--output", "no/folder/e", "--quiet"}, 4, {"no/folder/e"});
+  fails(p.folder, {"embed", "--model", "run", "--data", "test", "--output", "no/folder/e", "--quiet"}, 4,
+        {"no/folder/e"});
 
   Process holder(p.folder, p.train({"--run", "held", "--epochs", "100000"}));
   wait_until(holder, [&] { return !log_lines(p.folder / "held", "step").empty(); });
@@ -172,7 +187,8 @@ TEST_CASE("run folders: taken, locked, changed, impossible", "[e2e][errors]") {
 
 TEST_CASE("a loss that is no number stops the run before it is saved", "[e2e][errors]") {
   const Pictures p;
-  fails(p.folder, p.train({"--run", "nan", "--lr", "1e30", "--epochs", "4", "--save-every", "1"}), 5, {"step", "--lr", "class"});
+  fails(p.folder, p.train({"--run", "nan", "--lr", "1e30", "--epochs", "4", "--save-every", "1"}), 5,
+        {"step", "--lr", "class"});
   REQUIRE_FALSE(checkpoints(p.folder / "nan").empty());
   for (const auto& line : log_lines(p.folder / "nan", "step")) CHECK_THAT(line, !Contains("null"));
 }
@@ -186,12 +202,14 @@ TEST_CASE("a disk that fills up: earlier checkpoints stay, no scrap is left", "[
     must(p.folder, {"eval", "--model", run, "--data", "test", "--quiet"});
   };
   must(p.folder, p.train({"--run", "full", "--final-eval", "false"}));
-  const Arguments more = p.train({"--run", "full", "--resume", "auto", "--resume-allow-change", "true", "--epochs", "3"});
+  const Arguments more =
+      p.train({"--run", "full", "--resume", "auto", "--resume-allow-change", "true", "--epochs", "3"});
   Process limited(p.folder, more, 100000);  // less than the weights take, more than the log
   const Outcome outcome = limited.wait();
   INFO(outcome.err);
   CHECK(outcome.code == 4);
-  CHECK_THAT(outcome.err, Contains("step-00000006") && Contains("earlier checkpoints are untouched") && Contains("--resume auto"));
+  CHECK_THAT(outcome.err,
+             Contains("step-00000006") && Contains("earlier checkpoints are untouched") && Contains("--resume auto"));
   check_rest(p.folder / "full", {"step-00000003"});
   must(p.folder, more);
   CHECK(log_lines(p.folder / "full", "step").size() == 9);
@@ -203,7 +221,8 @@ TEST_CASE("a disk that fills up: earlier checkpoints stay, no scrap is left", "[
     WARN("left out: cannot mount a small disk here");
     return;
   }
-  const Outcome on_disk = run_fledge(p.folder, p.train({"--run", "disk/run", "--epochs", "3", "--final-eval", "false"}));
+  const Outcome on_disk =
+      run_fledge(p.folder, p.train({"--run", "disk/run", "--epochs", "3", "--final-eval", "false"}));
   CHECK(on_disk.code == 4);
   CHECK_THAT(on_disk.err, Contains("No space left on device") || Contains("no space left on device"));
   check_rest(disk + "/run", {"step-00000003"});

@@ -1,6 +1,5 @@
 // Dependencies run one way, and a vendor's or an instruction set's headers stay in their folder.
 #include <catch2/catch.hpp>
-
 #include <fstream>
 #include <regex>
 #include <set>

@@ -1,6 +1,6 @@
-// A run that was stopped and resumed ends in the same bytes as one that was not, and the number of workers changes nothing.
+// A run that was stopped and resumed ends in the same bytes as one that was not, and the number of workers changes
+// nothing.
 #include <catch2/catch.hpp>
-
 #include <csignal>
 
 #include "tests/apps/runner.h"
@@ -15,8 +15,26 @@ constexpr const char* kLast = "step-00000048";
 // Three epochs of 16 steps with every augmentation on; a loss with parameters of its own, and a schedule.
 Arguments long_run(const std::string& run, const std::string& workers) {
   return Arguments{"train"} + tiny() +
-         Arguments{"--batches-per-epoch", "16", "--epochs", "3", "--loss", "cosine-softmax", "--schedule", "cosine", "--warmup-epochs", "1",
-                   "--head-lr-scale", "3", "--pad-shift", "2", "--seed", "5", "--workers", workers, "--run", run};
+         Arguments{"--batches-per-epoch",
+                   "16",
+                   "--epochs",
+                   "3",
+                   "--loss",
+                   "cosine-softmax",
+                   "--schedule",
+                   "cosine",
+                   "--warmup-epochs",
+                   "1",
+                   "--head-lr-scale",
+                   "3",
+                   "--pad-shift",
+                   "2",
+                   "--seed",
+                   "5",
+                   "--workers",
+                   workers,
+                   "--run",
+                   run};
 }
 
 std::size_t steps_logged(const std::string& run) { return log_lines(run, "step").size(); }
@@ -91,11 +109,13 @@ TEST_CASE("resumed runs equal straight ones, byte by byte", "[e2e][resume]") {
   }
   SECTION("a damaged newest checkpoint: the one before it is taken") {
     Process first(folder, long_run("damaged", "0") + Arguments{"--save-every", "6"});
-    wait_until(first, [&] { return checkpoints(folder / "damaged").size() >= 2 && steps_logged(folder / "damaged") > 13; });
+    wait_until(first,
+               [&] { return checkpoints(folder / "damaged").size() >= 2 && steps_logged(folder / "damaged") > 13; });
     first.signal(SIGKILL);
     first.wait();
     auto saved = checkpoints(folder / "damaged");
-    while (!saved.empty() && saved.front()[0] == '.') saved.erase(saved.begin());  // a checkpoint that was being written
+    while (!saved.empty() && saved.front()[0] == '.')
+      saved.erase(saved.begin());  // a checkpoint that was being written
     REQUIRE(saved.size() >= 2);
     const std::string newest = folder / ("damaged/checkpoints/" + saved.back() + "/model.safetensors");
     Bytes bytes = slurp(newest);
@@ -115,8 +135,9 @@ TEST_CASE("a signal during the evaluation at the end loses nothing", "[e2e][resu
   const TempFolder folder;
   make_pictures(folder / "train", 4, 6, 28, 13);
   // Enough test pictures that there is a moment to stop at.
-  const Arguments run = Arguments{"train"} + tiny() +
-                        Arguments{"--test", "fashion-mnist:test", "--test-classes", "5-7", "--save-every", "1000", "--run", "run"};
+  const Arguments run =
+      Arguments{"train"} + tiny() +
+      Arguments{"--test", "fashion-mnist:test", "--test-classes", "5-7", "--save-every", "1000", "--run", "run"};
   if (run_fledge(folder, {"data", "stats", "--data", "fashion-mnist:test"}).code != 0) {
     WARN("left out: no Fashion-MNIST on this machine");
     return;

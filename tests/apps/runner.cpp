@@ -88,7 +88,8 @@ void make_pictures(const std::string& folder, int classes, int per_class, int si
       for (int y = 0; y < side; ++y)
         for (int x = 0; x < side; ++x)
           for (int k = 0; k < 3; ++k) {
-            const double v = 128 + 60 * std::sin(fx * x + phase) * std::cos(fy * y - phase) + 40 * std::sin(colour + 2.1 * k) + 20 * (uniform() - 0.5);
+            const double v = 128 + 60 * std::sin(fx * x + phase) * std::cos(fy * y - phase) +
+                             40 * std::sin(colour + 2.1 * k) + 20 * (uniform() - 0.5);
             image.rgb.push_back(static_cast<std::uint8_t>(std::clamp(v, 0.0, 255.0)));
           }
       write_png(name + "/" + std::to_string(i) + ".png", image);
@@ -128,9 +129,35 @@ Arguments operator+(Arguments a, const Arguments& b) {
 }
 
 Arguments tiny(const std::string& arch) {
-  return {"--arch", arch, "--width", arch == "resnet18" ? "0.0625" : "0.25", "--stem", "small", "--embedding", "16",
-          "--train", "train", "--test", "test", "--size", "28", "--test-resize-short", "0", "--batch-size", "12",
-          "--images-per-class", "4", "--batches-per-epoch", "3", "--epochs", "1", "--workers", "0", "--threads", "1", "--quiet"};
+  return {"--arch",
+          arch,
+          "--width",
+          arch == "resnet18" ? "0.0625" : "0.25",
+          "--stem",
+          "small",
+          "--embedding",
+          "16",
+          "--train",
+          "train",
+          "--test",
+          "test",
+          "--size",
+          "28",
+          "--test-resize-short",
+          "0",
+          "--batch-size",
+          "12",
+          "--images-per-class",
+          "4",
+          "--batches-per-epoch",
+          "3",
+          "--epochs",
+          "1",
+          "--workers",
+          "0",
+          "--threads",
+          "1",
+          "--quiet"};
 }
 
 }  // namespace fledge::test

@@ -56,14 +56,16 @@ TEST_CASE("teacher, three students, evaluation and embeddings", "[e2e]") {
   const TempFolder folder;
   make_pictures(folder / "train", 6, 8, 32, 1);
   make_pictures(folder / "test", 3, 8, 32, 2);
-  const Outcome teacher = must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
+  const Outcome teacher =
+      must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
   CHECK_THAT(teacher.out, Contains("R@1") && Contains("teacher"));
   CHECK(teacher.err.empty());  // --quiet
   check_run(folder / "teacher", {"loss", "cosine-softmax", "cosine-softmax.accuracy"});
 
   for (const std::string distill : {"absolute", "relative", "absolute=1,relative=0.3"}) {
     const std::string run = distill.substr(0, 8) + (distill.size() > 8 ? "-both" : "");
-    must(folder, Arguments{"distill"} + tiny("mobilenet_v1") + Arguments{"--teacher", "teacher", "--distill", distill, "--run", run});
+    must(folder, Arguments{"distill"} + tiny("mobilenet_v1") +
+                     Arguments{"--teacher", "teacher", "--distill", distill, "--run", run});
     std::vector<std::string> terms = {"loss", "triplet", "triplet.active"};
     const bool absolute = distill.find("absolute") == 0, relative = distill.find("relative") != std::string::npos;
     if (absolute) terms.push_back("absolute");
@@ -82,18 +84,23 @@ TEST_CASE("teacher, three students, evaluation and embeddings", "[e2e]") {
   CHECK(all.size() == 4);
   CHECK(all.at("relative") == read_json(folder / "relative/metrics.json"));
 
-  // A model evaluated from its run, from its file, and from its stored embeddings: the same numbers as at the end of training.
-  const Outcome direct = must(folder, {"eval", "--model", "relative", "--data", "test", "--json", "--quiet", "--threads", "1"});
+  // A model evaluated from its run, from its file, and from its stored embeddings: the same numbers as at the end of
+  // training.
+  const Outcome direct =
+      must(folder, {"eval", "--model", "relative", "--data", "test", "--json", "--quiet", "--threads", "1"});
   CHECK(json::parse(direct.out) == read_json(folder / "relative/metrics.json"));
   const std::string file = "relative/checkpoints/step-00000003/model.safetensors";
-  must(folder, {"embed", "--model", file, "--data", "test", "--output", "e", "--quiet", "--threads", "1", "--workers", "2"});
+  must(folder,
+       {"embed", "--model", file, "--data", "test", "--output", "e", "--quiet", "--threads", "1", "--workers", "2"});
   const Outcome stored = must(folder, {"eval", "--embeddings", "e.npy", "--table", "e.tsv", "--json"});
   CHECK(json::parse(stored.out) == json::parse(direct.out));
   const std::string table = text_of(folder / "e.tsv");
-  CHECK_THAT(table, Catch::StartsWith("path\tlabel\n") && Contains("class0/0.png\tclass0\n") && Contains("class2/7.png\tclass2\n"));
+  CHECK_THAT(table, Catch::StartsWith("path\tlabel\n") && Contains("class0/0.png\tclass0\n") &&
+                        Contains("class2/7.png\tclass2\n"));
 
   // Pictures searched in a gallery of their own: each finds itself.
-  const Outcome gallery = must(folder, {"eval", "--model", "teacher", "--data", "test", "--gallery", "test", "--json", "--quiet"});
+  const Outcome gallery =
+      must(folder, {"eval", "--model", "teacher", "--data", "test", "--gallery", "test", "--json", "--quiet"});
   CHECK(json::parse(gallery.out).at("recall@1") == 1.0);
   CHECK(json::parse(must(folder, {"data", "verify", "--data", "train", "--json", "--quiet"}).out).at("images") == 48);
   CHECK(json::parse(must(folder, {"doctor", "--json"}).out).contains("isa"));
@@ -102,9 +109,23 @@ TEST_CASE("teacher, three students, evaluation and embeddings", "[e2e]") {
 TEST_CASE("64 pictures are learnt by heart", "[e2e]") {
   const TempFolder folder;
   make_pictures(folder / "train", 8, 8, 24, 3);
-  must(folder, {"train", "--train", "train", "--test", "train", "--size", "24", "--test-resize-short", "0", "--stem", "small", "--width",
-                "0.125", "--embedding", "32", "--batch-size", "32", "--images-per-class", "4", "--batches-per-epoch", "10", "--epochs", "8",
-                "--random-crop", "false", "--flip", "0", "--lr", "3e-3", "--quiet", "--run", "heart", "--seed", "1",
+  must(folder, {"train",     "--train",
+                "train",     "--test",
+                "train",     "--size",
+                "24",        "--test-resize-short",
+                "0",         "--stem",
+                "small",     "--width",
+                "0.125",     "--embedding",
+                "32",        "--batch-size",
+                "32",        "--images-per-class",
+                "4",         "--batches-per-epoch",
+                "10",        "--epochs",
+                "8",         "--random-crop",
+                "false",     "--flip",
+                "0",         "--lr",
+                "3e-3",      "--quiet",
+                "--run",     "heart",
+                "--seed",    "1",
                 "--threads", "1"});
   const json metrics = read_json(folder / "heart/metrics.json");
   CHECK(metrics.at("queries") == 64);
@@ -116,15 +137,36 @@ TEST_CASE("each distillation loss lowers its own term", "[e2e]") {
   make_pictures(folder / "train", 6, 8, 28, 4);
   make_pictures(folder / "test", 3, 8, 28, 5);
   must(folder, Arguments{"train"} + tiny() + Arguments{"--epochs", "4", "--run", "teacher", "--lr", "3e-3"});
-  for (const std::string& flags : Arguments{"absolute --abs-form l2", "absolute --abs-form sq", "absolute --abs-form cos", "relative --rel-form frobenius",
-                                   "relative --rel-form mean_abs", "relative --rel-form mean_sq", "relative --rel-form rkd_huber"}) {
+  for (const std::string& flags :
+       Arguments{"absolute --abs-form l2", "absolute --abs-form sq", "absolute --abs-form cos",
+                 "relative --rel-form frobenius", "relative --rel-form mean_abs", "relative --rel-form mean_sq",
+                 "relative --rel-form rkd_huber"}) {
     const std::string name = flags.substr(0, 8), form = flags.substr(flags.rfind(' ') + 1);
     INFO(flags);
     const std::string run = name + "-" + form;
     must(folder, Arguments{"distill"} + tiny() +
-                     Arguments{"--teacher", "teacher", "--loss", "none", "--distill", name, name == "absolute" ? "--abs-form" : "--rel-form", form,
-                               "--epochs", "8", "--lr", "3e-3", "--random-crop", "false", "--flip", "0", "--seed", "7", "--run", run,
-                               "--final-eval", "false"});
+                     Arguments{"--teacher",
+                               "teacher",
+                               "--loss",
+                               "none",
+                               "--distill",
+                               name,
+                               name == "absolute" ? "--abs-form" : "--rel-form",
+                               form,
+                               "--epochs",
+                               "8",
+                               "--lr",
+                               "3e-3",
+                               "--random-crop",
+                               "false",
+                               "--flip",
+                               "0",
+                               "--seed",
+                               "7",
+                               "--run",
+                               run,
+                               "--final-eval",
+                               "false"});
     const auto steps = log_lines(folder / run, "step");
     REQUIRE(steps.size() == 24);
     CHECK(mean(steps, name, 18, 24) < 0.8 * mean(steps, name, 0, 6));

@@ -38,14 +38,15 @@ Tensor spaced(const Dims& dims, std::uint64_t seed) {
   Generator g(seed);
   g.shuffle(order);
   std::vector<double> values;
-  for (std::int64_t place : order) values.push_back(0.1 * (static_cast<double>(place) - 0.5 * static_cast<double>(order.size())));
+  for (std::int64_t place : order)
+    values.push_back(0.1 * (static_cast<double>(place) - 0.5 * static_cast<double>(order.size())));
   return from_vector(values, dims);
 }
 
 std::vector<GradCase> all_cases() {
   std::vector<GradCase> all;
-  for (auto family : {conv_cases, norm_cases, pool_cases, unary_cases, binary_cases, reduce_cases, row_cases, gemm_cases,
-                      gather_cases, shape_cases, distance_cases}) {
+  for (auto family : {conv_cases, norm_cases, pool_cases, unary_cases, binary_cases, reduce_cases, row_cases,
+                      gemm_cases, gather_cases, shape_cases, distance_cases}) {
     for (GradCase& c : family()) all.push_back(std::move(c));
   }
   return all;

@@ -32,8 +32,9 @@ std::vector<GradCase> conv_cases() {
                 {.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .groups = 2}),
       conv_case("depthwise", {2, 5, 4, 4}, {5, 1, 3, 3}, false,
                 {.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .groups = 5}),
-      conv_case("depthwise stride 2 with bias", {1, 3, 5, 6}, {3, 1, 3, 3}, true,
-                {.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .groups = 3}),
+      conv_case(
+          "depthwise stride 2 with bias", {1, 3, 5, 6}, {3, 1, 3, 3}, true,
+          {.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .groups = 3}),
       conv_case("depthwise with two filters a channel", {1, 3, 4, 4}, {6, 1, 3, 3}, false, {.groups = 3}),
   };
 }

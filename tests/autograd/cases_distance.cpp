@@ -19,8 +19,14 @@ Tensor near_duplicates(std::uint64_t seed) {
 std::vector<GradCase> distance_cases() {
   std::vector<GradCase> cases{
       {"l2_normalize", "", {normal({4, 5}, 1)}, [](const Leaves& v) { return l2_normalize(v[0]); }},
-      {"l2_normalize", "one column", {away_from({0}, {3, 1}, 2, -2, 2)}, [](const Leaves& v) { return l2_normalize(v[0]); }},
-      {"l2_normalize", "norms below eps", {normal({3, 4}, 3)}, [](const Leaves& v) { return l2_normalize(v[0], 100.0); }},
+      {"l2_normalize",
+       "one column",
+       {away_from({0}, {3, 1}, 2, -2, 2)},
+       [](const Leaves& v) { return l2_normalize(v[0]); }},
+      {"l2_normalize",
+       "norms below eps",
+       {normal({3, 4}, 3)},
+       [](const Leaves& v) { return l2_normalize(v[0], 100.0); }},
   };
   for (bool squared : {false, true}) {
     const PairwiseDistanceParams params{.squared = squared};
@@ -29,10 +35,11 @@ std::vector<GradCase> distance_cases() {
     const auto both = [=](const Leaves& v) { return pairwise_distance(v[0], v[1], params); };
     cases.push_back({"pairwise_distance", form + "self", {normal({5, 3}, 4)}, self});
     cases.push_back({"pairwise_distance", form + "two sides", {normal({4, 3}, 5), normal({2, 3}, 6)}, both});
-    cases.push_back({"pairwise_distance", form + "self, of a computed matrix", {normal({4, 3}, 7)}, [=](const Leaves& v) {
-                       const Variable e = l2_normalize(v[0]);
-                       return pairwise_distance(e, e, params);
-                     }});
+    cases.push_back(
+        {"pairwise_distance", form + "self, of a computed matrix", {normal({4, 3}, 7)}, [=](const Leaves& v) {
+           const Variable e = l2_normalize(v[0]);
+           return pairwise_distance(e, e, params);
+         }});
     cases.push_back({"pairwise_distance", form + "near-duplicates", {near_duplicates(8)}, self});
   }
   return cases;

@@ -32,7 +32,8 @@ std::vector<Tensor> inputs_away_from_kinks(bool training, bool residual) {
   const Dims x{2, 3, 3, 2};
   for (std::uint64_t seed = 1;; seed += 10) {
     // Scale 4 and shift 3 spread the values over both kinks of ReLU6.
-    std::vector<Tensor> inputs{normal(x, seed, Layout::ChannelsLast), uniform({3}, seed + 1, 3, 5), uniform({3}, seed + 2, 2, 4)};
+    std::vector<Tensor> inputs{normal(x, seed, Layout::ChannelsLast), uniform({3}, seed + 1, 3, 5),
+                               uniform({3}, seed + 2, 2, 4)};
     if (residual) inputs.push_back(normal(x, seed + 3, Layout::ChannelsLast));
     if (distance_to_kinks(inputs, training, residual) > 1e-3) return inputs;
   }

@@ -15,7 +15,8 @@ std::string describe_axes(const std::vector<int>& axes, bool keep) {
 std::vector<GradCase> reduce_cases() {
   std::vector<GradCase> cases;
   const Dims d{2, 3, 2, 4};
-  for (const std::vector<int>& axes : {std::vector<int>{}, {0}, {1}, {3}, {-1}, {0, 2}, {2, 3}, {3, 1}, {0, 1, 2, 3}, {1, 2, 3}}) {
+  for (const std::vector<int>& axes :
+       {std::vector<int>{}, {0}, {1}, {3}, {-1}, {0, 2}, {2, 3}, {3, 1}, {0, 1, 2, 3}, {1, 2, 3}}) {
     for (bool keep : {false, true}) {
       const std::string what = describe_axes(axes, keep);
       cases.push_back({"sum", what, {normal(d, 1)}, [=](const Leaves& v) { return sum(v[0], axes, keep); }});
@@ -25,8 +26,11 @@ std::vector<GradCase> reduce_cases() {
     }
   }
   const Tensor nhwc = normal(d, 5, Layout::ChannelsLast);
-  cases.push_back({"mean", "channels-last over the pixels", {nhwc}, [](const Leaves& v) { return mean(v[0], {2, 3}); }});
-  cases.push_back({"sum", "channels-last over the channels", {nhwc}, [](const Leaves& v) { return sum(v[0], {1}, true); }});
+  cases.push_back({"mean", "channels-last over the pixels", {nhwc}, [](const Leaves& v) {
+                     return mean(v[0], {2, 3});
+                   }});
+  cases.push_back(
+      {"sum", "channels-last over the channels", {nhwc}, [](const Leaves& v) { return sum(v[0], {1}, true); }});
   return cases;
 }
 

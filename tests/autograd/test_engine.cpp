@@ -70,7 +70,8 @@ TEST_CASE("a ladder of diamonds costs one run a node, not two to the power of it
 
 TEST_CASE("a residual add hands one gradient to both branches without mixing them") {
   const Variable x = leaf({1, 2, 3}), w = leaf({2, 3, 4});
-  // Both branches get the same dy; the skip connection then adds to its own copy of it, before the other branch has read it.
+  // Both branches get the same dy; the skip connection then adds to its own copy of it, before the other branch has
+  // read it.
   const Variable skip = x + 0.0, branch = w + 0.0;
   const Variable more = skip + 0.0;
   const Variable y = skip + branch;
@@ -112,9 +113,10 @@ TEST_CASE("a second backward says what to do") {
   const Variable y = square(x);
   const Variable first = sum(y), second = mean(y);
   first.backward();
-  CHECK_THROWS_WITH(first.backward(), Catch::Equals("[sum] backward has already run through this node and its saved tensors are "
-                                                    "released; run the forward pass again, or add the losses and call "
-                                                    "backward() once"));
+  CHECK_THROWS_WITH(first.backward(),
+                    Catch::Equals("[sum] backward has already run through this node and its saved tensors are "
+                                  "released; run the forward pass again, or add the losses and call "
+                                  "backward() once"));
   CHECK_THROWS_WITH(second.backward(), Catch::Contains("[square] backward has already run"));
 }
 
@@ -157,10 +159,13 @@ TEST_CASE("the graph keeps only what nodes saved, and backward lets go of it nod
   const Variable x = leaf({1, 2});
   const Tensor low_saved = zeros({2}), high_saved = zeros({2});
   long low_owners = 0, high_owners = 0;
-  Variable low = pass(x, [&](const Tensor&) {
-    low_owners = low_saved.use_count();
-    high_owners = high_saved.use_count();
-  }, low_saved);
+  Variable low = pass(
+      x,
+      [&](const Tensor&) {
+        low_owners = low_saved.use_count();
+        high_owners = high_saved.use_count();
+      },
+      low_saved);
   Variable between = affine(low, 2, 0);
   const Tensor value = between.value();
   Variable high = pass(affine(between, 2, 0), nullptr, high_saved);
@@ -233,7 +238,8 @@ TEST_CASE("a long chain with skip connections is destroyed without recursion") {
 }
 
 TEST_CASE("gradients are described for the debug print") {
-  CHECK(describe_gradient("conv2d", from_vector<double>({-0.25, 0.5, 0, 0}, {2, 2})) == "conv2d 2x2 min -0.25 max 0.5 finite");
+  CHECK(describe_gradient("conv2d", from_vector<double>({-0.25, 0.5, 0, 0}, {2, 2})) ==
+        "conv2d 2x2 min -0.25 max 0.5 finite");
   CHECK_THAT(describe_gradient("log", from_vector<double>({1, INFINITY}, {2})), Catch::Contains("max inf NOT FINITE"));
   CHECK(describe_gradient("sum", zeros({0})) == "sum 0 empty");
 }

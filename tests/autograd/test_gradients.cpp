@@ -19,7 +19,8 @@ namespace {
 
 /// The strings returned by Node::name() in autograd/ops, read from the sources, so that a new node cannot be forgotten.
 std::set<std::string> names_in_sources() {
-  const std::regex name_line("name\\(\\) const override|case \\w+Op::|make_shared<(Sum|Extreme)Node>|attach_extreme\\(\"");
+  const std::regex name_line(
+      "name\\(\\) const override|case \\w+Op::|make_shared<(Sum|Extreme)Node>|attach_extreme\\(\"");
   const std::regex quoted("\"([a-z0-9_]+)\"");
   std::set<std::string> names;
   for (const auto& file : std::filesystem::directory_iterator(std::string(FLEDGE_SOURCE_DIR) + "/autograd/ops")) {

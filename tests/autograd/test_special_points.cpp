@@ -101,7 +101,8 @@ TEST_CASE("masked extremes of an empty row are zero and pass nothing back") {
 
 TEST_CASE("max-pool hands a tie's gradient to the first element") {
   const Variable x = leaf({1, 1, 1, 1}, {1, 1, 2, 2});
-  sum(max_pool2d(x, {.kernel_h = 2, .kernel_w = 2, .pad_top = 0, .pad_left = 0, .pad_bottom = 0, .pad_right = 0})).backward();
+  sum(max_pool2d(x, {.kernel_h = 2, .kernel_w = 2, .pad_top = 0, .pad_left = 0, .pad_bottom = 0, .pad_right = 0}))
+      .backward();
   CHECK(grad_of(x) == Values{1, 0, 0, 0});
 }
 

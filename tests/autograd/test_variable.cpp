@@ -102,8 +102,8 @@ TEST_CASE("misuse of variables is explained") {
   const Variable y = square(x);
   CHECK_THROWS_WITH(y.backward(), Catch::Contains("only a single number has a gradient without a seed") &&
                                       Catch::Contains("reduce it (sum, mean)"));
-  CHECK_THROWS_WITH(y.backward(ones({3}, DType::Float64)), Catch::Contains("seed must have the value's sizes") &&
-                                                              Catch::Contains("3 float64"));
+  CHECK_THROWS_WITH(y.backward(ones({3}, DType::Float64)),
+                    Catch::Contains("seed must have the value's sizes") && Catch::Contains("3 float64"));
   CHECK_THROWS_WITH(y.backward(ones({2})), Catch::Contains("2 float32"));
   CHECK_THROWS_WITH(x.detach().backward(), Catch::Contains("nothing to differentiate") && Catch::Contains("frozen"));
   CHECK_THROWS_WITH(undefined.value(), Catch::Contains("the variable is undefined"));

@@ -1,6 +1,5 @@
-#include <catch2/catch.hpp>
-
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
 #include <set>
@@ -77,7 +76,8 @@ TEST_CASE("every batch has P classes of K images, classes and images are used ev
       ++class_uses[label];
       REQUIRE(images.size() == 4);
       const std::set<std::int64_t> distinct(images.begin(), images.end());
-      CHECK(distinct.size() == std::min<std::size_t>(4, d.by_class()[label].size()));  // all of a small class, then repeats
+      CHECK(distinct.size() ==
+            std::min<std::size_t>(4, d.by_class()[label].size()));  // all of a small class, then repeats
     }
   }
   for (const auto& [label, n] : class_uses) CHECK(std::abs(n - 40 * 3 / 7.0) <= 3);
@@ -117,7 +117,8 @@ TEST_CASE("random crops keep their bounds and fall back as torchvision does") {
   double area = 0;
   for (int i = 0; i < 2000; ++i) {
     const PixelBox b = sample_crop(t, 100, 80, g);
-    REQUIRE((b.left >= 0 && b.top >= 0 && b.width > 0 && b.height > 0 && b.left + b.width <= 100 && b.top + b.height <= 80));
+    REQUIRE((b.left >= 0 && b.top >= 0 && b.width > 0 && b.height > 0 && b.left + b.width <= 100 &&
+             b.top + b.height <= 80));
     const double aspect = static_cast<double>(b.width) / b.height;
     CHECK((aspect > 0.70 && aspect < 1.43));
     area += b.width * b.height / 8000.0;
@@ -138,7 +139,8 @@ TEST_CASE("evaluation: short side, centre crop with Python's rounding, small pic
   const Image wide = pattern(23, 16);
   const Image centre = apply(EvalTransform{0, 16}, wide);
   CHECK(centre.rgb == crop(wide, {4, 0, 16, 16}).rgb);  // 3.5 rounds to 4
-  CHECK(apply(EvalTransform{0, 16}, pattern(21, 16)).rgb == crop(pattern(21, 16), {2, 0, 16, 16}).rgb);  // 2.5 rounds to 2
+  CHECK(apply(EvalTransform{0, 16}, pattern(21, 16)).rgb ==
+        crop(pattern(21, 16), {2, 0, 16, 16}).rgb);  // 2.5 rounds to 2
   const Image big = pattern(50, 33);
   CHECK(apply(EvalTransform{20, 16}, big).rgb == crop(resize(big, 30, 20), {7, 2, 16, 16}).rgb);  // 20 * 50 / 33 = 30.3
   const Image small = apply(EvalTransform{0, 16}, pattern(8, 9));
@@ -185,7 +187,8 @@ TEST_CASE("normalisation is (pixel / 255 - mean) / std, exactly") {
   for (const std::string name : {"imagenet", "keras", "half"}) {
     const Normalization n = Normalization::named(name);
     normalize_to(image, n, out.data());
-    for (int i = 0; i < 45; ++i) CHECK(out[i] == (static_cast<float>(image.rgb[i]) / 255.0f - n.mean[i % 3]) / n.std[i % 3]);
+    for (int i = 0; i < 45; ++i)
+      CHECK(out[i] == (static_cast<float>(image.rgb[i]) / 255.0f - n.mean[i % 3]) / n.std[i % 3]);
   }
   CHECK_THAT(error_of([] { Normalization::named("x"); }), Contains("unknown normalisation 'x'"));
 }
@@ -196,7 +199,8 @@ TEST_CASE("batches are the same for 0, 1, 2 and 7 workers, with pictures replace
   std::vector<std::vector<float>> reference;
   std::vector<std::string> reference_bad;
   for (const int workers : {0, 1, 2, 7}) {
-    Loader loader(d, batches, training_images(d, train_preset("modern", 16), 1, 3), options(workers, OnBadImage::Skip, 0.1));
+    Loader loader(d, batches, training_images(d, train_preset("modern", 16), 1, 3),
+                  options(workers, OnBadImage::Skip, 0.1));
     std::size_t count = 0;
     while (auto batch = loader.next()) {
       CHECK(batch->images.dims() == Dims{8, 3, 16, 16});
@@ -246,13 +250,25 @@ TEST_CASE("too many bad pictures stop a run that skips them") {
 
 TEST_CASE("the loader refuses nonsense, and stops at once when dropped") {
   const auto d = std::make_shared<Made>(std::vector<int>{2000});
-  CHECK_THAT(error_of([&] { Loader(d, {{}}, evaluation_images(d, {0, 16}), options(1)); }), Contains("a batch is empty"));
+  CHECK_THAT(error_of([&] {
+               Loader(d, {{}}, evaluation_images(d, {0, 16}), options(1));
+             }),
+             Contains("a batch is empty"));
   CHECK_THAT(error_of([&] { Loader(d, {}, evaluation_images(d, {0, 16}), options(-1)); }), Contains("workers -1"));
-  CHECK_THAT(error_of([&] { Loader(d, sequential_batches(2, 2), evaluation_images(d, {0, 8}), options(1)).next(); }), Contains("8x8 instead of 16x16"));
+  CHECK_THAT(error_of([&] {
+               Loader(d, sequential_batches(2, 2), evaluation_images(d, {0, 8}), options(1)).next();
+             }),
+             Contains("8x8 instead of 16x16"));
   CHECK_FALSE(Loader(d, {}, evaluation_images(d, {0, 16}), options(2)).next());
   std::atomic<int> made{0};
   {
-    Loader loader(d, sequential_batches(2000, 10), [&](const SampleRef&) { ++made; return pattern(16, 16); }, options(2));
+    Loader loader(
+        d, sequential_batches(2000, 10),
+        [&](const SampleRef&) {
+          ++made;
+          return pattern(16, 16);
+        },
+        options(2));
     CHECK(loader.next());
   }
   CHECK(made <= 10 * 4);  // never more than the batches ahead

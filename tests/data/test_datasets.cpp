@@ -1,8 +1,7 @@
-#include <catch2/catch.hpp>
-
 #include <zlib.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <set>
 #include <thread>
 
@@ -19,7 +18,8 @@ using Catch::Contains;
 
 namespace {
 
-std::string open_error(const std::string& source, const std::string& classes = "", ErrorKind wanted = ErrorKind::BadInput) {
+std::string open_error(const std::string& source, const std::string& classes = "",
+                       ErrorKind wanted = ErrorKind::BadInput) {
   ErrorKind kind = ErrorKind::Internal;
   const std::string text = error_of([&] { open_dataset({source, classes}); }, &kind);
   CHECK(kind == wanted);
@@ -65,7 +65,8 @@ TEST_CASE("folder: classes and pictures by sorted name, the rest left out and co
   CHECK(d->label(2) == 1);
   CHECK(d->image(2).width == 5);
   CHECK(d->by_class() == std::vector<std::vector<std::int64_t>>{{0}, {1, 2}});
-  CHECK_THAT(d->description(), Contains("3 images, 2 classes, 1 folders without pictures left out, 3 other files left out"));
+  CHECK_THAT(d->description(),
+             Contains("3 images, 2 classes, 1 folders without pictures left out, 3 other files left out"));
   spill(root / "a/x.png", std::string());
   CHECK_THAT(error_of([&] { d->image(0); }), Contains("a/x.png") && Contains("0 bytes"));
 }
@@ -91,7 +92,8 @@ TEST_CASE("folder: a wrong layout is explained") {
   CHECK_THAT(open_error(root / "mixed"), Contains("mixes class folders with folders of folders ('train')"));
   std::filesystem::create_directories(root / "hollow/a");
   CHECK_THAT(open_error(root / "hollow"), Contains("no picture in any of them"));
-  CHECK_THAT(open_error("fashion-mnist:tests", "", ErrorKind::Usage), Contains("unknown part") && Contains("fashion-mnist:test"));
+  CHECK_THAT(open_error("fashion-mnist:tests", "", ErrorKind::Usage),
+             Contains("unknown part") && Contains("fashion-mnist:test"));
 }
 
 TEST_CASE("class selection and its errors") {
@@ -155,15 +157,18 @@ TEST_CASE("idx: plain and gzip, both parts, and damaged files") {
   };
   CHECK_THAT(broken("train-images-idx3-ubyte", idx(3, {2, 2, 3}, {1, 2})), Contains("it is truncated"));
   CHECK_THAT(broken("train-images-idx3-ubyte", idx(3, {2, 2, 3}, Bytes(13, 0))), Contains("more than its header says"));
-  CHECK_THAT(broken("train-images-idx3-ubyte", idx(1, {2, 2, 3}, pixels)), Contains("starts with 2049 instead of 2051"));
-  CHECK_THAT(broken("train-images-idx3-ubyte", idx(3, {4294967295u, 4096, 4096}, pixels)), Contains("impossible sizes"));
+  CHECK_THAT(broken("train-images-idx3-ubyte", idx(1, {2, 2, 3}, pixels)),
+             Contains("starts with 2049 instead of 2051"));
+  CHECK_THAT(broken("train-images-idx3-ubyte", idx(3, {4294967295u, 4096, 4096}, pixels)),
+             Contains("impossible sizes"));
   CHECK_THAT(broken("t10k-labels-idx1-ubyte", idx(1, {2}, {2, 2})), Contains("2 labels for 1 images"));
   CHECK_THAT(broken("t10k-labels-idx1-ubyte", {}), Contains("truncated"));
   Bytes gz = slurp(root / "t10k-images-idx3-ubyte.gz");
   gz[gz.size() - 6] ^= 0xff;
   CHECK_THAT(broken("t10k-images-idx3-ubyte.gz", gz), Contains("corrupt"));
   std::filesystem::remove(root / "t10k-labels-idx1-ubyte");
-  CHECK_THAT(open_error(root.path()), Contains("lacks the IDX file t10k-labels-idx1-ubyte (or t10k-labels-idx1-ubyte.gz)"));
+  CHECK_THAT(open_error(root.path()),
+             Contains("lacks the IDX file t10k-labels-idx1-ubyte (or t10k-labels-idx1-ubyte.gz)"));
   CHECK_THAT(error_of([&] { open_idx(root / "no", IdxPart::All); }), Contains("does not exist"));
 }
 

@@ -18,7 +18,8 @@ inline std::uint32_t prime_fraction(int n, bool cube) {
     for (int d = 2; d * d <= prime; ++d) is_prime &= prime % d != 0;
     found += is_prime;
   }
-  const long double root = cube ? std::cbrt(static_cast<long double>(prime)) : std::sqrt(static_cast<long double>(prime));
+  const long double root =
+      cube ? std::cbrt(static_cast<long double>(prime)) : std::sqrt(static_cast<long double>(prime));
   return static_cast<std::uint32_t>((root - std::floor(root)) * 4294967296.0L);
 }
 
@@ -46,8 +47,10 @@ inline std::string sha256(const void* data, std::size_t size) {
     for (int i = 0; i < 8; ++i) s[i] = h[i];
     for (int i = 0; i < 64; ++i) {
       const std::uint32_t a = s[0], e = s[4];
-      const std::uint32_t t1 = s[7] + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
-      const std::uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
+      const std::uint32_t t1 =
+          s[7] + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
+      const std::uint32_t t2 =
+          (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
       for (int j = 7; j > 0; --j) s[j] = s[j - 1];
       s[4] += t1;
       s[0] = t1 + t2;

@@ -1,6 +1,5 @@
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "io/image/image.h"
@@ -38,7 +37,8 @@ class Golden {
 
 int worst_difference(const Image& image, const std::uint8_t* wanted) {
   int worst = 0;
-  for (std::size_t i = 0; i < image.rgb.size(); ++i) worst = std::max(worst, std::abs(int{image.rgb[i]} - int{wanted[i]}));
+  for (std::size_t i = 0; i < image.rgb.size(); ++i)
+    worst = std::max(worst, std::abs(int{image.rgb[i]} - int{wanted[i]}));
   return worst;
 }
 
@@ -79,8 +79,10 @@ TEST_CASE("resize gives Pillow's bytes") {
     const std::uint8_t* wanted = g.take(std::size_t{3} * out_w * out_h);
     CAPTURE(cases, in_w, in_h, out_w, out_h, kind);
     const Image image = pattern(in_w, in_h);
-    const Image got = kind == 0 ? resize(image, out_w, out_h, {box[0], box[1], box[2], box[3]})
-                                : crop_and_resize(image, {int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])}, out_w, out_h);
+    const Image got =
+        kind == 0 ? resize(image, out_w, out_h, {box[0], box[1], box[2], box[3]})
+                  : crop_and_resize(image, {int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])},
+                                    out_w, out_h);
     REQUIRE(got.width == out_w);
     REQUIRE(got.height == out_h);
     CHECK(worst_difference(got, wanted) == 0);
@@ -118,7 +120,10 @@ TEST_CASE("resize refuses impossible boxes and sizes") {
   CHECK_THAT(error_of([&] { resize(Image{}, 4, 4); }), Contains("empty"));
   CHECK_THAT(error_of([&] { resize(image, 4, 4, {0, 0, 11, 8}); }), Contains("not inside the picture of 10x8"));
   CHECK_THAT(error_of([&] { resize(image, 4, 4, {5, 0, 5, 8}); }), Contains("is empty"));
-  CHECK_THAT(error_of([&] { crop(image, {5, 0, 6, 8}); }), Contains("the box 6x8 at (5, 0) does not lie in the picture of 10x8"));
+  CHECK_THAT(error_of([&] {
+               crop(image, {5, 0, 6, 8});
+             }),
+             Contains("the box 6x8 at (5, 0) does not lie in the picture of 10x8"));
   CHECK_THAT(error_of([&] { crop_and_resize(image, {-1, 0, 6, 8}, 4, 4); }), Contains("does not lie"));
 }
 
@@ -128,7 +133,8 @@ TEST_CASE("flip mirrors odd and even widths") {
     Image flipped = image;
     flip_horizontal(flipped);
     for (int y = 0; y < 3; ++y)
-      for (int x = 0; x < width; ++x) CHECK(std::equal(image.row(y) + 3 * x, image.row(y) + 3 * x + 3, flipped.row(y) + 3 * (width - 1 - x)));
+      for (int x = 0; x < width; ++x)
+        CHECK(std::equal(image.row(y) + 3 * x, image.row(y) + 3 * x + 3, flipped.row(y) + 3 * (width - 1 - x)));
   }
 }
 
@@ -151,7 +157,8 @@ TEST_CASE("decoding gives Pillow's pixels for every kind of file") {
 }
 
 TEST_CASE("a picture cut short anywhere is refused, never painted over") {
-  const std::string name = GENERATE(as<std::string>{}, "jpeg", "jpeg progressive", "jpeg cmyk", "png", "png palette", "bmp", "bmp one bit");
+  const std::string name =
+      GENERATE(as<std::string>{}, "jpeg", "jpeg progressive", "jpeg cmyk", "png", "png palette", "bmp", "bmp one bit");
   const Bytes whole = golden_file(name);
   for (std::size_t n = 0; n < whole.size(); ++n) {
     // The last two bytes of a JPEG are its end marker, without which the picture is still complete; we refuse that too.
@@ -175,7 +182,8 @@ TEST_CASE("every flipped byte gives a picture or an error, never a crash") {
 
 TEST_CASE("errors of pictures name the file and the reason") {
   CHECK_THAT(decode_error({}), Contains("the file is empty (0 bytes)"));
-  CHECK_THAT(decode_error({'G', 'I', 'F', '8', '9', 'a', 0}), Contains("it is a GIF picture") && Contains("JPEG, PNG and BMP are read"));
+  CHECK_THAT(decode_error({'G', 'I', 'F', '8', '9', 'a', 0}),
+             Contains("it is a GIF picture") && Contains("JPEG, PNG and BMP are read"));
   const std::string html = "\n <!DOCTYPE html>", text = "hello\n";
   CHECK_THAT(decode_error(Bytes(html.begin(), html.end())), Contains("a web page"));
   CHECK_THAT(decode_error(Bytes(text.begin(), text.end())), Contains("plain text"));
@@ -192,7 +200,8 @@ TEST_CASE("errors of pictures name the file and the reason") {
   bmp.pop_back();
   CHECK_THAT(decode_error(bmp), Contains("the BMP is truncated"));
   const TempFolder folder;
-  CHECK_THAT(error_of([&] { decode_image_file(folder / "no.jpg"); }), Contains("no.jpg") && Contains("no such file or directory"));
+  CHECK_THAT(error_of([&] { decode_image_file(folder / "no.jpg"); }),
+             Contains("no.jpg") && Contains("no such file or directory"));
   CHECK_THAT(error_of([&] { decode_image_file(folder.path()); }), Contains("it is a folder"));
 }
 

@@ -1,13 +1,11 @@
-#include <catch2/catch.hpp>
-
-#include <nlohmann/json.hpp>
-
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
@@ -54,8 +52,10 @@ TEST_CASE("safetensors: every broken header gets its own message") {
   CHECK(safetensors_error(one("F32", "[]", "[0,4]"), 4).empty());
   CHECK(safetensors_error(one("F32", "[0,3]", "[0,0]"), 0).empty());
   CHECK_THAT(safetensors_error(one("F32", "[2]", "[0,8]"), 10), Contains("2 bytes behind the last tensor"));
-  CHECK_THAT(safetensors_error(one("F32", "[2]", "[0,8]"), 7), Contains("ends at byte 8 of 7") && Contains("truncated"));
-  CHECK_THAT(safetensors_error(one("F32", "[2]", "[4,12]"), 12), Contains("bytes 0 to 4 of the data belong to no tensor"));
+  CHECK_THAT(safetensors_error(one("F32", "[2]", "[0,8]"), 7),
+             Contains("ends at byte 8 of 7") && Contains("truncated"));
+  CHECK_THAT(safetensors_error(one("F32", "[2]", "[4,12]"), 12),
+             Contains("bytes 0 to 4 of the data belong to no tensor"));
   CHECK_THAT(safetensors_error(one("F32", "[2]", "[8,0]"), 8), Contains("ends before it begins"));
   CHECK_THAT(safetensors_error(one("F32", "[3]", "[0,8]"), 8), Contains("needs 12 bytes but its range holds 8"));
   CHECK_THAT(safetensors_error(one("F24", "[2]", "[0,8]"), 8), Contains("unknown dtype 'F24'"));
@@ -68,7 +68,8 @@ TEST_CASE("safetensors: every broken header gets its own message") {
   CHECK_THAT(safetensors_error(one("F32", "[4294967296,4294967296]", "[0,8]"), 8), Contains("impossible shape"));
   CHECK_THAT(safetensors_error(one("F32", "[0,4611686018427387904,8]", "[0,0]"), 0), Contains("impossible shape"));
   CHECK_THAT(safetensors_error(one("U8", "[1,1,1,1,1,1,1]", "[0,1]"), 1), Contains("7 axes"));
-  CHECK_THAT(safetensors_error(R"({"w":{"dtype":"F32","shape":[2]}})", 8), Contains("lacks dtype, shape or data_offsets"));
+  CHECK_THAT(safetensors_error(R"({"w":{"dtype":"F32","shape":[2]}})", 8),
+             Contains("lacks dtype, shape or data_offsets"));
   CHECK_THAT(safetensors_error(R"({"w":{"dtype":"F32","shape":[2],"x":1}})", 8), Contains("unknown field 'x'"));
   CHECK_THAT(safetensors_error(R"({"w":{"dtype":"F32","dtype":"F32"}})", 8), Contains("'dtype' is there twice"));
   CHECK_THAT(safetensors_error(R"({"w":[1]})", 8), Contains("must be an object, not a list"));
@@ -77,8 +78,10 @@ TEST_CASE("safetensors: every broken header gets its own message") {
   CHECK_THAT(safetensors_error("{\"a\":", 0), Contains("no valid JSON"));
   CHECK_THAT(safetensors_error("{}", 0, 1000), Contains("the header has 1000 bytes"));
   CHECK_THAT(safetensors_error("{}", 0, 1ull << 63), Contains("9223372036854775808"));
-  const std::string a = R"("dtype":"U8","shape":[4],"data_offsets":[0,4]})", b = R"("dtype":"U8","shape":[4],"data_offsets":[2,6]})";
-  CHECK_THAT(safetensors_error("{\"a\":{" + a + ",\"b\":{" + b + "}", 6), Contains("'b' overlaps the one before it at byte 2"));
+  const std::string a = R"("dtype":"U8","shape":[4],"data_offsets":[0,4]})",
+                    b = R"("dtype":"U8","shape":[4],"data_offsets":[2,6]})";
+  CHECK_THAT(safetensors_error("{\"a\":{" + a + ",\"b\":{" + b + "}", 6),
+             Contains("'b' overlaps the one before it at byte 2"));
   CHECK_THAT(safetensors_error("{\"a\":{" + a + ",\"a\":{" + b + "}", 6), Contains("two entries are named 'a'"));
   const TempFolder folder;
   spill(folder / "short", std::string("abc"));
@@ -90,8 +93,11 @@ TEST_CASE("safetensors: every broken header gets its own message") {
 TEST_CASE("safetensors: a written file reads back, and is the same each time") {
   const TempFolder folder;
   const Tensor matrix = from_vector<float>({1, 2, 3, 4, 5, 6}, {2, 3});
-  const NamedTensors tensors = {{"z", matrix.transpose(0, 1)}, {"a", scalar(2.5)}, {"ids", from_vector<std::int64_t>({-1, 1ll << 40}, {2})},
-                                {"größe", Tensor::empty({0, 3})}, {"half", matrix.to(DType::BFloat16)}};
+  const NamedTensors tensors = {{"z", matrix.transpose(0, 1)},
+                                {"a", scalar(2.5)},
+                                {"ids", from_vector<std::int64_t>({-1, 1ll << 40}, {2})},
+                                {"größe", Tensor::empty({0, 3})},
+                                {"half", matrix.to(DType::BFloat16)}};
   const std::map<std::string, std::string> metadata = {{"width", "0.25"}, {"arch", "mobilenet \"v1\""}};
   save_safetensors(folder / "a", tensors, metadata);
   save_safetensors(folder / "b", tensors, metadata);
@@ -109,7 +115,10 @@ TEST_CASE("safetensors: a written file reads back, and is the same each time") {
     CHECK(back.tensors[i].second.is_contiguous());
     CHECK(back.tensors[i].second.to_vector<double>() == tensors[i].second.to_vector<double>());
   }
-  CHECK_THAT(error_of([&] { save_safetensors(folder / "c", {{"x", matrix}, {"x", matrix}}, {}); }), Contains("'x' is used twice"));
+  CHECK_THAT(error_of([&] {
+               save_safetensors(folder / "c", {{"x", matrix}, {"x", matrix}}, {});
+             }),
+             Contains("'x' is used twice"));
   CHECK_THAT(error_of([&] { save_safetensors(folder / "c", {{"__metadata__", matrix}}, {}); }), Contains("reserved"));
   CHECK_THAT(error_of([&] { save_safetensors(folder / "c", {{"x", Tensor()}}, {}); }), Contains("undefined"));
   CHECK(files_in(folder.path()) == 2);
@@ -126,8 +135,9 @@ TEST_CASE("safetensors: the shared fixtures") {
     WARN("skipped: no shared fixtures (set FLEDGE_SHARED)");
     return;
   }
-  const std::map<std::string, DType> same = {{"float32", DType::Float32}, {"float64", DType::Float64}, {"bfloat16", DType::BFloat16}, {"int32", DType::Int32},
-                                             {"int64", DType::Int64},     {"uint8", DType::UInt8},     {"bool", DType::UInt8}};
+  const std::map<std::string, DType> same = {
+      {"float32", DType::Float32}, {"float64", DType::Float64}, {"bfloat16", DType::BFloat16}, {"int32", DType::Int32},
+      {"int64", DType::Int64},     {"uint8", DType::UInt8},     {"bool", DType::UInt8}};
   for (const std::string name : {"safetensors_dtypes", "safetensors_empty", "safetensors_resnet18"}) {
     const Bytes text = slurp(folder + "/" + name + ".expected.json");
     const nlohmann::json expected = nlohmann::json::parse(text.begin(), text.end());
@@ -142,7 +152,8 @@ TEST_CASE("safetensors: the shared fixtures") {
       const auto dtype = same.find(e["dtype"]);
       if (dtype != same.end()) {
         CHECK(t.dtype() == dtype->second);
-        CHECK(sha256(t.raw(), static_cast<std::size_t>(t.numel()) * size_of(t.dtype())) == e["sha256"].get<std::string>());
+        CHECK(sha256(t.raw(), static_cast<std::size_t>(t.numel()) * size_of(t.dtype())) ==
+              e["sha256"].get<std::string>());
       } else {  // widened: compare the values
         const std::vector<double> values = t.to_vector<double>();
         for (std::size_t i = 0; i < e["first"].size(); ++i) CHECK(values[i] == e["first"][i].get<double>());
@@ -161,7 +172,8 @@ TEST_CASE("safetensors: the shared fixtures") {
     ErrorKind kind = ErrorKind::Internal;
     const std::string error = error_of([&] { load_safetensors(entry.path().string()); }, &kind);
     if (name == "s00_good.safetensors") {
-      CHECK(load_safetensors(entry.path().string()).tensors[0].second.to_vector<float>() == std::vector<float>{1, 2, 3, 4});
+      CHECK(load_safetensors(entry.path().string()).tensors[0].second.to_vector<float>() ==
+            std::vector<float>{1, 2, 3, 4});
     } else {
       CHECK(!error.empty());
       CHECK(kind == ErrorKind::BadInput);
@@ -199,12 +211,16 @@ TEST_CASE("npy: round trip and refusals") {
   CHECK(error("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8).empty());
   CHECK_THAT(error("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8), Contains("Python objects"));
   CHECK_THAT(error("{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8), Contains("big-endian"));
-  CHECK_THAT(error("{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", 8), Contains("dtype '<f2' is not supported"));
+  CHECK_THAT(error("{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", 8),
+             Contains("dtype '<f2' is not supported"));
   CHECK_THAT(error("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8), Contains("structured"));
   CHECK_THAT(error("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }", 8), Contains("Fortran order"));
-  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 8), Contains("needs 12 bytes but the file holds 8"));
-  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296,4294967296,4), }", 8), Contains("impossible"));
-  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8), Contains("malformed"));
+  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 8),
+             Contains("needs 12 bytes but the file holds 8"));
+  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296,4294967296,4), }", 8),
+             Contains("impossible"));
+  CHECK_THAT(error("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8),
+             Contains("malformed"));
   CHECK_THAT(error("{'descr': '<f4', 'shape': (2,), }", 8), Contains("malformed"));
   CHECK_THAT(error("__import__('os').system('true')", 8), Contains("malformed"));
   CHECK_THAT(error("{}", 0, 3), Contains("version 3"));
@@ -241,7 +257,8 @@ TEST_CASE("an interrupted or failed write leaves the old file and no temporary")
   CHECK(slurp(folder / "f") == Bytes{'o', 'l', 'd'});
   CHECK(files_in(folder.path()) == 1);
   ErrorKind kind = ErrorKind::Internal;
-  CHECK_THAT(error_of([&] { write_file_atomic(folder / "no/f", "x"); }, &kind), Contains("no such file or directory: cannot write"));
+  CHECK_THAT(error_of([&] { write_file_atomic(folder / "no/f", "x"); }, &kind),
+             Contains("no such file or directory: cannot write"));
   CHECK(kind == ErrorKind::Resource);
 
   // A limit on the size of files makes write() fail half-way, as a full disk does.

@@ -1,5 +1,6 @@
-// What is special about kernels/onednn: packed weights and their versions, plans that go and come back, residuals in place,
-// the implementation that must not be taken, vendor errors. The values of every table are held to ref in conv_test.cpp.
+// What is special about kernels/onednn: packed weights and their versions, plans that go and come back, residuals in
+// place, the implementation that must not be taken, vendor errors. The values of every table are held to ref in
+// conv_test.cpp.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -81,7 +82,8 @@ TEST_CASE("onednn: a square weight of a matrix product is packed apart for each 
 TEST_CASE("onednn: the residual may be the output itself", "[onednn]") {
   ExecContext ctx(1);
   const Dims x_dims{2, 32, 9, 9}, y_dims{2, 64, 9, 9};
-  const HostTensor x = values(x_dims, 1), w = values({64, 32, 3, 3}, 2), bias = values({64}, 3), residual = values(y_dims, 4);
+  const HostTensor x = values(x_dims, 1), w = values({64, 32, 3, 3}, 2), bias = values({64}, 3),
+                   residual = values(y_dims, 4);
   for (Activation activation : {Activation::None, Activation::ReLU, Activation::ReLU6}) {
     HostTensor apart = empty(y_dims), in_place = residual.as(DType::Float32, HostLayout::ChannelsLast);
     vendor_table().conv.forward_fused(ctx, x, w, {&bias.view(), &residual.view(), activation}, apart, kSame);
@@ -91,7 +93,8 @@ TEST_CASE("onednn: the residual may be the output itself", "[onednn]") {
 }
 
 TEST_CASE("onednn: weight gradient of strided 1x1 convolutions with few channels", "[onednn]") {
-  // oneDNN's own first choice writes past its scratchpad here (upstream #6035), so the bytes behind it are watched, too.
+  // oneDNN's own first choice writes past its scratchpad here (upstream #6035), so the bytes behind it are watched,
+  // too.
   constexpr std::size_t kBehind = 1 << 16;
   constexpr unsigned char kCanary = 0xA5;
   ExecContext watched(1);

@@ -1,6 +1,5 @@
 // The collapse alarm: on made-up courses of training, and on a real one.
 #include <catch2/catch.hpp>
-
 #include <cmath>
 
 #include "autograd/ops/distance.h"
@@ -23,7 +22,8 @@ Numbers step(double active, double positive, double negative) {
 }
 
 /// The step at which it spoke, and what it said; -1 for never.
-template <class Course> std::pair<int, std::string> run(const CollapseOptions& options, int steps, const Course& course) {
+template <class Course>
+std::pair<int, std::string> run(const CollapseOptions& options, int steps, const Course& course) {
   CollapseAlarm alarm(options);
   std::pair<int, std::string> spoken{-1, ""};
   for (int t = 0; t < steps; ++t) {
@@ -44,7 +44,7 @@ TEST_CASE("a collapse to one point is told once, also with margin 0", "[collapse
       const double d = 0.8 * std::exp(-t / 20.0);
       return step(0.5, 1.1 * d, d);
     });
-    CHECK(t > 80);   // distances fall below 0.01 at step 90; the window's mean somewhat later
+    CHECK(t > 80);  // distances fall below 0.01 at step 90; the window's mean somewhat later
     CHECK(t < 200);
     CHECK_THAT(message, Contains("collapsed") && Contains("same class") && Contains("--lr"));
   }
@@ -71,7 +71,9 @@ TEST_CASE("healthy courses raise nothing", "[collapse]") {
   // Positives pulled tightly together, negatives far: what training is for.
   CHECK(run({.margin = 0.2}, 3000, [](int) { return step(0.0, 0.004, 1.3); }).first == -1);
   // One bad stretch shorter than the window.
-  CHECK(run({.margin = 0.2}, 500, [](int t) { return t > 100 && t < 120 ? step(1, 1e-4, 1e-4) : step(0.3, 0.4, 0.9); }).first == -1);
+  CHECK(run({.margin = 0.2}, 500, [](int t) {
+          return t > 100 && t < 120 ? step(1, 1e-4, 1e-4) : step(0.3, 0.4, 0.9);
+        }).first == -1);
 }
 
 TEST_CASE("never leaving the start is told after ten windows", "[collapse]") {
@@ -89,8 +91,9 @@ TEST_CASE("steps without distances, or not finite, are not counted", "[collapse]
   CHECK_THROWS_AS(CollapseAlarm({.window = 0}), Error);
 }
 
-TEST_CASE("a linear embedding driven too hard by batch-hard triplets collapses, and every triplet at a sane rate does not",
-          "[collapse]") {
+TEST_CASE(
+    "a linear embedding driven too hard by batch-hard triplets collapses, and every triplet at a sane rate does not",
+    "[collapse]") {
   // 8 classes x 4 noisy pictures of 24 numbers with a common offset, as pooled features after a ReLU have.
   Generator g(11);
   const Tensor centres = rand_normal({8, 24}, g);

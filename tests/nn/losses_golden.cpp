@@ -20,15 +20,18 @@ const NamedTensors& goldens() {
 Tensor golden(const std::string& name) { return find(goldens(), name); }
 Variable leaf(const std::string& name) { return Variable(golden(name).clone(), true); }
 
-/// The value, and the gradient of each named leaf, to 1e-11 of their size. Back-propagated from 3 * value: the seed must count.
-void check(const std::string& name, const Variable& value, const std::vector<std::pair<std::string, Variable>>& leaves) {
+/// The value, and the gradient of each named leaf, to 1e-11 of their size. Back-propagated from 3 * value: the seed
+/// must count.
+void check(const std::string& name, const Variable& value,
+           const std::vector<std::pair<std::string, Variable>>& leaves) {
   INFO(name);
   CHECK(value.item() == Approx(golden(name).item()).epsilon(1e-11));
   (3.0 * value).backward();
   for (const auto& [key, v] : leaves) {
     INFO("gradient of " << key);
     REQUIRE(v.grad().defined());
-    const std::vector<double> got = v.grad().to_vector<double>(), expected = golden(name + ".grad_" + key).to_vector<double>();
+    const std::vector<double> got = v.grad().to_vector<double>(),
+                              expected = golden(name + ".grad_" + key).to_vector<double>();
     REQUIRE(got.size() == expected.size());
     double worst = 0, largest = 0;
     for (std::size_t i = 0; i < got.size(); ++i) {
@@ -68,7 +71,8 @@ TEST_CASE("absolute teacher equals PyTorch's", "[losses][golden]") {
 }
 
 TEST_CASE("relative teacher equals PyTorch's", "[losses][golden]") {
-  const auto run = [&](const std::string& name, const std::string& student, const std::string& teacher, RelativeForm form) {
+  const auto run = [&](const std::string& name, const std::string& student, const std::string& teacher,
+                       RelativeForm form) {
     const Variable f = leaf(student);
     check(name, relative_teacher(f, golden(teacher), form), {{student, f}});
   };
@@ -97,10 +101,13 @@ TEST_CASE("losses in float32 agree with their float64 goldens", "[losses][golden
   const Tensor g = golden("g").to(DType::Float32);
   CHECK(triplet_all(f(), labels, 0.2, TripletMargin::Hinge).value.item() ==
         Approx(golden("triplet_all.hinge0.2").item()).epsilon(1e-5));
-  CHECK(triplet_all(f(), labels, 0, TripletMargin::Soft).value.item() == Approx(golden("triplet_all.soft").item()).epsilon(1e-5));
+  CHECK(triplet_all(f(), labels, 0, TripletMargin::Soft).value.item() ==
+        Approx(golden("triplet_all.soft").item()).epsilon(1e-5));
   CHECK(triplet_batch_hard(f(), labels, 0.2, TripletMargin::Hinge).value.item() ==
         Approx(golden("triplet_hard.hinge0.2").item()).epsilon(1e-5));
-  CHECK(relative_teacher(f(), g, RelativeForm::Frobenius).item() == Approx(golden("relative.frobenius").item()).epsilon(1e-5));
+  CHECK(relative_teacher(f(), g, RelativeForm::Frobenius).item() ==
+        Approx(golden("relative.frobenius").item()).epsilon(1e-5));
   // A teacher kept in another type is converted.
-  CHECK(absolute_teacher(f(), golden("g"), AbsoluteForm::L2).item() == Approx(golden("absolute.l2").item()).epsilon(1e-5));
+  CHECK(absolute_teacher(f(), golden("g"), AbsoluteForm::L2).item() ==
+        Approx(golden("absolute.l2").item()).epsilon(1e-5));
 }

@@ -1,6 +1,5 @@
 // Central differences of every loss in float64, and what the goldens cannot show: kinks, equality, empty cases.
 #include <catch2/catch.hpp>
-
 #include <cmath>
 
 #include "autograd/gradcheck.h"
@@ -25,7 +24,8 @@ Tensor unit(const Tensor& x) { return l2_normalize(x).y; }
 Tensor labels_of(const std::vector<std::int64_t>& y) { return from_vector(y, {static_cast<std::int64_t>(y.size())}); }
 const std::vector<std::int64_t> kLabels = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
 
-void check(const char* name, const std::function<Variable(const std::vector<Variable>&)>& f, const std::vector<Tensor>& inputs) {
+void check(const char* name, const std::function<Variable(const std::vector<Variable>&)>& f,
+           const std::vector<Tensor>& inputs) {
   const GradcheckResult r = gradcheck(f, inputs);
   INFO(name << ": " << r.message);
   CHECK(r.ok);
@@ -56,7 +56,8 @@ TEST_CASE("central differences agree with the gradient of every loss", "[losses]
   }
   for (const AbsoluteForm form : {AbsoluteForm::L2, AbsoluteForm::Squared, AbsoluteForm::Cosine})
     check("absolute", [&](const V& v) { return absolute_teacher(e(v), unit(g), form); }, {f});
-  check("absolute, eps inside", [&](const V& v) { return absolute_teacher(e(v), unit(g), AbsoluteForm::L2, true); }, {f});
+  check("absolute, eps inside", [&](const V& v) { return absolute_teacher(e(v), unit(g), AbsoluteForm::L2, true); },
+        {f});
   for (const RelativeForm form :
        {RelativeForm::Frobenius, RelativeForm::MeanAbs, RelativeForm::MeanSquared, RelativeForm::RkdHuber}) {
     check("relative", [&](const V& v) { return relative_teacher(v[0], other, form); }, {f});
@@ -87,7 +88,8 @@ TEST_CASE("a student equal to its teacher has gradient 0, not NaN", "[losses]") 
 
 TEST_CASE("copies of one picture in a batch do no harm", "[losses]") {
   // All rows equal: every distance is clamped.
-  const Tensor point = unit(random(1, 8, 6)).expand({16, 8}).contiguous(), g = unit(random(16, 8, 7)), y = labels_of(kLabels);
+  const Tensor point = unit(random(1, 8, 6)).expand({16, 8}).contiguous(), g = unit(random(16, 8, 7)),
+               y = labels_of(kLabels);
   const auto finite = [&](const Variable& value, const Variable& f) {
     CHECK(std::isfinite(value.item()));
     value.backward();
@@ -123,7 +125,8 @@ TEST_CASE("batches without triplets have loss 0 and gradient 0", "[losses]") {
     for (const TripletMargin form : {TripletMargin::Hinge, TripletMargin::Soft})
       for (const bool hard : {false, true}) {
         const Variable f(unit(random(4, 6, 8)), true);
-        const LossOutput out = hard ? triplet_batch_hard(f, labels_of(y), 0.2, form) : triplet_all(f, labels_of(y), 0.2, form);
+        const LossOutput out =
+            hard ? triplet_batch_hard(f, labels_of(y), 0.2, form) : triplet_all(f, labels_of(y), 0.2, form);
         CHECK(out.value.item() == 0);
         CHECK(out.numbers[0].second == 0);
         out.value.backward();
@@ -151,9 +154,11 @@ TEST_CASE("numbers for the log", "[losses]") {
 
 TEST_CASE("losses refuse what does not fit, and say what", "[losses]") {
   const Variable f(random(4, 6, 9), true);
-  CHECK_THROWS_WITH(absolute_teacher(f, random(4, 9, 1), AbsoluteForm::L2),
-                    Catch::Contains("student's embedding has 6 numbers, the teacher's 9") && Catch::Contains("relative teacher"));
-  CHECK_THROWS_WITH(absolute_teacher(f, random(5, 6, 1), AbsoluteForm::L2), Catch::Contains("4x6") && Catch::Contains("5x6"));
+  CHECK_THROWS_WITH(
+      absolute_teacher(f, random(4, 9, 1), AbsoluteForm::L2),
+      Catch::Contains("student's embedding has 6 numbers, the teacher's 9") && Catch::Contains("relative teacher"));
+  CHECK_THROWS_WITH(absolute_teacher(f, random(5, 6, 1), AbsoluteForm::L2),
+                    Catch::Contains("4x6") && Catch::Contains("5x6"));
   CHECK_THROWS_AS(absolute_teacher(f, random(4, 6, 1), AbsoluteForm::Squared, true), Error);
   CHECK_THROWS_WITH(relative_teacher(Variable(random(1, 6, 9)), random(1, 6, 1), RelativeForm::MeanAbs),
                     Catch::Contains("no pairs"));

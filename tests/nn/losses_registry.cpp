@@ -63,7 +63,8 @@ TEST_CASE("every registered loss can be made with its defaults and back-propagat
 TEST_CASE("names of the losses and of their parameters are stable", "[losses][registry]") {
   std::vector<std::string> names;
   for (const auto& entry : loss_registry()) names.push_back(entry.first);
-  CHECK(names == std::vector<std::string>{"absolute", "cosine-softmax", "relative", "softmax", "triplet", "triplet-hard"});
+  CHECK(names ==
+        std::vector<std::string>{"absolute", "cosine-softmax", "relative", "softmax", "triplet", "triplet-hard"});
   const auto proxies = make_loss("cosine-softmax", {}, kSetup)->named_parameters();
   REQUIRE(proxies.size() == 1);
   CHECK(proxies[0].first == "proxies");
@@ -92,8 +93,10 @@ TEST_CASE("options reach the loss", "[losses][registry]") {
   const Tensor& g = batch.teacher.embedding.value();
   CHECK(value("triplet", {{"margin", "0.5"}}) == triplet_all(f, batch.labels, 0.5, TripletMargin::Hinge).value.item());
   CHECK(value("triplet", {}) == triplet_all(f, batch.labels, 0.2, TripletMargin::Hinge).value.item());
-  CHECK(value("triplet-hard", {{"form", "soft"}}) == triplet_batch_hard(f, batch.labels, 0, TripletMargin::Soft).value.item());
-  CHECK(value("triplet-hard", {{"margin", "0"}}) == triplet_batch_hard(f, batch.labels, 0, TripletMargin::Hinge).value.item());
+  CHECK(value("triplet-hard", {{"form", "soft"}}) ==
+        triplet_batch_hard(f, batch.labels, 0, TripletMargin::Soft).value.item());
+  CHECK(value("triplet-hard", {{"margin", "0"}}) ==
+        triplet_batch_hard(f, batch.labels, 0, TripletMargin::Hinge).value.item());
   CHECK(value("absolute", {{"abs-form", "sq"}}) == absolute_teacher(f, g, AbsoluteForm::Squared).item());
   CHECK(value("absolute", {{"abs-form", "cos"}}) == absolute_teacher(f, g, AbsoluteForm::Cosine).item());
   CHECK(value("absolute", {{"abs-eps-inside", "on"}}) == absolute_teacher(f, g, AbsoluteForm::L2, true).item());
@@ -108,14 +111,18 @@ TEST_CASE("options reach the loss", "[losses][registry]") {
 TEST_CASE("a wrong name, option or value is refused with a way out", "[losses][registry]") {
   CHECK_THROWS_WITH(make_loss("tripelt", {}, kSetup), Contains("'tripelt'") && Contains("did you mean 'triplet'?"));
   CHECK_THROWS_WITH(make_loss("xyz", {}, kSetup), Contains("known: absolute, cosine-softmax"));
-  CHECK_THROWS_WITH(make_loss("triplet", {{"margn", "1"}}, kSetup), Contains("margn") && Contains("did you mean 'margin'?"));
-  CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "wide"}}, kSetup), Contains("margin is 'wide'") && Contains("a number"));
+  CHECK_THROWS_WITH(make_loss("triplet", {{"margn", "1"}}, kSetup),
+                    Contains("margn") && Contains("did you mean 'margin'?"));
+  CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "wide"}}, kSetup),
+                    Contains("margin is 'wide'") && Contains("a number"));
   CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "-1"}}, kSetup), Contains("at least 0"));
   CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "0.2x"}}, kSetup), Contains("0.2x"));
   CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "nan"}}, kSetup), Contains("nan"));
-  CHECK_THROWS_WITH(make_loss("triplet", {{"form", "sofd"}}, kSetup), Contains("hinge, soft") && Contains("did you mean 'soft'?"));
+  CHECK_THROWS_WITH(make_loss("triplet", {{"form", "sofd"}}, kSetup),
+                    Contains("hinge, soft") && Contains("did you mean 'soft'?"));
   CHECK_THROWS_WITH(make_loss("absolute", {{"abs-eps-inside", "maybe"}}, kSetup), Contains("on or off"));
-  CHECK_THROWS_WITH(make_loss("absolute", {{"abs-eps-inside", "on"}, {"abs-form", "sq"}}, kSetup), Contains("abs-form l2"));
+  CHECK_THROWS_WITH(make_loss("absolute", {{"abs-eps-inside", "on"}, {"abs-form", "sq"}}, kSetup),
+                    Contains("abs-form l2"));
   CHECK(kind_of([] { make_loss("relative", {{"rel-form", "l3"}}, kSetup); }) == ErrorKind::Usage);
   CHECK(kind_of([] { make_loss("softmax", {}, {.classes = 1, .embedding = 6}); }) == ErrorKind::Usage);
 }
@@ -130,7 +137,8 @@ TEST_CASE("the absolute teacher needs equal sizes and says so before training st
 TEST_CASE("a teacher loss without a teacher", "[losses][registry]") {
   const Batch batch;
   for (const char* name : {"absolute", "relative"})
-    CHECK_THROWS_WITH(make_loss(name, {}, kSetup)->forward({batch.student, batch.labels, nullptr}), Contains("no teacher"));
+    CHECK_THROWS_WITH(make_loss(name, {}, kSetup)->forward({batch.student, batch.labels, nullptr}),
+                      Contains("no teacher"));
 }
 
 TEST_CASE("accuracy is the share of rows whose own class wins", "[losses][registry]") {

@@ -8,8 +8,9 @@
 
 namespace fledge::test {
 
-inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::vector<std::int64_t>& query_labels, const Tensor& gallery,
-                                              const std::vector<std::int64_t>& gallery_labels, const RetrievalOptions& options) {
+inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::vector<std::int64_t>& query_labels,
+                                              const Tensor& gallery, const std::vector<std::int64_t>& gallery_labels,
+                                              const RetrievalOptions& options) {
   const std::vector<double> q = query.to_vector<double>(), g = gallery.to_vector<double>();
   const std::int64_t d = gallery.dim(1);
   RetrievalMetrics m;

@@ -1,6 +1,6 @@
-// Exact retrieval: against the plain way in double, and by hand; ties, copies, lone classes, tight clouds, bounded memory.
+// Exact retrieval: against the plain way in double, and by hand; ties, copies, lone classes, tight clouds, bounded
+// memory.
 #include <catch2/catch.hpp>
-
 #include <cmath>
 #include <limits>
 
@@ -31,7 +31,8 @@ Set clusters(std::int64_t n, std::int64_t d, std::int64_t classes, double noise,
   Set set;
   for (std::int64_t i = 0; i < n; ++i) {
     set.labels.push_back(g.below(classes));
-    for (std::int64_t k = 0; k < d; ++k) x.push_back(static_cast<float>(centres[set.labels[i] * d + k] + noise * g.normal()));
+    for (std::int64_t k = 0; k < d; ++k)
+      x.push_back(static_cast<float>(centres[set.labels[i] * d + k] + noise * g.normal()));
   }
   set.rows = from_vector(x, {n, d});
   return set;
@@ -215,7 +216,8 @@ TEST_CASE("an embedding collapsed to few points is ranked by index and takes no 
     s.rows = from_vector(x, {n, d});
     return s;
   };
-  for (const std::int64_t points : {1, 2, 5}) check_self(collapsed(300, 6, points), {.recall_at = {1, 2, 9}, .block = 64});
+  for (const std::int64_t points : {1, 2, 5})
+    check_self(collapsed(300, 6, points), {.recall_at = {1, 2, 9}, .block = 64});
   CHECK(count_twins(std::vector<float>{1, 2, 1, 2, 1, 1}.data(), 3, 2) == std::vector<std::int32_t>{0, 1, 0});
 }
 
@@ -244,7 +246,9 @@ TEST_CASE("nothing to find: zeros and counts, not NaN", "[metrics]") {
 
 TEST_CASE("bad arguments are refused", "[metrics]") {
   Set s = grid(6, 2, 2, 13);
-  const auto run = [&](const Tensor& g, const Labels& y, RetrievalOptions o) { return evaluate_retrieval(s.rows, s.labels, g, y, o); };
+  const auto run = [&](const Tensor& g, const Labels& y, RetrievalOptions o) {
+    return evaluate_retrieval(s.rows, s.labels, g, y, o);
+  };
   CHECK_THROWS_WITH(run(s.rows, {1, 2}, {}), Contains("6 rows but 2 labels"));
   CHECK_THROWS_WITH(run(zeros({6, 3}), s.labels, {}), Contains("6x2") && Contains("6x3"));
   CHECK_THROWS_WITH(run(zeros({5, 2}), Labels(5), {}), Contains("self_gallery"));

@@ -14,7 +14,8 @@ using namespace fledge::test;
 namespace {
 
 /// Forward and backward in training mode; every gradient and every updated statistic.
-template <class Block> void check_block(Block& block, const std::string& file, DType dtype, double tolerance) {
+template <class Block>
+void check_block(Block& block, const std::string& file, DType dtype, double tolerance) {
   const NamedTensors golden = golden_file(file);
   block.to(dtype);
   load_state_dict(block, below(golden, "state."));
@@ -57,7 +58,8 @@ TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating an
   const bool training = GENERATE(false, true);
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   CAPTURE(conventions, training, name_of(dtype));
-  const NamedTensors golden = below(golden_file("mobilenet_025.safetensors"), conventions + (training ? ".train." : ".eval."));
+  const NamedTensors golden =
+      below(golden_file("mobilenet_025.safetensors"), conventions + (training ? ".train." : ".eval."));
   const double tolerance = tolerance_of(dtype);
 
   ModelSpec spec;
@@ -76,13 +78,15 @@ TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating an
   const int blocks[] = {3, 5, 11};
   for (int i = 0; i < 3; ++i) {
     INFO("stage " << i);
-    CHECK(relative_error(global_avg_pool(f.stages[i]).value(), find(golden, "stage_mean." + std::to_string(blocks[i]))) <= tolerance);
+    CHECK(relative_error(global_avg_pool(f.stages[i]).value(),
+                         find(golden, "stage_mean." + std::to_string(blocks[i]))) <= tolerance);
   }
   CHECK(relative_error(f.pooled.value(), find(golden, "pooled")) <= tolerance);
   f.pooled.backward(formula("cotangent", f.pooled.dims()).to(dtype));
   if (!training) CHECK(relative_error(x.grad(), find(golden, "grad.input")) <= tolerance);
-  // Twenty-seven batch norms of few pixels make float32 rounding grow to 1e-4, and some input of a ReLU is nearer to zero than that
-  // (2e-7 here): on which side it falls decides percents of the gradients below. They are compared in float64; in float32 blocks are.
+  // Twenty-seven batch norms of few pixels make float32 rounding grow to 1e-4, and some input of a ReLU is nearer to
+  // zero than that (2e-7 here): on which side it falls decides percents of the gradients below. They are compared in
+  // float64; in float32 blocks are.
   const bool below_relu = !(training && dtype == DType::Float32);
   int compared = 0;
   for (const auto& [name, p] : model.named_parameters()) {

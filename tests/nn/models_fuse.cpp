@@ -50,10 +50,10 @@ struct Biased : Module {
 }  // namespace
 
 TEST_CASE("the fused model equals the model") {
-  const Case c = GENERATE(Case{"resnet18", "imagenet", "torch", 8}, Case{"resnet18", "small", "torch", 8}, Case{"resnet50", "imagenet", "torch", 8},
-                          Case{"resnet50", "small", "torch", 0}, Case{"mobilenet_v1", "imagenet", "torch", 8},
-                          Case{"mobilenet_v1", "imagenet", "keras", 8}, Case{"mobilenet_v1", "small", "keras", 0},
-                          Case{"mobilenet_v1", "small", "torch", 8});
+  const Case c = GENERATE(Case{"resnet18", "imagenet", "torch", 8}, Case{"resnet18", "small", "torch", 8},
+                          Case{"resnet50", "imagenet", "torch", 8}, Case{"resnet50", "small", "torch", 0},
+                          Case{"mobilenet_v1", "imagenet", "torch", 8}, Case{"mobilenet_v1", "imagenet", "keras", 8},
+                          Case{"mobilenet_v1", "small", "keras", 0}, Case{"mobilenet_v1", "small", "torch", 8});
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   CAPTURE(c.arch, c.stem, c.conventions, name_of(dtype));
   const double tolerance = dtype == DType::Float64 ? 1e-12 : 1e-5;

@@ -67,11 +67,16 @@ void fill_by_formula(Module& module, double gain) {
   for (const auto& [name, t] : module.named_state()) {
     if (t.rank() == 0) continue;  // num_batches_tracked
     double scale = 1, shift = 0;
-    if (ends_with(name, "running_mean")) scale = 0.2;
-    else if (ends_with(name, "running_var")) scale = 0.5, shift = 1;
-    else if (ends_with(name, "bias")) scale = 0.1;
-    else if (t.rank() == 1) shift = name == "model.1.1.weight" ? gain : 1, scale = 0.3 * shift;
-    else if (t.rank() == 4) scale = std::sqrt(6.0 / static_cast<double>(t.numel() / t.dim(0)));
+    if (ends_with(name, "running_mean"))
+      scale = 0.2;
+    else if (ends_with(name, "running_var"))
+      scale = 0.5, shift = 1;
+    else if (ends_with(name, "bias"))
+      scale = 0.1;
+    else if (t.rank() == 1)
+      shift = name == "model.1.1.weight" ? gain : 1, scale = 0.3 * shift;
+    else if (t.rank() == 4)
+      scale = std::sqrt(6.0 / static_cast<double>(t.numel() / t.dim(0)));
     const Tensor u = formula(name, t.dims());
     double* values = u.data<double>();
     for (std::int64_t i = 0; i < u.numel(); ++i) values[i] = scale * values[i] + shift;

@@ -22,7 +22,8 @@ double dot(const Tensor& a, const Tensor& b) {
 }
 
 /// <cotangent, embedding> after element i of t moved by `step`; t is as before afterwards.
-double moved(const EmbeddingModel& model, const Variable& x, const Tensor& cotangent, const Tensor& t, std::int64_t i, double step) {
+double moved(const EmbeddingModel& model, const Variable& x, const Tensor& cotangent, const Tensor& t, std::int64_t i,
+             double step) {
   NoGradGuard no_grad;
   double* value = t.data<double>() + i;
   const double before = *value;
@@ -40,8 +41,8 @@ double element(const Tensor& gradient, const Tensor& like, std::int64_t i) {
   return g.data<double>()[i];
 }
 
-/// The central difference nearest to `analytic` of two steps: a ReLU that changes side spoils the large one, rounding the small one.
-/// A wrong gradient is near neither.
+/// The central difference nearest to `analytic` of two steps: a ReLU that changes side spoils the large one, rounding
+/// the small one. A wrong gradient is near neither.
 double numeric_gradient(const std::function<double(double)>& f, double analytic) {
   double best = 0, best_error = std::numeric_limits<double>::infinity();
   for (double step : {1e-6, 1e-7}) {
@@ -67,7 +68,8 @@ void check(const EmbeddingModel& model, std::int64_t picture) {
     for (int k = 0; k < 3; ++k) {
       const std::int64_t i = g.below(t.numel());
       const double analytic = element(p.grad(), t, i);
-      const double numeric = numeric_gradient([&](double step) { return moved(model, x, cotangent, t, i, step); }, analytic);
+      const double numeric =
+          numeric_gradient([&](double step) { return moved(model, x, cotangent, t, i, step); }, analytic);
       INFO(name << " element " << i << ": analytic " << analytic << ", numeric " << numeric);
       CHECK(std::abs(analytic - numeric) <= 1e-6 * std::max({1.0, std::abs(analytic), std::abs(numeric)}));
     }
@@ -84,9 +86,10 @@ TEST_CASE("gradients of whole networks are those of central differences") {
     double width;
     std::int64_t picture;
   };
-  const Case c = GENERATE(Case{"resnet18", "small", "torch", 0.0625, 10}, Case{"resnet18", "imagenet", "torch", 0.0625, 40},
-                          Case{"resnet50", "small", "torch", 0.03125, 10}, Case{"mobilenet_v1", "small", "torch", 0.125, 18},
-                          Case{"mobilenet_v1", "imagenet", "keras", 0.125, 40});
+  const Case c =
+      GENERATE(Case{"resnet18", "small", "torch", 0.0625, 10}, Case{"resnet18", "imagenet", "torch", 0.0625, 40},
+               Case{"resnet50", "small", "torch", 0.03125, 10}, Case{"mobilenet_v1", "small", "torch", 0.125, 18},
+               Case{"mobilenet_v1", "imagenet", "keras", 0.125, 40});
   const bool training = GENERATE(true, false);
   CAPTURE(c.arch, c.stem, c.conventions, training);
   ModelSpec spec;

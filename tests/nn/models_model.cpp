@@ -1,10 +1,11 @@
 // Embedding models: sizes, names, specs, errors, options.
+#include "nn/models/model.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "autograd/grad_mode.h"
 #include "nn/layers/linear.h"
-#include "nn/models/model.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
 #include "tests/nn/models_golden.h"
@@ -14,7 +15,8 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-ModelSpec spec_of(const std::string& arch, double width, const std::string& stem = "imagenet", std::int64_t embedding = 16) {
+ModelSpec spec_of(const std::string& arch, double width, const std::string& stem = "imagenet",
+                  std::int64_t embedding = 16) {
   ModelSpec spec;
   spec.arch = arch;
   spec.width = width;
@@ -47,8 +49,8 @@ TEST_CASE("networks have the published number of parameters and tensors") {
     double width;
     std::int64_t parameters, tensors;  // of the trunk, from torchvision and from the ImageNet weights of MobileNet
   };
-  const Case c = GENERATE(Case{"resnet18", 1, 11176512, 120}, Case{"resnet50", 1, 23508032, 318}, Case{"mobilenet_v1", 0.25, 213072, 27 * 6},
-                          Case{"mobilenet_v1", 0.75, 1816560, 27 * 6});
+  const Case c = GENERATE(Case{"resnet18", 1, 11176512, 120}, Case{"resnet50", 1, 23508032, 318},
+                          Case{"mobilenet_v1", 0.25, 213072, 27 * 6}, Case{"mobilenet_v1", 0.75, 1816560, 27 * 6});
   CAPTURE(c.arch, c.width);
   const EmbeddingModel model(spec_of(c.arch, c.width, "imagenet", 0), 1);
   CHECK(model.parameter_count() == c.parameters);
@@ -61,8 +63,9 @@ TEST_CASE("deep networks have torchvision's blocks") {
     std::size_t tensors;
     const char* last;
   };
-  const Case c = GENERATE(Case{"resnet34", 216, "layer3.5.conv2.weight"}, Case{"resnet101", 624, "layer3.22.conv3.weight"},
-                          Case{"resnet152", 930, "layer3.35.conv3.weight"});
+  const Case c =
+      GENERATE(Case{"resnet34", 216, "layer3.5.conv2.weight"}, Case{"resnet101", 624, "layer3.22.conv3.weight"},
+               Case{"resnet152", 930, "layer3.35.conv3.weight"});
   CAPTURE(c.arch);
   const NamedTensors state = state_dict(EmbeddingModel(spec_of(c.arch, 1.0 / 16, "imagenet", 0), 1));
   CHECK(state.size() == c.tensors);

@@ -71,11 +71,13 @@ std::string message_of(Module& module, const NamedTensors& tensors, const LoadOp
 TEST_CASE("a child without a name is spliced in, and the state dict has PyTorch's order") {
   Generator g(1);
   Outer m(g);
-  CHECK(names_of(state_dict(m)) == std::vector<std::string>{"scale", "conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var",
-                                                           "bn.num_batches_tracked", "feat.weight", "feat.bias"});
+  CHECK(names_of(state_dict(m)) == std::vector<std::string>{"scale", "conv.weight", "bn.weight", "bn.bias",
+                                                            "bn.running_mean", "bn.running_var",
+                                                            "bn.num_batches_tracked", "feat.weight", "feat.bias"});
   std::vector<std::string> parameters;
   for (const auto& [name, p] : m.named_parameters("net")) parameters.push_back(name);
-  CHECK(parameters == std::vector<std::string>{"net.scale", "net.conv.weight", "net.bn.weight", "net.bn.bias", "net.feat.weight", "net.feat.bias"});
+  CHECK(parameters == std::vector<std::string>{"net.scale", "net.conv.weight", "net.bn.weight", "net.bn.bias",
+                                               "net.feat.weight", "net.feat.bias"});
   CHECK(m.parameter_count() == 1 + 54 + 6 + 8);
   CHECK_THROWS_AS(m.twice(), Error);
   CHECK_THROWS_AS(m.child_over_parameter(), Error);
@@ -101,7 +103,7 @@ TEST_CASE("batch norm counts batches and moves its statistics only when training
   const auto batches = [&] { return test::find(state_dict(bn), "num_batches_tracked").item(); };
   bn.forward(x);
   CHECK(batches() == 1);
-  CHECK(bn.running_mean().to_vector<double>()[0] == Approx(0.25).epsilon(1e-6));      // 0.1 * 2.5
+  CHECK(bn.running_mean().to_vector<double>()[0] == Approx(0.25).epsilon(1e-6));                // 0.1 * 2.5
   CHECK(bn.running_var().to_vector<double>()[1] == Approx(0.9 + 0.1 * 5.0 / 3).epsilon(1e-6));  // the unbiased variance
   const std::vector<double> mean = bn.running_mean().to_vector<double>();
   bn.freeze_statistics(true);
@@ -135,7 +137,8 @@ TEST_CASE("loading converts the dtype and raises the version, so that packed wei
   Generator g(1);
   Linear to(2, 2, g);
   const std::uint64_t before = to.weight().value().version();
-  load_state_dict(to, {{"weight", from_vector(std::vector<double>{1, 2, 3, 4}, {2, 2})}, {"bias", zeros({2}, DType::Float64)}});
+  load_state_dict(
+      to, {{"weight", from_vector(std::vector<double>{1, 2, 3, 4}, {2, 2})}, {"bias", zeros({2}, DType::Float64)}});
   CHECK(to.weight().value().dtype() == DType::Float32);
   CHECK(to.weight().value().to_vector<double>() == std::vector<double>{1, 2, 3, 4});
   CHECK(to.weight().value().version() > before);
@@ -148,7 +151,8 @@ TEST_CASE("a state dict that does not fit is refused whole, and the message name
   NamedTensors file = state_dict(from);
   SECTION("missing, unless allowed") {
     file.erase(file.begin() + 7, file.end());  // feat.*
-    CHECK_THAT(message_of(to, file), Contains("2 of the model's tensors are missing") && Contains("feat.weight, feat.bias"));
+    CHECK_THAT(message_of(to, file),
+               Contains("2 of the model's tensors are missing") && Contains("feat.weight, feat.bias"));
     const LoadReport report = load_state_dict(from, file, {.may_miss = {"feat."}});
     CHECK(report.missing == std::vector<std::string>{"feat.weight", "feat.bias"});
   }
@@ -176,7 +180,8 @@ TEST_CASE("a state dict that does not fit is refused whole, and the message name
     CHECK(load_state_dict(from, file).missing == std::vector<std::string>{"bn.num_batches_tracked"});
   }
   const NamedTensors after = state_dict(to);
-  for (std::size_t i = 0; i < after.size(); ++i) CHECK(after[i].second.to_vector<double>() == before[i].second.to_vector<double>());
+  for (std::size_t i = 0; i < after.size(); ++i)
+    CHECK(after[i].second.to_vector<double>() == before[i].second.to_vector<double>());
 }
 
 TEST_CASE("conversion to float64 keeps values and counters") {
@@ -199,8 +204,10 @@ TEST_CASE("initial values have the spread of PyTorch's") {
     for (double v : t.to_vector<double>()) square += v * v, high = std::max(high, std::abs(v));
     return std::pair(std::sqrt(square / static_cast<double>(t.numel())), high);
   };
-  CHECK(spread(kaiming_normal({64, 32, 3, 3}, FanMode::Out, g)).first == Approx(std::sqrt(2.0 / (64 * 9))).epsilon(0.02));
-  CHECK(spread(kaiming_normal({64, 32, 3, 3}, FanMode::In, g)).first == Approx(std::sqrt(2.0 / (32 * 9))).epsilon(0.02));
+  CHECK(spread(kaiming_normal({64, 32, 3, 3}, FanMode::Out, g)).first ==
+        Approx(std::sqrt(2.0 / (64 * 9))).epsilon(0.02));
+  CHECK(spread(kaiming_normal({64, 32, 3, 3}, FanMode::In, g)).first ==
+        Approx(std::sqrt(2.0 / (32 * 9))).epsilon(0.02));
   CHECK(spread(kaiming_normal({128, 100}, FanMode::Out, g)).first == Approx(0.125).epsilon(0.02));
   CHECK(kaiming_normal({4, 3, 3, 3}, FanMode::Out, g).is_channels_last());
   const auto [rms, high] = spread(default_uniform({100, 64}, 64, g));

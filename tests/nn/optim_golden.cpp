@@ -1,6 +1,5 @@
 // Optimisers and schedules against PyTorch, five steps (tests/golden/make_losses.py).
 #include <catch2/catch.hpp>
-
 #include <cmath>
 
 #include "nn/optim/optimizer.h"
@@ -58,11 +57,13 @@ TEST_CASE("five steps equal PyTorch's", "[optim][golden]") {
 TEST_CASE("schedules equal PyTorch's", "[optim][golden]") {
   const std::vector<double> cosine = find(goldens(), "schedule.cosine").to_vector<double>();
   const Schedule c{.kind = "cosine", .lr = 0.1, .final_lr = 0.001, .total_steps = 20};
-  for (std::size_t t = 0; t < cosine.size(); ++t) CHECK(c.at(static_cast<std::int64_t>(t)) == Approx(cosine[t]).epsilon(1e-12));
+  for (std::size_t t = 0; t < cosine.size(); ++t)
+    CHECK(c.at(static_cast<std::int64_t>(t)) == Approx(cosine[t]).epsilon(1e-12));
   CHECK(c.at(50) == Approx(0.001));  // stays there
   const std::vector<double> steps = find(goldens(), "schedule.step").to_vector<double>();
   const Schedule s{.kind = "step", .lr = 0.1, .milestones = {4, 9}, .gamma = 0.3};
-  for (std::size_t t = 0; t < steps.size(); ++t) CHECK(s.at(static_cast<std::int64_t>(t)) == Approx(steps[t]).epsilon(1e-12));
+  for (std::size_t t = 0; t < steps.size(); ++t)
+    CHECK(s.at(static_cast<std::int64_t>(t)) == Approx(steps[t]).epsilon(1e-12));
 }
 
 TEST_CASE("warm-up rises to lr, then the schedule runs", "[optim]") {

@@ -1,6 +1,5 @@
 // Groups, saved state and gradient clipping of the optimisers.
 #include <catch2/catch.hpp>
-
 #include <cmath>
 #include <limits>
 
@@ -19,8 +18,9 @@ Variable parameter(const Dims& dims, std::uint64_t seed, Layout layout = Layout:
 }
 
 std::vector<ParameterGroup> two_groups() {
-  return {{"backbone", {{"conv.weight", parameter({4, 3, 3, 3}, 1, Layout::ChannelsLast)}, {"frozen", parameter({2}, 3)}}},
-          {"head", {{"feat.weight", parameter({5, 4}, 2)}}, 10.0, false}};
+  return {
+      {"backbone", {{"conv.weight", parameter({4, 3, 3, 3}, 1, Layout::ChannelsLast)}, {"frozen", parameter({2}, 3)}}},
+      {"head", {{"feat.weight", parameter({5, 4}, 2)}}, 10.0, false}};
 }
 
 /// Gradients that are a function of the step alone; "frozen" never gets one.
@@ -87,7 +87,8 @@ TEST_CASE("state names", "[optim][state]") {
     return all;
   };
   CHECK(names({.kind = "adam"}) ==
-        "exp_avg.conv.weight exp_avg_sq.conv.weight step.conv.weight exp_avg.feat.weight exp_avg_sq.feat.weight step.feat.weight ");
+        "exp_avg.conv.weight exp_avg_sq.conv.weight step.conv.weight exp_avg.feat.weight exp_avg_sq.feat.weight "
+        "step.feat.weight ");
   CHECK(names({.kind = "sgd"}) == "momentum.conv.weight step.conv.weight momentum.feat.weight step.feat.weight ");
 }
 

@@ -1,4 +1,5 @@
-// Ten steps of training against PyTorch: model, losses, gradients and optimiser together (tests/golden/make_training.py).
+// Ten steps of training against PyTorch: model, losses, gradients and optimiser together
+// (tests/golden/make_training.py).
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -62,7 +63,8 @@ Run train(DType dtype) {
   for (int step = 0; step < 10; ++step) {
     const Features f = model.forward(Variable(turned(pictures, step, dtype)));
     const Variable metric = triplet_all(f.embedding, labels, 0.2, TripletMargin::Hinge).value;
-    const Variable loss = metric + 0.3 * relative_teacher(f.embedding, turned(teacher, step, dtype), RelativeForm::Frobenius);
+    const Variable loss =
+        metric + 0.3 * relative_teacher(f.embedding, turned(teacher, step, dtype), RelativeForm::Frobenius);
     run.losses.push_back(loss.item());
     optimizer.zero_grad();
     loss.backward();
@@ -89,6 +91,8 @@ void check(DType dtype, double loss_tolerance, double state_tolerance) {
 
 }  // namespace
 
-TEST_CASE("ten steps of training equal PyTorch's in float64", "[training][golden]") { check(DType::Float64, 1e-8, 1e-7); }
+TEST_CASE("ten steps of training equal PyTorch's in float64", "[training][golden]") {
+  check(DType::Float64, 1e-8, 1e-7);
+}
 
 TEST_CASE("ten steps of training in float32 stay near", "[training][golden]") { check(DType::Float32, 1e-3, 1e-2); }

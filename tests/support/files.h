@@ -39,7 +39,8 @@ inline Bytes slurp(const std::string& path) {
 
 inline void spill(const std::string& path, const Bytes& bytes) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 inline void spill(const std::string& path, const std::string& text) { spill(path, Bytes(text.begin(), text.end())); }
 
@@ -49,7 +50,8 @@ inline Image pattern(int width, int height) {
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
       for (int c = 0; c < 3; ++c)
-        image.rgb.push_back(static_cast<std::uint8_t>((x * x * (3 + c) + y * y * (5 - c) + x * y * 7 + (x * 37 + y * 101 + c * 59) % 97) % 256));
+        image.rgb.push_back(static_cast<std::uint8_t>(
+            (x * x * (3 + c) + y * y * (5 - c) + x * y * 7 + (x * 37 + y * 101 + c * 59) % 97) % 256));
   return image;
 }
 
@@ -65,7 +67,8 @@ std::string error_of(Action action, ErrorKind* kind = nullptr) {
   return "";
 }
 
-/// Folder of the shared files that do not travel with the source: FLEDGE_SHARED, or "shared" beside the source; "" when absent.
+/// Folder of the shared files that do not travel with the source: FLEDGE_SHARED, or "shared" beside the source; "" when
+/// absent.
 inline std::string shared_folder(const std::string& below) {
   const char* set = std::getenv("FLEDGE_SHARED");
   const std::string path = (set ? std::string(set) : std::string(FLEDGE_SOURCE_DIR) + "/../shared") + "/" + below;

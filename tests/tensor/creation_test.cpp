@@ -1,9 +1,10 @@
 // Tensors with values, their text form, and the thread's context.
+#include "tensor/creation.h"
+
 #include <catch2/catch.hpp>
 #include <thread>
 
 #include "tensor/context.h"
-#include "tensor/creation.h"
 #include "tensor/print.h"
 #include "tests/tensor/errors.h"
 
@@ -25,8 +26,9 @@ TEST_CASE("creation fills every type and layout", "[tensor]") {
   CHECK(scalar(2.5).item() == 2.5);
   CHECK(scalar(2.5).rank() == 0);
   CHECK(zeros({0}).to_vector<float>().empty());
-  CHECK(error_of([] { from_vector<float>({1, 2, 3}, {2, 2}); }) ==
-        "[from_vector] 3 values do not fill 2x2 (4 elements)");
+  CHECK(error_of([] {
+          from_vector<float>({1, 2, 3}, {2, 2});
+        }) == "[from_vector] 3 values do not fill 2x2 (4 elements)");
 }
 
 TEST_CASE("text form", "[tensor]") {

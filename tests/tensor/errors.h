@@ -6,7 +6,8 @@
 
 namespace fledge::test {
 
-template <class Call> std::string error_of(Call call, ErrorKind kind = ErrorKind::Usage) {
+template <class Call>
+std::string error_of(Call call, ErrorKind kind = ErrorKind::Usage) {
   try {
     call();
   } catch (const Error& e) {

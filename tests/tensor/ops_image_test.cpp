@@ -81,27 +81,41 @@ TEST_CASE("conv2d without a batch", "[ops][conv]") {
 
 TEST_CASE("conv2d says what is wrong", "[ops][conv]") {
   const Tensor x = zeros({8, 64, 56, 56}), w = zeros({128, 32, 3, 3});
-  CHECK(error_of([&] { conv2d(x, w, {}, kPad1); }) ==
-        "[conv2d] input has 64 channels but weight expects 32 per group x 1 group: input 8x64x56x56, weight 128x32x3x3; "
-        "did you mean groups=2?");
-  CHECK(error_of([&] { conv2d(x, zeros({8, 48, 1, 1}), {}, {}); }) ==
+  CHECK(
+      error_of([&] { conv2d(x, w, {}, kPad1); }) ==
+      "[conv2d] input has 64 channels but weight expects 32 per group x 1 group: input 8x64x56x56, weight 128x32x3x3; "
+      "did you mean groups=2?");
+  CHECK(error_of([&] {
+          conv2d(x, zeros({8, 48, 1, 1}), {}, {});
+        }) ==
         "[conv2d] input has 64 channels but weight expects 48 per group x 1 group: input 8x64x56x56, weight 8x48x1x1");
-  CHECK(error_of([&] { conv2d(zeros({8, 64}), w, {}, {}); }) ==
+  CHECK(error_of([&] {
+          conv2d(zeros({8, 64}), w, {}, {});
+        }) ==
         "[conv2d] input must have 4 axes: input 8x64 float32 contiguous cpu; images are N,C,H,W, filters K,C,R,S");
   CHECK(error_of([&] { conv2d({}, w, {}, {}); }) == "[conv2d] input is undefined");
-  CHECK(error_of([&] { conv2d(x, zeros({8, 64, 1, 1}, DType::Float64), {}, {}); }) ==
+  CHECK(error_of([&] {
+          conv2d(x, zeros({8, 64, 1, 1}, DType::Float64), {}, {});
+        }) ==
         "[conv2d] dtypes of input and weight must be equal: input 8x64x56x56 float32 contiguous cpu, weight 8x64x1x1 "
         "float64 contiguous cpu; convert one with to(dtype)");
-  CHECK(error_of([&] { conv2d(zeros({1, 1, 2, 2}), zeros({1, 1, 5, 3}), {}, kPad1); }) ==
-        "[conv2d] the filter is larger than the padded picture, no output is left: input 1x1x2x2, weight 1x1x5x3, padded "
-        "4x4; use a larger picture or more padding");
-  CHECK(error_of([&] { conv2d(x, zeros({8, 64, 1, 1}), zeros({7}), {}); }) ==
-        "[conv2d] bias must be 8 (one per output channel): bias 7 float32 contiguous cpu");
-  CHECK(error_of([&] { conv2d(x, zeros({9, 32, 1, 1}), {}, {.groups = 2}); }).find("must divide into groups") !=
-        std::string::npos);
+  CHECK(
+      error_of([&] {
+        conv2d(zeros({1, 1, 2, 2}), zeros({1, 1, 5, 3}), {}, kPad1);
+      }) ==
+      "[conv2d] the filter is larger than the padded picture, no output is left: input 1x1x2x2, weight 1x1x5x3, padded "
+      "4x4; use a larger picture or more padding");
+  CHECK(error_of([&] {
+          conv2d(x, zeros({8, 64, 1, 1}), zeros({7}), {});
+        }) == "[conv2d] bias must be 8 (one per output channel): bias 7 float32 contiguous cpu");
+  CHECK(error_of([&] {
+          conv2d(x, zeros({9, 32, 1, 1}), {}, {.groups = 2});
+        }).find("must divide into groups") != std::string::npos);
   CHECK(error_of([&] { conv2d(x.to(DType::Int32), w.to(DType::Int32), {}, {.groups = 2}); }) ==
         "[conv2d] not implemented by 'cpu' for int32; available: float32, float64; convert with to(dtype)");
-  CHECK(error_of([&] { conv2d_grad_input(zeros({8, 8, 55, 56}), zeros({8, 64, 1, 1}), x.dims(), {}); }) ==
+  CHECK(error_of([&] {
+          conv2d_grad_input(zeros({8, 8, 55, 56}), zeros({8, 64, 1, 1}), x.dims(), {});
+        }) ==
         "[conv2d_grad_input] output gradient must be 8x8x56x56 (the output's sizes): output gradient 8x8x55x56 float32 "
         "contiguous cpu");
 }
@@ -134,7 +148,8 @@ TEST_CASE("batch norm by hand: statistics, running averages, activation, residua
     check_close(g.dgamma, from_vector<double>({2, 14}, {2}));
     check_close(g.dbeta, from_vector<double>({3, 7}, {2}));
     check_close(g.dresidual, dy);
-    const BatchNormGradients none = batch_norm_backward(dy, x, e, gamma, false, {false, false, true, false}, {.eps = 0});
+    const BatchNormGradients none =
+        batch_norm_backward(dy, x, e, gamma, false, {false, false, true, false}, {.eps = 0});
     CHECK((!none.dx.defined() && !none.dgamma.defined() && none.dbeta.defined() && !none.dresidual.defined()));
   }
 }
@@ -167,12 +182,18 @@ TEST_CASE("batch norm: either layout, same values; gradients with batch statisti
 
 TEST_CASE("batch norm says what is wrong", "[ops][norm]") {
   const Tensor c = ones({3});
-  CHECK(error_of([&] { batch_norm_train(zeros({1, 3, 1, 1}), c, c, {}, {}, {}, {}); }) ==
-        "[batch_norm_train] batch statistics need more than one value per channel: input 1x3x1x1 float32 contiguous cpu; "
-        "use a larger batch or evaluation mode");
-  CHECK(error_of([&] { batch_norm_eval(zeros({2, 4, 1, 1}), c, c, {}, c, c, {}); }) ==
-        "[batch_norm_eval] gamma must be 4 (one per channel): gamma 3 float32 contiguous cpu");
-  CHECK(error_of([&] { batch_norm_eval(zeros({2, 3, 1, 1}), c, c, {}, {}, c, {}); }) == "[batch_norm_eval] running_mean is undefined");
+  CHECK(
+      error_of([&] {
+        batch_norm_train(zeros({1, 3, 1, 1}), c, c, {}, {}, {}, {});
+      }) ==
+      "[batch_norm_train] batch statistics need more than one value per channel: input 1x3x1x1 float32 contiguous cpu; "
+      "use a larger batch or evaluation mode");
+  CHECK(error_of([&] {
+          batch_norm_eval(zeros({2, 4, 1, 1}), c, c, {}, c, c, {});
+        }) == "[batch_norm_eval] gamma must be 4 (one per channel): gamma 3 float32 contiguous cpu");
+  CHECK(error_of([&] {
+          batch_norm_eval(zeros({2, 3, 1, 1}), c, c, {}, {}, c, {});
+        }) == "[batch_norm_eval] running_mean is undefined");
 }
 
 TEST_CASE("max pool pads with nothing and remembers where", "[ops][pool]") {

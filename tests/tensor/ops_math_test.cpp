@@ -17,14 +17,17 @@ using Doubles = std::vector<double>;
 
 namespace {
 
-Tensor values(const Doubles& v, const Dims& dims, DType t = DType::Float32) { return from_vector<double>(v, dims).to(t); }
+Tensor values(const Doubles& v, const Dims& dims, DType t = DType::Float32) {
+  return from_vector<double>(v, dims).to(t);
+}
 Tensor row(const Doubles& v, DType t = DType::Float32) { return values(v, {static_cast<std::int64_t>(v.size())}, t); }
 Tensor counting(const Dims& dims, DType t = DType::Float32) { return arange(dims.numel(), t).reshape(dims); }
 
 void check_values(const Tensor& t, const Doubles& wanted, double tolerance = 1e-6) {
   const Doubles got = t.to_vector<double>();
   REQUIRE(got.size() == wanted.size());
-  for (std::size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - wanted[i]) <= tolerance * (1 + std::abs(wanted[i])));
+  for (std::size_t i = 0; i < got.size(); ++i)
+    CHECK(std::abs(got[i] - wanted[i]) <= tolerance * (1 + std::abs(wanted[i])));
 }
 
 }  // namespace
@@ -77,8 +80,9 @@ TEST_CASE("arithmetic broadcasts", "[ops][eltwise]") {
   }
   CHECK(broadcast_dims({4, 1, 3}, {5, 1}, "add") == Dims{4, 5, 3});
   CHECK(broadcast_dims({0, 3}, {1, 3}, "add") == Dims{0, 3});
-  CHECK(error_of([] { add(zeros({2, 3}), zeros({2})); }) ==
-        "[add] sizes do not broadcast: 2x3 with 2; aligned at the last axis, sizes must be equal or 1");
+  CHECK(error_of([] {
+          add(zeros({2, 3}), zeros({2}));
+        }) == "[add] sizes do not broadcast: 2x3 with 2; aligned at the last axis, sizes must be equal or 1");
   CHECK(error_of([] { mul(zeros({2}), zeros({2}, DType::Float64)); }).find("[mul] dtypes of left operand and") == 0);
 }
 
@@ -165,7 +169,9 @@ TEST_CASE("row functions", "[ops][reduce]") {
   }
   CHECK(error_of([] { softmax(zeros({3})); }) ==
         "[softmax] input must have 2 axes: input 3 float32 contiguous cpu; reshape it to rows and columns");
-  CHECK(error_of([] { masked_row_extreme(zeros({2, 2}), zeros({2, 2}), true); }).find("mask must be uint8") != std::string::npos);
+  CHECK(error_of([] {
+          masked_row_extreme(zeros({2, 2}), zeros({2, 2}), true);
+        }).find("mask must be uint8") != std::string::npos);
 }
 
 TEST_CASE("products, transposed in every way", "[ops][gemm]") {
@@ -189,10 +195,14 @@ TEST_CASE("products, transposed in every way", "[ops][gemm]") {
     check_values(matmul(zeros({2, 0}, t), zeros({0, 2}, t)), {0, 0, 0, 0});
     check_values(linear(zeros({2, 0}, t), zeros({2, 0}, t), row({1, 2}, t)), {1, 2, 1, 2});
   }
-  CHECK(error_of([] { matmul(zeros({2, 3}), zeros({2, 3})); }) ==
-        "[matmul] inner sizes differ: left operand 2x3, right operand 2x3; transpose_a and transpose_b turn an operand round");
-  CHECK(error_of([] { linear(zeros({2, 3}), zeros({5, 4}), {}); }) ==
-        "[linear] input has 3 features but weight expects 4: input 2x3, weight 5x4; weight is outputs x inputs");
+  CHECK(error_of([] {
+          matmul(zeros({2, 3}), zeros({2, 3}));
+        }) ==
+        "[matmul] inner sizes differ: left operand 2x3, right operand 2x3; transpose_a and transpose_b turn an operand "
+        "round");
+  CHECK(error_of([] {
+          linear(zeros({2, 3}), zeros({5, 4}), {});
+        }) == "[linear] input has 3 features but weight expects 4: input 2x3, weight 5x4; weight is outputs x inputs");
 }
 
 TEST_CASE("indexed reads", "[ops][gather]") {
@@ -202,12 +212,15 @@ TEST_CASE("indexed reads", "[ops][gather]") {
     check_values(take_along_row_backward(row({7, 8, 9}, t), index, 2), {0, 7, 8, 0, 0, 9});
     check_values(index_select(x, index), {2, 3, 0, 1, 2, 3});
     check_values(index_select_backward(counting({3, 2}, t), index, 3), {2, 3, 4, 6, 0, 0});
-    check_values(index_select(x, from_vector<std::int64_t>({2, 9, 0, 9}, {2, 2}).slice(1, 0, 1).reshape({2})), {4, 5, 0, 1});
+    check_values(index_select(x, from_vector<std::int64_t>({2, 9, 0, 9}, {2, 2}).slice(1, 0, 1).reshape({2})),
+                 {4, 5, 0, 1});
   }
-  CHECK(error_of([] { index_select(zeros({3, 2}), from_vector<std::int64_t>({0, 3}, {2})); }) ==
-        "[index_select] index[1] = 3 is not in [0, 3)");
-  CHECK(error_of([] { take_along_row(zeros({2, 2}), from_vector<std::int64_t>({0, -1}, {2})); }) ==
-        "[take_along_row] index[1] = -1 is not in [0, 2)");
+  CHECK(error_of([] {
+          index_select(zeros({3, 2}), from_vector<std::int64_t>({0, 3}, {2}));
+        }) == "[index_select] index[1] = 3 is not in [0, 3)");
+  CHECK(error_of([] {
+          take_along_row(zeros({2, 2}), from_vector<std::int64_t>({0, -1}, {2}));
+        }) == "[take_along_row] index[1] = -1 is not in [0, 2)");
   CHECK(error_of([] { index_select(zeros({3, 2}), zeros({2})); }).find("index must be int64") != std::string::npos);
 }
 
@@ -217,7 +230,9 @@ TEST_CASE("concat joins along any axis", "[ops][gather]") {
   check_values(concat({b, b.slice(1, 0, 1)}, -1), {10, 11, 10, 12, 13, 12});
   CHECK(concat({arange(2), arange(1)}, 0).to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 1, 0});
   CHECK(concat({zeros({1, 2, 3, 3}, DType::Float32, Layout::ChannelsLast), ones({1, 1, 3, 3})}, 1).is_channels_last());
-  CHECK(error_of([&] { concat({a, b}, 1); }) ==
+  CHECK(error_of([&] {
+          concat({a, b}, 1);
+        }) ==
         "[concat] parts must agree in all sizes but axis 1: 1x2 float32 contiguous cpu, 2x2 float32 contiguous cpu");
   CHECK(error_of([] { concat({}, 0); }) == "[concat] there is nothing to join");
 }
@@ -244,8 +259,9 @@ TEST_CASE("rows of length one, distances between rows", "[ops][distance]") {
     CHECK_FALSE(right.da.defined());
     check_values(right.db, both.db.to_vector<double>());
   }
-  CHECK(error_of([] { pairwise_distance(zeros({2, 3}), zeros({2, 4})); }).find("the same number of coordinates") !=
-        std::string::npos);
+  CHECK(error_of([] {
+          pairwise_distance(zeros({2, 3}), zeros({2, 4}));
+        }).find("the same number of coordinates") != std::string::npos);
 }
 
 TEST_CASE("optimiser steps write in place, whatever the gradient's layout", "[ops][optim]") {
@@ -265,8 +281,11 @@ TEST_CASE("optimiser steps write in place, whatever the gradient's layout", "[op
   check_values(m, affine(g, 0.1, 0).to_vector<double>());
   CHECK(sum_of_squares(g) == Approx(204));
   CHECK(sum_of_squares(g.slice(1, 0, 1)) == Approx(30));
-  CHECK(error_of([&] { adam_step(cl, g, zeros({1, 2, 2, 2}), v, {}); }) ==
-        "[adam_step] first moment must have the weight's layout: weight 1x2x2x2 float32 channels-last cpu, first moment "
-        "1x2x2x2 float32 contiguous cpu; make it with zeros_like(weight)");
+  CHECK(
+      error_of([&] {
+        adam_step(cl, g, zeros({1, 2, 2, 2}), v, {});
+      }) ==
+      "[adam_step] first moment must have the weight's layout: weight 1x2x2x2 float32 channels-last cpu, first moment "
+      "1x2x2x2 float32 contiguous cpu; make it with zeros_like(weight)");
   CHECK(error_of([&] { sgd_step(w, grad, {}, {}); }) == "[sgd_step] momentum buffer is undefined");
 }

@@ -1,4 +1,6 @@
 // Random numbers: the published answers of Philox, independence of order and layout, distributions.
+#include "tensor/random.h"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -7,7 +9,6 @@
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/philox.h"
-#include "tensor/random.h"
 #include "tests/tensor/errors.h"
 
 using namespace fledge;
@@ -123,5 +124,6 @@ TEST_CASE("dropout keeps what it should and scales it", "[random]") {
   CHECK(dropout_mask(zeros({3}), 0, g).to_vector<double>() == std::vector<double>{1, 1, 1});
   CHECK(error_of([&] { dropout_mask(zeros({3}), 1, g); }) ==
         "[dropout_mask] the probability must be in [0, 1): 1.000000");
-  CHECK(error_of([&] { rand_normal({3}, g, 0, 1, DType::Int64); }).find("float32 or float64, not int64") != std::string::npos);
+  CHECK(error_of([&] { rand_normal({3}, g, 0, 1, DType::Int64); }).find("float32 or float64, not int64") !=
+        std::string::npos);
 }

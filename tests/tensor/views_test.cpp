@@ -62,10 +62,12 @@ TEST_CASE("reshape is a view where the strides allow it, else a copy with the sa
 }
 
 TEST_CASE("reshape says what does not fit", "[tensor]") {
-  CHECK(error_of([] { counting({2, 3}).reshape({4, -1}); }) ==
-        "[reshape] its 6 elements do not divide into 4x-1: tensor 2x3 float32 contiguous cpu");
-  CHECK(error_of([] { counting({2, 3}).reshape({5}); }) ==
-        "[reshape] its 6 elements do not fit 5 (5 elements): tensor 2x3 float32 contiguous cpu");
+  CHECK(error_of([] {
+          counting({2, 3}).reshape({4, -1});
+        }) == "[reshape] its 6 elements do not divide into 4x-1: tensor 2x3 float32 contiguous cpu");
+  CHECK(error_of([] {
+          counting({2, 3}).reshape({5});
+        }) == "[reshape] its 6 elements do not fit 5 (5 elements): tensor 2x3 float32 contiguous cpu");
   CHECK(error_of([] { counting({2, 3}).reshape({-1, -1}); }).find("one size may be -1") != std::string::npos);
   CHECK(error_of([] { Tensor().reshape({1}); }) == "[reshape] the tensor is undefined; give it a value first");
 }
@@ -92,9 +94,11 @@ TEST_CASE("expand repeats with stride 0 and refuses writes", "[tensor]") {
   CHECK(e.shares_storage_with(t));
   CHECK_FALSE(e.is_dense());
   CHECK(error_of([&] { e.fill(1); }) ==
-        "[fill] cannot write into a tensor whose elements are repeated: tensor 2x3x2 float32 strided cpu; clone() it first");
-  CHECK(error_of([&] { t.expand({2, 1}); }) ==
-        "[expand] cannot become 2x1: tensor 3x1 float32 contiguous cpu; only axes of size 1 are repeated");
+        "[fill] cannot write into a tensor whose elements are repeated: tensor 2x3x2 float32 strided cpu; clone() it "
+        "first");
+  CHECK(error_of([&] {
+          t.expand({2, 1});
+        }) == "[expand] cannot become 2x1: tensor 3x1 float32 contiguous cpu; only axes of size 1 are repeated");
   CHECK(error_of([&] { t.expand({3}); }).find("axes can be added, not removed") != std::string::npos);
 }
 
@@ -111,8 +115,9 @@ TEST_CASE("layout conversion moves the values, not the logical order", "[tensor]
   const Tensor cl = counting({1, 2, 1, 2}).contiguous(Layout::ChannelsLast);
   const float* memory = cl.data<float>();
   CHECK(Floats(memory, memory + 4) == Floats{0, 2, 1, 3});
-  CHECK(error_of([] { counting({2, 2}).contiguous(Layout::ChannelsLast); }) ==
-        "[empty] channels-last needs four axes: 2x2");
+  CHECK(error_of([] {
+          counting({2, 2}).contiguous(Layout::ChannelsLast);
+        }) == "[empty] channels-last needs four axes: 2x2");
 }
 
 TEST_CASE("casts between every pair of types", "[tensor]") {
@@ -124,7 +129,8 @@ TEST_CASE("casts between every pair of types", "[tensor]") {
       CHECK(t.dtype() == to);
       CHECK(t.to_vector<double>() == std::vector<double>{0, 1, 2, 200});
     }
-  CHECK(from_vector<float>({1.9f, -1.9f}, {2}).to(DType::Int32).to_vector<std::int64_t>() == std::vector<std::int64_t>{1, -1});
+  CHECK(from_vector<float>({1.9f, -1.9f}, {2}).to(DType::Int32).to_vector<std::int64_t>() ==
+        std::vector<std::int64_t>{1, -1});
   const std::int64_t big = (std::int64_t{1} << 60) + 1;  // no float or double holds it
   const Tensor exact = from_vector<std::int64_t>({big, 7}, {2, 1});
   CHECK(exact.transpose(0, 1).clone().to_vector<std::int64_t>() == std::vector<std::int64_t>{big, 7});
@@ -158,7 +164,9 @@ TEST_CASE("only a view of the whole storage may hold packed weights", "[tensor]"
 
 TEST_CASE("copies check sizes; data checks the type; item checks the count", "[tensor]") {
   const Tensor t = zeros({2, 3});
-  CHECK(error_of([&] { t.copy_from(zeros({3, 2})); }) ==
+  CHECK(error_of([&] {
+          t.copy_from(zeros({3, 2}));
+        }) ==
         "[copy_from] sizes of target and source must be equal: target 2x3 float32 contiguous cpu, "
         "source 3x2 float32 contiguous cpu");
   CHECK(error_of([&] { t.data<double>(); }, ErrorKind::Internal) ==

@@ -1,4 +1,5 @@
-// Depthwise convolution, channels-last: vectors run over channels, blocks of four outputs along the row share their loads.
+// Depthwise convolution, channels-last: vectors run over channels, blocks of four outputs along the row share their
+// loads.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 
@@ -15,7 +16,7 @@ struct Slice {
 
 // What a row of outputs needs besides the pictures: three input rows, nine weights, the epilogue.
 struct Row3x3 {
-  const float* in[3];   // input rows at their first column; an invalid row repeats a valid one and has zero weights
+  const float* in[3];  // input rows at their first column; an invalid row repeats a valid one and has zero weights
   V weight[9];
   V bias, lo, hi;
   const float* residual;
@@ -30,7 +31,8 @@ FLEDGE_INLINE void finish(const Row3x3& row, Slice<PART> slice, std::int64_t off
 
 /// NB neighbouring outputs from column q on, all taps inside the picture. `step`: floats between outputs in memory.
 template <int NB, int STRIDE, bool PART, bool RESIDUAL>
-FLEDGE_INLINE void block(const Row3x3& row, Slice<PART> slice, std::int64_t c, std::int64_t column, std::int64_t out_offset) {
+FLEDGE_INLINE void block(const Row3x3& row, Slice<PART> slice, std::int64_t c, std::int64_t column,
+                         std::int64_t out_offset) {
   V acc[NB];
   for (int b = 0; b < NB; ++b) acc[b] = row.bias;
 #pragma GCC unroll 3
@@ -84,10 +86,17 @@ void row_3x3(const DepthwiseArgs& a, const Row3x3& shared, Slice<PART> slice, st
   for (; q < in.first; ++q) edge<PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, a.w_in, q * c);
   for (; q + 4 <= in.last; q += 4) block<4, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c);
   switch (in.last - q) {
-    case 3: block<3, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c); break;
-    case 2: block<2, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c); break;
-    case 1: block<1, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c); break;
-    default: break;
+    case 3:
+      block<3, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c);
+      break;
+    case 2:
+      block<2, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c);
+      break;
+    case 1:
+      block<1, STRIDE, PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, q * c);
+      break;
+    default:
+      break;
   }
   if (q < in.last) q = in.last;
   for (; q < a.q; ++q) edge<PART, RESIDUAL>(row, slice, c, q * STRIDE - a.pad_left, a.w_in, q * c);
@@ -96,9 +105,11 @@ void row_3x3(const DepthwiseArgs& a, const Row3x3& shared, Slice<PART> slice, st
 template <bool PART>
 void dispatch_row(const DepthwiseArgs& a, const Row3x3& row, Slice<PART> slice, std::int64_t q_from, Interior in) {
   if (row.residual)
-    a.stride_w == 1 ? row_3x3<1, PART, true>(a, row, slice, q_from, in) : row_3x3<2, PART, true>(a, row, slice, q_from, in);
+    a.stride_w == 1 ? row_3x3<1, PART, true>(a, row, slice, q_from, in)
+                    : row_3x3<2, PART, true>(a, row, slice, q_from, in);
   else
-    a.stride_w == 1 ? row_3x3<1, PART, false>(a, row, slice, q_from, in) : row_3x3<2, PART, false>(a, row, slice, q_from, in);
+    a.stride_w == 1 ? row_3x3<1, PART, false>(a, row, slice, q_from, in)
+                    : row_3x3<2, PART, false>(a, row, slice, q_from, in);
 }
 
 /// NB vectors of kLanes/C outputs each. `at`: offset of the leftmost tap, `out`: of the first output.

@@ -1,5 +1,5 @@
-// Gradients of the depthwise convolution. Stride 1 grad input is a forward convolution with flipped weights (the caller does
-// that); here: grad input for 3x3 stride 2 by output parity, any other size as a gather, and grad weight.
+// Gradients of the depthwise convolution. Stride 1 grad input is a forward convolution with flipped weights (the caller
+// does that); here: grad input for 3x3 stride 2 by output parity, any other size as a gather, and grad weight.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 
@@ -54,8 +54,10 @@ void stride2_row(const DepthwiseGradInputArgs& a, std::int64_t picture, std::int
       rows.in[i] = a.dy + (picture * a.p + from[i]) * a.q * c + k;
       for (int s = 0; s < 3; ++s) rows.weight[i][s] = load_part(a.w + (3 * taps[i] + s) * c + k, n);
     }
-    if (count == 2) stride2_columns<2>(a, rows, dx, n);
-    else if (count == 1) stride2_columns<1>(a, rows, dx, n);
+    if (count == 2)
+      stride2_columns<2>(a, rows, dx, n);
+    else if (count == 1)
+      stride2_columns<1>(a, rows, dx, n);
     else
       for (std::int64_t w = 0; w < a.w_in; ++w) store_part(dx + w * c, V{}, n);
   }
@@ -135,8 +137,8 @@ FLEDGE_INLINE void weight_row(const DepthwiseGradWeightArgs& a, const WeightRow&
 }
 
 /// Outputs [from, to) whose windows may leave the picture sideways.
-void weight_edges(const DepthwiseGradWeightArgs& a, const WeightRow& row, std::int64_t from, std::int64_t to, int r0, int r1,
-                  std::int64_t n, V* total) {
+void weight_edges(const DepthwiseGradWeightArgs& a, const WeightRow& row, std::int64_t from, std::int64_t to, int r0,
+                  int r1, std::int64_t n, V* total) {
   for (std::int64_t q = from; q < to; ++q) {
     const V g = load_part(row.dy + q * a.c, n);
     for (int r = r0; r < r1; ++r)
@@ -150,11 +152,16 @@ void weight_edges(const DepthwiseGradWeightArgs& a, const WeightRow& row, std::i
 template <int STRIDE, bool PART>
 void weight_row_any(const DepthwiseGradWeightArgs& a, const WeightRow& row, int r0, int r1, std::int64_t n, V* total) {
   weight_edges(a, row, 0, row.first, r0, r1, n, total);
-  if (r0 == 0 && r1 == 3) weight_row<STRIDE, 0, 3, PART>(a, row, n, total);
-  else if (r0 == 1 && r1 == 3) weight_row<STRIDE, 1, 3, PART>(a, row, n, total);
-  else if (r0 == 0 && r1 == 2) weight_row<STRIDE, 0, 2, PART>(a, row, n, total);
-  else if (r0 == 1 && r1 == 2) weight_row<STRIDE, 1, 2, PART>(a, row, n, total);
-  else weight_edges(a, row, row.first, row.last, r0, r1, n, total);
+  if (r0 == 0 && r1 == 3)
+    weight_row<STRIDE, 0, 3, PART>(a, row, n, total);
+  else if (r0 == 1 && r1 == 3)
+    weight_row<STRIDE, 1, 3, PART>(a, row, n, total);
+  else if (r0 == 0 && r1 == 2)
+    weight_row<STRIDE, 0, 2, PART>(a, row, n, total);
+  else if (r0 == 1 && r1 == 2)
+    weight_row<STRIDE, 1, 2, PART>(a, row, n, total);
+  else
+    weight_edges(a, row, row.first, row.last, r0, r1, n, total);
   weight_edges(a, row, row.last, a.q, r0, r1, n, total);
 }
 
@@ -170,8 +177,7 @@ FLEDGE_INLINE std::int64_t weight_row_packed(const DepthwiseGradWeightArgs& a, c
 #pragma GCC unroll 3
     for (int r = 0; r < 3; ++r)
 #pragma GCC unroll 3
-      for (int s = 0; s < 3; ++s)
-        acc[3 * r + s] = fma(load(row.in[r] + (q - a.pad_left + s) * c), g, acc[3 * r + s]);
+      for (int s = 0; s < 3; ++s) acc[3 * r + s] = fma(load(row.in[r] + (q - a.pad_left + s) * c), g, acc[3 * r + s]);
   }
 #pragma GCC unroll 9
   for (int i = 0; i < 9; ++i) total[i] = acc[i];
@@ -181,7 +187,8 @@ FLEDGE_INLINE std::int64_t weight_row_packed(const DepthwiseGradWeightArgs& a, c
 void add_totals(const DepthwiseGradWeightArgs& a, std::int64_t k, std::int64_t n, bool packed, const V* total) {
   for (int i = 0; i < 9; ++i) {
     double* dw = a.dw + i * a.c + k;
-    if (n == kLanes) add_to_doubles(dw, total[i]);
+    if (n == kLanes)
+      add_to_doubles(dw, total[i]);
     else
       for (int lane = 0; lane < (packed ? kLanes : n); ++lane) dw[packed ? lane % a.c : lane] += total[i][lane];
   }
@@ -189,7 +196,8 @@ void add_totals(const DepthwiseGradWeightArgs& a, std::int64_t k, std::int64_t n
 
 /// One slice of channels over the dy rows [begin, end): a run short enough for float sums.
 template <int STRIDE, bool PART>
-void weight_run(const DepthwiseGradWeightArgs& a, std::int64_t k, std::int64_t n, std::int64_t begin, std::int64_t end) {
+void weight_run(const DepthwiseGradWeightArgs& a, std::int64_t k, std::int64_t n, std::int64_t begin,
+                std::int64_t end) {
   V total[9] = {};
   const bool packed = PART && STRIDE == 1 && kLanes % a.c == 0;
   WeightRow row;

@@ -1,5 +1,5 @@
-// Inner loops of the pairwise distances. Squared differences are summed in double: |a|^2 + |b|^2 - 2ab in float would lose
-// near duplicates, and the matrices are small.
+// Inner loops of the pairwise distances. Squared differences are summed in double: |a|^2 + |b|^2 - 2ab in float would
+// lose near duplicates, and the matrices are small.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 
@@ -24,7 +24,8 @@ void distance_4x4(const double* a, const double* b, std::int64_t ld, double* out
   }
 }
 
-void weighted_differences(const float* g, const float* a, const float* b, float* da, std::int64_t rows, std::int64_t c) {
+void weighted_differences(const float* g, const float* a, const float* b, float* da, std::int64_t rows,
+                          std::int64_t c) {
   std::int64_t k = 0;
   for (; k + 4 * kLanes <= c; k += 4 * kLanes) {
     const V a0 = load(a + k), a1 = load(a + k + kLanes), a2 = load(a + k + 2 * kLanes), a3 = load(a + k + 3 * kLanes);

@@ -26,51 +26,79 @@ FLEDGE_INLINE V sigmoid(V x) { return 1.0f / (1.0f + exp(-x)); }
 void unary(int op, const float* x, float* y, std::int64_t n, float a, float b) {
   const V va = set1(a), vb = set1(b), zero = {}, six = set1(6.0f);
   switch (op) {
-    case 0: return map(x, y, n, [=](V v) { return max(zero, v); });
-    case 1: return map(x, y, n, [=](V v) { return clamp(zero, six, v); });
-    case 2: return map(x, y, n, [=](V v) { return exp(v); });
-    case 3: return map(x, y, n, [=](V v) { return log(v); });
-    case 4: return map(x, y, n, [=](V v) { return sqrt(v); });
-    case 5: return map(x, y, n, [=](V v) { return v * v; });
-    case 6: return map(x, y, n, [=](V v) { return abs(v); });
-    case 7: return map(x, y, n, [=](V v) { return clamp(va, vb, v); });
-    case 8: return map(x, y, n, [=](V v) { return fma(va, v, vb); });
-    default: return map(x, y, n, [=](V v) { return softplus(v); });
+    case 0:
+      return map(x, y, n, [=](V v) { return max(zero, v); });
+    case 1:
+      return map(x, y, n, [=](V v) { return clamp(zero, six, v); });
+    case 2:
+      return map(x, y, n, [=](V v) { return exp(v); });
+    case 3:
+      return map(x, y, n, [=](V v) { return log(v); });
+    case 4:
+      return map(x, y, n, [=](V v) { return sqrt(v); });
+    case 5:
+      return map(x, y, n, [=](V v) { return v * v; });
+    case 6:
+      return map(x, y, n, [=](V v) { return abs(v); });
+    case 7:
+      return map(x, y, n, [=](V v) { return clamp(va, vb, v); });
+    case 8:
+      return map(x, y, n, [=](V v) { return fma(va, v, vb); });
+    default:
+      return map(x, y, n, [=](V v) { return softplus(v); });
   }
 }
 
 void unary_grad(int op, const float* dy, const float* x, const float* y, float* dx, std::int64_t n, float a, float b) {
   const V va = set1(a), vb = set1(b), six = set1(6.0f);
   switch (op) {
-    case 0: return map(dy, x, dx, n, [=](V g, V v) { return keep(v > 0.0f, g); });
-    case 1: return map(dy, x, dx, n, [=](V g, V v) { return keep((v > 0.0f) & (v < six), g); });
-    case 2: return map(dy, y, dx, n, [=](V g, V v) { return g * v; });
-    case 3: return map(dy, x, dx, n, [=](V g, V v) { return g / v; });
-    case 4: return map(dy, y, dx, n, [=](V g, V v) { return keep(v != 0.0f, g * 0.5f / v); });
-    case 5: return map(dy, x, dx, n, [=](V g, V v) { return g * 2.0f * v; });
-    case 6: return map(dy, x, dx, n, [=](V g, V v) { return keep(v > 0.0f, g) - keep(v < 0.0f, g); });
-    case 7: return map(dy, x, dx, n, [=](V g, V v) { return keep((v >= va) & (v <= vb), g); });
-    case 8: return map(dy, dx, n, [=](V g) { return g * va; });
-    default: return map(dy, x, dx, n, [=](V g, V v) { return g * sigmoid(v); });
+    case 0:
+      return map(dy, x, dx, n, [=](V g, V v) { return keep(v > 0.0f, g); });
+    case 1:
+      return map(dy, x, dx, n, [=](V g, V v) { return keep((v > 0.0f) & (v < six), g); });
+    case 2:
+      return map(dy, y, dx, n, [=](V g, V v) { return g * v; });
+    case 3:
+      return map(dy, x, dx, n, [=](V g, V v) { return g / v; });
+    case 4:
+      return map(dy, y, dx, n, [=](V g, V v) { return keep(v != 0.0f, g * 0.5f / v); });
+    case 5:
+      return map(dy, x, dx, n, [=](V g, V v) { return g * 2.0f * v; });
+    case 6:
+      return map(dy, x, dx, n, [=](V g, V v) { return keep(v > 0.0f, g) - keep(v < 0.0f, g); });
+    case 7:
+      return map(dy, x, dx, n, [=](V g, V v) { return keep((v >= va) & (v <= vb), g); });
+    case 8:
+      return map(dy, dx, n, [=](V g) { return g * va; });
+    default:
+      return map(dy, x, dx, n, [=](V g, V v) { return g * sigmoid(v); });
   }
 }
 
 template <class F>
 FLEDGE_INLINE void pairwise(const float* a, int stride_a, const float* b, int stride_b, float* y, std::int64_t n, F f) {
   const V va = set1(*a), vb = set1(*b);
-  if (stride_a && stride_b) map(a, b, y, n, f);
-  else if (stride_a) map(a, y, n, [=](V v) { return f(v, vb); });
-  else if (stride_b) map(b, y, n, [=](V v) { return f(va, v); });
-  else map(y, y, n, [=](V) { return f(va, vb); });
+  if (stride_a && stride_b)
+    map(a, b, y, n, f);
+  else if (stride_a)
+    map(a, y, n, [=](V v) { return f(v, vb); });
+  else if (stride_b)
+    map(b, y, n, [=](V v) { return f(va, v); });
+  else
+    map(y, y, n, [=](V) { return f(va, vb); });
 }
 
 void binary(int op, const float* a, int stride_a, const float* b, int stride_b, float* y, std::int64_t n) {
   if (n == 0) return;
   switch (op) {
-    case 0: return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u + v; });
-    case 1: return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u - v; });
-    case 2: return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u * v; });
-    default: return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u / v; });
+    case 0:
+      return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u + v; });
+    case 1:
+      return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u - v; });
+    case 2:
+      return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u * v; });
+    default:
+      return pairwise(a, stride_a, b, stride_b, y, n, [](V u, V v) { return u / v; });
   }
 }
 

@@ -29,18 +29,19 @@ void flush(double* to, float* from, std::int64_t c) {
 /// Adds ROWS rows to the two float sums: of x - shift and of its square.
 template <int ROWS>
 void add_moments(const float* x, const float* shift, std::int64_t c, float* sum1, float* sum2) {
-  for_columns(c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-    const V centre = get(shift + k, n);
-    V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
+  for_columns(
+      c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+        const V centre = get(shift + k, n);
+        V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS; ++i) {
-      const V d = get(x + i * c + k, n) - centre;
-      s1 += d;
-      s2 = fma(d, d, s2);
-    }
-    put(sum1 + k, s1, n);
-    put(sum2 + k, s2, n);
-  });
+        for (int i = 0; i < ROWS; ++i) {
+          const V d = get(x + i * c + k, n) - centre;
+          s1 += d;
+          s2 = fma(d, d, s2);
+        }
+        put(sum1 + k, s1, n);
+        put(sum2 + k, s2, n);
+      });
 }
 
 void column_moments(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1, double* sum2,
@@ -63,12 +64,13 @@ void apply_rows(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, st
   for (std::int64_t i = begin; i < end; ++i) {
     const float *x = a.x + i * c, *residual = a.residual + (RESIDUAL ? i * c : 0);
     float* y = a.y + i * c;
-    for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-      // Centred before scaling: x*scale + (beta - mean*scale) would cancel where |mean| is large.
-      V v = fma(get(x + k, n) - get(a.mean + k, n), get(a.scale + k, n), get(a.beta + k, n));
-      if (RESIDUAL) v += get(residual + k, n);
-      put(y + k, clamp(lo, hi, v), n);
-    });
+    for_columns(
+        c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+          // Centred before scaling: x*scale + (beta - mean*scale) would cancel where |mean| is large.
+          V v = fma(get(x + k, n) - get(a.mean + k, n), get(a.scale + k, n), get(a.beta + k, n));
+          if (RESIDUAL) v += get(residual + k, n);
+          put(y + k, clamp(lo, hi, v), n);
+        });
   }
 }
 
@@ -84,20 +86,21 @@ void reduce_rows(const NormReduceArgs& a, std::int64_t row, std::int64_t c, floa
   const V lo = set1(a.lo), hi = set1(a.hi);
   const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK ? a.y + row * c : nullptr;
   float* dz = WRITE ? a.dz + row * c : nullptr;
-  for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-    const V mean = get(a.mean + k, n);
-    V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
+  for_columns(
+      c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+        const V mean = get(a.mean + k, n);
+        V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS; ++i) {
-      V g = get(dy + i * c + k, n);
-      if (MASK) g = masked(g, get(y + i * c + k, n), lo, hi);
-      if (WRITE) put(dz + i * c + k, g, n);
-      s1 += g;
-      s2 = fma(g, get(x + i * c + k, n) - mean, s2);
-    }
-    put(sum1 + k, s1, n);
-    put(sum2 + k, s2, n);
-  });
+        for (int i = 0; i < ROWS; ++i) {
+          V g = get(dy + i * c + k, n);
+          if (MASK) g = masked(g, get(y + i * c + k, n), lo, hi);
+          if (WRITE) put(dz + i * c + k, g, n);
+          s1 += g;
+          s2 = fma(g, get(x + i * c + k, n) - mean, s2);
+        }
+        put(sum1 + k, s1, n);
+        put(sum2 + k, s2, n);
+      });
 }
 
 template <bool MASK, bool WRITE>
@@ -115,8 +118,10 @@ void reduce_all(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, s
 }
 
 void norm_reduce(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
-  if (a.y) a.dz ? reduce_all<true, true>(a, begin, end, c, scratch) : reduce_all<true, false>(a, begin, end, c, scratch);
-  else a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
+  if (a.y)
+    a.dz ? reduce_all<true, true>(a, begin, end, c, scratch) : reduce_all<true, false>(a, begin, end, c, scratch);
+  else
+    a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
 }
 
 template <bool MASK, bool CENTRE>
@@ -124,23 +129,26 @@ void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std:
   const V lo = set1(a.lo), hi = set1(a.hi);
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t row = i * c;
-    for_columns(c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-      V g = get(a.dy + row + k, n);
-      if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
-      if (a.dz) put(a.dz + row + k, g, n);
-      if (!a.dx) return;
-      if (CENTRE) {
-        const V d = get(a.x + row + k, n) - get(a.mean + k, n);
-        g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
-      }
-      put(a.dx + row + k, g * get(a.scale + k, n), n);
-    });
+    for_columns(
+        c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+          V g = get(a.dy + row + k, n);
+          if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
+          if (a.dz) put(a.dz + row + k, g, n);
+          if (!a.dx) return;
+          if (CENTRE) {
+            const V d = get(a.x + row + k, n) - get(a.mean + k, n);
+            g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
+          }
+          put(a.dx + row + k, g * get(a.scale + k, n), n);
+        });
   }
 }
 
 void norm_grad(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
-  if (a.y) a.x ? grad_rows<true, true>(a, begin, end, c) : grad_rows<true, false>(a, begin, end, c);
-  else a.x ? grad_rows<false, true>(a, begin, end, c) : grad_rows<false, false>(a, begin, end, c);
+  if (a.y)
+    a.x ? grad_rows<true, true>(a, begin, end, c) : grad_rows<true, false>(a, begin, end, c);
+  else
+    a.x ? grad_rows<false, true>(a, begin, end, c) : grad_rows<false, false>(a, begin, end, c);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Max pooling, channels-last, vectors over channels. Backward gathers: each input pixel asks the windows that cover it, so
-// that rows are independent and the order of the sums is fixed.
+// Max pooling, channels-last, vectors over channels. Backward gathers: each input pixel asks the windows that cover it,
+// so that rows are independent and the order of the sums is fixed.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 

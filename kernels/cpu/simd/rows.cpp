@@ -30,13 +30,15 @@ float shift_of(const float* x, std::int64_t c) {
 double exponentials(const float* x, float* y, std::int64_t c, float shift) {
   D total = {};
   double rest = 0;
-  for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-    const V e = exp(get(x + i, n) - shift);
-    if (y) put(y + i, e, n);
-    if (n == kLanes) total += low_doubles(e) + high_doubles(e);
-    else
-      for (int lane = 0; lane < n; ++lane) rest += e[lane];
-  });
+  for_row(
+      c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
+        const V e = exp(get(x + i, n) - shift);
+        if (y) put(y + i, e, n);
+        if (n == kLanes)
+          total += low_doubles(e) + high_doubles(e);
+        else
+          for (int lane = 0; lane < n; ++lane) rest += e[lane];
+      });
   return sum(total) + rest;
 }
 
@@ -46,7 +48,9 @@ double log_of(double s) { return __builtin_log(s); }
 void softmax(const float* x, float* y, std::int64_t rows, std::int64_t c) {
   for (std::int64_t r = 0; r < rows; ++r, x += c, y += c) {
     const float inverse = static_cast<float>(1.0 / exponentials(x, y, c, shift_of(x, c)));
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) { put(y + i, get(y + i, n) * inverse, n); });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(y + i, get(y + i, n) * inverse, n); });
   }
 }
 
@@ -54,9 +58,9 @@ void log_softmax(const float* x, float* y, std::int64_t rows, std::int64_t c) {
   for (std::int64_t r = 0; r < rows; ++r, x += c, y += c) {
     const float shift = shift_of(x, c);
     const float log_sum = static_cast<float>(log_of(exponentials(x, nullptr, c, shift)));
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-      put(y + i, get(x + i, n) - shift - log_sum, n);
-    });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(y + i, get(x + i, n) - shift - log_sum, n); });
   }
 }
 
@@ -71,38 +75,40 @@ void log_sum_exp(const float* x, float* y, std::int64_t rows, std::int64_t c) {
 double dot(const float* a, const float* b, std::int64_t c) {
   D total = {};
   double rest = 0;
-  for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-    const V u = get(a + i, n), v = b ? get(b + i, n) : set1(1.0f);
-    if (n == kLanes) total += low_doubles(u) * low_doubles(v) + high_doubles(u) * high_doubles(v);
-    else
-      for (int lane = 0; lane < n; ++lane) rest += static_cast<double>(u[lane]) * v[lane];
-  });
+  for_row(
+      c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
+        const V u = get(a + i, n), v = b ? get(b + i, n) : set1(1.0f);
+        if (n == kLanes)
+          total += low_doubles(u) * low_doubles(v) + high_doubles(u) * high_doubles(v);
+        else
+          for (int lane = 0; lane < n; ++lane) rest += static_cast<double>(u[lane]) * v[lane];
+      });
   return sum(total) + rest;
 }
 
 void softmax_grad(const float* dy, const float* y, float* dx, std::int64_t rows, std::int64_t c) {
   for (std::int64_t r = 0; r < rows; ++r, dy += c, y += c, dx += c) {
     const float s = static_cast<float>(dot(y, dy, c));
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-      put(dx + i, get(y + i, n) * (get(dy + i, n) - s), n);
-    });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(dx + i, get(y + i, n) * (get(dy + i, n) - s), n); });
   }
 }
 
 void log_softmax_grad(const float* dy, const float* y, float* dx, std::int64_t rows, std::int64_t c) {
   for (std::int64_t r = 0; r < rows; ++r, dy += c, y += c, dx += c) {
     const float s = static_cast<float>(dot(dy, nullptr, c));
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-      put(dx + i, get(dy + i, n) - exp(get(y + i, n)) * s, n);
-    });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(dx + i, get(dy + i, n) - exp(get(y + i, n)) * s, n); });
   }
 }
 
 void log_sum_exp_grad(const float* dy, const float* x, const float* y, float* dx, std::int64_t rows, std::int64_t c) {
   for (std::int64_t r = 0; r < rows; ++r, x += c, dx += c)
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-      put(dx + i, exp(get(x + i, n) - y[r]) * dy[r], n);
-    });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(dx + i, exp(get(x + i, n) - y[r]) * dy[r], n); });
 }
 
 void l2_normalize(const float* x, float* y, float* norm, std::int64_t rows, std::int64_t c, double eps) {
@@ -111,7 +117,9 @@ void l2_normalize(const float* x, float* y, float* norm, std::int64_t rows, std:
     const double length = root < eps ? eps : root;
     norm[r] = static_cast<float>(length);
     const float inverse = static_cast<float>(1.0 / length);
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) { put(y + i, get(x + i, n) * inverse, n); });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(y + i, get(x + i, n) * inverse, n); });
   }
 }
 
@@ -121,9 +129,9 @@ void l2_normalize_grad(const float* dy, const float* y, const float* norm, float
     // The clamped length was rounded when it was saved, so eps is rounded alike.
     const bool clamped = !(norm[r] > static_cast<float>(eps));
     const float radial = clamped ? 0.0f : static_cast<float>(dot(y, dy, c)), length = norm[r];
-    for_row(c, [&](std::int64_t i, std::int64_t n) __attribute__((always_inline)) {
-      put(dx + i, (get(dy + i, n) - get(y + i, n) * radial) / length, n);
-    });
+    for_row(
+        c, [&](std::int64_t i, std::int64_t n)
+               __attribute__((always_inline)) { put(dx + i, (get(dy + i, n) - get(y + i, n) * radial) / length, n); });
   }
 }
 

@@ -1,6 +1,7 @@
-// SimdTable: what one instruction set's object files offer. Plain pointers and sizes only: these files may include nothing
-// whose inline functions other files share (kernels/cpu/README.md). All float data dense; "rows x c" is row-major.
-// Every function works on the part it is given: the callers in kernels/cpu/*.cpp divide the work among threads.
+// SimdTable: what one instruction set's object files offer. Plain pointers and sizes only: these files may include
+// nothing whose inline functions other files share (kernels/cpu/README.md). All float data dense; "rows x c" is
+// row-major. Every function works on the part it is given: the callers in kernels/cpu/*.cpp divide the work among
+// threads.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@ struct DepthwiseArgs {
   float* y;
   std::int64_t c, h, w_in, p, q;
   int r, s, stride_h, stride_w, pad_top, pad_left;
-  float lo, hi;           // -inf, +inf when there is no activation
+  float lo, hi;  // -inf, +inf when there is no activation
 };
 // Gradient with respect to the input: dx is N,H,W,C, dy is N,P,Q,C; w as above (not flipped).
 struct DepthwiseGradInputArgs {
@@ -44,15 +45,15 @@ struct NormApplyArgs {
 };
 struct NormReduceArgs {
   const float *dy, *x, *y;
-  float* dz;                  // masked dy, written when not null
-  const float* mean;          // c
+  float* dz;          // masked dy, written when not null
+  const float* mean;  // c
   float lo, hi;
   double *sum_dz, *sum_dz_x;  // c, added to: sum dz and sum dz*(x - mean)
 };
 // dx = scale * (dz - m1 - (x - mean) * m2); x null leaves the terms with m1, m2 out.
 struct NormGradArgs {
   const float *dy, *x, *y;
-  float *dx, *dz;             // each nullable
+  float *dx, *dz;  // each nullable
   const float *mean, *scale, *m1, *m2;
   float lo, hi;
 };
@@ -96,9 +97,10 @@ struct SimdTable {
   // Column sums over rows, added to doubles. scratch: c (sums), 2c (moments, reduce) floats.
   void (*column_sums)(const float* x, std::int64_t rows, std::int64_t c, double* sums, float* scratch);
   // Sums of (x - shift) and its square.
-  void (*column_moments)(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1, double* sum2,
-                         float* scratch);
-  void (*column_extreme)(bool maximum, const float* x, std::int64_t rows, std::int64_t c, float* result);  // combines into
+  void (*column_moments)(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1,
+                         double* sum2, float* scratch);
+  void (*column_extreme)(bool maximum, const float* x, std::int64_t rows, std::int64_t c,
+                         float* result);  // combines into
   void (*norm_apply)(const NormApplyArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
   void (*norm_reduce)(const NormReduceArgs&, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch);
   void (*norm_grad)(const NormGradArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
@@ -108,7 +110,8 @@ struct SimdTable {
 
   // op is a UnaryOp / BinaryOp as a number. Strides of binary inputs are 0 (one value for all) or 1.
   void (*unary)(int op, const float* x, float* y, std::int64_t n, float a, float b);
-  void (*unary_grad)(int op, const float* dy, const float* x, const float* y, float* dx, std::int64_t n, float a, float b);
+  void (*unary_grad)(int op, const float* dy, const float* x, const float* y, float* dx, std::int64_t n, float a,
+                     float b);
   void (*binary)(int op, const float* a, int stride_a, const float* b, int stride_b, float* y, std::int64_t n);
   void (*fill)(float* y, float value, std::int64_t n);
   void (*u8_to_float)(const std::uint8_t* x, float* y, std::int64_t n);
@@ -127,15 +130,18 @@ struct SimdTable {
   void (*log_softmax)(const float* x, float* y, std::int64_t rows, std::int64_t c);
   void (*log_softmax_grad)(const float* dy, const float* y, float* dx, std::int64_t rows, std::int64_t c);
   void (*log_sum_exp)(const float* x, float* y, std::int64_t rows, std::int64_t c);
-  void (*log_sum_exp_grad)(const float* dy, const float* x, const float* y, float* dx, std::int64_t rows, std::int64_t c);
+  void (*log_sum_exp_grad)(const float* dy, const float* x, const float* y, float* dx, std::int64_t rows,
+                           std::int64_t c);
   void (*l2_normalize)(const float* x, float* y, float* norm, std::int64_t rows, std::int64_t c, double eps);
-  void (*l2_normalize_grad)(const float* dy, const float* y, const float* norm, float* dx, std::int64_t rows, std::int64_t c,
-                            double eps);
+  void (*l2_normalize_grad)(const float* dy, const float* y, const float* norm, float* dx, std::int64_t rows,
+                            std::int64_t c, double eps);
 
-  // Squared distances of four rows of a from four of b, rows of `ld` doubles (a multiple of 8, zero-padded): out[4*i + j].
+  // Squared distances of four rows of a from four of b, rows of `ld` doubles (a multiple of 8, zero-padded): out[4*i +
+  // j].
   void (*distance_4x4)(const double* a, const double* b, std::int64_t ld, double* out);
   // da = sum_j g[j] * (a - b_j) over rows b_j of c floats.
-  void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows, std::int64_t c);
+  void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows,
+                               std::int64_t c);
 
   void (*sgd_step)(float* w, const float* grad, float* momentum, std::int64_t n, const SgdArgs&);
   void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamArgs&);

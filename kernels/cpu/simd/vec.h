@@ -33,7 +33,8 @@ FLEDGE_INLINE V as_float(VI v) { return reinterpret_cast<V>(v); }
 FLEDGE_INLINE VI as_int(V v) { return reinterpret_cast<VI>(v); }
 
 // max and min return their SECOND argument when either is NaN: write max(bound, x) to let NaN through.
-// round_int rounds to nearest even. load_part/store_part touch the first n lanes only (0 <= n <= kLanes), the rest reads 0.
+// round_int rounds to nearest even. load_part/store_part touch the first n lanes only (0 <= n <= kLanes), the rest
+// reads 0.
 #if FLEDGE_VEC_BYTES == 64
 FLEDGE_INLINE V set1(float v) { return V(_mm512_set1_ps(v)); }
 FLEDGE_INLINE VI set1_int(std::int32_t v) { return VI(_mm512_set1_epi32(v)); }
@@ -45,7 +46,9 @@ FLEDGE_INLINE V to_float(VI a) { return V(_mm512_cvtepi32_ps(__m512i(a))); }
 FLEDGE_INLINE __mmask16 part_mask(std::int64_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 FLEDGE_INLINE V load_part(const float* p, std::int64_t n) { return V(_mm512_maskz_loadu_ps(part_mask(n), p)); }
 FLEDGE_INLINE void store_part(float* p, V v, std::int64_t n) { _mm512_mask_storeu_ps(p, part_mask(n), __m512(v)); }
-FLEDGE_INLINE VI load_part(const std::int32_t* p, std::int64_t n) { return VI(_mm512_maskz_loadu_epi32(part_mask(n), p)); }
+FLEDGE_INLINE VI load_part(const std::int32_t* p, std::int64_t n) {
+  return VI(_mm512_maskz_loadu_epi32(part_mask(n), p));
+}
 FLEDGE_INLINE void store_part(std::int32_t* p, VI v, std::int64_t n) {
   _mm512_mask_storeu_epi32(p, part_mask(n), __m512i(v));
 }
