@@ -2,20 +2,21 @@
 # fledge beside PyTorch eager on this machine, in one run: inference and training step of ResNet-18, ResNet-101 and MobileNet-0.25 at 224 px,
 # batch 1, 8, 32, and the distillation step ResNet-101 -> ResNet-18; float32, same threads. Whole networks, random weights.
 #
-# usage: bench/compare.sh [--threads N] [--seconds S] [--python PYTHON] [--size PX] [CASE...]
+# usage: bench/compare.sh [--threads N] [--seconds S] [--python PYTHON] [--size PX] [--rounds N] [CASE...]
 #   PYTHON has torch and torchvision (default python3); without them only fledge's column is printed.
 # PyTorch runs in both layouts (nchw, nhwc) with an allocator that keeps its memory, and its faster one counts. fledge and PyTorch take turns
-# (two rounds, the better median of each counts), so that a drifting machine harms both alike.
+# (N rounds, default 2, the better median of each counts), so that a drifting machine harms both alike.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$here/../build}
-threads=$(nproc) seconds=3 python=python3 size=224 cases=()
+threads=$(nproc) seconds=3 python=python3 size=224 rounds=2 cases=()
 while [ $# -gt 0 ]; do
   case $1 in
     --threads) threads=$2; shift 2 ;;
     --seconds) seconds=$2; shift 2 ;;
     --python) python=$2; shift 2 ;;
     --size) size=$2; shift 2 ;;
+    --rounds) rounds=$2; shift 2 ;;
     -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
     *) cases+=("$1"); shift ;;
   esac
@@ -38,12 +39,12 @@ peer() {
     "$python" "$here/torch_peer.py" "$1" --threads "$threads" --seconds "$seconds" --size "$size" --layout "$2"
 }
 
-echo "ms per image at $size px (median of the better round), $threads thread(s), $(lscpu | sed -n 's/^Model name: *//p')"
+echo "ms per image at $size px (median of the best of $rounds round(s)), $threads thread(s), $(lscpu | sed -n 's/^Model name: *//p')"
 [ $have_torch = yes ] && "$python" -c 'import torch; print("PyTorch", torch.__version__, "eager, float32, the faster of nchw and nhwc")'
 printf '%-34s %10s %10s %7s %10s %10s %6s\n' case fledge torch ratio "fledge MiB" "torch MiB" layout
 for c in "${cases[@]}"; do
   {
-    for round in 1 2; do
+    for ((round = 0; round < rounds; ++round)); do
       echo "fledge - $(ours "$c")"
       if [ $have_torch = yes ]; then
         for layout in nchw nhwc; do echo "torch $layout $(peer "$c" $layout)"; done
