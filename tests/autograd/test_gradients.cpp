@@ -26,8 +26,9 @@ std::set<std::string> names_in_sources() {
   for (const auto& file : std::filesystem::directory_iterator(std::string(FLEDGE_SOURCE_DIR) + "/autograd/ops")) {
     if (file.path().extension() != ".cpp") continue;
     std::ifstream in(file.path());
-    for (std::string line; std::getline(in, line);) {
+    for (std::string line, next; std::getline(in, line);) {
       if (!std::regex_search(line, name_line)) continue;
+      if (line.back() == ':' && std::getline(in, next)) line += next;  // "case UnaryOp::ReLU:" and its return below
       for (std::sregex_iterator it(line.begin(), line.end(), quoted), end; it != end; ++it) names.insert((*it)[1]);
     }
   }
