@@ -1,5 +1,6 @@
 #include "apps/common/config.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -176,6 +177,12 @@ std::string resolved_config(const CLI::App& verb) {
     text += o->get_lnames()[0] + " = \"" + escaped + "\"\n";
   }
   return text;
+}
+
+bool print_config_if_asked(const CLI::App& verb) {
+  if (!verb.count("--print-config")) return false;
+  std::fputs(resolved_config(verb).c_str(), stdout);
+  return true;
 }
 
 }  // namespace fledge

@@ -17,6 +17,8 @@ std::vector<std::string> expand_arguments(const CLI::App& root, const std::vecto
 
 /// The verb's options as they now stand, as a TOML file that can be given to --config.
 std::string resolved_config(const CLI::App& verb);
+/// --print-config: writes it to stdout and says true, so that the verb stops there.
+bool print_config_if_asked(const CLI::App& verb);
 
 /// Folder of the shipped presets: FLEDGE_PRESETS in the environment, else where the sources were built.
 std::string preset_folder();

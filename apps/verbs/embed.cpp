@@ -61,10 +61,7 @@ RunVerb add_embed(CLI::App& app) {
   verb->add_option("--output", o->output, "path without extension")->group("Output");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
-    if (verb->count("--print-config")) {
-      std::fputs(resolved_config(*verb).c_str(), stdout);
-      return 0;
-    }
+    if (print_config_if_asked(*verb)) return 0;
     return run_embed(*o);
   };
 }

@@ -174,10 +174,7 @@ RunVerb add_eval(CLI::App& app) {
   verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
-    if (verb->count("--print-config")) {
-      std::fputs(resolved_config(*verb).c_str(), stdout);
-      return 0;
-    }
+    if (print_config_if_asked(*verb)) return 0;
     return run_eval(*o);
   };
 }

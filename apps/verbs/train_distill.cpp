@@ -17,12 +17,8 @@ RunVerb add_training_verb(CLI::App& app, const char* name, const char* summary, 
   add_config_flags(*verb);
   bind_training(*verb, *options, teacher);
   return [verb, options](const std::string& command) {
-    const std::string config = resolved_config(*verb);
-    if (verb->count("--print-config")) {
-      std::fputs(config.c_str(), stdout);
-      return 0;
-    }
-    return run_training(*options, config, command);
+    if (print_config_if_asked(*verb)) return 0;
+    return run_training(*options, resolved_config(*verb), command);
   };
 }
 
