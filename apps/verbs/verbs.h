@@ -14,6 +14,7 @@ RunVerb add_distill(CLI::App& app);
 RunVerb add_eval(CLI::App& app);
 RunVerb add_embed(CLI::App& app);
 RunVerb add_data(CLI::App& app);
+RunVerb add_inspect(CLI::App& app);
 RunVerb add_doctor(CLI::App& app);
 
 /// Text under every verb's flags: environment variables, exit codes, files.

@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 /// equal names.
 class HeaderReader : public nlohmann::json_sax<Json> {
  public:
-  explicit HeaderReader(const std::string& path) : path_(path) {}
+  HeaderReader(const std::string& path, std::size_t max_tensors) : path_(path), max_tensors_(max_tensors) {}
   SafetensorsHeader take() { return std::move(header_); }
 
   bool null() override { return unexpected("null"); }
@@ -55,6 +55,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     } else if (state_ == State::Top) {
       state_ = key_ == "__metadata__" ? State::Metadata : State::Tensor;
       fields_.clear();
+      if (state_ == State::Tensor && header_.entries.size() == max_tensors_)
+        fail("it has more than " + std::to_string(max_tensors_) + " tensors");
       if (state_ == State::Tensor) header_.entries.push_back({key_, "", {}, 0, 0});
     } else {
       return unexpected("an object");
@@ -123,6 +125,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   const std::string& path_;
+  const std::size_t max_tensors_;
   SafetensorsHeader header_;
   State state_ = State::Start;
   std::string key_;
@@ -132,21 +135,14 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(const std::string& text, const std::string& path) {
+SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& path, std::size_t max_tensors) {
   if (text.empty() || text[0] != '{')
-    throw Error(ErrorKind::BadInput, "", "cannot read safetensors file '" + path + "': the header must start with '{'",
+    throw Error(ErrorKind::BadInput, "",
+                "cannot read safetensors file '" + path + "': the header at byte 8 must start with '{'",
                 "is this a safetensors file?");
-  HeaderReader reader(path);
-  Json::sax_parse(text, &reader);
+  HeaderReader reader(path, max_tensors);
+  Json::sax_parse(text.begin(), text.end(), &reader);
   return reader.take();
-}
-
-int safetensors_item_bytes(const std::string& dtype) {
-  static const std::map<std::string, int> bytes = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
-                                                   {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
-                                                   {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
-  const auto it = bytes.find(dtype);
-  return it == bytes.end() ? 0 : it->second;
 }
 
 }  // namespace fledge

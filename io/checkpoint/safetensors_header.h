@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fledge {
@@ -19,9 +20,7 @@ struct SafetensorsHeader {
 };
 
 /// Syntax only: right keys and types, unique names, whole non-negative numbers. Throws Error(BadInput) naming `path`.
-SafetensorsHeader parse_safetensors_header(const std::string& text, const std::string& path);
-
-/// Bytes of one element; 0 when the format has no such type.
-int safetensors_item_bytes(const std::string& dtype);
+/// Reads no further than `max_tensors` entries.
+SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& path, std::size_t max_tensors);
 
 }  // namespace fledge

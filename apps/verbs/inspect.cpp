@@ -1,0 +1,151 @@
+// fledge inspect FILE: what a weight file holds and who wrote it, without running anything that is named in it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/config.h"
+#include "apps/verbs/verbs.h"
+#include "io/weights/checksum.h"
+#include "io/weights/weight_file.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+namespace {
+
+struct InspectOptions {
+  std::string file;
+  bool checksums = false, json = false, strict = false;
+};
+
+using Json = nlohmann::ordered_json;
+
+Json tensors_json(const WeightFile& file, const std::vector<StoredTensor>& tensors, bool checksums) {
+  Json list = Json::array();
+  for (const StoredTensor& t : tensors) {
+    Json entry = {{"name", t.name}, {"dtype", info_of(t.type).name}, {"shape", t.shape}};
+    if (checksums) entry["sha256"] = sha256_of(file, t);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+void print_json(const WeightFile& file, bool checksums) {
+  const WeightFileInfo& info = file.info();
+  Json report = {{"file", file.path()},
+                 {"container", info.container},
+                 {"protocol", info.protocol ? Json(*info.protocol) : Json(nullptr)},
+                 {"classes", info.classes},
+                 {"tensors", tensors_json(file, file.tensors(), checksums)},
+                 {"writer", info.writer},
+                 {"object", info.root},
+                 {"unknown", info.unknown},
+                 {"other_tensors", tensors_json(file, file.others(), checksums)},
+                 {"metadata", info.metadata},
+                 {"labels", info.labels},
+                 {"warnings", info.warnings}};
+  fmt::print("{}\n", report.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+/// Names come from the file: a control character in one must not reach a terminal.
+std::string printable(const std::string& text) {
+  std::string clean;
+  for (const char c : text) {
+    const unsigned char u = static_cast<unsigned char>(c);
+    clean += u < 32 || u == 127 ? fmt::format("\\x{:02x}", u) : std::string(1, c);
+  }
+  return clean;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& n : names) text += (text.empty() ? "" : ", ") + printable(n);
+  return text;
+}
+
+std::string shape_text(const StoredTensor& t) {
+  std::string text;
+  for (const std::int64_t d : t.shape) text += (text.empty() ? "" : "x") + std::to_string(d);
+  return text.empty() ? "scalar" : text;
+}
+
+void print_tensors(const WeightFile& file, const std::vector<StoredTensor>& tensors, bool checksums) {
+  std::size_t width = 4, shapes = 5;
+  for (const StoredTensor& t : tensors) {
+    width = std::min<std::size_t>(60, std::max(width, printable(t.name).size()));
+    shapes = std::max(shapes, shape_text(t).size());
+  }
+  for (const StoredTensor& t : tensors)
+    fmt::print("  {:<{}}  {:<9} {:<{}}{}\n", printable(t.name), width, info_of(t.type).name, shape_text(t),
+               checksums ? shapes : 0, checksums ? "  " + sha256_of(file, t) : "");
+}
+
+std::string container_text(const WeightFileInfo& info) {
+  const std::string guard =
+      info.checksummed ? "its numbers are guarded by checksums" : "no checksum guards its numbers";
+  if (info.container == "safetensors") return "safetensors; " + guard;
+  const std::string what = info.container == "stacked" ? "stacked pickles" : info.container + " archive";
+  return fmt::format("{}, pickle protocol {}; {}", what, info.protocol.value_or(0), guard);
+}
+
+void print_text(const WeightFile& file, bool checksums) {
+  const WeightFileInfo& info = file.info();
+  double bytes = 0, numbers = 0;
+  for (const StoredTensor& t : file.tensors()) {
+    numbers += static_cast<double>(t.numel());
+    bytes += static_cast<double>(t.numel()) * info_of(t.type).bytes;
+  }
+  fmt::print("file       {}\ncontainer  {}\nwriter     {}\nobject     {}\n", file.path(), container_text(info),
+             info.writer, printable(info.root));
+  if (!info.classes.empty()) fmt::print("classes    {}\n", joined(info.classes));
+  if (!info.unknown.empty())
+    fmt::print("unknown    {} (names that fledge gives no meaning to; nothing of them was run)\n",
+               joined(info.unknown));
+  for (const auto& [key, value] : info.metadata) fmt::print("metadata   {} = {}\n", printable(key), printable(value));
+  if (!info.labels.empty()) fmt::print("labels     {}: {} ...\n", info.labels.size(), printable(info.labels[0]));
+  for (const auto& w : info.warnings) fmt::print("warning    {}\n", printable(w));
+  fmt::print("tensors    {}, {:.0f} numbers, {:.1f} MB\n", file.tensors().size(), numbers, bytes / 1e6);
+  print_tensors(file, file.tensors(), checksums);
+  if (!file.others().empty()) {
+    fmt::print("other      {} tensors that are in the file, but in no state dict\n", file.others().size());
+    print_tensors(file, file.others(), checksums);
+  }
+}
+
+int run_inspect(const InspectOptions& o) {
+  if (o.file.empty()) throw Error(ErrorKind::Usage, "", "no file to inspect", "write fledge inspect FILE");
+  const WeightFile file(o.file);
+  if (o.json)
+    print_json(file, o.checksums);
+  else
+    print_text(file, o.checksums);
+  if (!o.strict || file.info().unknown.empty()) return 0;
+  std::fprintf(stderr,
+               "error: '%s' names what fledge does not know: %s\n  hint: nothing of it was run; without --strict this "
+               "is no error\n",
+               o.file.c_str(), joined(file.info().unknown).c_str());
+  return static_cast<int>(ErrorKind::BadInput);
+}
+
+}  // namespace
+
+RunVerb add_inspect(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand(
+      "inspect",
+      "Say what a weight file holds and who wrote it: PyTorch's of any age, or safetensors. Nothing in it is run.");
+  verb->footer(
+      help_footer("  fledge inspect cub_Tmodel.pkl\n  fledge inspect resnet18.pth --checksums --json\n"
+                  "  fledge inspect download.pth --strict\n"));
+  auto o = std::make_shared<InspectOptions>();
+  verb->add_option("file", o->file, "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors");
+  verb->add_flag("--checksums", o->checksums, "SHA-256 of each tensor's contiguous little-endian bytes")
+      ->group("Output");
+  verb->add_flag("--json", o->json, "one JSON object")->group("Output");
+  verb->add_flag("--strict", o->strict, "exit with 3 when the file names anything that fledge gives no meaning to")
+      ->group("Output");
+  return [o](const std::string&) { return run_inspect(*o); };
+}
+
+}  // namespace fledge

@@ -1,0 +1,142 @@
+#include "io/torch/names.h"
+
+#include <map>
+#include <utility>
+
+namespace fledge::torch_file {
+namespace {
+
+using Name = std::pair<std::string_view, std::string_view>;
+
+/// Exact pairs: no case folding, no stripping, no dotted tails.
+const std::map<Name, Meaning>& fixed_names() {
+  static const std::map<Name, Meaning> names = {
+      {{"collections", "OrderedDict"}, Meaning::OrderedDict},
+      {{"__builtin__", "set"}, Meaning::Set},
+      {{"builtins", "set"}, Meaning::Set},
+      {{"__builtin__", "frozenset"}, Meaning::Set},
+      {{"builtins", "frozenset"}, Meaning::Set},
+      {{"__builtin__", "object"}, Meaning::Object},
+      {{"builtins", "object"}, Meaning::Object},
+      {{"copy_reg", "_reconstructor"}, Meaning::Reconstruct},
+      {{"copyreg", "_reconstructor"}, Meaning::Reconstruct},
+      {{"copy_reg", "__newobj__"}, Meaning::NewObject},
+      {{"copyreg", "__newobj__"}, Meaning::NewObject},
+      {{"torch._utils", "_rebuild_tensor"}, Meaning::RebuildTensor},
+      {{"torch._utils", "_rebuild_tensor_v2"}, Meaning::RebuildTensor},
+      {{"torch._utils", "_rebuild_tensor_v3"}, Meaning::RebuildTensorV3},
+      {{"torch._utils", "_rebuild_parameter"}, Meaning::RebuildParameter},
+      {{"torch._utils", "_rebuild_parameter_with_state"}, Meaning::RebuildParameter},
+      {{"torch._tensor", "_rebuild_from_type_v2"}, Meaning::RebuildFromType},
+      {{"torch.nn.parameter", "Parameter"}, Meaning::Parameter},
+      {{"torch.autograd.variable", "Variable"}, Meaning::Parameter},
+      {{"torch", "Tensor"}, Meaning::Tensor},
+      {{"torch", "Size"}, Meaning::Size},
+      {{"torch.storage", "UntypedStorage"}, Meaning::UntypedStorage},
+      {{"torch.storage", "_UntypedStorage"}, Meaning::UntypedStorage},
+      {{"torch", "UntypedStorage"}, Meaning::UntypedStorage},
+  };
+  return names;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+std::optional<ElementType> element_of_class(std::string_view name) {
+  if (ends_with(name, "Storage")) return element_of_storage(name);
+  if (!ends_with(name, "Tensor")) return std::nullopt;
+  return element_of_storage(std::string(name.substr(0, name.size() - 6)) + "Storage");
+}
+
+/// Length of the UTF-8 character at the front; 0 when it is none (overlong forms and surrogates included).
+std::size_t utf8_length(std::string_view s) {
+  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
+  const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned c = byte(0);
+  if (c < 0x80) return 1;
+  if (c >= 0xc2 && c <= 0xdf) return tail(1) ? 2 : 0;
+  if (c >= 0xe0 && c <= 0xef) {
+    if ((c == 0xe0 && byte(1) < 0xa0) || (c == 0xed && byte(1) > 0x9f)) return 0;
+    return tail(1) && tail(2) ? 3 : 0;
+  }
+  if (c < 0xf0 || c > 0xf4 || (c == 0xf0 && byte(1) < 0x90) || (c == 0xf4 && byte(1) > 0x8f)) return 0;
+  return tail(1) && tail(2) && tail(3) ? 4 : 0;
+}
+
+bool is_utf8(std::string_view s) {
+  while (!s.empty()) {
+    const std::size_t length = utf8_length(s);
+    if (length == 0) return false;
+    s.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+Meaning meaning_of(std::string_view module, std::string_view name) {
+  const auto it = fixed_names().find({module, name});
+  if (it != fixed_names().end()) return it->second;
+  if (module == "torch" || module == "torch.cuda") {
+    if (element_of_class(name)) return ends_with(name, "Storage") ? Meaning::Storage : Meaning::Tensor;
+    if (module == "torch" && element_named(name)) return Meaning::DType;
+  }
+  return Meaning::Unknown;
+}
+
+Meaning meaning_of(const pickle::Graph& graph, pickle::Ref ref) {
+  if (graph.kind(ref) != pickle::Kind::Global) return Meaning::Unknown;
+  return meaning_of(graph.module_of(ref), graph.name_of(ref));
+}
+
+std::optional<ElementType> element_of(const pickle::Graph& graph, pickle::Ref global) {
+  const Meaning meaning = meaning_of(graph, global);
+  if (meaning == Meaning::DType) return element_named(graph.name_of(global));
+  if (meaning == Meaning::Storage || meaning == Meaning::Tensor) return element_of_class(graph.name_of(global));
+  return std::nullopt;
+}
+
+std::string utf8_of(std::string_view bytes) {
+  if (is_utf8(bytes)) return std::string(bytes);
+  std::string text;
+  for (const unsigned char c : bytes) {
+    if (c < 0x80) {
+      text += static_cast<char>(c);
+    } else {
+      text += static_cast<char>(0xc0 | c >> 6);
+      text += static_cast<char>(0x80 | (c & 0x3f));
+    }
+  }
+  return text;
+}
+
+std::string dotted_name(const pickle::Graph& graph, pickle::Ref ref) {
+  for (int hops = 0; hops < 8; ++hops) {
+    if (graph.kind(ref) == pickle::Kind::Global)
+      return utf8_of(graph.module_of(ref)) + "." + utf8_of(graph.name_of(ref));
+    if (graph.kind(ref) == pickle::Kind::PersistentId) {
+      const auto items = graph.items(graph.items(ref)[0]);
+      if (items.empty()) return "?";
+      ref = items[items.size() == 4 ? 1 : 0];  // ('module', class, file, source), or the tar's (class, file, source)
+    } else if (graph.kind(ref) == pickle::Kind::Object) {
+      const Meaning meaning = meaning_of(graph, graph.class_of(ref));
+      const auto arguments = graph.items(graph.arguments(ref));
+      const bool names_class = meaning == Meaning::Reconstruct || meaning == Meaning::NewObject;
+      ref = names_class && !arguments.empty() ? arguments[0] : graph.class_of(ref);
+    } else {
+      return "?";
+    }
+  }
+  return "?";
+}
+
+void collect_names(const pickle::Graph& graph, std::set<std::string>& all, std::set<std::string>& unknown) {
+  for (const auto& mention : graph.globals()) {
+    const std::string name = dotted_name(graph, mention.ref);
+    all.insert(name);
+    if (meaning_of(graph, mention.ref) == Meaning::Unknown) unknown.insert(name);
+  }
+}
+
+}  // namespace fledge::torch_file

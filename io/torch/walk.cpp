@@ -1,0 +1,221 @@
+#include "io/torch/walk.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "io/torch/labels.h"
+#include "io/torch/names.h"
+#include "io/torch/shape_of_values.h"
+
+namespace fledge::torch_file {
+namespace {
+
+using pickle::Graph;
+using pickle::Kind;
+using pickle::Ref;
+
+constexpr std::size_t kMaxTensors = 100'000;
+constexpr int kMaxLevels = 256;
+
+class Walker {
+ public:
+  Walker(const pickle::Source& source, const Graph& graph, const Rebuilder& rebuilder, WeightFile::Content& content)
+      : source_(source),
+        graph_(graph),
+        rebuilder_(rebuilder),
+        content_(content),
+        holds_(graph.size(), Holds::Unknown) {}
+
+  void run(Ref root) {
+    holds(root, 0);
+    visit(root, "", 0);
+    visit_rest(root, "", 0);
+    check_output();
+  }
+
+  /// State dicts below the key "state_dict" give their own names.
+  void unwrap_state_dict() {
+    const std::string prefix = "state_dict.";
+    std::unordered_set<std::string> names;
+    for (const StoredTensor& t : content_.tensors) {
+      const bool inside = t.name.compare(0, prefix.size(), prefix) == 0;
+      if (!names.insert(inside ? t.name.substr(prefix.size()) : t.name).second) return;  // keep what tells them apart
+    }
+    for (StoredTensor& t : content_.tensors)
+      if (t.name.compare(0, prefix.size(), prefix) == 0) t.name.erase(0, prefix.size());
+  }
+
+ private:
+  enum class Holds : std::uint8_t { Unknown, Asked, Nothing, Aside, Tensor };  // Aside: in attributes only
+
+  static std::string join(const std::string& path, const std::string& part, bool first) {
+    return first ? part : path + "." + part;
+  }
+
+  /// Is there a tensor in or below the value, and is it where a state dict would have it? Each value is asked once, so
+  /// that shared ones cost nothing: what 90 bytes of DUP and TUPLE2 unfold to is never unfolded.
+  Holds holds(Ref r, int level) {
+    if (holds_[r] != Holds::Unknown) return holds_[r];  // Asked: it contains itself
+    if (level > 4 * kMaxLevels) source_.refuse(0, "values nested too deep in the pickle");
+    holds_[r] = Holds::Asked;
+    Holds found = rebuilder_.is_tensor(r) ? Holds::Tensor : Holds::Nothing;
+    if (found == Holds::Nothing) {
+      const auto module = as_module(graph_, r);
+      for (const Ref child : module ? module_values(*module) : container_values(r)) {
+        const Holds below = holds(child, level + 1);
+        if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, below);
+      }
+      for (const auto& pair : attributes_of(graph_, r)) {
+        const Holds below = holds(pair.second, level + 1);
+        if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, Holds::Aside);
+      }
+    }
+    return holds_[r] = found;
+  }
+
+  std::vector<Ref> container_values(Ref r) const {
+    std::vector<Ref> all;
+    if (const auto pairs = as_dictionary(graph_, r))
+      for (const auto& pair : *pairs) all.push_back(pair.second);
+    if (const auto items = as_list(graph_, r)) all.insert(all.end(), items->begin(), items->end());
+    return all;
+  }
+
+  std::vector<Ref> module_values(const ModuleView& module) const {
+    std::vector<Ref> all;
+    for (const auto& pair : module.parameters) all.push_back(pair.second);
+    for (const auto& [key, value] : module.buffers)
+      if (!is_hidden(module, key)) all.push_back(value);
+    for (const auto& pair : module.children) all.push_back(pair.second);
+    return all;
+  }
+
+  bool is_hidden(const ModuleView& module, Ref key) const {
+    const std::string name = key_text(graph_, key);
+    return std::find(module.non_persistent.begin(), module.non_persistent.end(), name) != module.non_persistent.end();
+  }
+
+  void add(std::vector<StoredTensor>& to, Ref r, const std::string& name) {
+    if (content_.tensors.size() + content_.others.size() >= kMaxTensors)
+      source_.refuse(0, "more than 100,000 tensors in the pickle");
+    to.push_back(rebuilder_.tensor(r, name));
+    listed_.insert(r);
+  }
+
+  void enter(int level) const {
+    if (level > kMaxLevels)
+      source_.refuse(0, "a container that contains itself, or more than 256 levels, in the pickle");
+  }
+
+  void visit(Ref r, const std::string& path, int level, bool first = true) {
+    if (holds_[r] != Holds::Tensor) return;
+    enter(level);
+    if (rebuilder_.is_tensor(r)) return add(content_.tensors, r, path);
+    if (const auto module = as_module(graph_, r)) return visit_module(*module, path, level, first);
+    if (const auto pairs = as_dictionary(graph_, r)) return visit_dictionary(*pairs, path, level, first);
+    if (const auto items = as_list(graph_, r))
+      for (std::size_t i = 0; i < items->size(); ++i)
+        visit((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+  }
+
+  /// Of equal keys the last one counts, as in Python.
+  void visit_dictionary(const Pairs& pairs, const std::string& path, int level, bool first) {
+    std::unordered_map<std::string, std::size_t> last;
+    const auto identity = [&](Ref key) { return (graph_.kind(key) == Kind::Int ? "i" : "t") + key_text(graph_, key); };
+    for (std::size_t i = 0; i < pairs.size(); ++i) last[identity(pairs[i].first)] = i;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const std::string key = key_text(graph_, pairs[i].first);
+      if (key != "?" && last[identity(pairs[i].first)] != i) {
+        content_.info.warnings.push_back("'" + join(path, key, first) + "' is there twice: the last one counts");
+        continue;
+      }
+      visit(pairs[i].second, join(path, key, first), level + 1, false);
+    }
+  }
+
+  /// In the order of PyTorch's state_dict().
+  void visit_module(const ModuleView& module, const std::string& path, int level, bool first) {
+    const auto own = [&](Ref key, Ref value) {
+      if (rebuilder_.is_tensor(value)) add(content_.tensors, value, join(path, key_text(graph_, key), first));
+    };
+    for (const auto& [key, value] : module.parameters) own(key, value);
+    for (const auto& [key, value] : module.buffers)
+      if (!is_hidden(module, key)) own(key, value);
+    for (const auto& [key, child] : module.children)
+      visit(child, join(path, key_text(graph_, key), first), level + 1, false);
+  }
+
+  /// What visit() left out: attributes, non-persistent buffers. Each value once, under the first path to it.
+  void visit_rest(Ref r, const std::string& path, int level, bool first = true) {
+    if (holds_[r] == Holds::Nothing || !seen_.insert(r).second) return;
+    enter(level);
+    if (rebuilder_.is_tensor(r)) {
+      if (!listed_.count(r)) add(content_.others, r, path);
+      return;
+    }
+    if (const auto module = as_module(graph_, r)) {
+      for (const Pairs* pairs : {&module->parameters, &module->buffers, &module->children, &module->attributes})
+        for (const auto& [key, value] : *pairs)
+          visit_rest(value, join(path, key_text(graph_, key), first), level + 1, false);
+      return;
+    }
+    const auto pairs = as_dictionary(graph_, r);
+    for (const auto& [key, value] : pairs ? *pairs : attributes_of(graph_, r))
+      visit_rest(value, join(path, key_text(graph_, key), first), level + 1, false);
+    if (const auto items = as_list(graph_, r))
+      for (std::size_t i = 0; i < items->size(); ++i)
+        visit_rest((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+  }
+
+  /// One float expanded to 2^40 elements is a few bytes in the file and a terabyte of output.
+  void check_output() const {
+    std::uint64_t stored = 0, output = 0;
+    for (const Block& b : content_.blocks) stored += b.bytes;
+    for (const auto* list : {&content_.tensors, &content_.others})
+      for (const StoredTensor& t : *list) {
+        const std::uint64_t bytes = static_cast<std::uint64_t>(t.numel()) * info_of(t.type).bytes;
+        output = __builtin_add_overflow(output, bytes, &output) ? ~std::uint64_t{0} : output;
+        if (output > 2 * stored + (std::uint64_t{16} << 20))
+          source_.refuse(0, "its tensors would take more than twice the " + std::to_string(stored) +
+                                " bytes of its storages (up to tensor '" + t.name + "'), in the pickle");
+      }
+  }
+
+  const pickle::Source& source_;
+  const Graph& graph_;
+  const Rebuilder& rebuilder_;
+  WeightFile::Content& content_;
+  std::vector<Holds> holds_;
+  std::unordered_set<Ref> listed_, seen_;
+};
+
+std::string root_class(const Graph& graph, Ref root, const Rebuilder& rebuilder) {
+  if (rebuilder.is_tensor(root)) return "torch.Tensor";
+  switch (graph.kind(root)) {
+    case Kind::Dict:
+      return "dict";
+    case Kind::List:
+      return "list";
+    case Kind::Tuple:
+      return "tuple";
+    case Kind::Object:
+      return dotted_name(graph, root);
+    default:
+      return "a plain value";
+  }
+}
+
+}  // namespace
+
+void walk(const pickle::Source& source, const Graph& graph, Ref root, const Rebuilder& rebuilder,
+          WeightFile::Content& content) {
+  Walker walker(source, graph, rebuilder, content);
+  walker.run(root);
+  const auto top = as_dictionary(graph, root);
+  if (top && value_of(graph, *top, "state_dict")) walker.unwrap_state_dict();
+  if (top) content.info.labels = labels_in(graph, *top);
+  content.info.root = root_class(graph, root, rebuilder);
+}
+
+}  // namespace fledge::torch_file
