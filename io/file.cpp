@@ -78,11 +78,19 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   return bytes;
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {
   static std::atomic<unsigned> counter{0};
   temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0) write_failed(path_, errno);
+  if (size > 0 && ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {  // file systems that cannot reserve say so otherwise
+    const int error = errno;
+    ::close(fd_);
+    ::unlink(temporary_.c_str());
+    fd_ = -1;
+    write_failed(path_, error);
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -98,7 +106,13 @@ void AtomicFile::append(const void* data, std::size_t size) {
     if (n < 0) write_failed(path_, errno);
     bytes += n;
     size -= static_cast<std::size_t>(n);
+    written_ += static_cast<std::uint64_t>(n);
   }
+  constexpr std::uint64_t kStretch = std::uint64_t{8} << 20;
+  if (written_ - started_ < kStretch) return;
+  // Only a start: what fails now is reported by fsync.
+  ::sync_file_range(fd_, static_cast<off_t>(started_), static_cast<off_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void AtomicFile::commit() {

@@ -16,9 +16,11 @@ inline void write_file_atomic(const std::string& path, const std::string& text) 
 }
 
 /// The same for a stream of pieces: append(), then commit(); destroyed without commit it removes the temporary.
+/// The disk writes while the pieces arrive, so that the fsync at the end has little left to wait for.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path);
+  /// `size`: bytes that will come, where that is known: their space is taken at once. Error(Resource) when there is none.
+  explicit AtomicFile(std::string path, std::uint64_t size = 0);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -28,6 +30,7 @@ class AtomicFile {
  private:
   std::string path_, temporary_;
   int fd_ = -1;
+  std::uint64_t written_ = 0, started_ = 0;  // bytes handed to the system; of these, bytes on their way to the disk
 };
 
 }  // namespace fledge

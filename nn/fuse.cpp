@@ -17,6 +17,10 @@ class ProgramModel : public FusedModel {
       weight_ = head->weight().value().clone();  // a snapshot: training may go on with the model
       bias_ = head->bias().value().clone();
     }
+    if (const Linear* classifier = model.classifier()) {
+      class_weight_ = classifier->weight().value().clone();
+      class_bias_ = classifier->bias().value().clone();
+    }
   }
 
   Tensor pooled(const Tensor& images) const override {
@@ -33,11 +37,20 @@ class ProgramModel : public FusedModel {
     return normalize_ ? l2_normalize(raw).y : raw;
   }
 
+  Tensor logits(const Tensor& images) const override {
+    if (!class_weight_.defined()) {
+      throw Error(ErrorKind::Usage, arch_, "the model has no classifier, so no logits",
+                  "its description needs 'classes' above 0");
+    }
+    return linear(pooled(images), class_weight_, class_bias_);
+  }
+
  private:
   std::string arch_;
   bool normalize_;
   InferenceProgram program_;
-  Tensor weight_, bias_;  // the head, undefined without
+  Tensor weight_, bias_;              // the head, undefined without
+  Tensor class_weight_, class_bias_;  // the classifier, likewise
 };
 
 }  // namespace

@@ -13,6 +13,8 @@ class FusedModel {
   /// images: N,3,H,W -> N,D: the same embedding as EmbeddingModel::forward in eval mode, up to rounding.
   virtual Tensor embed(const Tensor& images) const = 0;
   virtual Tensor pooled(const Tensor& images) const = 0;
+  /// N,classes. Errors (Usage): the model has no classifier.
+  virtual Tensor logits(const Tensor& images) const = 0;
 };
 
 /// A snapshot: later changes of the model's weights are not seen.

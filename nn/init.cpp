@@ -2,8 +2,14 @@
 
 #include <cmath>
 
+#include "tensor/creation.h"
+
 namespace fledge {
 namespace {
+
+thread_local InitMode current_mode = InitMode::Values;
+
+Tensor shape_only(const Dims& dims, DType dtype) { return zeros({}, dtype).expand(dims); }
 
 Layout weight_layout(const Dims& dims) { return dims.rank() == 4 ? Layout::ChannelsLast : Layout::Contiguous; }
 
@@ -17,16 +23,32 @@ std::int64_t fan(const Dims& dims, FanMode mode) {
   return (mode == FanMode::In ? dims[1] : dims[0]) * area;
 }
 
+/// The weight when its values are not wanted; undefined when they are.
+Tensor without_values(const Dims& dims, DType dtype) {
+  if (current_mode == InitMode::Shapes) return shape_only(dims, dtype);
+  if (current_mode == InitMode::Memory) return Tensor::empty(dims, dtype, weight_layout(dims));
+  return {};
+}
+
 }  // namespace
 
+InitGuard::InitGuard(InitMode mode) : before_(current_mode) { current_mode = mode; }
+InitGuard::~InitGuard() { current_mode = before_; }
+
 Tensor kaiming_normal(const Dims& dims, FanMode mode, Generator& g, DType dtype) {
+  if (Tensor t = without_values(dims, dtype); t.defined()) return t;
   const double std = std::sqrt(2.0 / static_cast<double>(fan(dims, mode)));
   return rand_normal(dims, g, 0, std, dtype, weight_layout(dims));
 }
 
 Tensor default_uniform(const Dims& dims, std::int64_t fan_in, Generator& g, DType dtype) {
+  if (Tensor t = without_values(dims, dtype); t.defined()) return t;
   const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
   return rand_uniform(dims, g, -bound, bound, dtype, weight_layout(dims));
+}
+
+Tensor constant(const Dims& dims, double value, DType dtype) {
+  return current_mode == InitMode::Shapes ? shape_only(dims, dtype) : full(dims, value, dtype);
 }
 
 }  // namespace fledge

@@ -9,7 +9,6 @@
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
 #include "kernels/api/error.h"
-#include "nn/fuse.h"
 #include "tensor/ops/distance.h"
 
 namespace fledge {
@@ -37,6 +36,11 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   return p;
 }
 
+Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
+  if (output == Output::Logits) return model.logits(images);
+  return output == Output::Pooled ? l2_normalize(model.pooled(images)).y : model.embed(images);
+}
+
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
   const auto fused = fuse(model);
   EvalTransform transform;
@@ -53,7 +57,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_images(dataset, transform), loading);
   std::int64_t done = 0;
   while (auto batch = loader.next()) {
-    const Tensor rows = options.pooled ? l2_normalize(fused->pooled(batch->images)).y : fused->embed(batch->images);
+    const Tensor rows = run_model(*fused, batch->images, options.output);
     if (!out.vectors.defined()) out.vectors = Tensor::empty({n, rows.dim(1)});
     out.vectors.slice(0, done, rows.dim(0)).copy_from(rows);
     done += rows.dim(0);

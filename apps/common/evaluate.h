@@ -7,6 +7,7 @@
 #include "apps/common/model_file.h"
 #include "apps/common/options.h"
 #include "data/dataset.h"
+#include "nn/fuse.h"
 #include "nn/metrics/retrieval.h"
 
 namespace fledge {
@@ -17,12 +18,20 @@ struct Embeddings {
   std::vector<std::string> paths, label_names;  // per row
 };
 
+/// What of the network is wanted of each picture.
+enum class Output {
+  Embedding,  // the head's, of unit length
+  Pooled,     // the pooled features, L2-normalised
+  Logits,     // the classifier's scores
+};
+Tensor run_model(const FusedModel& model, const Tensor& images, Output output);
+
 struct EmbedOptions {
   Preprocessing preprocessing;
   std::int64_t batch_size = 64;
   int workers = 1;
   bool quiet = false;
-  bool pooled = false;         // pooled features, L2-normalised, instead of the head's embedding
+  Output output = Output::Embedding;
   std::string what = "embed";  // shown by the progress bar
 };
 

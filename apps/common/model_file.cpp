@@ -1,9 +1,10 @@
 #include "apps/common/model_file.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "apps/common/checkpoint.h"
-#include "io/checkpoint/safetensors.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
@@ -11,6 +12,8 @@ namespace fledge {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kFormat = "fledge-model-1";
 
 int metadata_int(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
   const auto it = metadata.find(key);
@@ -21,23 +24,8 @@ int metadata_int(const std::map<std::string, std::string>& metadata, const std::
   throw Error(ErrorKind::BadInput, "", "'" + path + "': metadata '" + key + "' is missing or no number");
 }
 
-}  // namespace
-
-std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
-  if (name != "auto") return name;
-  return spec.conventions == "keras" ? "keras" : "imagenet";
-}
-
-std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, const Preprocessing& preprocessing) {
-  auto metadata = model.spec().to_map();
-  metadata["format"] = "fledge-model-1";
-  metadata["input_normalize"] = preprocessing.normalize;
-  metadata["size"] = std::to_string(preprocessing.size);
-  metadata["resize_short"] = std::to_string(preprocessing.resize_short);
-  return metadata;
-}
-
-LoadedModel load_model(const std::string& path) {
+/// The weight file that `path` means: itself, or that of a run's or checkpoint's folder.
+std::string resolve_file(const std::string& path) {
   fs::path file = path;
   if (!fs::exists(file))
     throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
@@ -46,26 +34,96 @@ LoadedModel load_model(const std::string& path) {
     throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
                 "train it first, or name a model file");
   if (fs::is_directory(file)) file /= "model.safetensors";
+  return file.string();
+}
 
-  const SafetensorsFile data = load_safetensors(file.string());
-  auto metadata = data.metadata;
-  if (metadata["format"] != "fledge-model-1")
-    throw Error(ErrorKind::BadInput, "",
-                "'" + file.string() + "' is no fledge model: its metadata name no architecture",
-                "for bare backbone weights use --weights FILE with --arch and --width");
-  LoadedModel loaded;
-  loaded.source = file.string();
-  loaded.preprocessing.normalize = metadata["input_normalize"];
-  loaded.preprocessing.size = metadata_int(metadata, "size", loaded.source);
-  loaded.preprocessing.resize_short = metadata_int(metadata, "resize_short", loaded.source);
-  for (const char* own : {"format", "input_normalize", "size", "resize_short"}) metadata.erase(own);
-  loaded.model = std::make_shared<EmbeddingModel>(ModelSpec::from_map(metadata), 0);
+/// Tensors that the network does not use, kept by `fledge convert`, are no fault.
+NamedTensors without_dead(const WeightFile& file) {
+  const std::set<std::string> dead = dead_names(file);
+  NamedTensors tensors;
+  for (const StoredTensor& t : file.tensors())
+    if (!dead.count(t.name)) tensors.emplace_back(t.name, file.load(t));
+  return tensors;
+}
+
+void fill_own(EmbeddingModel& model, const WeightFile& file) {
   try {
-    load_state_dict(*loaded.model, data.tensors);
+    load_state_dict(model, without_dead(file));
   } catch (const Error& e) {
-    throw Error(e.kind(), "",
-                "cannot use '" + loaded.source + "' as " + loaded.model->spec().describe() + ": " + e.problem(),
+    throw Error(e.kind(), "", "cannot use '" + file.path() + "' as " + model.spec().describe() + ": " + e.problem(),
                 e.hint());
+  }
+}
+
+/// A trunk for `model`, told apart by what a user can set.
+void check_same_network(const ModelSpec& found, const EmbeddingModel& model, const std::string& path) {
+  const ModelSpec& wanted = model.spec();
+  const bool same =
+      found.arch == wanted.arch && found.stem == wanted.stem &&
+      model.backbone().stage_channels() == EmbeddingModel::uninitialised(found)->backbone().stage_channels();
+  const bool head_fits = found.embedding == 0 || wanted.embedding == 0 || found.embedding == wanted.embedding;
+  if (same && head_fits) return;
+  throw Error(
+      ErrorKind::BadInput, "", "cannot use '" + path + "' as " + wanted.describe() + ": it holds " + found.describe(),
+      same ? "say --embedding " + std::to_string(found.embedding) + ", or drop its head with 'fledge convert --map'"
+           : "say --arch " + found.arch + " and the width that it has");
+}
+
+}  // namespace
+
+std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
+  if (name != "auto") return name;
+  if (spec.conventions == "torch-relu6") return "half";  // timm's MobileNets are trained on (x - 0.5) / 0.5
+  return spec.conventions == "keras" ? "keras" : "imagenet";
+}
+
+Preprocessing preprocessing_of(const ModelSpec& spec) {
+  Preprocessing p;
+  p.normalize = resolve_normalize("auto", spec);
+  if (spec.stem == "small") p.size = 32, p.resize_short = 32;
+  return p;
+}
+
+std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const Preprocessing& preprocessing) {
+  auto metadata = spec.to_map();
+  metadata["format"] = kFormat;
+  metadata["input_normalize"] = preprocessing.normalize;
+  metadata["size"] = std::to_string(preprocessing.size);
+  metadata["resize_short"] = std::to_string(preprocessing.resize_short);
+  return metadata;
+}
+
+bool is_model_file(const WeightFile& file) {
+  const auto& metadata = file.info().metadata;
+  const auto format = metadata.find("format");
+  return format != metadata.end() && format->second == kFormat;
+}
+
+ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
+  auto metadata = file.info().metadata;
+  preprocessing.normalize = metadata["input_normalize"];
+  preprocessing.size = metadata_int(metadata, "size", file.path());
+  preprocessing.resize_short = metadata_int(metadata, "resize_short", file.path());
+  for (const char* own :
+       {"format", "input_normalize", "size", "resize_short", "labels", "labels_sha256", "dead", "converted_from"})
+    metadata.erase(own);
+  return ModelSpec::from_map(metadata);
+}
+
+LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
+  const auto file = std::make_shared<WeightFile>(resolve_file(path));
+  LoadedModel loaded;
+  loaded.source = file->path();
+  if (is_model_file(*file)) {
+    const ModelSpec spec = spec_of(*file, loaded.preprocessing);
+    loaded.model = EmbeddingModel::uninitialised(spec);
+    fill_own(*loaded.model, *file);
+  } else {
+    const ForeignModel foreign = recognise(file, options);
+    loaded.preprocessing = preprocessing_of(foreign.plan.spec);
+    loaded.model = EmbeddingModel::uninitialised(foreign.plan.spec);
+    loaded.notes = foreign.plan.notes;
+    fill(*loaded.model, foreign);
   }
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
@@ -73,18 +131,23 @@ LoadedModel load_model(const std::string& path) {
 }
 
 std::string load_backbone_weights(EmbeddingModel& model, const std::string& path) {
-  const SafetensorsFile data = load_safetensors(path);
-  LoadOptions options;
-  options.may_miss = {"feat."};
-  options.may_ignore = {"fc.", "base.fc.", "Embed.", "classifier."};
-  try {
-    const LoadReport report = load_state_dict(model, data.tensors, options);
-    return "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path +
-           (report.missing.empty() ? "" : " (new head)");
-  } catch (const Error& e) {
-    throw Error(e.kind(), "", "cannot use '" + path + "' as " + model.spec().describe() + ": " + e.problem(),
-                e.hint().empty() ? "check --arch, --width and --conventions" : e.hint());
+  const auto file = std::make_shared<WeightFile>(resolve_file(path));
+  const ModelSpec& spec = model.spec();
+  ForeignOptions options{.arch = spec.arch, .conventions = {}, .stem = {}, .map = {}};
+  if (spec.arch == "mobilenet_v1")
+    options.conventions = spec.conventions, options.stem = spec.stem;  // no shape shows them
+  const ForeignModel foreign = recognise(file, options);
+  check_same_network(foreign.plan.spec, model, path);
+  NamedTensors tensors;
+  const bool take_head = spec.embedding > 0;
+  for (const auto& place : foreign.plan.placed) {
+    const bool head = place.target.rfind("feat.", 0) == 0, classifier = place.target.rfind("fc.", 0) == 0;
+    if (!classifier && (!head || take_head))
+      tensors.emplace_back(place.target, file->load(foreign.tensors[place.source]));
   }
+  const LoadReport report = load_state_dict(model, tensors, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
+  const bool new_head = take_head && foreign.plan.spec.embedding == 0;
+  return "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
 }
 
 }  // namespace fledge

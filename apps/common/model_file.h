@@ -1,8 +1,12 @@
-// Model files: safetensors whose metadata say how to build the network again and how to prepare its pictures.
+// Model files: safetensors whose metadata say how to build the network again and how to prepare its pictures. Weight
+// files from elsewhere become the same in memory.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "apps/common/foreign_model.h"
 #include "data/transforms.h"
 #include "nn/models/model.h"
 
@@ -18,18 +22,28 @@ struct Preprocessing {
 struct LoadedModel {
   std::shared_ptr<EmbeddingModel> model;  // eval mode, frozen
   Preprocessing preprocessing;
-  std::string source;  // the file it came from
+  std::string source;              // the file it came from
+  std::vector<std::string> notes;  // of weights from elsewhere: how they were understood
 };
 
-/// `path`: a model file, a checkpoint folder, or a run folder (its newest sound checkpoint).
-/// Errors (BadInput): missing, no fledge model, weights that do not fit.
-LoadedModel load_model(const std::string& path);
+/// `path`: a model file, a checkpoint folder, a run folder (its newest sound checkpoint), or a weight file from
+/// elsewhere: PyTorch's of any age, or safetensors. `foreign` counts for the last only.
+/// Errors (BadInput): missing, no known network, weights that do not fit.
+LoadedModel load_model(const std::string& path, const ForeignOptions& foreign = {});
 
-/// Backbone weights from any safetensors file with known names; a classifier in it is left out, a missing head stays as
-/// it is. Returns one line about what was loaded.
+/// Backbone weights from any weight file whose names are known; a classifier in it is left out, a missing head stays as
+/// it is. Returns one line about what was loaded. Errors (BadInput): another network than `model`.
 std::string load_backbone_weights(EmbeddingModel& model, const std::string& path);
 
-std::map<std::string, std::string> model_metadata(const EmbeddingModel& model, const Preprocessing& preprocessing);
+/// What a model file says besides its tensors.
+std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const Preprocessing& preprocessing);
+/// Is it a file whose metadata name a fledge model?
+bool is_model_file(const WeightFile& file);
+/// The model that such metadata describe. Errors (BadInput): keys that are missing or damaged.
+ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing);
+
+/// How pictures are prepared for weights from elsewhere, as far as their network tells.
+Preprocessing preprocessing_of(const ModelSpec& spec);
 
 /// "auto" -> the normalisation of the model's conventions.
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec);

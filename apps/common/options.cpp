@@ -45,9 +45,10 @@ void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {
       ->group("Model");
   verb.add_option("--stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)")->group("Model");
   verb.add_option("--conventions", spec.conventions,
-                  "MobileNet: torch, or keras (padding right/bottom, ReLU6, eps 1e-3)")
+                  "MobileNet: torch, torch-relu6 (timm's), or keras (padding right/bottom, ReLU6, eps 1e-3)")
       ->group("Model");
-  verb.add_option("--weights", weights, "safetensors file with backbone weights to start from")->group("Model");
+  verb.add_option("--weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's")
+      ->group("Model");
 }
 
 namespace {
@@ -74,7 +75,8 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
       ->check(CLI::Range(0.001, 1.0));
   add("--flip", o.flip, "probability of a horizontal flip")->check(CLI::Range(0.0, 1.0));
   add("--pad-shift", o.pad_shift, "small pictures: shift by up to this many pixels")->check(CLI::Range(0, 64));
-  add("--normalize", o.normalize, "imagenet, keras, half, or auto (keras for keras conventions, else imagenet)");
+  add("--normalize", o.normalize,
+      "imagenet, keras, half, or auto (keras for keras conventions, half for torch-relu6, else imagenet)");
   add("--workers", o.workers, "decoding threads; 0: none of their own")->check(CLI::Range(0, 256));
   add("--cache-mb", o.cache_mb, "memory for decoded pictures, MiB; 0: decode every time")
       ->check(CLI::Range(0, 1 << 20));
@@ -90,7 +92,9 @@ void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
   verb.add_option("--loss", o.loss, names + ", or none")->group("Loss");
   verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")->group("Loss");
   if (teacher) {
-    verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher")->group("Loss");
+    verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher, or any PyTorch weight file")
+        ->group("Loss");
+    bind_foreign(verb, o.foreign_teacher, "teacher-", "Loss");
     verb.add_option("--distill", o.distill,
                     "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3")
         ->group("Loss");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "apps/common/foreign_model.h"
 #include "data/loader.h"
 #include "nn/losses/loss.h"
 #include "nn/models/model.h"
@@ -49,6 +50,7 @@ struct TrainOptions {
   double loss_weight = 1.0;
   LossOptions loss_options;
   std::string teacher, distill;
+  ForeignOptions foreign_teacher;
   // optimiser
   OptimizerOptions optimizer;
   Schedule schedule;

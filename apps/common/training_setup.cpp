@@ -97,10 +97,11 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
       }();
   LossSetup setup{s.train->classes(), s.model->embedding_size(), 0, o.seed};
   if (!distill.empty()) {
-    s.teacher = std::make_unique<Teacher>(o.teacher, s.loading.normalization, stages);
+    s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization, stages);
     setup.teacher_embedding = s.teacher->loaded().model->embedding_size();
     s.notes.push_back("teacher: " + s.teacher->loaded().model->spec().describe() + " from " +
                       s.teacher->loaded().source);
+    for (const auto& note : s.teacher->loaded().notes) s.notes.push_back("teacher: " + note);
   }
   if (o.loss != "none") s.losses.push_back({build_loss(o.loss, o.loss_options, setup), o.loss_weight});
   for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss_options, setup), weight});
@@ -151,8 +152,8 @@ void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
 
 }  // namespace
 
-Teacher::Teacher(const std::string& path, const Normalization& student, bool stages)
-    : loaded_(load_model(path)), stages_(stages) {
+Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student, bool stages)
+    : loaded_(load_model(path, foreign)), stages_(stages) {
   if (!stages_) fused_ = fuse(*loaded_.model);
   const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
   std::vector<float> scale(3), shift(3);
@@ -194,7 +195,7 @@ TrainingSetup set_up_training(const TrainOptions& o) {
 
 void store(const TrainingSetup& s, Checkpoint& c) {
   c.model = state_dict(*s.model);
-  c.model_metadata = model_metadata(*s.model, s.preprocessing);
+  c.model_metadata = model_metadata(s.model->spec(), s.preprocessing);
   c.optimizer = s.optimizer->state();
   for (const auto& l : s.losses)
     for (auto& [name, tensor] : state_dict(*l.loss))

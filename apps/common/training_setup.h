@@ -23,7 +23,7 @@ struct WeightedLoss {
 /// The frozen teacher: fused when only its embedding is wanted, the plain model when a loss wants its stage maps.
 class Teacher {
  public:
-  Teacher(const std::string& path, const Normalization& student, bool stages);
+  Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student, bool stages);
   /// images: normalised for the student. No graph is recorded.
   Features forward(const Tensor& images) const;
   const LoadedModel& loaded() const { return loaded_; }

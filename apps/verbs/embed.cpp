@@ -1,4 +1,6 @@
-// fledge embed: pictures to OUT.npy (N x D float32) and OUT.tsv (path, label), one row each in the same order.
+// fledge embed: pictures to OUT.npy (N x D float32) and OUT.tsv (path, label), one row each in the same order; or
+// tensors that are prepared already to OUT.npy.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -15,28 +17,68 @@ namespace fledge {
 namespace {
 
 struct EmbedVerbOptions {
-  std::string model, output = "embeddings";
-  bool pooled = false;
+  std::string model, input, output = "embeddings";
+  bool pooled = false, logits = false;
+  ForeignOptions foreign;
   EvalDataOptions data;
   MachineOptions machine;
 };
+
+/// FILE.npy, or a tensor of a weight file: FILE.safetensors:NAME (NAME: "input" when left out).
+Tensor read_input(const std::string& path) {
+  if (path.size() > 4 && path.compare(path.size() - 4, 4, ".npy") == 0) return load_npy(path);
+  const std::size_t colon = path.rfind(':');
+  const bool named = colon != std::string::npos && !std::filesystem::exists(path);
+  const std::string name = named ? path.substr(colon + 1) : "input";
+  const WeightFile file(named ? path.substr(0, colon) : path);
+  for (const StoredTensor& t : file.tensors())
+    if (t.name == name) return file.load(t);
+  throw Error(ErrorKind::BadInput, "", "'" + file.path() + "' has no tensor '" + name + "'",
+              "name one with FILE:NAME; 'fledge inspect' lists them");
+}
+
+int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output output) {
+  const Tensor images = read_input(o.input).to(DType::Float32);
+  if (images.rank() != 4)
+    throw Error(ErrorKind::BadInput, "", "'" + o.input + "' is " + to_string(images.dims()) + ", not N,3,H,W");
+  const auto fused = fuse(*loaded.model);
+  Tensor all;
+  for (std::int64_t at = 0; at < images.dim(0); at += o.data.batch_size) {
+    const std::int64_t count = std::min<std::int64_t>(o.data.batch_size, images.dim(0) - at);
+    const Tensor rows = run_model(*fused, images.slice(0, at, count), output);
+    if (!all.defined()) all = Tensor::empty({images.dim(0), rows.dim(1)});
+    all.slice(0, at, count).copy_from(rows);
+  }
+  if (!all.defined()) throw Error(ErrorKind::BadInput, "", "'" + o.input + "' holds no pictures");
+  save_npy(o.output + ".npy", all);
+  std::printf("%s.npy\t%s\n", o.output.c_str(), to_string(all.dims()).c_str());
+  return 0;
+}
 
 int run_embed(const EmbedVerbOptions& o) {
   apply(o.machine);
   watch_signals();
   if (o.model.empty()) throw Error(ErrorKind::Usage, "", "no model", "name a run folder or model file with --model");
-  if (o.data.data.empty()) throw Error(ErrorKind::Usage, "", "no pictures", "name a folder with --data");
+  if (o.data.data.empty() == o.input.empty())
+    throw Error(ErrorKind::Usage, "", o.input.empty() ? "no pictures" : "--data and --input both name pictures",
+                o.input.empty() ? "name a folder with --data" : "give one of them");
+  if (o.pooled && o.logits)
+    throw Error(ErrorKind::Usage, "", "--pooled and --logits cannot both be had", "run it twice");
   const auto folder = std::filesystem::path(o.output).parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder))  // said now, not after an hour of work
     throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + ".npy': no folder '" + folder.string() + "'",
                 "create it first");
-  const LoadedModel loaded = load_model(o.model);
+  const LoadedModel loaded = load_model(o.model, o.foreign);
+  if (!o.machine.quiet)
+    for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
+  const Output output = o.pooled ? Output::Pooled : o.logits ? Output::Logits : Output::Embedding;
+  if (!o.input.empty()) return embed_input(o, loaded, output);
   EmbedOptions options;
   options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
   options.batch_size = o.data.batch_size;
   options.workers = o.data.workers;
   options.quiet = o.machine.quiet;
-  options.pooled = o.pooled;
+  options.output = output;
   const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
   save_npy(o.output + ".npy", e.vectors);
   save_table(o.output + ".tsv", {e.paths, e.label_names});
@@ -52,12 +94,19 @@ RunVerb add_embed(CLI::App& app) {
   verb->footer(
       help_footer("  fledge embed --model runs/relative --data cars/test --output cars\n"
                   "  fledge embed --model student.safetensors --data photos --output photos --threads 1\n"
-                  "  fledge eval --embeddings cars.npy --table cars.tsv\n"));
+                  "  fledge embed --model resnet18.pth --input batch.npy --logits --output logits\n"));
   auto o = std::make_shared<EmbedVerbOptions>();
   add_config_flags(*verb);
-  verb->add_option("--model", o->model, "run folder, checkpoint folder or model file")->group("Model");
-  verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
+  verb->add_option("--model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file")
+      ->group("Model");
+  verb->add_flag("--pooled", o->pooled, "the pooled features, L2-normalised, instead of the head's embedding")
+      ->group("Model");
+  verb->add_flag("--logits", o->logits, "the classifier's scores instead, for networks that have one")->group("Model");
+  bind_foreign(*verb, o->foreign, "", "Model");
   bind_eval_data(*verb, o->data);
+  verb->add_option("--input", o->input,
+                   "instead of --data: N,3,H,W numbers as the network takes them, FILE.npy or FILE.safetensors[:NAME]")
+      ->group("Data");
   verb->add_option("--output", o->output, "path without extension")->group("Output");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {

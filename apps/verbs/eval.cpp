@@ -25,6 +25,7 @@ struct EvalOptions {
   std::vector<std::string> runs;
   ModelSpec spec;
   std::string weights;
+  ForeignOptions foreign;
   bool pooled = false, json = false, spread = false;
   EvalDataOptions data;
   MachineOptions machine;
@@ -85,7 +86,12 @@ void number_labels(Embeddings& a, Embeddings& b) {
 }
 
 LoadedModel model_of(const EvalOptions& o) {
-  if (!o.model.empty()) return load_model(o.model);
+  if (!o.model.empty()) {
+    const LoadedModel loaded = load_model(o.model, o.foreign);
+    if (!o.machine.quiet)
+      for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
+    return loaded;
+  }
   LoadedModel loaded;
   loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
   if (!o.weights.empty() && !o.machine.quiet)
@@ -137,7 +143,7 @@ int run_eval(const EvalOptions& o) {
   options.batch_size = o.data.batch_size;
   options.workers = o.data.workers;
   options.quiet = o.machine.quiet;
-  options.pooled = o.pooled;
+  options.output = o.pooled ? Output::Pooled : Output::Embedding;
   Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
   if (!o.gallery.empty()) gallery = embed_dataset(*loaded.model, open_dataset({o.gallery, o.gallery_classes}), options);
   number_labels(query, gallery);
@@ -165,8 +171,10 @@ RunVerb add_eval(CLI::App& app) {
   bind_eval_data(*verb, o->data);
   verb->add_option("--gallery", o->gallery, "search in these pictures instead of among the queries")->group("Data");
   verb->add_option("--gallery-classes", o->gallery_classes, "only these classes of the gallery")->group("Data");
-  verb->add_option("--model", o->model, "run folder, checkpoint folder or model file")->group("Model");
+  verb->add_option("--model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file")
+      ->group("Model");
   bind_model(*verb, o->spec, o->weights);
+  bind_foreign(*verb, o->foreign, "", "Model");
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
   verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")
@@ -175,6 +183,10 @@ RunVerb add_eval(CLI::App& app) {
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
     if (print_config_if_asked(*verb)) return 0;
+    // For weights from elsewhere only what was said counts, not the defaults of a network that is built anew.
+    if (verb->count("--arch")) o->foreign.arch = o->spec.arch;
+    if (verb->count("--conventions")) o->foreign.conventions = o->spec.conventions;
+    if (verb->count("--stem")) o->foreign.stem = o->spec.stem;
     return run_eval(*o);
   };
 }

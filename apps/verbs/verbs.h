@@ -15,6 +15,7 @@ RunVerb add_eval(CLI::App& app);
 RunVerb add_embed(CLI::App& app);
 RunVerb add_data(CLI::App& app);
 RunVerb add_inspect(CLI::App& app);
+RunVerb add_convert(CLI::App& app);
 RunVerb add_doctor(CLI::App& app);
 
 /// Text under every verb's flags: environment variables, exit codes, files.

@@ -57,7 +57,9 @@ SafetensorsFile load_safetensors(const std::string& path) {
 void save_safetensors(const std::string& path, const std::vector<TensorToSave>& tensors,
                       const std::map<std::string, std::string>& metadata) {
   const std::string header = make_header(tensors, metadata);
-  AtomicFile file(path);
+  std::uint64_t size = header.size();
+  for (const TensorToSave& t : tensors) size += t.bytes();
+  AtomicFile file(path, size);
   file.append(header.data(), header.size());
   for (const TensorToSave& t : tensors) t.write([&](const char* bytes, std::size_t size) { file.append(bytes, size); });
   file.commit();

@@ -38,12 +38,14 @@ class Walker {
   void unwrap_state_dict() {
     const std::string prefix = "state_dict.";
     std::unordered_set<std::string> names;
-    for (const StoredTensor& t : content_.tensors) {
-      const bool inside = t.name.compare(0, prefix.size(), prefix) == 0;
-      if (!names.insert(inside ? t.name.substr(prefix.size()) : t.name).second) return;  // keep what tells them apart
+    bool unique = true;  // else keep what tells them apart
+    for (StoredTensor& t : content_.tensors) {
+      t.aside = t.name.compare(0, prefix.size(), prefix) != 0;
+      unique &= names.insert(t.aside ? t.name : t.name.substr(prefix.size())).second;
     }
+    if (!unique) return;
     for (StoredTensor& t : content_.tensors)
-      if (t.name.compare(0, prefix.size(), prefix) == 0) t.name.erase(0, prefix.size());
+      if (!t.aside) t.name.erase(0, prefix.size());
   }
 
  private:

@@ -6,15 +6,6 @@
 namespace fledge {
 namespace {
 
-bool is_contiguous(const StoredTensor& t) {
-  std::int64_t expected = 1;
-  for (std::size_t i = t.shape.size(); i-- > 0;) {
-    if (t.shape[i] != 1 && t.strides[i] != expected) return false;
-    expected *= t.shape[i];
-  }
-  return true;
-}
-
 /// Copies `count` elements of `Bytes` bytes, `stride` elements apart.
 template <std::size_t Bytes>
 void copy_row(const char* from, std::int64_t stride, std::int64_t count, char* to) {
@@ -39,6 +30,15 @@ CopyRow copy_row_of(int bytes) {
 }
 
 }  // namespace
+
+bool is_contiguous(const StoredTensor& t) {
+  std::int64_t expected = 1;
+  for (std::size_t i = t.shape.size(); i-- > 0;) {
+    if (t.shape[i] != 1 && t.strides[i] != expected) return false;
+    expected *= t.shape[i];
+  }
+  return true;
+}
 
 void gather(const char* block, const StoredTensor& t, const std::function<void(const char*, std::size_t)>& take) {
   constexpr std::size_t kPiece = std::size_t{1} << 20;

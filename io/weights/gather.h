@@ -6,6 +6,9 @@
 
 namespace fledge {
 
+/// Do the numbers lie behind one another in row-major order?
+bool is_contiguous(const StoredTensor& tensor);
+
 /// `block`: first byte of the tensor's block. Bounds were proved when the file was opened.
 void gather(const char* block, const StoredTensor& tensor, const std::function<void(const char*, std::size_t)>& take);
 

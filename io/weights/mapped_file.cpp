@@ -20,11 +20,11 @@ namespace {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
   struct stat status {};
-  const bool known = ::fstat(fd, &status) == 0;
+  const bool known = ::fstat(fd_, &status) == 0;
   const std::string problem = !known                     ? std::strerror(errno)
                               : S_ISDIR(status.st_mode)  ? "it is a folder, not a file"
                               : !S_ISREG(status.st_mode) ? "it is not a regular file"
@@ -32,28 +32,34 @@ MappedFile::MappedFile(const std::string& path) {
                                                          : "";
   if (problem.empty()) {
     size_ = static_cast<std::size_t>(status.st_size);
-    void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (mapped == MAP_FAILED) {
-      const int error = errno;
-      ::close(fd);
-      throw Error(ErrorKind::Resource, "", "cannot map '" + path + "': " + std::strerror(error));
-    }
-    data_ = static_cast<const char*>(mapped);
+    void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
+    if (mapped != MAP_FAILED) data_ = static_cast<const char*>(mapped);
   }
-  ::close(fd);
+  if (data_) return;
+  const int error = errno;
+  ::close(fd_);
   if (!problem.empty()) refuse(path, problem);
+  throw Error(ErrorKind::Resource, "", "cannot map '" + path + "': " + std::strerror(error));
 }
 
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<char*>(data_), size_);
+  ::munmap(const_cast<char*>(data_), size_);
+  ::close(fd_);
 }
 
-void MappedFile::forget(const char* begin, std::size_t size) const {
-  const std::uintptr_t page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
-  const std::uintptr_t to = (reinterpret_cast<std::uintptr_t>(begin) + size) / page * page;
-  if (begin >= data_ && begin + size <= data_ + size_ && to > from)
-    ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+void MappedFile::copy(const char* begin, std::size_t size, char* to) const {
+  off_t at = begin - data_;
+  while (size > 0) {
+    const ssize_t n = ::pread(fd_, to, size, at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0)
+      throw Error(ErrorKind::BadInput, "",
+                  "cannot read '" + path_ + "' at byte " + std::to_string(at) + ": " +
+                      (n == 0 ? "it became shorter while it was read" : std::strerror(errno)));
+    to += n;
+    at += n;
+    size -= static_cast<std::size_t>(n);
+  }
 }
 
 }  // namespace fledge

@@ -1,4 +1,5 @@
-// A file mapped into memory, read-only: pages are read when they are touched. Private to io.
+// A file mapped into memory, read-only: pages are read when they are touched. Its structure is read through the mapping;
+// long stretches of numbers are copied out, which costs no page faults. Private to io.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -14,10 +15,12 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const char> bytes() const { return {data_, size_}; }
-  /// Pages of this part are no longer needed: they leave the process's memory (not the system's cache).
-  void forget(const char* begin, std::size_t size) const;
+  /// Copies the bytes at `begin`, a place in bytes(), to `to`. Throws Error(BadInput) when the file has become shorter.
+  void copy(const char* begin, std::size_t size, char* to) const;
 
  private:
+  std::string path_;
+  int fd_ = -1;
   const char* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -33,35 +33,61 @@ void read_content(WeightFile::Content& content) {
   }
 }
 
-/// The block's numbers: in the file as they are, or inflated. `keep` holds the latter.
-const char* block_bytes(WeightFile::Content& c, std::size_t index, std::shared_ptr<std::vector<char>>& keep) {
+constexpr std::size_t kPiece = std::size_t{256} << 10;
+
+void fail_checksum(const WeightFile::Content& c, const Block& block) {
+  c.refuse_at(c.position_of(block.data), "the checksum of member '" + block.member + "' is wrong, whose data begin",
+              "the file is damaged: copy or download it again");
+}
+
+/// Hands over bytes of the file, copied piece by piece, or as they are when the file is in memory.
+template <class Take>
+void stream(const WeightFile::Content& c, const char* begin, std::uint64_t size, Take take) {
+  std::vector<char> buffer(c.mapped ? std::min<std::uint64_t>(kPiece, size) : 0);
+  for (std::uint64_t at = 0; at < size; at += kPiece) {
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - at));
+    if (c.mapped) c.mapped->copy(begin + at, count, buffer.data());
+    take(c.mapped ? buffer.data() : begin + at, count);
+  }
+}
+
+/// A deflated block, inflated and checked; the last one is kept for the next tensor of it.
+std::shared_ptr<std::vector<char>> inflate(WeightFile::Content& c, std::size_t index) {
   const Block& block = c.blocks[index];
   const std::lock_guard lock(c.mutex);
-  const char* data = block.data;
-  if (block.deflated) {
-    if (c.inflated_block != index) {
-      auto out = std::make_shared<std::vector<char>>(block.bytes);
-      const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> machine(
-          libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
-      std::size_t used = 0, made = 0;
-      const auto result = libdeflate_deflate_decompress_ex(machine.get(), block.data, block.packed, out->data(),
-                                                           out->size(), &used, &made);
-      if (result != LIBDEFLATE_SUCCESS || made != block.bytes || used != block.packed)
-        c.refuse_at(c.position_of(block.data),
-                    "member '" + block.member + "' does not inflate to its " + std::to_string(block.bytes) + " bytes");
-      c.inflated = std::move(out);
-      c.inflated_block = index;
-    }
-    keep = c.inflated;
-    data = keep->data();
-  }
-  if (block.has_crc && !c.sound.count(index)) {
-    if (libdeflate_crc32(0, data, block.bytes) != block.crc)
-      c.refuse_at(c.position_of(block.data), "the checksum of member '" + block.member + "' is wrong, whose data begin",
-                  "the file is damaged: copy or download it again");
-    c.sound.insert(index);
-  }
-  return data;
+  if (c.inflated_block == index) return c.inflated;
+  auto out = std::make_shared<std::vector<char>>(block.bytes);
+  const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> machine(
+      libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+  std::size_t used = 0, made = 0;
+  const auto result =
+      libdeflate_deflate_decompress_ex(machine.get(), block.data, block.packed, out->data(), out->size(), &used, &made);
+  if (result != LIBDEFLATE_SUCCESS || made != block.bytes || used != block.packed)
+    c.refuse_at(c.position_of(block.data), "member '" + block.member + "' does not inflate to its " +
+                                               std::to_string(block.bytes) + " bytes, whose data begin");
+  if (block.has_crc && libdeflate_crc32(0, out->data(), out->size()) != block.crc) fail_checksum(c, block);
+  c.inflated = out;
+  c.inflated_block = index;
+  return out;
+}
+
+/// Stored blocks are checked once. True: it is not known to be sound yet, and is to be checked.
+bool unchecked(WeightFile::Content& c, std::size_t index) {
+  const std::lock_guard lock(c.mutex);
+  return c.blocks[index].has_crc && !c.sound.count(index);
+}
+
+void mark_sound(WeightFile::Content& c, std::size_t index) {
+  const std::lock_guard lock(c.mutex);
+  c.sound.insert(index);
+}
+
+void check(WeightFile::Content& c, std::size_t index) {
+  const Block& block = c.blocks[index];
+  std::uint32_t crc = 0;
+  stream(c, block.data, block.bytes, [&](const char* p, std::size_t n) { crc = libdeflate_crc32(crc, p, n); });
+  if (crc != block.crc) fail_checksum(c, block);
+  mark_sound(c, index);
 }
 
 }  // namespace
@@ -110,10 +136,26 @@ const std::vector<StoredTensor>& WeightFile::others() const { return content_->o
 
 void WeightFile::read(const StoredTensor& t, const std::function<void(const char*, std::size_t)>& take) const {
   if (t.numel() == 0) return;
-  std::shared_ptr<std::vector<char>> keep;
-  const char* data = block_bytes(*content_, t.block, keep);
-  gather(data, t, take);
-  if (!keep && content_->mapped) content_->mapped->forget(data, content_->blocks[t.block].bytes);
+  Content& c = *content_;
+  const Block& block = c.blocks[t.block];
+  if (block.deflated) {
+    const auto inflated = inflate(c, t.block);
+    return gather(inflated->data(), t, take);
+  }
+  const std::uint64_t item = static_cast<std::uint64_t>(info_of(t.type).bytes),
+                      bytes = static_cast<std::uint64_t>(t.numel()) * item;
+  const bool whole = is_contiguous(t) && bytes == block.bytes;
+  const bool check_now = unchecked(c, t.block);
+  if (check_now && !whole) check(c, t.block);
+  if (!is_contiguous(t)) return gather(block.data, t, take);
+  std::uint32_t crc = 0;
+  stream(c, block.data + static_cast<std::uint64_t>(t.offset) * item, bytes, [&](const char* p, std::size_t n) {
+    if (check_now && whole) crc = libdeflate_crc32(crc, p, n);
+    take(p, n);
+  });
+  if (!check_now || !whole) return;
+  if (crc != block.crc) fail_checksum(c, block);  // whatever was made of the pieces is thrown away by the caller
+  mark_sound(c, t.block);
 }
 
 Tensor WeightFile::load(const StoredTensor& t) const {

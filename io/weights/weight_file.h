@@ -28,6 +28,7 @@ struct StoredTensor {
   std::vector<std::int64_t> strides;  // in elements, from 0
   std::int64_t offset = 0;            // in elements, from the start of its block
   std::size_t block = 0;              // tensors of one block share memory
+  bool aside = false;                 // of a checkpoint with a "state_dict": not in it (the optimiser's moments, ...)
   std::int64_t numel() const;
 };
 
@@ -60,7 +61,8 @@ class WeightFile {
   /// Tensors that belong to no state dict: plain attributes and non-persistent buffers of pickled modules.
   const std::vector<StoredTensor>& others() const;
 
-  /// Hands the tensor's numbers to `take`, in pieces: contiguous, little-endian, in the file's element type.
+  /// Hands the tensor's numbers to `take`, in pieces: contiguous, little-endian, in the file's element type. A checksum
+  /// may be found wrong only behind the last piece: on an exception forget what was handed over.
   void read(const StoredTensor& tensor, const std::function<void(const char* bytes, std::size_t size)>& take) const;
   /// Contiguous, in the type that dtype_for says. Error(BadInput) for types that fledge has none for, and beyond 6
   /// axes.

@@ -2,7 +2,6 @@
 
 #include "autograd/ops/conv.h"
 #include "nn/init.h"
-#include "tensor/creation.h"
 
 namespace fledge {
 
@@ -31,7 +30,7 @@ Conv2d::Conv2d(const Conv2dOptions& options, Generator& g) : options_(options) {
   }
   const Dims dims{options.out_channels, options.in_channels / groups, options.kernel, options.kernel};
   weight_ = &parameter("weight", kaiming_normal(dims, FanMode::Out, g));
-  if (options.bias) bias_ = &parameter("bias", zeros({options.out_channels}));
+  if (options.bias) bias_ = &parameter("bias", constant({options.out_channels}, 0));
 }
 
 Variable Conv2d::forward(const Variable& x) const { return conv2d(x, *weight_, bias(), options_.params); }

@@ -1,16 +1,16 @@
 #include "nn/layers/norm.h"
 
 #include "autograd/ops/norm.h"
-#include "tensor/creation.h"
+#include "nn/init.h"
 
 namespace fledge {
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels, double eps, double momentum) : eps_(eps), momentum_(momentum) {
-  weight_ = &parameter("weight", ones({channels}));
-  bias_ = &parameter("bias", zeros({channels}));
-  running_mean_ = &buffer("running_mean", zeros({channels}));
-  running_var_ = &buffer("running_var", ones({channels}));
-  batches_ = &buffer("num_batches_tracked", zeros({}, DType::Int64));
+  weight_ = &parameter("weight", constant({channels}, 1));
+  bias_ = &parameter("bias", constant({channels}, 0));
+  running_mean_ = &buffer("running_mean", constant({channels}, 0));
+  running_var_ = &buffer("running_var", constant({channels}, 1));
+  batches_ = &buffer("num_batches_tracked", constant({}, 0, DType::Int64));
 }
 
 Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual) const {

@@ -25,8 +25,10 @@ struct Conventions {
 
 Conventions conventions_named(const std::string& name) {
   if (name == "torch") return {};
+  if (name == "torch-relu6") return {.activation = Activation::ReLU6};
   if (name == "keras") return {.eps = 1e-3, .activation = Activation::ReLU6, .pad_end_only = true};
-  throw Error(ErrorKind::Usage, "mobilenet_v1", "unknown conventions '" + name + "'", "use torch or keras");
+  throw Error(ErrorKind::Usage, "mobilenet_v1", "unknown conventions '" + name + "'",
+              "use torch, torch-relu6 or keras");
 }
 
 Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups, const Conventions& conventions) {

@@ -2,6 +2,7 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/pool.h"
+#include "nn/init.h"
 #include "nn/layers/linear.h"
 #include "nn/models/mobilenet.h"
 #include "nn/models/resnet.h"
@@ -23,6 +24,10 @@ void check_spec(const ModelSpec& spec) {
   if (spec.embedding < 0) {
     throw Error(ErrorKind::Usage, "model", "embedding size " + std::to_string(spec.embedding) + " is negative",
                 "0 means no head");
+  }
+  if (spec.classes < 0) {
+    throw Error(ErrorKind::Usage, "model", std::to_string(spec.classes) + " classes are negative",
+                "0 means no classifier");
   }
   if (spec.stem != "imagenet" && spec.stem != "small") {
     throw Error(ErrorKind::Usage, "model", "unknown stem '" + spec.stem + "'",
@@ -52,6 +57,13 @@ EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec
   backbone_ = backbone_registry().at(spec.arch)(spec, g);
   add_child("", backbone_);
   if (spec.embedding > 0) head_ = child<Linear>("feat", backbone_->feature_size(), spec.embedding, g, true);
+  // Drawn last: the other weights of a seed are the same with and without it.
+  if (spec.classes > 0) classifier_ = child<Linear>("fc", backbone_->feature_size(), spec.classes, g);
+}
+
+std::shared_ptr<EmbeddingModel> EmbeddingModel::uninitialised(const ModelSpec& spec) {
+  const InitGuard no_values(InitMode::Memory);
+  return std::make_shared<EmbeddingModel>(spec, 0);
 }
 
 Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
@@ -60,11 +72,16 @@ Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& o
     throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W",
                 "grey pictures are repeated in three channels");
   }
+  if (options.logits && !classifier_) {
+    throw Error(ErrorKind::Usage, spec_.arch, "the model has no classifier, so no logits",
+                "its description needs 'classes' above 0");
+  }
   Features features;
   const Variable map = backbone_->forward(images, options.stages ? &features.stages : nullptr);
   features.pooled = global_avg_pool(map);
   const Variable raw = head_ && !options.pooled_only ? head_->forward(features.pooled) : features.pooled;
   features.embedding = spec_.normalize || options.pooled_only ? l2_normalize(raw) : raw;
+  if (options.logits) features.logits = classifier_->forward(features.pooled);
   return features;
 }
 

@@ -18,12 +18,14 @@ class Linear;
 struct Features {
   Variable embedding;            // N,D, rows of unit length (when normalised)
   Variable pooled;               // N,F: after global average pooling
+  Variable logits;               // N,classes: of the classifier "fc"; only when asked for
   std::vector<Variable> stages;  // N,C,H,W stage maps, shallow to deep; filled only when asked for
 };
 
 struct ForwardOptions {
   bool stages = false;       // keep the stage maps (hints, attention)
   bool pooled_only = false;  // no head: embedding = L2-normalised pooled features
+  bool logits = false;       // the classifier's too. Errors (Usage): the model has none
 };
 
 /// Everything needed to build a model again; stored in checkpoints.
@@ -31,9 +33,11 @@ struct ModelSpec {
   std::string arch = "resnet18";  // resnet18|34|50|101|152, mobilenet_v1
   double width = 1.0;  // MobileNet's width multiplier (0.25, 0.5, 0.75, 1.0); ResNets scale their base width of 64
   std::int64_t embedding = 512;   // 0: no head (the embedding is the pooled features)
+  std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
-  std::string conventions =
-      "torch";  // MobileNet: "torch" (padding 1, eps 1e-5, ReLU) or "keras" (bottom/right padding, eps 1e-3, ReLU6)
+  // MobileNet: "torch" (padding 1, eps 1e-5, ReLU), "torch-relu6" (the same with ReLU6: timm's), or "keras"
+  // (bottom/right padding, eps 1e-3, ReLU6)
+  std::string conventions = "torch";
   bool normalize = true;  // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
@@ -56,10 +60,13 @@ class EmbeddingModel : public Module {
   /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width or stem it does not
   /// have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
+  /// The same network with weights allocated but not written (nothing drawn, large ones not touched): for a file to fill.
+  static std::shared_ptr<EmbeddingModel> uninitialised(const ModelSpec& spec);
   Features forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
-  const Linear* head() const { return head_.get(); }  // null when spec().embedding is 0
+  const Linear* head() const { return head_.get(); }              // null when spec().embedding is 0
+  const Linear* classifier() const { return classifier_.get(); }  // null when spec().classes is 0
   /// Sizes: of the embedding, and of what forward() puts into Features::embedding.
   std::int64_t embedding_size() const;
 
@@ -67,6 +74,7 @@ class EmbeddingModel : public Module {
   ModelSpec spec_;
   std::shared_ptr<Backbone> backbone_;  // registered without a prefix: its names are torchvision's
   std::shared_ptr<Linear> head_;        // "feat"
+  std::shared_ptr<Linear> classifier_;  // "fc": part of the weights, not of the embedding
 };
 
 /// arch names, for messages and --help.

@@ -1,7 +1,6 @@
 #include "nn/models/resnet.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "autograd/ops/pool.h"
@@ -10,11 +9,6 @@
 namespace fledge {
 namespace {
 
-struct ResNetShape {
-  const char* arch;
-  bool bottleneck;
-  std::array<int, 4> blocks;  // per stage (He et al. 2016, table 1)
-};
 constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
                                    {"resnet34", false, {3, 4, 6, 3}},
                                    {"resnet50", true, {3, 4, 6, 3}},
@@ -94,6 +88,8 @@ class ResNet : public Backbone {
 };
 
 }  // namespace
+
+std::span<const ResNetShape> resnet_shapes() { return kShapes; }
 
 std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g) {
   const auto shape =

@@ -5,9 +5,19 @@
 // 4). Stage maps: the outputs of layer1 ... layer4. Convolutions start from Kaiming normal (fan out), batch norm from
 // weight 1, bias 0.
 #pragma once
+#include <array>
+#include <span>
+
 #include "nn/models/model.h"
 
 namespace fledge {
+
+struct ResNetShape {
+  const char* arch;
+  bool bottleneck;
+  std::array<int, 4> blocks;  // per stage (He et al. 2016, table 1)
+};
+std::span<const ResNetShape> resnet_shapes();
 
 std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g);
 

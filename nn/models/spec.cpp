@@ -35,8 +35,11 @@ bool truth(const std::string& key, const std::string& text) {
 }  // namespace
 
 std::map<std::string, std::string> ModelSpec::to_map() const {
-  return {{"arch", arch}, {"width", text_of(width)},    {"embedding", std::to_string(embedding)},
-          {"stem", stem}, {"conventions", conventions}, {"normalize", normalize ? "true" : "false"}};
+  std::map<std::string, std::string> values = {
+      {"arch", arch}, {"width", text_of(width)},    {"embedding", std::to_string(embedding)},
+      {"stem", stem}, {"conventions", conventions}, {"normalize", normalize ? "true" : "false"}};
+  if (classes > 0) values["classes"] = std::to_string(classes);  // older versions read what has no classifier
+  return values;
 }
 
 ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) {
@@ -52,6 +55,8 @@ ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) 
       spec.width = number<double>(key, value, "a number");
     else if (key == "embedding")
       spec.embedding = number<std::int64_t>(key, value, "a whole number");
+    else if (key == "classes")
+      spec.classes = number<std::int64_t>(key, value, "a whole number");
     else if (key == "stem")
       spec.stem = value;
     else if (key == "conventions")
@@ -60,7 +65,7 @@ ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) 
       spec.normalize = truth(key, value);
     else
       throw Error(ErrorKind::BadInput, "model", "unknown key '" + key + "' in the description of the model",
-                  "known: arch, width, embedding, stem, conventions, normalize");
+                  "known: arch, width, embedding, classes, stem, conventions, normalize");
   }
   return spec;
 }
@@ -69,6 +74,7 @@ std::string ModelSpec::describe() const {
   std::string text = arch;
   if (width != 1.0 || arch == "mobilenet_v1") text += " width " + text_of(width);
   text += embedding > 0 ? ", embedding " + std::to_string(embedding) : ", no head";
+  if (classes > 0) text += ", " + std::to_string(classes) + " classes";
   text += ", stem " + stem;
   if (conventions != "torch") text += ", " + conventions + " conventions";
   if (!normalize) text += ", not normalised";

@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "io/checkpoint/safetensors.h"
+#include "tensor/creation.h"
 #include "tests/apps/runner.h"
 
 using namespace fledge::test;
@@ -36,7 +37,7 @@ void fails(const TempFolder& folder, const Arguments& arguments, int code, const
 
 TEST_CASE("help of every verb, with examples; version", "[e2e][errors]") {
   const TempFolder folder;
-  for (const std::string verb : {"train", "distill", "eval", "embed", "data", "doctor"}) {
+  for (const std::string verb : {"train", "distill", "eval", "embed", "inspect", "convert", "data", "doctor"}) {
     const Outcome help = must(folder, {verb, "--help"});
     CHECK_THAT(help.out, Contains("Examples:\n  fledge " + verb) && Contains("Exit codes:"));
     CHECK(help.err.empty());
@@ -137,7 +138,14 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
   fledge::save_safetensors(p.folder / "lies.safetensors", content.tensors, content.metadata);
   fails(p.folder, {"eval", "--model", "lies.safetensors", "--data", "test"}, 3, {"lies.safetensors", "resnet34"});
   fledge::save_safetensors(p.folder / "bare.safetensors", content.tensors, {});
-  fails(p.folder, {"eval", "--model", "bare.safetensors", "--data", "test"}, 3, {"bare.safetensors", "--weights"});
+  // Bare weights are recognised by their tensors, but not those of a network that fledge does not have.
+  must(p.folder, {"eval", "--model", "bare.safetensors", "--data", "test", "--size", "28", "--quiet"});
+  content.tensors.pop_back();
+  fledge::save_safetensors(p.folder / "lacking.safetensors", content.tensors, {});
+  fails(p.folder, {"eval", "--model", "lacking.safetensors", "--data", "test"}, 3,
+        {"lacking.safetensors", "feat.bias"});
+  fledge::save_safetensors(p.folder / "other.safetensors", {{"w", fledge::ones({2, 2})}}, {});
+  fails(p.folder, {"eval", "--model", "other.safetensors", "--data", "test"}, 3, {"other.safetensors", "inspect"});
   Bytes bytes = slurp(file);
   bytes.resize(bytes.size() / 2);
   spill(p.folder / "half.safetensors", bytes);

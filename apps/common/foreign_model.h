@@ -1,0 +1,45 @@
+// Weight files from elsewhere, recognised: PyTorch's of any age, or safetensors that no fledge wrote.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "io/weights/tensor_to_save.h"
+#include "io/weights/weight_file.h"
+#include "nn/import/import.h"
+
+namespace fledge {
+
+/// How a user can help where the tensors alone do not say it. Empty: from the tensors.
+struct ForeignOptions {
+  std::string arch, conventions, stem, map;  // map: a file of lines "from = to"
+};
+
+/// Adds --PREFIXarch, --PREFIXconventions, --PREFIXstem, --PREFIXmap, as far as the verb has no such flag yet.
+void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group);
+
+struct ForeignModel {
+  std::shared_ptr<WeightFile> file;
+  ImportPlan plan;
+  std::vector<StoredTensor> tensors;  // what plan's indices mean: those of the file that may be weights
+};
+
+/// Errors (BadInput): "cannot use FILE as ...", with what the file looks like and the way out.
+ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options);
+
+/// Names that `fledge convert` noted as tensors which the network does not use; metadata "dead", a line each.
+std::set<std::string> dead_names(const WeightFile& file);
+
+/// "stacked pickles, 530 tensors, models.resnet.ResNet"
+std::string describe(const WeightFile& file);
+
+/// Copies the placed tensors into the model, one at a time.
+void fill(EmbeddingModel& model, const ForeignModel& foreign);
+
+/// The model's tensors in state-dict order (batch counters that the file has not are 0), then, with `dead`, those the
+/// network does not use, under their own names. The result reads from `foreign`, which must outlive it.
+std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead);
+
+}  // namespace fledge

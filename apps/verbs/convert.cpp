@@ -1,0 +1,189 @@
+// fledge convert FILE -o OUT: weights of any PyTorch age to a fledge model file, and the way back to PyTorch.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "apps/common/config.h"
+#include "apps/common/model_file.h"
+#include "apps/verbs/verbs.h"
+#include "io/checkpoint/safetensors.h"
+#include "io/file.h"
+#include "io/torch/write_torch.h"
+#include "io/weights/checksum.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+namespace {
+
+struct ConvertOptions {
+  std::string file, output, normalize, labels;
+  ForeignOptions foreign;
+  int size = 0, resize_short = -1;
+  bool drop_dead = false, raw = false, quiet = false;
+};
+
+enum class Target { Safetensors, Torch };
+
+Target target_of(const std::string& output) {
+  const std::string extension = std::filesystem::path(output).extension().string();
+  if (extension == ".safetensors") return Target::Safetensors;
+  if (extension == ".pth" || extension == ".pt") return Target::Torch;
+  throw Error(ErrorKind::Usage, "", "-o '" + output + "': its ending says no format",
+              "end it in .safetensors (fledge, and everyone else) or .pth (PyTorch)");
+}
+
+/// What is written, and what is told about it.
+struct Conversion {
+  std::vector<TensorToSave> tensors;
+  std::map<std::string, std::string> metadata;
+  std::string summary;
+};
+
+std::vector<std::string> read_labels(const std::string& path) {
+  const auto bytes = read_file(path);
+  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  std::vector<std::string> labels;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    labels.push_back(line);
+  }
+  return labels;
+}
+
+/// Class names: a JSON list, and its SHA-256, so that two models can be seen to mean the same by class 17.
+void add_labels(Conversion& c, const std::vector<std::string>& labels, const ModelSpec& spec, const ConvertOptions& o) {
+  if (labels.empty()) return;
+  if (spec.classes > 0 && static_cast<std::int64_t>(labels.size()) != spec.classes) {
+    if (o.labels.empty()) return;  // names in a checkpoint that are of something else
+    throw Error(
+        ErrorKind::Usage, "",
+        fmt::format("--labels '{}' has {} names, the classifier {} classes", o.labels, labels.size(), spec.classes));
+  }
+  c.metadata["labels"] = nlohmann::json(labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  c.metadata["labels_sha256"] = sha256_of(c.metadata["labels"]);
+}
+
+Preprocessing with_flags(Preprocessing p, const ConvertOptions& o) {
+  if (!o.normalize.empty()) p.normalize = o.normalize;
+  if (o.size > 0) p.size = o.size;
+  if (o.resize_short >= 0) p.resize_short = o.resize_short;
+  Normalization::named(p.normalize);  // throws for a name that does not exist
+  return p;
+}
+
+void tell(const ConvertOptions& o, const std::string& line) {
+  if (!o.quiet) std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o) {
+  Conversion c;
+  const WeightFile& file = *foreign.file;
+  const ModelSpec& spec = foreign.plan.spec;
+  c.tensors = tensors_to_save(foreign, !o.drop_dead);
+  c.metadata = model_metadata(spec, with_flags(preprocessing_of(spec), o));
+  c.metadata["converted_from"] =
+      std::filesystem::path(file.path()).filename().string() + " (" + file.info().writer + ", " + describe(file) + ")";
+  add_labels(c, o.labels.empty() ? file.info().labels : read_labels(o.labels), spec, o);
+  c.summary = spec.describe();
+  for (const auto& note : foreign.plan.notes) tell(o, note);
+  for (const auto& warning : file.info().warnings) tell(o, "warning: " + warning);
+  if (foreign.plan.dead.empty()) return c;
+  std::string dead;
+  for (std::size_t i = c.tensors.size() - (o.drop_dead ? 0 : foreign.plan.dead.size()); i < c.tensors.size(); ++i)
+    dead += (dead.empty() ? "" : "\n") + c.tensors[i].name;
+  if (!o.drop_dead) c.metadata["dead"] = dead;
+  tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.dead.size(),
+                      o.drop_dead ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
+  for (const std::size_t i : foreign.plan.dead) tell(o, "  " + foreign.tensors[i].name);
+  return c;
+}
+
+/// Of a fledge model: the same tensors under the same names.
+Conversion convert_own(const WeightFile& file, const ConvertOptions& o) {
+  Preprocessing preprocessing;
+  const ModelSpec spec = spec_of(file, preprocessing);
+  Conversion c;
+  const std::set<std::string> dead = dead_names(file);
+  for (const StoredTensor& t : file.tensors())
+    if (!o.drop_dead || !dead.count(t.name)) c.tensors.push_back(to_save(t.name, file, t));
+  c.metadata = file.info().metadata;
+  for (const auto& [key, value] : model_metadata(spec, with_flags(preprocessing, o))) c.metadata[key] = value;
+  if (o.drop_dead) c.metadata.erase("dead");
+  if (!o.labels.empty()) add_labels(c, read_labels(o.labels), spec, o);
+  c.summary = spec.describe();
+  return c;
+}
+
+/// Every tensor under its own name, whatever network it is of.
+Conversion convert_raw(const WeightFile& file) {
+  Conversion c;
+  for (const StoredTensor& t : file.tensors()) c.tensors.push_back(to_save(t.name, file, t));
+  c.metadata = file.info().metadata;
+  c.summary = "tensors as they are";
+  return c;
+}
+
+int run_convert(ConvertOptions o) {
+  if (o.file.empty())
+    throw Error(ErrorKind::Usage, "", "no file to convert", "write fledge convert FILE -o OUT.safetensors");
+  if (o.output.empty())
+    throw Error(ErrorKind::Usage, "", "no output", "name it with -o OUT.safetensors, or -o OUT.pth");
+  const Target target = target_of(o.output);
+  o.drop_dead |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
+  const auto file = std::make_shared<WeightFile>(o.file);
+  Conversion c;
+  std::unique_ptr<ForeignModel> foreign;  // the tensors are read from it while they are written
+  if (o.raw) {
+    c = convert_raw(*file);
+  } else if (is_model_file(*file)) {
+    c = convert_own(*file, o);
+  } else {
+    foreign = std::make_unique<ForeignModel>(recognise(file, o.foreign));
+    c = convert_foreign(*foreign, o);
+  }
+  if (target == Target::Safetensors)
+    save_safetensors(o.output, c.tensors, c.metadata);
+  else
+    save_torch(o.output, c.tensors);
+  double bytes = 0;
+  for (const TensorToSave& t : c.tensors) bytes += static_cast<double>(t.bytes());
+  fmt::print("{}\t{}\t{} tensors\t{:.1f} MB\n", o.output, c.summary, c.tensors.size(), bytes / 1e6);
+  return 0;
+}
+
+}  // namespace
+
+RunVerb add_convert(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand(
+      "convert", "Make a fledge model of a weight file from PyTorch of any age, or the way back: by the ending of -o.");
+  verb->footer(
+      help_footer("  fledge convert cub_Tmodel.pkl -o cub_teacher.safetensors --drop-dead\n"
+                  "  fledge convert mobilenet_keras.safetensors -o m.safetensors --conventions keras\n"
+                  "  fledge convert runs/relative/checkpoints/step-00001200/model.safetensors -o student.pth\n"));
+  auto o = std::make_shared<ConvertOptions>();
+  verb->add_option("file", o->file, "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors");
+  verb->add_option("-o,--output", o->output, "OUT.safetensors, or OUT.pth for torch.load(weights_only=True)")
+      ->group("Output");
+  verb->add_flag("--drop-dead", o->drop_dead, "leave out tensors that the network does not use (always so for .pth)")
+      ->group("Output");
+  verb->add_flag("--raw", o->raw, "every tensor under its own name: no network is looked for")->group("Output");
+  verb->add_flag("--quiet", o->quiet, "only the result and errors")->group("Output");
+  bind_foreign(*verb, o->foreign, "", "Model");
+  verb->add_option("--labels", o->labels, "file of class names, a line each; empty: those in the checkpoint, if any")
+      ->group("Model");
+  verb->add_option("--normalize", o->normalize, "imagenet, keras or half; empty: the network's usual one")
+      ->group("Data");
+  verb->add_option("--size", o->size, "side of the pictures in pixels; 0: the network's usual one (224)")
+      ->check(CLI::Range(0, 4096))
+      ->group("Data");
+  verb->add_option("--resize-short", o->resize_short, "short side before the centre crop; 0: no resize, -1: 256")
+      ->check(CLI::Range(-1, 8192))
+      ->group("Data");
+  return [o](const std::string&) { return run_convert(*o); };
+}
+
+}  // namespace fledge

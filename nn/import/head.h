@@ -1,0 +1,20 @@
+// The linear layers beside a trunk: an embedding head, or a classifier.
+#pragma once
+#include <set>
+#include <string>
+
+#include "nn/import/trunk.h"
+
+namespace fledge::importing {
+
+struct Heads {
+  std::string embedding;               // module of the embedding head, in the file: "feat", "module.head"; empty: none
+  std::string classifier;              // of the classifier that is kept; empty: none, or dead beside an embedding head
+  std::int64_t outputs = 0;            // of the one of the two that is there
+  std::set<std::string> dead_modules;  // classifiers that an embedding head makes useless
+};
+
+/// `features`: inputs that a head must have. Errors (BadInput): several candidates, or a head of several layers.
+Heads find_heads(const std::vector<Source>& sources, const Trunk& trunk, std::int64_t features);
+
+}  // namespace fledge::importing

@@ -1,0 +1,104 @@
+#include "nn/import/import.h"
+
+#include "nn/import/verify.h"
+
+namespace fledge {
+namespace {
+
+using namespace importing;
+
+std::string names_note(const Trunk& trunk, const Heads& heads) {
+  const bool parallel = trunk.prefix.starts_with("module.");
+  const std::string inner = trunk.prefix.substr(parallel ? 7 : 0), outer = parallel ? "module." : "";
+  std::string note = "names: ";
+  if (trunk.form->family == Family::ResNet && inner == "base." && heads.embedding == outer + "feat")
+    note += "the paper's (base., feat.)";
+  else
+    note += std::string(trunk.form->label) + (inner.empty() ? "" : ", below " + quoted(inner));
+  return note + (parallel ? ", DataParallel (module.)" : "");
+}
+
+void add_head_notes(std::vector<std::string>& notes, const ModelSpec& spec, const Heads& heads, std::int64_t features) {
+  if (!heads.embedding.empty())
+    notes.push_back("head: " + quoted(heads.embedding) + ", " + std::to_string(features) + " to " +
+                    std::to_string(spec.embedding));
+  else if (!heads.classifier.empty())
+    notes.push_back("classifier: " + quoted(heads.classifier) + ", " + std::to_string(spec.classes) +
+                    " classes; no embedding head: the embedding is the pooled features");
+  else
+    notes.push_back("no head: the embedding is the pooled features");
+}
+
+/// What names and shapes cannot tell.
+void add_assumptions(std::vector<std::string>& notes, const ImportOptions& options, const Trunk& trunk,
+                     const ModelSpec& spec) {
+  const bool mobilenet = trunk.form->family == Family::MobileNetV1;
+  if (mobilenet && options.stem.empty() && trunk.form->stem.empty())
+    notes.push_back("stem: taken as imagenet (stride 2), which the shapes do not tell");
+  if (mobilenet && options.conventions.empty())
+    notes.push_back("conventions: " + spec.conventions +
+                    (trunk.form->conventions.empty()
+                         ? ", which the names do not tell (weights converted from Keras need keras)"
+                         : ", as " + std::string(trunk.form->label) + " has them"));
+  if (!mobilenet && options.stem.empty() && spec.stem == "small")
+    notes.push_back("stem: small (3x3), taken as stride 1 without max pool, which the shapes do not tell");
+}
+
+void add_count(std::vector<std::string>& notes, const std::string& what, std::size_t count, const std::string& first) {
+  if (count > 0)
+    notes.push_back(what + ": " + std::to_string(count) + (count == 1 ? " tensor" : " tensors") + " (" + quoted(first) +
+                    (count == 1 ? ")" : ", ...)"));
+}
+
+void add_dead_notes(std::vector<std::string>& notes, const std::vector<Source>& sources, const ImportPlan& plan) {
+  std::size_t dropped = 0, unused = 0;
+  std::string first_dropped, first_unused;
+  for (std::size_t i : plan.dead) {
+    (sources[i].dropped ? dropped : unused)++;
+    std::string& first = sources[i].dropped ? first_dropped : first_unused;
+    if (first.empty()) first = sources[i].tensor->name;
+  }
+  add_count(notes, "never used by the network", unused, first_unused);
+  add_count(notes, "dropped by the map", dropped, first_dropped);
+}
+
+void check_outputs(const Heads& heads) {
+  constexpr std::int64_t kMax = std::int64_t{1} << 31;
+  if ((heads.embedding.empty() && heads.classifier.empty()) || (heads.outputs > 0 && heads.outputs < kMax)) return;
+  throw Error(ErrorKind::BadInput, "",
+              "the head " + quoted(heads.embedding.empty() ? heads.classifier : heads.embedding) + " has " +
+                  std::to_string(heads.outputs) + " outputs",
+              "the file is damaged, or a --map FILE is needed");
+}
+
+}  // namespace
+
+ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options) {
+  const std::vector<Source> sources = apply_name_map(tensors, options.map);
+  const Trunk trunk = find_trunk(sources, family_of(options.arch));
+  Architecture architecture = identify(sources, trunk, options);
+  const Heads heads = find_heads(sources, trunk, architecture.features);
+  check_outputs(heads);
+  architecture.spec.embedding = heads.embedding.empty() ? 0 : heads.outputs;
+  architecture.spec.classes = heads.classifier.empty() ? 0 : heads.outputs;
+
+  const Assignment assignment = assign(sources, trunk, heads);
+  verify(sources, assignment, architecture, trunk, heads);
+
+  ImportPlan plan;
+  plan.spec = architecture.spec;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (assignment.dead[i])
+      plan.dead.push_back(i);
+    else
+      plan.placed.push_back({i, assignment.target[i]});
+  }
+  plan.notes.push_back(names_note(trunk, heads));
+  plan.notes.push_back("network: " + plan.spec.describe());
+  add_head_notes(plan.notes, plan.spec, heads, architecture.features);
+  add_assumptions(plan.notes, options, trunk, plan.spec);
+  add_dead_notes(plan.notes, sources, plan);
+  return plan;
+}
+
+}  // namespace fledge

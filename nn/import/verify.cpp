@@ -1,0 +1,152 @@
+#include "nn/import/verify.h"
+
+#include <algorithm>
+
+#include "kernels/api/error.h"
+
+namespace fledge::importing {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string text_of(const Shape& shape) {
+  std::string text;
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? "x" : "") + std::to_string(shape[i]);
+  return shape.empty() ? "scalar" : text;
+}
+
+bool is_batch_counter(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
+
+/// A counter is a scalar today and was a tensor of one element in some writers.
+bool fits(const std::string& name, const Shape& file, const Shape& model) {
+  if (!is_batch_counter(name)) return file == model;
+  return std::all_of(file.begin(), file.end(), [](std::int64_t size) { return size == 1; });
+}
+
+/// "tensor 'a' has no place (why)", or "306 tensors have no place: 'a' (why), 'b', ..."; a reason is said once.
+class Complaint {
+ public:
+  Complaint(const char* one, const char* many) : one_(one), many_(many) {}
+
+  void add(const std::string& shown, const std::string& reason) {
+    ++count_;
+    if (entries_.size() < kShown) entries_.push_back({shown, reason});
+  }
+
+  void append_to(std::string& message) const {
+    if (count_ == 0) return;
+    message += message.empty() ? "" : "; ";
+    if (count_ == 1) {
+      message += "tensor " + entries_[0].shown + " " + one_ + in_braces(entries_[0].reason);
+      return;
+    }
+    message += std::to_string(count_) + " tensors " + many_ + ": ";
+    std::string said;
+    for (const Entry& e : entries_) {
+      message += (&e == &entries_[0] ? "" : ", ") + e.shown + (e.reason == said ? "" : in_braces(e.reason));
+      said = e.reason;
+    }
+    if (count_ > kShown) message += ", ...";
+  }
+
+  bool empty() const { return count_ == 0; }
+
+ private:
+  static constexpr std::size_t kShown = 12;
+  struct Entry {
+    std::string shown, reason;
+  };
+  static std::string in_braces(const std::string& reason) { return reason.empty() ? "" : " (" + reason + ")"; }
+
+  std::string one_, many_;
+  std::size_t count_ = 0;
+  std::vector<Entry> entries_;
+};
+
+/// The file's name of a tensor of ours.
+std::string name_in_file(const std::string& ours, const Trunk& trunk, const Heads& heads) {
+  if (ours.starts_with("feat.")) return heads.embedding + ours.substr(4);
+  if (ours.starts_with("fc.")) return heads.classifier + ours.substr(2);
+  return trunk.prefix + FormNames(*trunk.form).theirs(ours);
+}
+
+std::string hint_for(const Architecture& a, const Heads& heads, bool head_without_bias) {
+  if (!a.looks_like.empty() && a.looks_like != a.spec.arch)
+    return "the file looks like " + a.looks_like + ": use --arch " + a.looks_like;
+  if (head_without_bias) {
+    const std::string& head = heads.embedding.empty() ? heads.classifier : heads.embedding;
+    return "fledge's linear layers have a bias; a line " + quoted(head + ". =") +
+           " in a --map FILE leaves this one out";
+  }
+  return "lines 'from = to' in a --map FILE rename tensors, 'from =' drops them";
+}
+
+}  // namespace
+
+Assignment assign(const std::vector<Source>& sources, const Trunk& trunk, const Heads& heads) {
+  Assignment result{.target = trunk.target, .dead = std::vector<bool>(sources.size(), false)};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Source& source = sources[i];
+    if (source.dropped) {
+      result.dead[i] = true;
+      continue;
+    }
+    if (!result.target[i].empty()) continue;
+    const auto is_in = [&](const std::string& module) {
+      return !module.empty() && source.name.size() > module.size() && source.name.starts_with(module) &&
+             source.name[module.size()] == '.';
+    };
+    // Of a head everything counts: a tensor too much (weight norm, ...) would change what it computes.
+    if (is_in(heads.embedding))
+      result.target[i] = "feat" + source.name.substr(heads.embedding.size());
+    else if (is_in(heads.classifier))
+      result.target[i] = "fc" + source.name.substr(heads.classifier.size());
+    else if (std::any_of(heads.dead_modules.begin(), heads.dead_modules.end(), is_in))
+      result.dead[i] = true;
+    else
+      result.dead[i] = !source.name.starts_with(trunk.prefix);  // beside the trunk; below it, it is unexpected
+  }
+  return result;
+}
+
+void verify(const std::vector<Source>& sources, const Assignment& assignment, const Architecture& architecture,
+            const Trunk& trunk, const Heads& heads) {
+  Complaint unexpected("has no place", "have no place"), missing("is missing", "are missing");
+  Complaint misshapen("has another shape", "have another shape"), doubles("is there twice", "are there twice");
+  const ModelSpec& spec = architecture.spec;
+  const std::vector<NamedShape> wanted = shapes_of(spec);
+  std::unordered_map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < wanted.size(); ++i) index.emplace(wanted[i].name, i);
+  std::vector<bool> filled(wanted.size(), false);
+
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (assignment.dead[i]) continue;
+    const std::string& name = assignment.target[i];
+    const auto found = index.find(name);
+    if (found == index.end()) {
+      unexpected.add(sources[i].shown(), why_no_place(name, spec.arch));
+      continue;
+    }
+    const Shape& shape = wanted[found->second].shape;
+    if (filled[found->second]) doubles.add(sources[i].shown(), "as " + name);
+    filled[found->second] = true;
+    if (!fits(name, sources[i].shape(), shape))
+      misshapen.add(sources[i].shown(),
+                    text_of(sources[i].shape()) + " in the file, " + text_of(shape) + " in " + spec.arch);
+  }
+  bool head_without_bias = false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (filled[i] || is_batch_counter(wanted[i].name)) continue;
+    missing.add(quoted(name_in_file(wanted[i].name, trunk, heads)), "");
+    head_without_bias = head_without_bias || wanted[i].name == "feat.bias" || wanted[i].name == "fc.bias";
+  }
+
+  std::string problem;
+  for (const Complaint* c : {&unexpected, &missing, &misshapen, &doubles}) c->append_to(problem);
+  if (problem.empty()) return;
+  head_without_bias = head_without_bias && unexpected.empty() && misshapen.empty();
+  throw Error(ErrorKind::BadInput, "", "the tensors do not fit " + spec.describe() + ": " + problem,
+              hint_for(architecture, heads, head_without_bias));
+}
+
+}  // namespace fledge::importing
