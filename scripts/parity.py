@@ -42,12 +42,17 @@ class Failure(Exception):
 
 @torch.no_grad()
 def random_network(name, pictures, seed):
-    """The running statistics are means over batches of these pictures, so the activations of every depth are of order one."""
+    """The running statistics are means over batches of these pictures, so the activations of every depth are of order one.
+    A residual block's last norms have small weights, as in trained networks: with weights around 1, random ResNet-101s are
+    so chaotic that torch's own float32 lies 1.2e-4 from its float64 (logits up to 3.5), and no program could do better."""
     torch.manual_seed(seed)
     net = NETWORKS[name]()
-    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for norm in norms:
+    for path, norm in net.named_modules():
+        if not isinstance(norm, torch.nn.BatchNorm2d):
+            continue
         norm.weight.uniform_(0.6, 1.4)
+        if path.endswith((".bn2", ".bn3")):
+            norm.weight.mul_(0.25)
         norm.bias.normal_(0, 0.1)
         norm.momentum = None  # cumulative average
     net.train()
@@ -104,7 +109,7 @@ def check(name, args, folder, paths, pictures):
     files = {end: folder / (name + end) for end in (".pth", ".safetensors", ".logits", ".back.pth")}
     torch.save(net.state_dict(), files[".pth"])
     run(args.fledge, "convert", files[".pth"], "-o", files[".safetensors"])
-    run(args.fledge, "embed", "--model", files[".safetensors"], "--data", args.pictures, "--logits", "--output", files[".logits"])
+    run(args.fledge, "embed", "--model", files[".safetensors"], "--data", folder / "pictures", "--logits", "--output", files[".logits"])
     got, expected = read_rows(files[".logits"], paths), logits_of(net, pictures)
     if got.shape != expected.shape:
         raise Failure(f"logits {got.shape}, torch's {expected.shape}")
@@ -118,7 +123,7 @@ def check(name, args, folder, paths, pictures):
     loaded = same_state(files[".back.pth"], state)
     NETWORKS[name]().load_state_dict(loaded, strict=True)
     if not args.keep:
-        for path in folder.iterdir():
+        for path in filter(pathlib.Path.is_file, folder.iterdir()):
             path.unlink()
     return text + f"; {len(state)} tensors came back bit for bit"
 
@@ -145,6 +150,10 @@ def main():
     pictures = torch.stack([picture(p) for p in paths])
     folder = args.keep or pathlib.Path(tempfile.mkdtemp(prefix="fledge-parity-"))
     folder.mkdir(parents=True, exist_ok=True)
+    classes = folder / "pictures"  # fledge reads one folder a class
+    classes.mkdir(exist_ok=True)
+    if not (classes / "all").exists():
+        shutil.copytree(args.pictures, classes / "all")
     failures = 0
     print(f"{len(paths)} pictures, torch {torch.__version__}")
     try:

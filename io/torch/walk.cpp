@@ -145,7 +145,30 @@ class Walker {
     for (const auto& [key, value] : module.buffers)
       if (!is_hidden(module, key)) own(key, value);
     for (const auto& [key, child] : module.children)
+      note_layer(child, join(path, key_text(graph_, key), first));
+    for (const auto& [key, child] : module.children)
       visit(child, join(path, key_text(graph_, key), first), level + 1, false);
+  }
+
+  /// Layers without tensors too: an activation's class is told by nothing else.
+  void note_layer(Ref r, const std::string& path) {
+    const auto module = as_module(graph_, r);
+    if (!module) return;
+    LayerAttributes layer;
+    const std::string name = dotted_name(graph_, r);
+    layer.kind = name.substr(name.rfind('.') + 1);
+    const auto number = [&](const char* attribute) -> std::optional<std::int64_t> {
+      const auto value = value_of(graph_, module->attributes, attribute);
+      if (!value) return std::nullopt;
+      const auto items = graph_.items(*value);
+      const Ref one = items.empty() ? *value : items[0];
+      return graph_.kind(one) == Kind::Int ? std::optional(graph_.integer(one)) : std::nullopt;
+    };
+    layer.stride = number("stride");
+    layer.padding = number("padding");
+    if (const auto eps = value_of(graph_, module->attributes, "eps"); eps && graph_.kind(*eps) == Kind::Float)
+      layer.eps = graph_.real(*eps);
+    if (content_.info.layers.size() < kMaxTensors) content_.info.layers.emplace(path, std::move(layer));
   }
 
   /// What visit() left out: attributes, non-persistent buffers. Each value once, under the first path to it.

@@ -32,6 +32,13 @@ struct StoredTensor {
   std::int64_t numel() const;
 };
 
+/// What a pickled module says of one layer, as far as it has such attributes.
+struct LayerAttributes {
+  std::string kind;                             // its class, without the module: "Conv2d"
+  std::optional<std::int64_t> stride, padding;  // the first of each
+  std::optional<double> eps;
+};
+
 struct WeightFileInfo {
   std::string container;                        // "tar", "stacked", "zip" or "safetensors"
   std::string writer;                           // who wrote it, as far as the file tells
@@ -42,6 +49,7 @@ struct WeightFileInfo {
   std::vector<std::string> unknown;             // those of them that fledge gives no meaning to
   std::map<std::string, std::string> metadata;  // "__metadata__" of safetensors
   std::vector<std::string> labels;              // class names stored beside the weights, by class number
+  std::map<std::string, LayerAttributes> layers;  // of pickled modules, by name: "base.layer1.0.conv1"
   std::vector<std::string> warnings;
 };
 
