@@ -51,6 +51,7 @@ class Graph {
   std::string_view name_of(Ref r) const { return names_[nodes_[r].index].name; }      // Global
   /// Tuple, List, Set: the items; Dict: keys and values in turn; PersistentId: the id.
   std::vector<Ref> items(Ref r) const;
+  std::size_t length(Ref tuple) const { return nodes_[tuple].length; }  // what items() would give, uncopied
   Ref class_of(Ref r) const { return objects_[nodes_[r].index].callee; }  // Object: a Global, Object or PersistentId
   Ref arguments(Ref r) const { return objects_[nodes_[r].index].arguments; }  // Object: usually a Tuple
   Ref state(Ref r) const { return objects_[nodes_[r].index].state; }          // Object: of BUILD; kNoRef without

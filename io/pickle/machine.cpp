@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "io/pickle/opcodes.h"
+#include "io/weights/printable.h"
 #include "kernels/api/error.h"
 
 namespace fledge::pickle {
@@ -121,7 +122,7 @@ bool Machine::run_memo(unsigned char op) {
       put(in_.number<std::uint32_t>());
       return true;
     case kMemoize:
-      put(memo_.size());
+      put(memo_entries_);  // as in Python: how many there are, whatever their numbers
       return true;
     case kGet:
       get(index_in_text());
@@ -140,6 +141,7 @@ bool Machine::run_memo(unsigned char op) {
 void Machine::put(std::uint64_t index) {
   if (index >= kMaxMemo) refuse("memo index " + std::to_string(index) + " is beyond 1,000,000");
   if (index >= memo_.size()) memo_.resize(index + 1, kNoRef);
+  if (memo_[index] == kNoRef) ++memo_entries_;
   memo_[index] = top();
 }
 
@@ -183,7 +185,7 @@ void Source::refuse(std::uint64_t at, const std::string& problem, const std::str
   std::string where = " at byte " + std::to_string(file_offset + at);
   if (!member.empty() && file_offset == 0) where += " of '" + member + "'";
   if (!member.empty() && file_offset != 0) where += " (in '" + member + "')";
-  throw Error(ErrorKind::BadInput, "", "cannot read '" + file + "': " + problem + where, hint);
+  throw Error(ErrorKind::BadInput, "", "cannot read '" + file + "': " + printable(problem) + where, hint);
 }
 
 }  // namespace fledge::pickle

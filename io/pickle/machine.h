@@ -54,6 +54,7 @@ class Machine {
   Budget& budget_;
   int protocol_ = 0;
   std::vector<Ref> stack_, memo_;
+  std::size_t memo_entries_ = 0;
   std::vector<std::size_t> marks_;
 };
 

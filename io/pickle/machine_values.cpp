@@ -156,12 +156,14 @@ bool Machine::run_container(unsigned char op) {
       return true;
     }
     case kAppend:
-      append({pop()}, false);
-      return true;
     case kAppends:
-    case kAddItems:
-      append(pop_mark(), false);
+    case kAddItems: {
+      const std::vector<Ref> items = op == kAppend ? std::vector<Ref>{pop()} : pop_mark();
+      if (graph_.kind(top()) == (op == kAddItems ? Kind::List : Kind::Set))
+        refuse(op == kAddItems ? "ADDITEMS to a list" : "APPEND to a set");
+      append(items, false);
       return true;
+    }
     case kSetItem: {
       const Ref value = pop(), key = pop();
       append({key, value}, true);

@@ -131,12 +131,15 @@ std::string dotted_name(const pickle::Graph& graph, pickle::Ref ref) {
   return "?";
 }
 
-void collect_names(const pickle::Graph& graph, std::set<std::string>& all, std::set<std::string>& unknown) {
+bool collect_names(const pickle::Graph& graph, std::set<std::string>& all, std::set<std::string>& unknown) {
+  constexpr std::size_t kMost = std::size_t{16} << 20;
+  std::size_t total = 0;
   for (const auto& mention : graph.globals()) {
     const std::string name = dotted_name(graph, mention.ref);
-    all.insert(name);
+    if (all.insert(name).second && (total += name.size()) > kMost) return false;
     if (meaning_of(graph, mention.ref) == Meaning::Unknown) unknown.insert(name);
   }
+  return true;
 }
 
 }  // namespace fledge::torch_file

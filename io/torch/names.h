@@ -39,7 +39,8 @@ std::optional<ElementType> element_of(const pickle::Graph& graph, pickle::Ref gl
 std::string dotted_name(const pickle::Graph& graph, pickle::Ref ref);
 
 /// All names that the graph mentions, and those among them without a meaning.
-void collect_names(const pickle::Graph& graph, std::set<std::string>& all, std::set<std::string>& unknown);
+/// False when they would take more than 16 MiB: STACK_GLOBAL makes a name of 4,000 letters with three opcodes.
+bool collect_names(const pickle::Graph& graph, std::set<std::string>& all, std::set<std::string>& unknown);
 
 /// Text of any kind of string as UTF-8: bytes that are none are taken as Latin-1.
 std::string utf8_of(std::string_view bytes);

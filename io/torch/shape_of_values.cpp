@@ -1,5 +1,7 @@
 #include "io/torch/shape_of_values.h"
 
+#include <algorithm>
+
 #include "io/torch/names.h"
 
 namespace fledge::torch_file {
@@ -49,7 +51,8 @@ std::vector<std::string> texts_of_set(const Graph& graph, Ref r) {
   }
   std::vector<std::string> texts;
   for (const Ref item : items)
-    if (graph.is_string(item)) texts.push_back(utf8_of(graph.text(item)));
+    if (graph.is_string(item) && graph.text(item).size() <= kMaxName) texts.push_back(utf8_of(graph.text(item)));
+  std::sort(texts.begin(), texts.end());
   return texts;
 }
 

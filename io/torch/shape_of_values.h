@@ -9,6 +9,9 @@
 
 namespace fledge::torch_file {
 
+/// No part of a tensor's name is longer.
+constexpr std::size_t kMaxName = 4096;
+
 using Pairs = std::vector<std::pair<pickle::Ref, pickle::Ref>>;
 
 /// dict, OrderedDict, and objects that were given items by SETITEM (their subclasses).
@@ -19,7 +22,7 @@ std::optional<std::vector<pickle::Ref>> as_list(const pickle::Graph& graph, pick
 /// A pickled torch.nn.Module, told by its attributes, whatever its class.
 struct ModuleView {
   Pairs parameters, buffers, children, attributes;
-  std::vector<std::string> non_persistent;  // buffers that are not in the state dict
+  std::vector<std::string> non_persistent;  // buffers that are not in the state dict; sorted
 };
 std::optional<ModuleView> as_module(const pickle::Graph& graph, pickle::Ref r);
 /// The attributes of any other object, as far as they were set by BUILD.

@@ -11,6 +11,8 @@ using pickle::Graph;
 using pickle::Kind;
 using pickle::Ref;
 
+constexpr std::size_t kMaxKey = 1024;  // keys are numbers; any id may be used again and again by three opcodes
+
 std::uint64_t count_of(const pickle::Source& source, const Graph& graph, Ref r, std::uint64_t at, const char* what) {
   if (graph.kind(r) != Kind::Int) source.refuse(at, std::string(what) + " of a storage is no 64-bit whole number");
   if (graph.integer(r) < 0)
@@ -47,8 +49,10 @@ void StorageTable::take_storage(const pickle::Source& source, const Graph& graph
                              (quantised ? "is quantised and not supported" : "fledge does not know"));
   }
   if (!graph.is_string(parts[2])) source.refuse(id.at, "a storage whose key is no text");
+  const std::string_view key = graph.text(parts[2]);
+  if (key.size() > kMaxKey) source.refuse(id.at, "a storage whose key has " + std::to_string(key.size()) + " bytes");
   Entry e;
-  e.key = std::string(graph.text(parts[2]));
+  e.key = std::string(key);
   e.untyped = meaning == Meaning::UntypedStorage;
   if (!e.untyped) e.type = *element_of(graph, parts[1]);
   e.numel = count_of(source, graph, parts[4], id.at, "the size");
@@ -60,7 +64,7 @@ void StorageTable::take_storage(const pickle::Source& source, const Graph& graph
   if (!fresh && (it->second.numel != e.numel || it->second.type != e.type || it->second.untyped != e.untyped))
     source.refuse(id.at, "storage '" + utf8_of(e.key) + "' is named with two sizes or types");
 
-  Use use{e.key, e.numel, 0};
+  Use use{&it->second, e.numel, 0};
   if (parts.size() == 6 && graph.kind(parts[5]) != Kind::None) {  // (key of the view, offset, size), before PyTorch 0.4
     const auto view = graph.items(parts[5]);
     if (graph.kind(parts[5]) != Kind::Tuple || view.size() != 3)
@@ -77,7 +81,7 @@ void StorageTable::take_storage(const pickle::Source& source, const Graph& graph
 bool StorageTable::find(Ref id, StorageView& view) const {
   const auto use = uses_.find(id);
   if (use == uses_.end()) return false;
-  const Entry& e = entries_.at(use->second.key);
+  const Entry& e = *use->second.entry;
   view = {e.block, e.type, e.untyped, use->second.numel, use->second.offset};
   return true;
 }

@@ -45,7 +45,7 @@ class StorageTable {
  private:
   void take_storage(const pickle::Source& source, const pickle::Graph& graph, const pickle::Graph::Mention& id);
   struct Use {
-    std::string key;
+    const Entry* entry;
     std::uint64_t numel, offset;
   };
   std::map<std::string, Entry> entries_;

@@ -100,13 +100,14 @@ class TarFile {
       if (!numbers) stream.source().refuse(at, "a storage view's row is not (id, root id, offset, size)");
       const auto root = storages_.find(id_of(stream, row[1], at));
       if (root == storages_.end()) stream.source().refuse(at, "a storage view of a storage that is not there");
-      StorageView view = root->second;
-      view.offset = static_cast<std::uint64_t>(graph.integer(row[2]));
+      StorageView view = root->second;  // which may be a view itself
+      const std::uint64_t offset = static_cast<std::uint64_t>(graph.integer(row[2]));
       view.numel = static_cast<std::uint64_t>(graph.integer(row[3]));
-      if (view.offset > root->second.numel || view.numel > root->second.numel - view.offset)
+      if (offset > root->second.numel || view.numel > root->second.numel - offset)
         stream.source().refuse(at, "a storage view of " + std::to_string(view.numel) + " elements at " +
-                                       std::to_string(view.offset) + " of a storage of " +
+                                       std::to_string(offset) + " of a storage of " +
                                        std::to_string(root->second.numel));
+      view.offset += offset;
       if (!storages_.emplace(id_of(stream, row[0], at), view).second)
         stream.source().refuse(at, "a storage view whose id is there twice");
     }

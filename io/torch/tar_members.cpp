@@ -18,6 +18,7 @@ class TarReader {
       if (is_zero(at_, kRecord)) break;
       read_member();
     }
+    if (pax_waits_) refuse_(at_, "a PAX header without a member behind it: the members end");
     if (file_.size() - at_ < 2 * kRecord) refuse_(at_, "the tar file is cut off inside its end mark");
     for (std::uint64_t at = at_; at < file_.size(); ++at)
       if (file_[at] != 0) refuse_(at, "bytes behind the tar file's end mark");
@@ -80,6 +81,7 @@ class TarReader {
     if (!is_zero(begin + size, padded - size))
       refuse_(begin + size, "the padding of tar member '" + name + "' is not empty");
     at_ = begin + padded;
+    pax_waits_ = type == 'x';
   }
 
   /// Records "LENGTH key=value\n". A size or name said here would be another than the header's.
@@ -92,6 +94,7 @@ class TarReader {
           records[length - 1] != '\n')
         refuse_(header, "a PAX header that cannot be understood");
       const std::string_view record = records.substr(digits + 1, length - digits - 2);
+      if (record.find('=') == std::string_view::npos) refuse_(header, "a PAX header that cannot be understood");
       const std::string key(record.substr(0, record.find('=')));
       if (key == "size" || key == "path" || key == "linkpath" || key.rfind("GNU.sparse", 0) == 0)
         refuse_(header, "a PAX header that overrides '" + key + "'");
@@ -102,6 +105,7 @@ class TarReader {
   std::span<const char> file_;
   const RefuseAt& refuse_;
   std::uint64_t at_ = 0;
+  bool pax_waits_ = false;  // the last record described the member to come
   std::map<std::string, TarMember> members_;
 };
 

@@ -1,6 +1,8 @@
 #include "io/torch/walk.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -17,6 +19,11 @@ using pickle::Ref;
 
 constexpr std::size_t kMaxTensors = 100'000;
 constexpr int kMaxLevels = 256;
+constexpr std::size_t kMaxNames = std::size_t{32} << 20;  // bytes of all names
+constexpr std::size_t kMaxWarnings = 100;
+// Values looked at. A pickle has at most 2,000,000, each looked at a few times; one that names the same large value again
+// and again, or nests the same value twice in itself forty times, would have more.
+constexpr std::uint64_t kMaxWork = 16'000'000;
 
 class Walker {
  public:
@@ -31,6 +38,7 @@ class Walker {
     holds(root, 0);
     visit(root, "", 0);
     visit_rest(root, "", 0);
+    check_names();
     check_output();
   }
 
@@ -51,8 +59,24 @@ class Walker {
  private:
   enum class Holds : std::uint8_t { Unknown, Asked, Nothing, Aside, Tensor };  // Aside: in attributes only
 
-  static std::string join(const std::string& path, const std::string& part, bool first) {
+  /// The name of what a key leads to.
+  std::string join(const std::string& path, Ref key, bool first) const {
+    if (graph_.is_string(key) && graph_.text(key).size() > kMaxName) too_long();
+    return join(path, key_text(graph_, key), first);
+  }
+  std::string join(const std::string& path, const std::string& part, bool first) const {
+    if (path.size() + part.size() > kMaxName) too_long();
     return first ? part : path + "." + part;
+  }
+  [[noreturn]] void too_long() const { source_.refuse(0, "a tensor's name of more than 4,096 bytes, in the pickle"); }
+
+  void spend(std::uint64_t values) {
+    work_ += values;
+    if (work_ > kMaxWork) source_.refuse(0, "an object that unfolds to more than 16,000,000 values, in the pickle");
+  }
+  void spend_name(const std::string& name) {
+    names_ += name.size();
+    if (names_ > kMaxNames) source_.refuse(0, "names of more than 33,554,432 bytes in all, in the pickle");
   }
 
   /// Is there a tensor in or below the value, and is it where a state dict would have it? Each value is asked once, so
@@ -64,11 +88,15 @@ class Walker {
     Holds found = rebuilder_.is_tensor(r) ? Holds::Tensor : Holds::Nothing;
     if (found == Holds::Nothing) {
       const auto module = as_module(graph_, r);
-      for (const Ref child : module ? module_values(*module) : container_values(r)) {
+      const std::vector<Ref> children = module ? module_values(*module) : container_values(r);
+      const Pairs attributes = attributes_of(graph_, r);
+      spend(children.size() + attributes.size() + (module ? module->non_persistent.size() : 0));
+      if (graph_.kind(r) == Kind::Object) spend(graph_.length(graph_.arguments(r)));  // copied to see what it is
+      for (const Ref child : children) {
         const Holds below = holds(child, level + 1);
         if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, below);
       }
-      for (const auto& pair : attributes_of(graph_, r)) {
+      for (const auto& pair : attributes) {
         const Holds below = holds(pair.second, level + 1);
         if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, Holds::Aside);
       }
@@ -94,13 +122,14 @@ class Walker {
   }
 
   bool is_hidden(const ModuleView& module, Ref key) const {
-    const std::string name = key_text(graph_, key);
-    return std::find(module.non_persistent.begin(), module.non_persistent.end(), name) != module.non_persistent.end();
+    if (module.non_persistent.empty() || (graph_.is_string(key) && graph_.text(key).size() > kMaxName)) return false;
+    return std::binary_search(module.non_persistent.begin(), module.non_persistent.end(), key_text(graph_, key));
   }
 
   void add(std::vector<StoredTensor>& to, Ref r, const std::string& name) {
     if (content_.tensors.size() + content_.others.size() >= kMaxTensors)
       source_.refuse(0, "more than 100,000 tensors in the pickle");
+    spend_name(name);
     to.push_back(rebuilder_.tensor(r, name));
     listed_.insert(r);
   }
@@ -113,47 +142,69 @@ class Walker {
   void visit(Ref r, const std::string& path, int level, bool first = true) {
     if (holds_[r] != Holds::Tensor) return;
     enter(level);
+    spend(1);
     if (rebuilder_.is_tensor(r)) return add(content_.tensors, r, path);
     if (const auto module = as_module(graph_, r)) return visit_module(*module, path, level, first);
     if (const auto pairs = as_dictionary(graph_, r)) return visit_dictionary(*pairs, path, level, first);
-    if (const auto items = as_list(graph_, r))
+    if (const auto items = as_list(graph_, r)) {
+      spend(items->size());
       for (std::size_t i = 0; i < items->size(); ++i)
-        visit((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+        if (holds_[(*items)[i]] == Holds::Tensor)
+          visit((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+    }
   }
 
-  /// Of equal keys the last one counts, as in Python.
-  void visit_dictionary(const Pairs& pairs, const std::string& path, int level, bool first) {
+  /// Of equal keys the last one counts, as in Python: the pairs that do, without those whose value holds no tensor.
+  /// `overwritten` is told the others.
+  Pairs current(const Pairs& pairs, const std::function<void(Ref key)>& overwritten) {
+    spend(4 * pairs.size());
     std::unordered_map<std::string, std::size_t> last;
-    const auto identity = [&](Ref key) { return (graph_.kind(key) == Kind::Int ? "i" : "t") + key_text(graph_, key); };
-    for (std::size_t i = 0; i < pairs.size(); ++i) last[identity(pairs[i].first)] = i;
+    const auto identity = [&](Ref key) -> std::string {  // "": too long, or of a kind that is not compared
+      if (graph_.is_string(key) && graph_.text(key).size() > kMaxName) return "";
+      const std::string text = key_text(graph_, key);
+      return text == "?" ? "" : (graph_.kind(key) == Kind::Int ? "i" : "t") + text;
+    };
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+      if (const std::string name = identity(pairs[i].first); !name.empty()) last[name] = i;
+    Pairs all;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const std::string key = key_text(graph_, pairs[i].first);
-      if (key != "?" && last[identity(pairs[i].first)] != i) {
-        content_.info.warnings.push_back("'" + join(path, key, first) + "' is there twice: the last one counts");
-        continue;
-      }
-      visit(pairs[i].second, join(path, key, first), level + 1, false);
+      const std::string name = identity(pairs[i].first);
+      if (!name.empty() && last[name] != i)
+        overwritten(pairs[i].first);
+      else if (holds_[pairs[i].second] != Holds::Nothing)
+        all.push_back(pairs[i]);
     }
+    return all;
+  }
+
+  void visit_dictionary(const Pairs& pairs, const std::string& path, int level, bool first) {
+    const auto warn = [&](Ref key) {
+      if (content_.info.warnings.size() < kMaxWarnings)
+        content_.info.warnings.push_back("'" + join(path, key, first) + "' is there twice: the last one counts");
+    };
+    for (const auto& [key, value] : current(pairs, warn))
+      if (holds_[value] == Holds::Tensor) visit(value, join(path, key, first), level + 1, false);
   }
 
   /// In the order of PyTorch's state_dict().
   void visit_module(const ModuleView& module, const std::string& path, int level, bool first) {
     const auto own = [&](Ref key, Ref value) {
-      if (rebuilder_.is_tensor(value)) add(content_.tensors, value, join(path, key_text(graph_, key), first));
+      if (rebuilder_.is_tensor(value)) add(content_.tensors, value, join(path, key, first));
     };
+    spend(module.parameters.size() + module.buffers.size() + module.children.size() + module.attributes.size() +
+          module.non_persistent.size());
     for (const auto& [key, value] : module.parameters) own(key, value);
     for (const auto& [key, value] : module.buffers)
       if (!is_hidden(module, key)) own(key, value);
-    for (const auto& [key, child] : module.children)
-      note_layer(child, join(path, key_text(graph_, key), first));
-    for (const auto& [key, child] : module.children)
-      visit(child, join(path, key_text(graph_, key), first), level + 1, false);
+    for (const auto& [key, child] : module.children) note_layer(child, join(path, key, first));
+    for (const auto& [key, child] : module.children) visit(child, join(path, key, first), level + 1, false);
   }
 
   /// Layers without tensors too: an activation's class is told by nothing else.
   void note_layer(Ref r, const std::string& path) {
     const auto module = as_module(graph_, r);
     if (!module) return;
+    spend(1 + module->attributes.size());
     LayerAttributes layer;
     const std::string name = dotted_name(graph_, r);
     layer.kind = name.substr(name.rfind('.') + 1);
@@ -168,6 +219,7 @@ class Walker {
     layer.padding = number("padding");
     if (const auto eps = value_of(graph_, module->attributes, "eps"); eps && graph_.kind(*eps) == Kind::Float)
       layer.eps = graph_.real(*eps);
+    spend_name(path + layer.kind);
     if (content_.info.layers.size() < kMaxTensors) content_.info.layers.emplace(path, std::move(layer));
   }
 
@@ -179,18 +231,30 @@ class Walker {
       if (!listed_.count(r)) add(content_.others, r, path);
       return;
     }
+    const auto rest_of = [&](const Pairs& pairs) {
+      for (const auto& [key, value] : current(pairs, [](Ref) {}))
+        visit_rest(value, join(path, key, first), level + 1, false);
+    };
     if (const auto module = as_module(graph_, r)) {
       for (const Pairs* pairs : {&module->parameters, &module->buffers, &module->children, &module->attributes})
-        for (const auto& [key, value] : *pairs)
-          visit_rest(value, join(path, key_text(graph_, key), first), level + 1, false);
+        rest_of(*pairs);
       return;
     }
     const auto pairs = as_dictionary(graph_, r);
-    for (const auto& [key, value] : pairs ? *pairs : attributes_of(graph_, r))
-      visit_rest(value, join(path, key_text(graph_, key), first), level + 1, false);
-    if (const auto items = as_list(graph_, r))
+    rest_of(pairs ? *pairs : attributes_of(graph_, r));
+    if (const auto items = as_list(graph_, r)) {
+      spend(items->size());
       for (std::size_t i = 0; i < items->size(); ++i)
-        visit_rest((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+        if (holds_[(*items)[i]] != Holds::Nothing)
+          visit_rest((*items)[i], join(path, std::to_string(i), first), level + 1, false);
+    }
+  }
+
+  /// A key "a.b" beside {"a": {"b": ...}}: nobody could tell which one a name means.
+  void check_names() const {
+    std::unordered_set<std::string_view> names;
+    for (const StoredTensor& t : content_.tensors)
+      if (!names.insert(t.name).second) source_.refuse(0, "two tensors are named '" + t.name + "', in the pickle");
   }
 
   /// One float expanded to 2^40 elements is a few bytes in the file and a terabyte of output.
@@ -213,6 +277,8 @@ class Walker {
   WeightFile::Content& content_;
   std::vector<Holds> holds_;
   std::unordered_set<Ref> listed_, seen_;
+  std::uint64_t work_ = 0;
+  std::size_t names_ = 0;
 };
 
 std::string root_class(const Graph& graph, Ref root, const Rebuilder& rebuilder) {

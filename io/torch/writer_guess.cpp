@@ -9,7 +9,7 @@ namespace fledge::torch_file {
 
 void finish_info(const pickle::Graph& object, WeightFile::Content& content) {
   std::set<std::string> all, unknown;
-  collect_names(object, all, unknown);
+  if (!collect_names(object, all, unknown)) content.refuse("the names in its pickle take more than 16,777,216 bytes");
   content.info.classes.assign(all.begin(), all.end());
   content.info.unknown.assign(unknown.begin(), unknown.end());
 }

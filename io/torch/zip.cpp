@@ -101,6 +101,7 @@ void check_facts(const Members& members, const std::string& root, WeightFile::Co
   }
   for (const auto& [name, m] : members)
     if (m.crc == 0 && m.size > 0) {
+      content.info.checksummed = false;
       content.info.warnings.push_back("written without checksums (CRC 0), so damage would not be noticed");
       break;
     }

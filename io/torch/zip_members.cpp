@@ -17,15 +17,20 @@ T number(std::span<const char> file, std::uint64_t at) {
   return value;
 }
 
-/// Extra fields are (id, size, bytes); the padding that PyTorch writes is one of them ("FB").
+/// Extra fields are (id, size, bytes); the padding that PyTorch writes is one of them ("FB"). Empty when the field is not
+/// there, or twice.
 std::span<const char> extra_field(std::span<const char> extra, std::uint16_t id) {
+  std::span<const char> found;
   for (std::size_t at = 0; at + 4 <= extra.size();) {
     const std::size_t size = number<std::uint16_t>(extra, at + 2);
     if (size > extra.size() - at - 4) return {};
-    if (number<std::uint16_t>(extra, at) == id) return extra.subspan(at + 4, size);
+    if (number<std::uint16_t>(extra, at) == id) {
+      if (found.data()) return {};
+      found = extra.subspan(at + 4, size);
+    }
     at += 4 + size;
   }
-  return {};
+  return found;
 }
 
 void check_local(std::span<const char> file, ZipMember& m, std::uint64_t directory, const RefuseAt& refuse) {

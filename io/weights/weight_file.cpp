@@ -4,6 +4,7 @@
 
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
+#include "io/weights/printable.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"
 
@@ -100,7 +101,7 @@ std::int64_t StoredTensor::numel() const {
 
 void WeightFile::Content::refuse(const std::string& problem, const std::string& hint) const {
   const std::string what = info.container == "safetensors" ? "safetensors file '" : "'";
-  throw Error(ErrorKind::BadInput, "", "cannot read " + what + path + "': " + problem, hint);
+  throw Error(ErrorKind::BadInput, "", "cannot read " + what + path + "': " + printable(problem), hint);
 }
 
 void WeightFile::Content::refuse_at(std::uint64_t at, const std::string& problem, const std::string& hint) const {

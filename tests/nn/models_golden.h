@@ -4,6 +4,7 @@
 
 #include "nn/module.h"
 #include "tensor/named_tensors.h"
+#include "tests/support/formula.h"
 
 namespace fledge::test {
 
@@ -20,8 +21,6 @@ bool has(const NamedTensors& tensors, const std::string& name);
 /// The tensors whose names start with `prefix`, without it.
 NamedTensors below(const NamedTensors& tensors, const std::string& prefix);
 
-/// Float64 in [-1, 1), a function of name and position only: `formula` of tests/golden/make_models.py.
-Tensor formula(const std::string& name, const Dims& dims);
 /// Weights and statistics by the rules of `fill` in make_models.py, in the module's dtype. `gain`: of
 /// MobileNet's first depthwise layer, to drive ReLU6 to its ceiling.
 void fill_by_formula(Module& module, double gain = 1);
