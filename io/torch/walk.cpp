@@ -91,7 +91,7 @@ class Walker {
       const std::vector<Ref> children = module ? module_values(*module) : container_values(r);
       const Pairs attributes = attributes_of(graph_, r);
       spend(children.size() + attributes.size() + (module ? module->non_persistent.size() : 0));
-      if (graph_.kind(r) == Kind::Object) spend(graph_.length(graph_.arguments(r)));  // copied to see what it is
+      if (graph_.kind(r) == Kind::Object) spend(arguments_looked_at(r));
       for (const Ref child : children) {
         const Holds below = holds(child, level + 1);
         if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, below);
@@ -102,6 +102,12 @@ class Walker {
       }
     }
     return holds_[r] = found;
+  }
+
+  /// What is copied to see what an object is: its arguments, and the items of a single one.
+  std::size_t arguments_looked_at(Ref r) const {
+    const std::size_t count = graph_.length(graph_.arguments(r));
+    return count == 1 ? 1 + graph_.items(graph_.items(graph_.arguments(r))[0]).size() : count;
   }
 
   std::vector<Ref> container_values(Ref r) const {
@@ -158,18 +164,19 @@ class Walker {
   /// `overwritten` is told the others.
   Pairs current(const Pairs& pairs, const std::function<void(Ref key)>& overwritten) {
     spend(4 * pairs.size());
-    std::unordered_map<std::string, std::size_t> last;
-    const auto identity = [&](Ref key) -> std::string {  // "": too long, or of a kind that is not compared
-      if (graph_.is_string(key) && graph_.text(key).size() > kMaxName) return "";
-      const std::string text = key_text(graph_, key);
-      return text == "?" ? "" : (graph_.kind(key) == Kind::Int ? "i" : "t") + text;
+    std::unordered_map<std::string_view, std::size_t> last_text;
+    std::unordered_map<std::int64_t, std::size_t> last_int;
+    const auto last = [&](Ref key) -> std::size_t* {  // null: too long, or of a kind that is not compared
+      if (graph_.kind(key) == Kind::Int) return &last_int[graph_.integer(key)];
+      const bool compared = graph_.is_string(key) && graph_.text(key).size() <= kMaxName;
+      return compared ? &last_text[graph_.text(key)] : nullptr;
     };
     for (std::size_t i = 0; i < pairs.size(); ++i)
-      if (const std::string name = identity(pairs[i].first); !name.empty()) last[name] = i;
+      if (std::size_t* at = last(pairs[i].first)) *at = i;
     Pairs all;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const std::string name = identity(pairs[i].first);
-      if (!name.empty() && last[name] != i)
+      const std::size_t* at = last(pairs[i].first);
+      if (at && *at != i)
         overwritten(pairs[i].first);
       else if (holds_[pairs[i].second] != Holds::Nothing)
         all.push_back(pairs[i]);

@@ -37,6 +37,7 @@ struct WeightFile::Content {
   std::set<std::size_t> sound;
   std::size_t inflated_block = static_cast<std::size_t>(-1);
   std::shared_ptr<std::vector<char>> inflated;
+  std::vector<std::unique_ptr<char[]>> free_buffers;  // of stream(), kept for the next tensor
 
   [[noreturn]] void refuse(const std::string& problem, const std::string& hint = "") const;
   /// ... PROBLEM at byte N

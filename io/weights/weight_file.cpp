@@ -41,14 +41,40 @@ void fail_checksum(const WeightFile::Content& c, const Block& block) {
               "the file is damaged: copy or download it again");
 }
 
+/// A buffer of kPiece bytes, given back when it goes: hundreds of fresh ones would cost their page faults.
+class PieceBuffer {
+ public:
+  explicit PieceBuffer(WeightFile::Content& content) : content_(content) {
+    const std::lock_guard lock(content_.mutex);
+    if (content_.free_buffers.empty()) {
+      memory_ = std::make_unique_for_overwrite<char[]>(kPiece);
+    } else {
+      memory_ = std::move(content_.free_buffers.back());
+      content_.free_buffers.pop_back();
+    }
+  }
+  ~PieceBuffer() {
+    const std::lock_guard lock(content_.mutex);
+    content_.free_buffers.push_back(std::move(memory_));
+  }
+  PieceBuffer(const PieceBuffer&) = delete;
+  PieceBuffer& operator=(const PieceBuffer&) = delete;
+  char* data() { return memory_.get(); }
+
+ private:
+  WeightFile::Content& content_;
+  std::unique_ptr<char[]> memory_;
+};
+
 /// Hands over bytes of the file, copied piece by piece, or as they are when the file is in memory.
 template <class Take>
-void stream(const WeightFile::Content& c, const char* begin, std::uint64_t size, Take take) {
-  std::vector<char> buffer(c.mapped ? std::min<std::uint64_t>(kPiece, size) : 0);
+void stream(WeightFile::Content& c, const char* begin, std::uint64_t size, Take take) {
+  if (!c.mapped) return take(begin, static_cast<std::size_t>(size));
+  PieceBuffer buffer(c);
   for (std::uint64_t at = 0; at < size; at += kPiece) {
     const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - at));
-    if (c.mapped) c.mapped->copy(begin + at, count, buffer.data());
-    take(c.mapped ? buffer.data() : begin + at, count);
+    c.mapped->copy(begin + at, count, buffer.data());
+    take(buffer.data(), count);
   }
 }
 

@@ -70,10 +70,11 @@ TEST_CASE("inspect: text, JSON, checksums", "[e2e]") {
   CHECK(json["classes"] == nlohmann::json({"collections.OrderedDict", "torch.FloatStorage", "torch.LongStorage",
                                            "torch._utils._rebuild_tensor_v2"}));
   // printf '\0\0\200\77\0\0\0\100\0\0\100\100\0\0\200\100' | sha256sum
-  CHECK(json["tensors"][0] == nlohmann::json{{"name", "a.weight"},
-                                             {"dtype", "float32"},
-                                             {"shape", {4}},
-                                             {"sha256", "ad73b9acd6e4a74b2f5bb5386658ce3bb146cd040a1867646ab3b973fb6632b1"}});
+  CHECK(json["tensors"][0] ==
+        nlohmann::json{{"name", "a.weight"},
+                       {"dtype", "float32"},
+                       {"shape", {4}},
+                       {"sha256", "ad73b9acd6e4a74b2f5bb5386658ce3bb146cd040a1867646ab3b973fb6632b1"}});
   CHECK_FALSE(nlohmann::json::parse(must(folder, {"inspect", "w.pth", "--json"}).out)["tensors"][0].contains("sha256"));
   must(folder, {"inspect", "w.pth", "--strict"});
 }
@@ -139,7 +140,8 @@ TEST_CASE("convert: what does not fit is refused and listed; nothing is written"
   tensors.pop_back();
   tensors.erase(tensors.begin() + 7);
   write_torch(folder / "less.pth", tensors);
-  fails(folder, {"convert", "less.pth", "-o", "x.safetensors"}, 3, {"less.pth", tensors[7].first.substr(0, 6), "missing"});
+  fails(folder, {"convert", "less.pth", "-o", "x.safetensors"}, 3,
+        {"less.pth", tensors[7].first.substr(0, 6), "missing"});
   write_torch(folder / "good.pth", network(kTiny, "", ""));
   fails(folder, {"convert", "good.pth", "-o", "x.safetensors", "--arch", "resnet50"}, 3, {"resnet50", "resnet18"});
   fails(folder, {"convert", "good.pth", "-o", "x.bin"}, 2, {"x.bin", ".safetensors"});
@@ -170,12 +172,14 @@ TEST_CASE("convert: maps, labels, raw tensors", "[e2e]") {
   spill(folder / "bad.txt", std::string("net.trunk. base.\n"));
   fails(folder, {"convert", "odd.pth", "-o", "x.safetensors", "--map", "bad.txt"}, 2, {"bad.txt:1"});
 
-  write_torch(folder / "classes.pth", network({.arch = "resnet18", .width = 0.0625, .embedding = 0, .classes = 2}, "", ""));
+  write_torch(folder / "classes.pth",
+              network({.arch = "resnet18", .width = 0.0625, .embedding = 0, .classes = 2}, "", ""));
   spill(folder / "names.txt", std::string("cat\ndog\n"));
   must(folder, {"convert", "classes.pth", "-o", "c.safetensors", "--labels", "names.txt"});
   CHECK(load_safetensors(folder / "c.safetensors").metadata.at("labels") == R"(["cat","dog"])");
   spill(folder / "names.txt", std::string("cat\n"));
-  fails(folder, {"convert", "classes.pth", "-o", "x.safetensors", "--labels", "names.txt"}, 2, {"names.txt", "2 classes"});
+  fails(folder, {"convert", "classes.pth", "-o", "x.safetensors", "--labels", "names.txt"}, 2,
+        {"names.txt", "2 classes"});
 
   must(folder, {"convert", "odd.pth", "-o", "raw.safetensors", "--raw"});
   const auto raw = load_safetensors(folder / "raw.safetensors").tensors;
@@ -188,11 +192,14 @@ TEST_CASE("a student can learn from a teacher in PyTorch's own file", "[e2e]") {
   make_pictures(folder / "train", 3, 4, 28);
   make_pictures(folder / "test", 3, 4, 28, 1);
   write_torch(folder / "teacher.pth", paper_like());
-  const Outcome outcome = must(folder, Arguments{"distill"} + tiny() + Arguments{"--teacher", "teacher.pth", "--distill",
-                                                                                 "absolute", "--run", "run"});
+  const Outcome outcome =
+      must(folder, Arguments{"distill"} + tiny() +
+                       Arguments{"--teacher", "teacher.pth", "--distill", "absolute", "--run", "run"});
   CHECK_FALSE(log_lines(folder / "run", "step").empty());
-  fails(folder, Arguments{"distill"} + tiny() +
-                    Arguments{"--teacher", "teacher.pth", "--teacher-arch", "resnet34", "--distill", "absolute", "--run", "r2"},
+  fails(folder,
+        Arguments{"distill"} + tiny() +
+            Arguments{"--teacher", "teacher.pth", "--teacher-arch", "resnet34", "--distill", "absolute", "--run", "r2"},
         3, {"teacher.pth", "resnet34"});
-  must(folder, Arguments{"train"} + tiny() + Arguments{"--weights", "teacher.pth", "--run", "warm", "--stem", "imagenet"});
+  must(folder,
+       Arguments{"train"} + tiny() + Arguments{"--weights", "teacher.pth", "--run", "warm", "--stem", "imagenet"});
 }

@@ -68,7 +68,8 @@ double largest_difference(const Tensor& got, const Tensor& expected) {
   double worst = 0;
   for (std::int64_t row = 0; row < 2; ++row)
     for (std::int64_t i = 0; i < expected.dim(1); ++i) {
-      const double a = got.slice(0, 1 - row, 1).slice(1, i, 1).item(), b = expected.slice(0, row, 1).slice(1, i, 1).item();
+      const double a = got.slice(0, 1 - row, 1).slice(1, i, 1).item(),
+                   b = expected.slice(0, row, 1).slice(1, i, 1).item();
       worst = std::isfinite(a) ? std::max(worst, std::abs(a - b)) : 1e30;
     }
   return worst;
@@ -86,13 +87,13 @@ TEST_CASE("full-size networks give PyTorch's logits on real pictures", "[e2e][pa
   std::filesystem::create_directories(folder / "pictures/all");
   for (const std::string name : {"cat_224.png", "coffee_224.png"})
     std::filesystem::copy(shared + "/" + name, folder / ("pictures/all/" + name));
-  for (const auto& [network, arch, width] : std::vector<std::tuple<std::string, std::string, double>>{
-           {"resnet18", "resnet18", 1},
-           {"resnet34", "resnet34", 1},
-           {"resnet50", "resnet50", 1},
-           {"resnet101", "resnet101", 1},
-           {"mobilenet_v1_1.0", "mobilenet_v1", 1},
-           {"mobilenet_v1_0.25", "mobilenet_v1", 0.25}}) {
+  for (const auto& [network, arch, width] :
+       std::vector<std::tuple<std::string, std::string, double>>{{"resnet18", "resnet18", 1},
+                                                                 {"resnet34", "resnet34", 1},
+                                                                 {"resnet50", "resnet50", 1},
+                                                                 {"resnet101", "resnet101", 1},
+                                                                 {"mobilenet_v1_1.0", "mobilenet_v1", 1},
+                                                                 {"mobilenet_v1_0.25", "mobilenet_v1", 0.25}}) {
     INFO(network);
     write_network(folder / "w.pth", {.arch = arch, .width = width, .embedding = 0, .classes = 1000});
     must(folder, {"convert", "w.pth", "-o", "w.safetensors"});
