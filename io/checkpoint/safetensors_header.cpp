@@ -140,6 +140,11 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, const std::str
     throw Error(ErrorKind::BadInput, "",
                 "cannot read safetensors file '" + path + "': the header at byte 8 must start with '{'",
                 "is this a safetensors file?");
+  // The JSON parser takes a NUL for the end of its input, and what follows would go unseen.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    throw Error(ErrorKind::BadInput, "",
+                "cannot read safetensors file '" + path + "': the header is no valid JSON at byte " +
+                    std::to_string(8 + nul) + ": a NUL");
   HeaderReader reader(path, max_tensors);
   Json::sax_parse(text.begin(), text.end(), &reader);
   return reader.take();

@@ -116,14 +116,16 @@ std::string dotted_name(const pickle::Graph& graph, pickle::Ref ref) {
     if (graph.kind(ref) == pickle::Kind::Global)
       return utf8_of(graph.module_of(ref)) + "." + utf8_of(graph.name_of(ref));
     if (graph.kind(ref) == pickle::Kind::PersistentId) {
-      const auto items = graph.items(graph.items(ref)[0]);
-      if (items.empty()) return "?";
-      ref = items[items.size() == 4 ? 1 : 0];  // ('module', class, file, source), or the tar's (class, file, source)
+      const pickle::Ref id = graph.items(ref)[0];
+      if (graph.tuple_size(id) == 0) return "?";
+      ref = graph.tuple_item(id, graph.tuple_size(id) == 4
+                                     ? 1
+                                     : 0);  // ('module', class, file, source), or the tar's (class, file, source)
     } else if (graph.kind(ref) == pickle::Kind::Object) {
       const Meaning meaning = meaning_of(graph, graph.class_of(ref));
-      const auto arguments = graph.items(graph.arguments(ref));
+      const pickle::Ref arguments = graph.arguments(ref);
       const bool names_class = meaning == Meaning::Reconstruct || meaning == Meaning::NewObject;
-      ref = names_class && !arguments.empty() ? arguments[0] : graph.class_of(ref);
+      ref = names_class && graph.tuple_size(arguments) > 0 ? graph.tuple_item(arguments, 0) : graph.class_of(ref);
     } else {
       return "?";
     }

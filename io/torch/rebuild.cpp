@@ -11,7 +11,7 @@ using pickle::Kind;
 using pickle::kNoRef;
 using pickle::Ref;
 
-constexpr std::size_t kMaxAxes = 8;
+constexpr std::size_t kMaxAxes = 8, kMaxArguments = 16;
 
 std::string list_of(const std::vector<std::int64_t>& values) {
   std::string text = "[";
@@ -55,10 +55,12 @@ Ref Rebuilder::core(Ref r) const {
       return find_.tensor && find_.tensor(r, unused) ? r : kNoRef;
     }
     if (graph_.kind(r) != Kind::Object) return kNoRef;
-    const auto arguments = graph_.items(graph_.arguments(r));
+    // Looked at in place: a file may give one huge tuple to thousands of calls.
+    const Ref arguments = graph_.arguments(r);
+    const bool called = graph_.tuple_size(arguments) > 0;
     Meaning meaning = meaning_of(graph_, graph_.class_of(r));
-    if ((meaning == Meaning::NewObject || meaning == Meaning::Reconstruct) && !arguments.empty())
-      meaning = meaning_of(graph_, arguments[0]);
+    const bool bare = meaning == Meaning::NewObject || meaning == Meaning::Reconstruct;
+    if (bare && called) meaning = meaning_of(graph_, graph_.tuple_item(arguments, 0));
     switch (meaning) {
       case Meaning::RebuildTensor:
       case Meaning::RebuildTensorV3:
@@ -67,15 +69,14 @@ Ref Rebuilder::core(Ref r) const {
       case Meaning::Tensor:  // its state is (storage, offset, size, stride)
         return graph_.state(r) != kNoRef ? r : kNoRef;
       case Meaning::RebuildParameter:
-        if (arguments.empty()) return kNoRef;
-        r = arguments[0];
+        if (!called) return kNoRef;
+        r = graph_.tuple_item(arguments, 0);
         break;
       case Meaning::Parameter: {
         // Called with its tensor; or, older, bare with a state of (data, creator, hooks, requires_grad, volatile).
-        const bool bare = meaning_of(graph_, graph_.class_of(r)) != Meaning::Parameter || arguments.empty();
-        const auto state = bare && graph_.state(r) != kNoRef ? graph_.items(graph_.state(r)) : std::vector<Ref>{};
-        if (bare && state.empty()) return kNoRef;
-        r = bare ? state[0] : arguments[0];
+        const Ref from = called && !bare ? arguments : graph_.state(r);
+        if (from == kNoRef || graph_.tuple_size(from) == 0) return kNoRef;
+        r = graph_.tuple_item(from, 0);
         break;
       }
       default:
@@ -94,6 +95,8 @@ StoredTensor Rebuilder::tensor(Ref r, const std::string& name) const {
     return t;
   }
   const std::uint64_t at = graph_.position(value);
+  if (graph_.tuple_size(graph_.arguments(value)) > kMaxArguments)
+    source_.refuse(at, "tensor '" + name + "' is rebuilt from arguments of another form");
   auto arguments = graph_.items(graph_.arguments(value));
   Meaning meaning = meaning_of(graph_, graph_.class_of(value));
   if (meaning == Meaning::RebuildFromType) {  // (function, type, arguments, state)
@@ -159,6 +162,7 @@ std::vector<std::int64_t> Rebuilder::counts(Ref r, const std::string& what, std:
     if (arguments.size() == 1) r = arguments[0];
   }
   if (graph_.kind(r) != Kind::Tuple && graph_.kind(r) != Kind::List) source_.refuse(at, what + " is no tuple");
+  if (graph_.tuple_size(r) > 64) source_.refuse(at, what + " has more than 64 numbers");
   std::vector<std::int64_t> values;
   for (const Ref item : graph_.items(r)) values.push_back(count(item, what, at));
   return values;

@@ -23,10 +23,10 @@ bool is_ordered_dict(const Graph& graph, Ref r) {
   if (graph.kind(r) != Kind::Object) return false;
   const Ref callee = graph.class_of(r);
   if (meaning_of(graph, callee) == Meaning::OrderedDict) return true;
-  const auto arguments = graph.items(graph.arguments(r));
+  const Ref arguments = graph.arguments(r);
   const Meaning meaning = meaning_of(graph, callee);
-  return (meaning == Meaning::NewObject || meaning == Meaning::Reconstruct) && !arguments.empty() &&
-         meaning_of(graph, arguments[0]) == Meaning::OrderedDict;
+  return (meaning == Meaning::NewObject || meaning == Meaning::Reconstruct) && graph.tuple_size(arguments) > 0 &&
+         meaning_of(graph, graph.tuple_item(arguments, 0)) == Meaning::OrderedDict;
 }
 
 /// The dictionary of attributes that BUILD brought: {…}, or ({…}, slots).
@@ -64,10 +64,11 @@ std::optional<Pairs> as_dictionary(const Graph& graph, Ref r) {
   const std::vector<Ref> added = graph.set_items(r);
   if (!is_ordered_dict(graph, r)) return added.empty() ? std::nullopt : std::optional(paired(added));
   Pairs pairs;  // Python 2: OrderedDict([[key, value], ...])
-  const auto arguments = graph.items(graph.arguments(r));
-  const bool made_from_list = meaning_of(graph, graph.class_of(r)) == Meaning::OrderedDict && arguments.size() == 1;
+  const Ref arguments = graph.arguments(r);
+  const bool made_from_list =
+      meaning_of(graph, graph.class_of(r)) == Meaning::OrderedDict && graph.tuple_size(arguments) == 1;
   if (made_from_list)
-    for (const Ref item : graph.items(arguments[0]))
+    for (const Ref item : graph.items(graph.tuple_item(arguments, 0)))
       if (const auto pair = graph.items(item); pair.size() == 2) pairs.emplace_back(pair[0], pair[1]);
   const Pairs more = paired(added);
   pairs.insert(pairs.end(), more.begin(), more.end());
