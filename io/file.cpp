@@ -56,7 +56,7 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 std::vector<std::uint8_t> read_file(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe is refused, not waited for
   if (file.fd < 0) throw Error(ErrorKind::BadInput, "", "cannot open '" + path + "': " + reason(errno));
   struct stat status {};
   if (::fstat(file.fd, &status) != 0)

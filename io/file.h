@@ -19,7 +19,8 @@ inline void write_file_atomic(const std::string& path, const std::string& text) 
 /// The disk writes while the pieces arrive, so that the fsync at the end has little left to wait for.
 class AtomicFile {
  public:
-  /// `size`: bytes that will come, where that is known: their space is taken at once. Error(Resource) when there is none.
+  /// `size`: bytes that will come, where that is known: their space is taken at once. Error(Resource) when there is
+  /// none.
   explicit AtomicFile(std::string path, std::uint64_t size = 0);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

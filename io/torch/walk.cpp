@@ -21,8 +21,8 @@ constexpr std::size_t kMaxTensors = 100'000;
 constexpr int kMaxLevels = 256;
 constexpr std::size_t kMaxNames = std::size_t{32} << 20;  // bytes of all names
 constexpr std::size_t kMaxWarnings = 100;
-// Values looked at. A pickle has at most 2,000,000, each looked at a few times; one that names the same large value again
-// and again, or nests the same value twice in itself forty times, would have more.
+// Values looked at. A pickle has at most 2,000,000, each looked at a few times; one that names the same large value
+// again and again, or nests the same value twice in itself forty times, would have more.
 constexpr std::uint64_t kMaxWork = 16'000'000;
 
 class Walker {
@@ -148,8 +148,8 @@ class Walker {
   void visit(Ref r, const std::string& path, int level, bool first = true) {
     if (holds_[r] != Holds::Tensor) return;
     enter(level);
-    spend(1);
     if (rebuilder_.is_tensor(r)) return add(content_.tensors, r, path);
+    spend(64);  // a container costs more than its values: copies, a table of its keys
     if (const auto module = as_module(graph_, r)) return visit_module(*module, path, level, first);
     if (const auto pairs = as_dictionary(graph_, r)) return visit_dictionary(*pairs, path, level, first);
     if (const auto items = as_list(graph_, r)) {

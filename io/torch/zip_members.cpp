@@ -17,8 +17,8 @@ T number(std::span<const char> file, std::uint64_t at) {
   return value;
 }
 
-/// Extra fields are (id, size, bytes); the padding that PyTorch writes is one of them ("FB"). Empty when the field is not
-/// there, or twice.
+/// Extra fields are (id, size, bytes); the padding that PyTorch writes is one of them ("FB"). Empty when the field is
+/// not there, or twice.
 std::span<const char> extra_field(std::span<const char> extra, std::uint16_t id) {
   std::span<const char> found;
   for (std::size_t at = 0; at + 4 <= extra.size();) {

@@ -21,7 +21,7 @@ namespace {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
   if (fd_ < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(fd_, &status) == 0;

@@ -1,5 +1,5 @@
-// A file mapped into memory, read-only: pages are read when they are touched. Its structure is read through the mapping;
-// long stretches of numbers are copied out, which costs no page faults. Private to io.
+// A file mapped into memory, read-only: pages are read when they are touched. Its structure is read through the
+// mapping; long stretches of numbers are copied out, which costs no page faults. Private to io.
 #pragma once
 #include <cstddef>
 #include <span>

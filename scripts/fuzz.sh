@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of weight files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds, two at a time, from the
+# attack corpus and, where they are, the small shared fixtures. Leaves with 1 and the place of the reproducer on a finding.
+#
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of pickle stacked zip tar safetensors)
+# What the fuzzer found interesting stays in build-fuzz/corpus/TARGET, and the next run goes on from there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-60}; shift || true
+targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(pickle stacked zip tar safetensors)
+build=build-fuzz
+shared=${FLEDGE_SHARED:-../shared}
+
+clang=$(command -v clang++ || command -v clang++-14 || true)
+if [ -z "$clang" ] || [ ! -e "$("$clang" -print-file-name=libclang_rt.fuzzer-x86_64.a)" ] && [ ! -e "$("$clang" -print-runtime-dir)/libclang_rt.fuzzer-x86_64.a" ]; then
+  echo "fuzz: left out: no clang with libFuzzer"
+  exit 0
+fi
+mkdir -p "$build"
+cmake -S tests/fuzz -B "$build" -G Ninja -DFLEDGE_FUZZ=ON -DCMAKE_CXX_COMPILER="$clang" >"$build/configure.log" 2>&1 || { tail -30 "$build/configure.log" >&2; exit 1; }
+cmake --build "$build" --target "${targets[@]/#/fuzz_}" | tail -1
+
+# Links, because libFuzzer takes folders only. Without the files that unfold to the reader's limits: their mutants do too, and take the time.
+seeds=$build/seeds
+rm -rf "$seeds"; mkdir -p "$seeds"
+find "$PWD/tests/io/corpus/files" -type f ! -name '*laughs*' -exec ln -s -t "$seeds" {} +
+if [ -d "$shared/fixtures" ]; then
+  find -L "$(realpath "$shared")/fixtures" -maxdepth 1 -type f -size -24k \( -name '*.pth' -o -name '*.pkl' -o -name '*.safetensors' \) -exec ln -s -t "$seeds" {} +
+fi
+run() {  # one target; its output goes to a log
+  local target=$1 log=$build/fuzz_$1.log
+  mkdir -p "$build/corpus/$target" "$build/findings"
+  if "$build/fuzz_$target" -max_total_time="$seconds" -max_len=24576 -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=256 -dict=tests/fuzz/weights.dict \
+      -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$seeds" >"$log" 2>&1; then
+    echo "fuzz_$target: no finding; $(grep -o 'cov: [0-9]*' "$log" | tail -1 | sed 's/cov: //') edges, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs"
+  else
+    echo "fuzz_$target: FINDING, see $log"
+    grep -E '^(finding|SUMMARY|ERROR|==[0-9]+==ERROR|.*runtime error|.*Test unit written to)' "$log" || tail -5 "$log"
+    return 1
+  fi
+}
+failed=0
+running=()
+for target in "${targets[@]}"; do
+  run "$target" & running+=($!)
+  if [ ${#running[@]} -ge 2 ]; then wait "${running[0]}" || failed=1; running=("${running[@]:1}"); fi
+done
+for job in "${running[@]}"; do wait "$job" || failed=1; done
+if [ "$failed" = 1 ]; then echo "fuzz: a finding; give the file after 'Test unit written to' to build-fuzz/fuzz_TARGET to see it again"; fi
+exit "$failed"
