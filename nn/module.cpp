@@ -39,6 +39,12 @@ std::vector<std::pair<std::string, Tensor>> Module::named_state(const std::strin
   return all;
 }
 
+std::vector<std::pair<std::string, const Module*>> Module::named_modules(const std::string& prefix) const {
+  std::vector<std::pair<std::string, const Module*>> all = {{prefix, this}};
+  for (const auto& [name, c] : children_) append(all, c->named_modules(join(prefix, name)));
+  return all;
+}
+
 std::vector<Variable> Module::parameters() const {
   std::vector<Variable> all;
   for (auto& [name, p] : named_parameters()) all.push_back(p);

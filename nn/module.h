@@ -25,6 +25,8 @@ class Module {
   /// Parameters and buffers as PyTorch orders them in a state dict: of each module first its parameters, then its
   /// buffers, then its children's. The tensors share storage with the module.
   std::vector<std::pair<std::string, Tensor>> named_state(const std::string& prefix = "") const;
+  /// This module, under `prefix`, and everything below it. The pointers live as long as the module.
+  std::vector<std::pair<std::string, const Module*>> named_modules(const std::string& prefix = "") const;
   /// Calls f for this module and everything below it.
   void apply(const std::function<void(Module&)>& f);
 

@@ -40,7 +40,8 @@ void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, 
   };
   const std::string file = "weights from elsewhere: ";
   add("arch", o.arch, file + "the network they are of; empty: found from the tensors");
-  add("conventions", o.conventions, file + "torch, torch-relu6 or keras (MobileNet); empty: by the form of the names");
+  add("conventions", o.conventions,
+      file + "torch, torch-relu6, keras (MobileNet), stride-1x1 (ResNet-50 and deeper); empty: what the file says");
   add("stem", o.stem, file + "imagenet or small; empty: found from the tensors");
   add("map", o.map, file + "file of lines 'from = to' for names that fledge does not know");
 }
@@ -70,8 +71,12 @@ ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& o
       shapes.push_back({t.name, t.shape});
     }
   foreign.file = std::move(file);
+  ImportOptions import{
+      .arch = options.arch, .conventions = options.conventions, .stem = options.stem, .map = read_map(options.map)};
+  for (const auto& [name, layer] : foreign.file->info().layers)
+    import.facts[name] = {layer.kind, layer.stride, layer.padding, layer.eps};
   try {
-    foreign.plan = plan_import(shapes, {options.arch, options.conventions, options.stem, read_map(options.map)});
+    foreign.plan = plan_import(shapes, import);
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::Usage) throw;
     throw Error(

@@ -59,14 +59,14 @@ void fill_own(EmbeddingModel& model, const WeightFile& file) {
 void check_same_network(const ModelSpec& found, const EmbeddingModel& model, const std::string& path) {
   const ModelSpec& wanted = model.spec();
   const bool same =
-      found.arch == wanted.arch && found.stem == wanted.stem &&
+      found.arch == wanted.arch && found.stem == wanted.stem && found.conventions == wanted.conventions &&
       model.backbone().stage_channels() == EmbeddingModel::uninitialised(found)->backbone().stage_channels();
   const bool head_fits = found.embedding == 0 || wanted.embedding == 0 || found.embedding == wanted.embedding;
   if (same && head_fits) return;
   throw Error(
       ErrorKind::BadInput, "", "cannot use '" + path + "' as " + wanted.describe() + ": it holds " + found.describe(),
       same ? "say --embedding " + std::to_string(found.embedding) + ", or drop its head with 'fledge convert --map'"
-           : "say --arch " + found.arch + " and the width that it has");
+           : "say --arch " + found.arch + " --conventions " + found.conventions + " and the width that it has");
 }
 
 }  // namespace
@@ -134,8 +134,14 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
   const auto file = std::make_shared<WeightFile>(resolve_file(path));
   const ModelSpec& spec = model.spec();
   ForeignOptions options{.arch = spec.arch, .conventions = {}, .stem = {}, .map = {}};
-  if (spec.arch == "mobilenet_v1")
-    options.conventions = spec.conventions, options.stem = spec.stem;  // no shape shows them
+  if (is_model_file(*file)) {  // it says itself what no shape shows
+    Preprocessing unused;
+    const ModelSpec own = spec_of(*file, unused);
+    options.conventions = own.conventions, options.stem = own.stem;
+    if (own.arch != spec.arch) options.arch = own.arch;  // check_same_network says what is wrong
+  } else if (spec.conventions != "torch" || spec.arch == "mobilenet_v1") {
+    options.conventions = spec.conventions, options.stem = spec.stem;
+  }
   const ForeignModel foreign = recognise(file, options);
   check_same_network(foreign.plan.spec, model, path);
   NamedTensors tensors;

@@ -44,8 +44,10 @@ void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {
       ->check(CLI::Range(0, 65536))
       ->group("Model");
   verb.add_option("--stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)")->group("Model");
-  verb.add_option("--conventions", spec.conventions,
-                  "MobileNet: torch, torch-relu6 (timm's), or keras (padding right/bottom, ReLU6, eps 1e-3)")
+  verb.add_option(
+          "--conventions", spec.conventions,
+          "torch; MobileNet also torch-relu6 (timm's) and keras (padding right/bottom, ReLU6, eps 1e-3); ResNet-50 "
+          "and deeper also stride-1x1 (He et al. as published)")
       ->group("Model");
   verb.add_option("--weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's")
       ->group("Model");

@@ -1,5 +1,6 @@
 #include "nn/import/import.h"
 
+#include "nn/import/variant.h"
 #include "nn/import/verify.h"
 
 namespace fledge {
@@ -29,18 +30,23 @@ void add_head_notes(std::vector<std::string>& notes, const ModelSpec& spec, cons
     notes.push_back("no head: the embedding is the pooled features");
 }
 
-/// What names and shapes cannot tell.
+/// What names, shapes and facts cannot tell.
 void add_assumptions(std::vector<std::string>& notes, const ImportOptions& options, const Trunk& trunk,
-                     const ModelSpec& spec) {
+                     const Variant& variant, const ModelSpec& spec) {
   const bool mobilenet = trunk.form->family == Family::MobileNetV1;
-  if (mobilenet && options.stem.empty() && trunk.form->stem.empty())
+  const bool stem_open = options.stem.empty() && !variant.stem_told;
+  if (mobilenet && stem_open && trunk.form->stem.empty())
     notes.push_back("stem: taken as imagenet (stride 2), which the shapes do not tell");
-  if (mobilenet && options.conventions.empty())
+  if (mobilenet && options.conventions.empty() && !variant.conventions_told)
     notes.push_back("conventions: " + spec.conventions +
                     (trunk.form->conventions.empty()
                          ? ", which the names do not tell (weights converted from Keras need keras)"
                          : ", as " + std::string(trunk.form->label) + " has them"));
-  if (!mobilenet && options.stem.empty() && spec.stem == "small")
+  if (!mobilenet && options.conventions.empty() && !variant.conventions_told && conventions_of(spec.arch).size() > 1)
+    notes.push_back(
+        "conventions: " + spec.conventions +
+        ", which the names do not tell (strides in the first 1x1 convolutions, as Caffe's, need stride-1x1)");
+  if (!mobilenet && stem_open && spec.stem == "small")
     notes.push_back("stem: small (3x3), taken as stride 1 without max pool, which the shapes do not tell");
 }
 
@@ -85,6 +91,8 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   const Assignment assignment = assign(sources, trunk, heads);
   verify(sources, assignment, architecture, trunk, heads);
 
+  const Variant variant = choose_variant(trunk_facts(sources, trunk, options), options, architecture.spec);
+
   ImportPlan plan;
   plan.spec = architecture.spec;
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -96,7 +104,8 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   plan.notes.push_back(names_note(trunk, heads));
   plan.notes.push_back("network: " + plan.spec.describe());
   add_head_notes(plan.notes, plan.spec, heads, architecture.features);
-  add_assumptions(plan.notes, options, trunk, plan.spec);
+  plan.notes.insert(plan.notes.end(), variant.notes.begin(), variant.notes.end());
+  add_assumptions(plan.notes, options, trunk, variant, plan.spec);
   add_dead_notes(plan.notes, sources, plan);
   return plan;
 }

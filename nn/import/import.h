@@ -2,6 +2,8 @@
 // Works on names and shapes alone, so that nothing is read before all is known to fit. README.md has the rules.
 #pragma once
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,11 +28,20 @@ using NameMap = std::vector<std::pair<std::string, std::string>>;
 /// mapped to a name or a name to a prefix, `from` given twice.
 NameMap parse_name_map(const std::string& text, const std::string& file);
 
+/// What a pickled module says of a layer, as far as it has such attributes.
+struct LayerFacts {
+  std::string kind;                             // its class without the module: "Conv2d", "ReLU6"
+  std::optional<std::int64_t> stride, padding;  // the first entries
+  std::optional<double> eps;
+};
+
 struct ImportOptions {
   std::string arch;         // forced architecture; empty: from the tensors
-  std::string conventions;  // MobileNet: torch, torch-relu6, keras; empty: what the form of the names implies
-  std::string stem;         // imagenet, small; empty: from the shapes (ResNet) or the form of the names (MobileNet)
-  NameMap map;              // applied first; of several entries that match a name the longest counts
+  std::string conventions;  // as ModelSpec's; empty: what the facts say, then what the form of the names implies
+  std::string stem;         // imagenet, small; empty: from the shapes (ResNet), or the facts, then the form (MobileNet)
+  NameMap map = {};         // applied first; of several entries that match a name the longest counts
+  /// By module, named as the tensors are before the map: "base.layer1.0.conv1". Empty: the file says nothing.
+  std::map<std::string, LayerFacts> facts = {};
 };
 
 struct ImportPlan {
@@ -45,8 +56,9 @@ struct ImportPlan {
 };
 
 /// Every given tensor is either placed or dead. Errors (BadInput): no known network, several, or a relative of a known
-/// one; missing, unexpected or misshapen tensors, listed. Errors (Usage): an entry of the map that matches nothing, an
-/// unknown architecture, conventions the network does not have.
+/// one; missing, unexpected or misshapen tensors, listed; facts about layers that the network has otherwise, unless the
+/// options fix conventions or stem. Errors (Usage): an entry of the map that matches nothing, an unknown architecture,
+/// conventions the network does not have.
 ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options = {});
 
 }  // namespace fledge

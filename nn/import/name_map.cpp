@@ -59,6 +59,20 @@ std::string Source::shown() const {
   return quoted(tensor->name) + (name == tensor->name ? "" : " (mapped to " + quoted(name) + ")");
 }
 
+std::optional<std::string> mapped_module(const std::string& name, const NameMap& map) {
+  const std::string below = name + ".";  // "relu" is in the prefix "relu." too
+  const std::pair<std::string, std::string>* best = nullptr;
+  for (const auto& rule : map)
+    if (is_prefix_rule(rule.first) && below.starts_with(rule.first) &&
+        (!best || rule.first.size() > best->first.size()))
+      best = &rule;
+  if (!best) return name;
+  if (best->second.empty()) return std::nullopt;
+  std::string mapped = best->second + below.substr(best->first.size());
+  mapped.pop_back();
+  return mapped;
+}
+
 std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map) {
   std::vector<Source> sources;
   sources.reserve(tensors.size());

@@ -1,5 +1,6 @@
 // Applying a NameMap to the names of a file.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,8 +8,8 @@
 
 namespace fledge::importing {
 
-/// A name for a message, in quotes: names come from a file that anyone can have made, so they are kept short and without
-/// control characters.
+/// A name for a message, in quotes: names come from a file that anyone can have made, so they are kept short and
+/// without control characters.
 std::string quoted(const std::string& name);
 
 /// A tensor of the file, and the name under which it is looked at.
@@ -24,5 +25,8 @@ struct Source {
 
 /// Errors (Usage): an entry that matches no tensor.
 std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map);
+
+/// The name of a module without tensors after the map's prefixes; none: dropped.
+std::optional<std::string> mapped_module(const std::string& name, const NameMap& map);
 
 }  // namespace fledge::importing

@@ -18,15 +18,19 @@ constexpr int kStemChannels = 32;
 
 /// What differs between ports of the network.
 struct Conventions {
-  double eps = 1e-5;
-  Activation activation = Activation::ReLU;
-  bool pad_end_only = false;  // stride-2 convolutions pad bottom and right, nothing at top and left
+  const char* name;
+  double eps;
+  Activation activation;
+  bool pad_end_only;  // stride-2 convolutions pad bottom and right, nothing at top and left
 };
 
-Conventions conventions_named(const std::string& name) {
-  if (name == "torch") return {};
-  if (name == "torch-relu6") return {.activation = Activation::ReLU6};
-  if (name == "keras") return {.eps = 1e-3, .activation = Activation::ReLU6, .pad_end_only = true};
+constexpr Conventions kConventions[] = {{"torch", 1e-5, Activation::ReLU, false},
+                                        {"torch-relu6", 1e-5, Activation::ReLU6, false},
+                                        {"keras", 1e-3, Activation::ReLU6, true}};
+
+const Conventions& conventions_named(const std::string& name) {
+  for (const Conventions& conventions : kConventions)
+    if (name == conventions.name) return conventions;
   throw Error(ErrorKind::Usage, "mobilenet_v1", "unknown conventions '" + name + "'",
               "use torch, torch-relu6 or keras");
 }
@@ -101,7 +105,8 @@ class Blocks : public Module {
 class MobileNetV1 : public Backbone {
  public:
   MobileNetV1(const ModelSpec& spec, Generator& g) {
-    const Conventions conventions = conventions_named(spec.conventions);
+    const Conventions& conventions = conventions_named(spec.conventions);
+    activation_ = conventions.activation;
     const auto scaled = [&](int channels) { return static_cast<std::int64_t>(channels * spec.width); };
     const int stem_stride = spec.stem == "small" ? 1 : 2;
     model_ = child<Blocks>("model");
@@ -125,6 +130,7 @@ class MobileNetV1 : public Backbone {
 
   std::int64_t feature_size() const override { return channels_.back(); }
   std::vector<std::int64_t> stage_channels() const override { return channels_; }
+  Activation activation() const override { return activation_; }
 
   void lower(InferenceProgram& program) const override {
     auto y = InferenceProgram::kInput;
@@ -141,11 +147,18 @@ class MobileNetV1 : public Backbone {
     return false;
   }
 
+  Activation activation_;
   std::shared_ptr<Blocks> model_;
   std::vector<std::int64_t> channels_;
 };
 
 }  // namespace
+
+std::vector<std::string> mobilenet_conventions() {
+  std::vector<std::string> names;
+  for (const Conventions& conventions : kConventions) names.push_back(conventions.name);
+  return names;
+}
 
 std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g) {
   if (kStemChannels * spec.width < 1) {

@@ -9,6 +9,8 @@
 
 namespace fledge {
 
+std::vector<std::string> mobilenet_conventions();
+
 std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g);
 
 }  // namespace fledge

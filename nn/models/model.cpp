@@ -11,12 +11,13 @@
 namespace fledge {
 namespace {
 
+void check_arch(const std::string& arch) {
+  if (!backbone_registry().count(arch))
+    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + arch + "'", did_you_mean(arch, model_names()));
+}
+
 void check_spec(const ModelSpec& spec) {
-  const auto& registry = backbone_registry();
-  if (!registry.count(spec.arch)) {
-    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + spec.arch + "'",
-                did_you_mean(spec.arch, model_names()));
-  }
+  check_arch(spec.arch);
   if (!(spec.width > 0 && spec.width <= 8)) {
     throw Error(ErrorKind::Usage, "model", "width " + std::to_string(spec.width) + " is not above 0 and at most 8",
                 "1 is the published network");
@@ -51,6 +52,14 @@ std::vector<std::string> model_names() {
   return names;
 }
 
+std::vector<std::string> conventions_of(const std::string& arch) {
+  check_arch(arch);
+  if (arch == "mobilenet_v1") return mobilenet_conventions();
+  for (const ResNetShape& shape : resnet_shapes())
+    if (arch == shape.arch && shape.bottleneck) return {"torch", "stride-1x1"};
+  return {"torch"};
+}
+
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
   check_spec(spec);
   Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
@@ -63,6 +72,11 @@ EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec
 
 std::shared_ptr<EmbeddingModel> EmbeddingModel::uninitialised(const ModelSpec& spec) {
   const InitGuard no_values(InitMode::Memory);
+  return std::make_shared<EmbeddingModel>(spec, 0);
+}
+
+std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spec) {
+  const InitGuard no_memory(InitMode::Shapes);
   return std::make_shared<EmbeddingModel>(spec, 0);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/api/conv.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
@@ -35,8 +36,9 @@ struct ModelSpec {
   std::int64_t embedding = 512;   // 0: no head (the embedding is the pooled features)
   std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
-  // MobileNet: "torch" (padding 1, eps 1e-5, ReLU), "torch-relu6" (the same with ReLU6: timm's), or "keras"
-  // (bottom/right padding, eps 1e-3, ReLU6)
+  // What weights do not show. MobileNet: "torch" (padding 1, eps 1e-5, ReLU), "torch-relu6" (the same with ReLU6:
+  // timm's), or "keras" (bottom/right padding, eps 1e-3, ReLU6). ResNet-50/101/152: "torch" (a block strides in its 3x3
+  // convolution) or "stride-1x1" (in its first 1x1: He et al. 2016, Caffe). ResNet-18/34: "torch"
   std::string conventions = "torch";
   bool normalize = true;  // L2-normalise the embedding
 
@@ -51,6 +53,8 @@ class Backbone : public Module {
   virtual Variable forward(const Variable& x, std::vector<Variable>* stages) const = 0;
   virtual std::int64_t feature_size() const = 0;
   virtual std::vector<std::int64_t> stage_channels() const = 0;
+  /// Of all activations inside.
+  virtual Activation activation() const { return Activation::ReLU; }
   /// Appends the inference form of forward() to `program`, whose input is x: convolutions with batch norm folded in.
   virtual void lower(InferenceProgram& program) const = 0;
 };
@@ -60,8 +64,11 @@ class EmbeddingModel : public Module {
   /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width or stem it does not
   /// have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
-  /// The same network with weights allocated but not written (nothing drawn, large ones not touched): for a file to fill.
+  /// The same network with weights allocated but not written (nothing drawn, large ones not touched): for a file to
+  /// fill.
   static std::shared_ptr<EmbeddingModel> uninitialised(const ModelSpec& spec);
+  /// The same network to be listed, not run: its weights have shapes and no memory.
+  static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);
   Features forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
@@ -76,6 +83,9 @@ class EmbeddingModel : public Module {
   std::shared_ptr<Linear> head_;        // "feat"
   std::shared_ptr<Linear> classifier_;  // "fc": part of the weights, not of the embedding
 };
+
+/// The conventions that `arch` has, "torch" first. Errors (Usage): an unknown one.
+std::vector<std::string> conventions_of(const std::string& arch);
 
 /// arch names, for messages and --help.
 std::vector<std::string> model_names();

@@ -15,17 +15,22 @@ constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
                                    {"resnet101", true, {3, 4, 23, 3}},
                                    {"resnet152", true, {3, 8, 36, 3}}};
 
+struct BlockKind {
+  bool bottleneck;
+  BottleneckStride where;
+};
+
 /// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided.
 class Stage : public Module {
  public:
-  Stage(bool bottleneck, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
+  Stage(const BlockKind& kind, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
     for (int i = 0; i < blocks; ++i) {
       const std::string name = std::to_string(i);
-      if (bottleneck)
-        blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g));
+      if (kind.bottleneck)
+        blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g, kind.where));
       else
         blocks_.push_back(child<BasicBlock>(name, in, planes, i == 0 ? stride : 1, g));
-      in = planes * (bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
+      in = planes * (kind.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
     }
   }
 
@@ -45,7 +50,8 @@ class Stage : public Module {
 
 class ResNet : public Backbone {
  public:
-  ResNet(const ResNetShape& shape, std::int64_t base, bool small_stem, Generator& g) : small_stem_(small_stem) {
+  ResNet(const ResNetShape& shape, std::int64_t base, bool small_stem, BottleneckStride where, Generator& g)
+      : small_stem_(small_stem) {
     conv1_ = small_stem ? child<Conv2d>("conv1", conv_options(3, base, 3, 1, 1), g)
                         : child<Conv2d>("conv1", conv_options(3, base, 7, 2, 3), g);
     bn1_ = child<BatchNorm2d>("bn1", base);
@@ -53,8 +59,8 @@ class ResNet : public Backbone {
     for (int i = 0; i < 4; ++i) {
       const std::int64_t planes = base << i;
       const int stride = i == 0 ? 1 : 2;
-      stages_.push_back(
-          child<Stage>("layer" + std::to_string(i + 1), shape.bottleneck, in, planes, shape.blocks[i], stride, g));
+      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), BlockKind{shape.bottleneck, where}, in, planes,
+                                     shape.blocks[i], stride, g));
       in = planes * (shape.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
       channels_.push_back(in);
     }
@@ -96,16 +102,22 @@ std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g) {
       std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ResNetShape& s) { return spec.arch == s.arch; });
   if (shape == std::end(kShapes))
     throw Error(ErrorKind::Usage, "make_resnet", "'" + spec.arch + "' is not a ResNet of the table");
-  if (spec.conventions != "torch") {
+  const bool in_1x1 = spec.conventions == "stride-1x1";
+  if (in_1x1 && !shape->bottleneck) {
+    throw Error(ErrorKind::Usage, spec.arch, "has no 'stride-1x1' conventions: its blocks have no 1x1 convolution",
+                "they are for resnet50, resnet101 and resnet152; use torch");
+  }
+  if (spec.conventions != "torch" && !in_1x1) {
     throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions",
-                "only mobilenet_v1 has them; use torch");
+                shape->bottleneck ? "use torch or stride-1x1" : "use torch");
   }
   const std::int64_t base = std::lround(64 * spec.width);
   if (base < 1) {
     throw Error(ErrorKind::Usage, spec.arch, "width " + std::to_string(spec.width) + " leaves no channel of 64",
                 "use at least 0.015625");
   }
-  return std::make_shared<ResNet>(*shape, base, spec.stem == "small", g);
+  return std::make_shared<ResNet>(*shape, base, spec.stem == "small",
+                                  in_1x1 ? BottleneckStride::In1x1 : BottleneckStride::In3x3, g);
 }
 
 }  // namespace fledge

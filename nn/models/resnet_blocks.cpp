@@ -42,11 +42,12 @@ InferenceProgram::Value BasicBlock::lower(InferenceProgram& program, InferencePr
   return program.conv(a, *conv2_, *bn2_, Activation::ReLU, identity);
 }
 
-Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g) {
+Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g, BottleneckStride where) {
   const std::int64_t out = planes * kExpansion;
-  conv1_ = child<Conv2d>("conv1", conv_options(in, planes, 1, 1, 0), g);
+  const bool first = where == BottleneckStride::In1x1;
+  conv1_ = child<Conv2d>("conv1", conv_options(in, planes, 1, first ? stride : 1, 0), g);
   bn1_ = child<BatchNorm2d>("bn1", planes);
-  conv2_ = child<Conv2d>("conv2", conv_options(planes, planes, 3, stride, 1), g);
+  conv2_ = child<Conv2d>("conv2", conv_options(planes, planes, 3, first ? 1 : stride, 1), g);
   bn2_ = child<BatchNorm2d>("bn2", planes);
   conv3_ = child<Conv2d>("conv3", conv_options(planes, out, 1, 1, 0), g);
   bn3_ = child<BatchNorm2d>("bn3", out);

@@ -40,11 +40,18 @@ class BasicBlock : public ResidualBlock {
   std::shared_ptr<BatchNorm2d> bn1_, bn2_;
 };
 
-/// 1x1, 3x3 (strided, "v1.5"), 1x1 convolutions (ResNet-50/101/152): 4 * planes output channels.
+/// Which convolution of a bottleneck is strided.
+enum class BottleneckStride {
+  In3x3,  // torchvision's "v1.5"
+  In1x1,  // the first one: He et al. 2016 as published, Caffe ("v1")
+};
+
+/// 1x1, 3x3, 1x1 convolutions (ResNet-50/101/152): 4 * planes output channels.
 class Bottleneck : public ResidualBlock {
  public:
   static constexpr int kExpansion = 4;
-  Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g);
+  Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g,
+             BottleneckStride where = BottleneckStride::In3x3);
   Variable forward(const Variable& x) const override;
   InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override;
 

@@ -52,6 +52,7 @@ struct Biased : Module {
 TEST_CASE("the fused model equals the model") {
   const Case c = GENERATE(Case{"resnet18", "imagenet", "torch", 8}, Case{"resnet18", "small", "torch", 8},
                           Case{"resnet50", "imagenet", "torch", 8}, Case{"resnet50", "small", "torch", 0},
+                          Case{"resnet50", "imagenet", "stride-1x1", 8}, Case{"resnet50", "small", "stride-1x1", 0},
                           Case{"mobilenet_v1", "imagenet", "torch", 8}, Case{"mobilenet_v1", "imagenet", "keras", 8},
                           Case{"mobilenet_v1", "small", "keras", 0}, Case{"mobilenet_v1", "small", "torch", 8});
   const DType dtype = GENERATE(DType::Float64, DType::Float32);

@@ -1,0 +1,141 @@
+#include "nn/import/variant.h"
+
+#include <algorithm>
+#include <map>
+
+#include "nn/import/candidate.h"
+
+namespace fledge::importing {
+namespace {
+
+bool is_fixed(const Conflict& c, const ImportOptions& options) {
+  return !(c.stem ? options.stem : options.conventions).empty();
+}
+
+/// Conflicts that the options do not settle.
+std::vector<const Conflict*> open_conflicts(const Candidate& candidate, const ImportOptions& options) {
+  std::vector<const Conflict*> open;
+  for (const Conflict& c : candidate.conflicts)
+    if (!is_fixed(c, options)) open.push_back(&c);
+  return open;
+}
+
+/// The choice that comes first is taken when several fit.
+std::vector<std::string> choices(const std::string& fixed, const std::string& first, std::vector<std::string> all) {
+  if (!fixed.empty()) return {fixed};
+  std::stable_partition(all.begin(), all.end(), [&](const std::string& s) { return s == first; });
+  return all;
+}
+
+std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_string(count - 1) + " more)" : ""; }
+
+[[noreturn]] void refuse(const std::vector<Candidate>& all, const std::vector<TrunkFact>& facts,
+                         const ImportOptions& options) {
+  const std::string& arch = all[0].spec.arch;
+  const auto way_out = [&](const Conflict& c) {
+    return "the weights are another network's; " +
+           (c.stem ? "'--stem " + all[0].spec.stem : "'--conventions " + all[0].spec.conventions) +
+           "' takes them all the same";
+  };
+  // A layer that no candidate has is the reason by itself.
+  std::map<std::size_t, std::vector<const Conflict*>> by_fact;
+  for (const Candidate& candidate : all)
+    for (const Conflict* c : open_conflicts(candidate, options)) by_fact[c->fact].push_back(c);
+  for (const auto& [fact, conflicts] : by_fact) {
+    const auto as_first = [&](const Conflict* c) { return c->has == conflicts[0]->has; };
+    if (conflicts.size() < all.size() || !std::all_of(conflicts.begin(), conflicts.end(), as_first)) continue;
+    std::vector<std::string> wanted;
+    for (const Conflict* c : conflicts)
+      if (std::find(wanted.begin(), wanted.end(), c->wanted) == wanted.end()) wanted.push_back(c->wanted);
+    std::string list;
+    for (const std::string& w : wanted) list += (list.empty() ? "" : " or ") + w;
+    throw Error(
+        ErrorKind::BadInput, "",
+        "layer " + quoted(facts[fact].name) + " " + conflicts[0]->has + ", where fledge's " + arch + " has " + list,
+        way_out(*conflicts[0]));
+  }
+  // Each alone is possible, all together are not. Of two stems the likelier one is shown.
+  std::string list;
+  for (const std::string& conventions : conventions_of(arch)) {
+    const Candidate* nearest = nullptr;
+    std::vector<const Conflict*> fewest;
+    for (const Candidate& candidate : all) {
+      const auto open = open_conflicts(candidate, options);
+      if (candidate.spec.conventions != conventions || (nearest && open.size() >= fewest.size())) continue;
+      nearest = &candidate;
+      fewest = open;
+    }
+    if (!nearest) continue;  // the options fix others
+    list += (list.empty() ? "" : "; ") + conventions + " has " + fewest[0]->wanted + " where " +
+            quoted(facts[fewest[0]->fact].name) + " " + fewest[0]->has + more(fewest.size());
+  }
+  throw Error(ErrorKind::BadInput, "", "the layers fit no conventions of fledge's " + arch + ": " + list,
+              way_out(*open_conflicts(all[0], options)[0]));
+}
+
+std::string told_note(const std::string& conventions) {
+  return "conventions: " + conventions + ", as the file's layers say" +
+         (conventions == "stride-1x1" ? " (blocks stride in conv1, not in conv2)" : "");
+}
+
+void add_disagreement(std::vector<std::string>& notes, const Candidate& chosen, const std::vector<TrunkFact>& facts,
+                      bool stem) {
+  const Conflict* first = nullptr;
+  std::size_t count = 0;
+  for (const Conflict& c : chosen.conflicts) {
+    if (c.stem != stem) continue;
+    if (count++ == 0) first = &c;
+  }
+  if (first)
+    notes.push_back((stem ? "stem: " + chosen.spec.stem : "conventions: " + chosen.spec.conventions) +
+                    " as asked, though the file's layers disagree: " + quoted(facts[first->fact].name) + " " +
+                    first->has + ", not " + first->wanted + more(count));
+}
+
+}  // namespace
+
+Variant choose_variant(const std::vector<TrunkFact>& facts, const ImportOptions& options, ModelSpec& spec) {
+  Variant variant;
+  if (facts.empty()) return variant;
+  const bool mobilenet = spec.arch == "mobilenet_v1";
+  const std::vector<std::string> known = conventions_of(spec.arch);
+  const std::vector<std::string> stems =
+      mobilenet ? choices(options.stem, spec.stem, {"imagenet", "small"}) : std::vector<std::string>{spec.stem};
+  std::vector<Candidate> all;
+  for (const std::string& conventions : choices(options.conventions, spec.conventions, known))
+    for (const std::string& stem : stems) {
+      ModelSpec other = spec;
+      other.conventions = conventions;
+      other.stem = stem;
+      all.emplace_back(other, facts);
+    }
+
+  const Candidate* chosen = nullptr;  // the first that fits
+  std::vector<std::string> fitting;   // conventions
+  for (const Candidate& candidate : all) {
+    if (!open_conflicts(candidate, options).empty()) continue;
+    if (!chosen) chosen = &candidate;
+    const std::string& name = candidate.spec.conventions;
+    if (std::find(fitting.begin(), fitting.end(), name) == fitting.end()) fitting.push_back(name);
+  }
+  if (!chosen) refuse(all, facts, options);
+  spec = chosen->spec;
+
+  if (options.conventions.empty() && known.size() > 1 && fitting.size() < known.size()) {
+    variant.conventions_told = true;
+    variant.notes.push_back(fitting.size() == 1 ? told_note(spec.conventions)
+                                                : "conventions: " + fitting[0] +
+                                                      ", which the file's layers do not tell from " + fitting[1]);
+  }
+  const std::string stem_conv = mobilenet ? "model.0.0" : "conv1";
+  variant.stem_told = options.stem.empty() && std::any_of(facts.begin(), facts.end(), [&](const TrunkFact& f) {
+                        return f.ours == stem_conv && f.facts.stride;
+                      });
+  if (variant.stem_told && (mobilenet || spec.stem == "small"))
+    variant.notes.push_back("stem: " + spec.stem + ", as the file's layers say");
+  add_disagreement(variant.notes, *chosen, facts, false);
+  add_disagreement(variant.notes, *chosen, facts, true);
+  return variant;
+}
+
+}  // namespace fledge::importing

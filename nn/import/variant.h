@@ -1,0 +1,19 @@
+// Of networks with equal weights the one that the layers of a pickled module show: its conventions and its stem.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "nn/import/facts.h"
+
+namespace fledge::importing {
+
+struct Variant {
+  bool conventions_told = false, stem_told = false;  // by the facts
+  std::vector<std::string> notes;
+};
+
+/// Sets conventions and stem of `spec`, whose tensors are known to fit; where the facts leave them open, they stay.
+/// What the options fix stays too: facts that disagree become a note. Errors (BadInput): layers of another network.
+Variant choose_variant(const std::vector<TrunkFact>& facts, const ImportOptions& options, ModelSpec& spec);
+
+}  // namespace fledge::importing
