@@ -26,6 +26,9 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   void append(const void* data, std::size_t size);
+  /// At a place of its own, from any thread; append() does not move. start_writing: the disk may begin with that part.
+  void write_at(std::uint64_t offset, const void* data, std::size_t size) const;
+  void start_writing(std::uint64_t offset, std::uint64_t size) const;
   void commit();
 
  private:
