@@ -12,6 +12,7 @@
 #include "io/torch/writer_guess.h"
 #include "io/torch/zip_directory.h"
 #include "io/weights/content.h"
+#include "io/weights/inflate.h"
 
 namespace fledge {
 namespace {
@@ -66,12 +67,7 @@ std::string_view small_member(const ZipMember& m, WeightFile::Content& content, 
   std::string_view bytes(content.bytes.data() + m.data, m.packed);
   if (m.method == 8) {
     owned.resize(m.size);
-    const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> machine(
-        libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
-    std::size_t used = 0, made = 0;
-    const auto result = libdeflate_deflate_decompress_ex(machine.get(), bytes.data(), bytes.size(), owned.data(),
-                                                         owned.size(), &used, &made);
-    if (result != LIBDEFLATE_SUCCESS || made != m.size || used != m.packed)
+    if (!inflate_exactly(bytes, owned.data(), owned.size()))
       content.refuse_at(m.data,
                         "zip member '" + m.name + "' does not inflate to its " + std::to_string(m.size) + " bytes");
     bytes = owned;

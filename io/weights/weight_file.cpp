@@ -4,6 +4,7 @@
 
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
+#include "io/weights/inflate.h"
 #include "io/weights/printable.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"
@@ -84,12 +85,7 @@ std::shared_ptr<std::vector<char>> inflate(WeightFile::Content& c, std::size_t i
   const std::lock_guard lock(c.mutex);
   if (c.inflated_block == index) return c.inflated;
   auto out = std::make_shared<std::vector<char>>(block.bytes);
-  const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> machine(
-      libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
-  std::size_t used = 0, made = 0;
-  const auto result =
-      libdeflate_deflate_decompress_ex(machine.get(), block.data, block.packed, out->data(), out->size(), &used, &made);
-  if (result != LIBDEFLATE_SUCCESS || made != block.bytes || used != block.packed)
+  if (!inflate_exactly({block.data, block.packed}, out->data(), out->size()))
     c.refuse_at(c.position_of(block.data), "member '" + block.member + "' does not inflate to its " +
                                                std::to_string(block.bytes) + " bytes, whose data begin");
   if (block.has_crc && libdeflate_crc32(0, out->data(), out->size()) != block.crc) fail_checksum(c, block);

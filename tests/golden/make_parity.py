@@ -35,6 +35,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import transforms
 
+from formula import formula
+
 HERE = pathlib.Path(__file__).resolve().parent
 PICTURES = ("coffee_224.png", "cat_224.png")
 KEEP = 64  # features and logits of a picture that are stored
@@ -84,22 +86,6 @@ def picture_f64(path):
     x = torch.from_numpy(np.array(cut)).permute(2, 0, 1).double() / 255
     mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     return (x - mean) / std
-
-
-def formula(name, shape):
-    """Uniform in [-1, 1), row-major: element i of the tensor `name` is SplitMix64 number i of the seed FNV-1a(name).
-    The same as in make_models.py."""
-    seed = 0xCBF29CE484222325
-    for c in name.encode():
-        seed = ((seed ^ c) * 0x100000001B3) % 2**64
-    with np.errstate(over="ignore"):
-        i = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
-        z = np.uint64(seed) + i * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    u = (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return torch.from_numpy(2 * u - 1).reshape(shape)
 
 
 @torch.no_grad()

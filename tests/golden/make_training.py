@@ -4,35 +4,21 @@
 A ResNet-18 a sixteenth as wide (torchvision's, first convolution 3x3 with stride 1, no max pool) with the paper's head learns from eight
 pictures of 16 px in four classes: every active triplet with margin 0.2, plus 0.3 times the relative teacher's Frobenius norm to fixed
 teacher embeddings of another size; Adam, rate 1e-3, weight decay 2e-4, batch norm in training mode. Each step sees the pictures in another
-order. Weights, pictures and teacher are made by `formula` (see make_models.py); the losses and statistics after the run are stored, in
+order. Weights, pictures and teacher are made by `formula` (formula.py); the losses and statistics after the run are stored, in
 float64, in training.safetensors. Made with torch 2.15.0, torchvision 0.29.2. Run: python make_training.py
 """
 import pathlib
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
+from formula import formula
+
 HERE = pathlib.Path(__file__).parent
 torch.set_default_dtype(torch.float64)
 STEPS, LABELS = 10, torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
-
-
-def formula(name, shape):
-    """As in make_models.py."""
-    seed = 0xCBF29CE484222325
-    for c in name.encode():
-        seed = ((seed ^ c) * 0x100000001B3) % 2**64
-    with np.errstate(over="ignore"):
-        i = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
-        z = np.uint64(seed) + i * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    u = (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return torch.from_numpy(2 * u - 1).reshape(shape)
 
 
 def stage(inp, out, stride):
