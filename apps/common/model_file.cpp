@@ -24,19 +24,6 @@ int metadata_int(const std::map<std::string, std::string>& metadata, const std::
   throw Error(ErrorKind::BadInput, "", "'" + path + "': metadata '" + key + "' is missing or no number");
 }
 
-/// The weight file that `path` means: itself, or that of a run's or checkpoint's folder.
-std::string resolve_file(const std::string& path) {
-  fs::path file = path;
-  if (!fs::exists(file))
-    throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
-  if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path, false).value_or("");
-  if (file.empty())
-    throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
-                "train it first, or name a model file");
-  if (fs::is_directory(file)) file /= "model.safetensors";
-  return file.string();
-}
-
 /// Tensors that the network does not use, kept by `fledge convert`, are no fault.
 NamedTensors without_dead(const WeightFile& file) {
   const std::set<std::string> dead = dead_names(file);
@@ -70,6 +57,18 @@ void check_same_network(const ModelSpec& found, const EmbeddingModel& model, con
 }
 
 }  // namespace
+
+std::string weight_file_of(const std::string& path) {
+  fs::path file = path;
+  if (!fs::exists(file))
+    throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
+  if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path, false).value_or("");
+  if (file.empty())
+    throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
+                "train it first, or name a model file");
+  if (fs::is_directory(file)) file /= "model.safetensors";
+  return file.string();
+}
 
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
   if (name != "auto") return name;
@@ -111,7 +110,7 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
 }
 
 LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
-  const auto file = std::make_shared<WeightFile>(resolve_file(path));
+  const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   LoadedModel loaded;
   loaded.source = file->path();
   if (is_model_file(*file)) {
@@ -131,7 +130,7 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
 }
 
 std::string load_backbone_weights(EmbeddingModel& model, const std::string& path) {
-  const auto file = std::make_shared<WeightFile>(resolve_file(path));
+  const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   const ModelSpec& spec = model.spec();
   ForeignOptions options{.arch = spec.arch, .conventions = {}, .stem = {}, .map = {}};
   if (is_model_file(*file)) {  // it says itself what no shape shows

@@ -26,6 +26,10 @@ struct LoadedModel {
   std::vector<std::string> notes;  // of weights from elsewhere: how they were understood
 };
 
+/// The weight file that `path` means: itself, or that of a checkpoint folder or of a run's newest sound checkpoint.
+/// Errors (BadInput): missing, no sound checkpoint.
+std::string weight_file_of(const std::string& path);
+
 /// `path`: a model file, a checkpoint folder, a run folder (its newest sound checkpoint), or a weight file from
 /// elsewhere: PyTorch's of any age, or safetensors. `foreign` counts for the last only.
 /// Errors (BadInput): missing, no known network, weights that do not fit.

@@ -134,7 +134,7 @@ int run_convert(ConvertOptions o) {
     throw Error(ErrorKind::Usage, "", "no output", "name it with -o OUT.safetensors, or -o OUT.pth");
   const Target target = target_of(o.output);
   o.drop_dead |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
-  const auto file = std::make_shared<WeightFile>(o.file);
+  const auto file = std::make_shared<WeightFile>(weight_file_of(o.file));
   Conversion c;
   std::unique_ptr<ForeignModel> foreign;  // the tensors are read from it while they are written
   if (o.raw) {
@@ -163,9 +163,11 @@ RunVerb add_convert(CLI::App& app) {
   verb->footer(
       help_footer("  fledge convert cub_Tmodel.pkl -o cub_teacher.safetensors --drop-dead\n"
                   "  fledge convert mobilenet_keras.safetensors -o m.safetensors --conventions keras\n"
-                  "  fledge convert runs/relative/checkpoints/step-00001200/model.safetensors -o student.pth\n"));
+                  "  fledge convert runs/relative -o student.pth\n"));
   auto o = std::make_shared<ConvertOptions>();
-  verb->add_option("file", o->file, "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors");
+  verb->add_option(
+      "file", o->file,
+      "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
   verb->add_option("-o,--output", o->output, "OUT.safetensors, or OUT.pth for torch.load(weights_only=True)")
       ->group("Output");
   verb->add_flag("--drop-dead", o->drop_dead, "leave out tensors that the network does not use (always so for .pth)")

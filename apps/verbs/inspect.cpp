@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
+#include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
 #include "io/weights/checksum.h"
 #include "io/weights/weight_file.h"
@@ -116,7 +117,7 @@ void print_text(const WeightFile& file, bool checksums) {
 
 int run_inspect(const InspectOptions& o) {
   if (o.file.empty()) throw Error(ErrorKind::Usage, "", "no file to inspect", "write fledge inspect FILE");
-  const WeightFile file(o.file);
+  const WeightFile file(weight_file_of(o.file));
   if (o.json)
     print_json(file, o.checksums);
   else
@@ -139,7 +140,9 @@ RunVerb add_inspect(CLI::App& app) {
       help_footer("  fledge inspect cub_Tmodel.pkl\n  fledge inspect resnet18.pth --checksums --json\n"
                   "  fledge inspect download.pth --strict\n"));
   auto o = std::make_shared<InspectOptions>();
-  verb->add_option("file", o->file, "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors");
+  verb->add_option(
+      "file", o->file,
+      "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
   verb->add_flag("--checksums", o->checksums, "SHA-256 of each tensor's contiguous little-endian bytes")
       ->group("Output");
   verb->add_flag("--json", o->json, "one JSON object")->group("Output");

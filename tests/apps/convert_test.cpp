@@ -196,6 +196,9 @@ TEST_CASE("a student can learn from a teacher in PyTorch's own file", "[e2e]") {
       must(folder, Arguments{"distill"} + tiny() +
                        Arguments{"--teacher", "teacher.pth", "--distill", "absolute", "--run", "run"});
   CHECK_FALSE(log_lines(folder / "run", "step").empty());
+  must(folder, {"convert", "run", "-o", "student.pth"});  // a run's folder is its newest checkpoint's model
+  const auto student = nlohmann::json::parse(must(folder, {"inspect", "student.pth", "--json"}).out);
+  CHECK(student["tensors"] == nlohmann::json::parse(must(folder, {"inspect", "run", "--json"}).out)["tensors"]);
   fails(folder,
         Arguments{"distill"} + tiny() +
             Arguments{"--teacher", "teacher.pth", "--teacher-arch", "resnet34", "--distill", "absolute", "--run", "r2"},
