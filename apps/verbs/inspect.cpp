@@ -42,6 +42,7 @@ void print_json(const WeightFile& file, bool checksums) {
                  {"tensors", tensors_json(file, file.tensors(), checksums)},
                  {"writer", info.writer},
                  {"object", info.root},
+                 {"checksummed", info.checksummed},
                  {"unknown", info.unknown},
                  {"other_tensors", tensors_json(file, file.others(), checksums)},
                  {"metadata", info.metadata},
