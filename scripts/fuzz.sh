@@ -12,7 +12,8 @@ build=build-fuzz
 shared=${FLEDGE_SHARED:-../shared}
 
 clang=$(command -v clang++ || command -v clang++-14 || true)
-if [ -z "$clang" ] || [ ! -e "$("$clang" -print-file-name=libclang_rt.fuzzer-x86_64.a)" ] && [ ! -e "$("$clang" -print-runtime-dir)/libclang_rt.fuzzer-x86_64.a" ]; then
+has_fuzzer() { [ -e "$("$clang" -print-file-name=libclang_rt.fuzzer-x86_64.a)" ] || [ -e "$("$clang" -print-runtime-dir)/libclang_rt.fuzzer-x86_64.a" ]; }
+if [ -z "$clang" ] || ! has_fuzzer; then
   echo "fuzz: left out: no clang with libFuzzer"
   exit 0
 fi

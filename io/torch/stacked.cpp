@@ -47,7 +47,9 @@ void place_storages(PickleStream& stream, StorageTable& table, WeightFile::Conte
       source.refuse(list_at, name + " is listed but no tensor uses it: its type is unknown");
     StorageTable::Entry& e = entry->second;
     const std::uint64_t at = stream.at();
-    const std::int64_t count = stream.raw("the size of a storage");
+    // Copied, not looked at through the mapping: that would bring in all that lies around it.
+    std::int64_t count = 0;
+    content.copy(stream.skip(sizeof count, "the size of a storage"), sizeof count, reinterpret_cast<char*>(&count));
     if (count < 0 || static_cast<std::uint64_t>(count) != e.numel)
       source.refuse(at, name + " has " + std::to_string(count) + " elements here and " + std::to_string(e.numel) +
                             " in the object");

@@ -42,6 +42,8 @@ struct WeightFile::Content {
   [[noreturn]] void refuse(const std::string& problem, const std::string& hint = "") const;
   /// ... PROBLEM at byte N
   [[noreturn]] void refuse_at(std::uint64_t at, const std::string& problem, const std::string& hint = "") const;
+  /// Bytes of the file at `from`, a place in `bytes`, copied without touching the mapping.
+  void copy(const char* from, std::size_t size, char* to) const;
   std::uint64_t position_of(const char* p) const { return static_cast<std::uint64_t>(p - bytes.data()); }
 };
 

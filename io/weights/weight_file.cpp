@@ -2,6 +2,8 @@
 
 #include <libdeflate.h>
 
+#include <cstring>
+
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
 #include "io/weights/inflate.h"
@@ -35,7 +37,7 @@ void read_content(WeightFile::Content& content) {
   }
 }
 
-constexpr std::size_t kPiece = std::size_t{256} << 10;
+constexpr std::size_t kPiece = std::size_t{1024} << 10;
 
 void fail_checksum(const WeightFile::Content& c, const Block& block) {
   c.refuse_at(c.position_of(block.data), "the checksum of member '" + block.member + "' is wrong, whose data begin",
@@ -128,6 +130,13 @@ void WeightFile::Content::refuse(const std::string& problem, const std::string& 
 
 void WeightFile::Content::refuse_at(std::uint64_t at, const std::string& problem, const std::string& hint) const {
   refuse(problem + " at byte " + std::to_string(at), hint);
+}
+
+void WeightFile::Content::copy(const char* from, std::size_t size, char* to) const {
+  if (mapped)
+    mapped->copy(from, size, to);
+  else
+    std::memcpy(to, from, size);
 }
 
 WeightFile::WeightFile(const std::string& path) : content_(std::make_unique<Content>()) {
