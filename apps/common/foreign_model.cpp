@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "io/file.h"
+#include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
@@ -58,14 +59,15 @@ std::set<std::string> dead_names(const WeightFile& file) {
 std::string describe(const WeightFile& file) {
   const WeightFileInfo& info = file.info();
   const std::string what = info.container == "stacked" ? "stacked pickles" : info.container;
-  return what + ", " + std::to_string(file.tensors().size()) + " tensors, " + info.root;
+  return what + ", " + std::to_string(file.tensors().size()) + " tensors, " + printable(info.root);
 }
 
 ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options) {
   ForeignModel foreign;
   std::vector<NamedShape> shapes;
   const std::set<std::string> dead = dead_names(*file);
-  for (const StoredTensor& t : file->tensors())
+  // An object that is no module (a trainer, an agent) may hold one among its attributes.
+  for (const StoredTensor& t : file->tensors().empty() ? file->others() : file->tensors())
     if (!t.aside && !is_training_state(t.name) && !dead.count(t.name)) {
       foreign.tensors.push_back(t);
       shapes.push_back({t.name, t.shape});

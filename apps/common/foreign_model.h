@@ -26,6 +26,7 @@ struct ForeignModel {
   std::vector<StoredTensor> tensors;  // what plan's indices mean: those of the file that may be weights
 };
 
+/// Of a file without state dict or module at its top, the tensors among the object's attributes count.
 /// Errors (BadInput): "cannot use FILE as ...", with what the file looks like and the way out.
 ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options);
 

@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "io/torch/write_torch.h"
 #include "io/weights/checksum.h"
+#include "io/weights/printable.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -90,7 +91,7 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   add_labels(c, o.labels.empty() ? file.info().labels : read_labels(o.labels), spec, o);
   c.summary = spec.describe();
   for (const auto& note : foreign.plan.notes) tell(o, note);
-  for (const auto& warning : file.info().warnings) tell(o, "warning: " + warning);
+  for (const auto& warning : file.info().warnings) tell(o, "warning: " + printable(warning));
   if (foreign.plan.dead.empty()) return c;
   std::string dead;
   for (std::size_t i = c.tensors.size() - (o.drop_dead ? 0 : foreign.plan.dead.size()); i < c.tensors.size(); ++i)
@@ -98,7 +99,10 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   if (!o.drop_dead) c.metadata["dead"] = dead;
   tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.dead.size(),
                       o.drop_dead ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
-  for (const std::size_t i : foreign.plan.dead) tell(o, "  " + foreign.tensors[i].name);
+  constexpr std::size_t kShown = 40;
+  for (std::size_t i = 0; i < foreign.plan.dead.size() && i < kShown; ++i)
+    tell(o, "  " + printable(foreign.tensors[foreign.plan.dead[i]].name));
+  if (foreign.plan.dead.size() > kShown) tell(o, fmt::format("  ... and {} more", foreign.plan.dead.size() - kShown));
   return c;
 }
 

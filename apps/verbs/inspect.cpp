@@ -10,6 +10,7 @@
 #include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
 #include "io/weights/checksum.h"
+#include "io/weights/printable.h"
 #include "io/weights/weight_file.h"
 #include "kernels/api/error.h"
 
@@ -49,16 +50,6 @@ void print_json(const WeightFile& file, bool checksums) {
                  {"labels", info.labels},
                  {"warnings", info.warnings}};
   fmt::print("{}\n", report.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-/// Names come from the file: a control character in one must not reach a terminal.
-std::string printable(const std::string& text) {
-  std::string clean;
-  for (const char c : text) {
-    const unsigned char u = static_cast<unsigned char>(c);
-    clean += u < 32 || u == 127 ? fmt::format("\\x{:02x}", u) : std::string(1, c);
-  }
-  return clean;
 }
 
 std::string joined(const std::vector<std::string>& names) {

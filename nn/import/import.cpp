@@ -56,18 +56,6 @@ void add_count(std::vector<std::string>& notes, const std::string& what, std::si
                     (count == 1 ? ")" : ", ...)"));
 }
 
-void add_dead_notes(std::vector<std::string>& notes, const std::vector<Source>& sources, const ImportPlan& plan) {
-  std::size_t dropped = 0, unused = 0;
-  std::string first_dropped, first_unused;
-  for (std::size_t i : plan.dead) {
-    (sources[i].dropped ? dropped : unused)++;
-    std::string& first = sources[i].dropped ? first_dropped : first_unused;
-    if (first.empty()) first = sources[i].tensor->name;
-  }
-  add_count(notes, "never used by the network", unused, first_unused);
-  add_count(notes, "dropped by the map", dropped, first_dropped);
-}
-
 void check_outputs(const Heads& heads) {
   constexpr std::int64_t kMax = std::int64_t{1} << 31;
   if ((heads.embedding.empty() && heads.classifier.empty()) || (heads.outputs > 0 && heads.outputs < kMax)) return;
@@ -96,7 +84,9 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   ImportPlan plan;
   plan.spec = architecture.spec;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (assignment.dead[i])
+    if (sources[i].dropped)
+      plan.dropped.push_back(i);
+    else if (assignment.dead[i])
       plan.dead.push_back(i);
     else
       plan.placed.push_back({i, assignment.target[i]});
@@ -106,7 +96,11 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   add_head_notes(plan.notes, plan.spec, heads, architecture.features);
   plan.notes.insert(plan.notes.end(), variant.notes.begin(), variant.notes.end());
   add_assumptions(plan.notes, options, trunk, variant, plan.spec);
-  add_dead_notes(plan.notes, sources, plan);
+  const auto note = [&](const char* what, const std::vector<std::size_t>& which) {
+    add_count(plan.notes, what, which.size(), which.empty() ? "" : sources[which[0]].tensor->name);
+  };
+  note("never used by the network", plan.dead);
+  note("dropped by the map", plan.dropped);
   return plan;
 }
 

@@ -50,12 +50,13 @@ struct ImportPlan {
     std::string target;  // name in the EmbeddingModel
   };
   ModelSpec spec;  // with an embedding head: classes = 0; without: embedding = 0, classes of the classifier or 0
-  std::vector<Place> placed;       // every tensor of the model, except batch counters that the file has not; file order
-  std::vector<std::size_t> dead;   // tensors the network never uses (the paper's base.fc and Embed; dropped), by index
-  std::vector<std::string> notes;  // e.g. "names: the paper's (base., feat.)"
+  std::vector<Place> placed;      // every tensor of the model, except batch counters that the file has not; file order
+  std::vector<std::size_t> dead;  // tensors the network never uses (the paper's base.fc and Embed), by index
+  std::vector<std::size_t> dropped;  // tensors that the map drops
+  std::vector<std::string> notes;    // e.g. "names: the paper's (base., feat.)"
 };
 
-/// Every given tensor is either placed or dead. Errors (BadInput): no known network, several, or a relative of a known
+/// Every given tensor is placed, dead or dropped. Errors (BadInput): no known network, several, or a relative of a known
 /// one; missing, unexpected or misshapen tensors, listed; facts about layers that the network has otherwise, unless the
 /// options fix conventions or stem. Errors (Usage): an entry of the map that matches nothing, an unknown architecture,
 /// conventions the network does not have.

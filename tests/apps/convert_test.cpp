@@ -167,7 +167,7 @@ TEST_CASE("convert: maps, labels, raw tensors", "[e2e]") {
     if (name.rfind("proj.feat.", 0) == 0) name.erase(5, 5);
   write_torch(folder / "odd.pth", tensors);
   spill(folder / "map.txt", std::string("net.trunk. = base.   # the backbone\nproj. = feat.\nqueue =\n"));
-  must(folder, {"convert", "odd.pth", "-o", "odd.safetensors", "--map", "map.txt", "--drop-dead"});
+  must(folder, {"convert", "odd.pth", "-o", "odd.safetensors", "--map", "map.txt"});  // dropped: not even kept as dead
   CHECK(load_safetensors(folder / "odd.safetensors").tensors.size() + 1 == tensors.size());
   spill(folder / "bad.txt", std::string("net.trunk. base.\n"));
   fails(folder, {"convert", "odd.pth", "-o", "x.safetensors", "--map", "bad.txt"}, 2, {"bad.txt:1"});

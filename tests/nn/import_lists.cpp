@@ -78,6 +78,8 @@ std::string target_of(const Names& names, const ImportPlan& plan, const std::str
     if (names[source].name == name) return target;
   for (std::size_t i : plan.dead)
     if (names[i].name == name) return "dead";
+  for (std::size_t i : plan.dropped)
+    if (names[i].name == name) return "dropped";
   return "nowhere";
 }
 
@@ -95,7 +97,9 @@ std::string flaw_of(const Names& names, const ImportPlan& plan) {
     if (!is_counter(name)) return "'" + name + "' stays empty";
   for (std::size_t i : plan.dead)
     if (!seen.insert(i).second) return "'" + names[i].name + "' is placed and dead";
-  return seen.size() == names.size() ? "" : "some tensors are neither placed nor dead";
+  for (std::size_t i : plan.dropped)
+    if (!seen.insert(i).second) return "'" + names[i].name + "' is dropped and something else";
+  return seen.size() == names.size() ? "" : "some tensors are neither placed nor dead nor dropped";
 }
 
 bool has_note(const ImportPlan& plan, const std::string& part) {
