@@ -33,9 +33,30 @@ NamedTensors without_dead(const WeightFile& file) {
   return tensors;
 }
 
+/// Exactly the model's tensors? Then they can be copied one at a time, and the file is never in memory beside the model.
+bool fits_exactly(const WeightFile& file, const std::map<std::string, Tensor>& own, const std::set<std::string>& dead) {
+  std::size_t found = 0;
+  for (const StoredTensor& t : file.tensors()) {
+    if (dead.count(t.name)) continue;
+    const auto it = own.find(t.name);
+    if (it == own.end() || t.shape != std::vector<std::int64_t>(it->second.dims().begin(), it->second.dims().end()))
+      return false;
+    ++found;
+  }
+  return found == own.size();
+}
+
 void fill_own(EmbeddingModel& model, const WeightFile& file) {
+  std::map<std::string, Tensor> own;
+  for (const auto& [name, tensor] : state_dict(model)) own.emplace(name, tensor);
+  const std::set<std::string> dead = dead_names(file);
+  if (fits_exactly(file, own, dead)) {
+    for (const StoredTensor& t : file.tensors())
+      if (!dead.count(t.name)) own.at(t.name).copy_from(file.load(t));
+    return;
+  }
   try {
-    load_state_dict(model, without_dead(file));
+    load_state_dict(model, without_dead(file));  // says what does not fit
   } catch (const Error& e) {
     throw Error(e.kind(), "", "cannot use '" + file.path() + "' as " + model.spec().describe() + ": " + e.problem(),
                 e.hint());
