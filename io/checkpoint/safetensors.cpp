@@ -45,16 +45,9 @@ std::string make_header(const std::vector<TensorToSave>& tensors, const std::map
 /// Tensors [first, last) one after the other, from byte `at` on.
 void write_range(const AtomicFile& file, const std::vector<TensorToSave>& tensors, std::size_t first, std::size_t last,
                  std::uint64_t at) {
-  constexpr std::uint64_t kStretch = std::uint64_t{8} << 20;
-  std::uint64_t started = at;
+  AtomicFile::Part part(file, at);
   for (std::size_t i = first; i < last; ++i)
-    tensors[i].write([&](const char* bytes, std::size_t size) {
-      file.write_at(at, bytes, size);
-      at += size;
-      if (at - started < kStretch) return;
-      file.start_writing(started, at - started);
-      started = at;
-    });
+    tensors[i].write([&](const char* bytes, std::size_t size) { part.append(bytes, size); });
 }
 
 /// Cuts the list into shares of about the same bytes, a thread each: fetching one share goes on while another is
@@ -100,7 +93,7 @@ void save_safetensors(const std::string& path, const std::vector<TensorToSave>& 
   std::uint64_t size = header.size();
   for (const TensorToSave& t : tensors) size += t.bytes();
   AtomicFile file(path, size);
-  file.write_at(0, header.data(), header.size());
+  file.append(header.data(), header.size());
   write_shares(file, tensors, header.size(), size - header.size(), threads);
   file.commit();
 }

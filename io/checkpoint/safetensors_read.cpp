@@ -4,6 +4,8 @@
 
 #include "io/checkpoint/safetensors_header.h"
 #include "io/weights/content.h"
+#include "io/weights/gather.h"
+#include "io/weights/printable.h"
 
 namespace fledge {
 namespace {
@@ -46,21 +48,13 @@ class SafetensorsReader {
     t.name = e.name;
     t.type = *element_of_safetensors(e.dtype);
     t.shape = e.shape;
-    t.strides.assign(e.shape.size(), 1);
-    for (std::size_t i = e.shape.size(); i-- > 1;)
-      t.strides[i - 1] = t.strides[i] * std::max<std::int64_t>(e.shape[i], 1);
+    t.strides = row_major_strides(e.shape);
     t.block = content_.blocks.size();
     content_.blocks.push_back({.data = content_.bytes.data() + data_at_ + e.begin,
                                .packed = e.end - e.begin,
                                .bytes = e.end - e.begin,
                                .member = {}});
     content_.tensors.push_back(std::move(t));
-  }
-
-  static std::string describe_shape(const SafetensorsEntry& e) {
-    std::string text = "[";
-    for (std::size_t i = 0; i < e.shape.size(); ++i) text += (i ? ", " : "") + std::to_string(e.shape[i]);
-    return text + "]";
   }
 
   /// Shape x item size must be the byte range, without wrapping round.
@@ -80,11 +74,11 @@ class SafetensorsReader {
     for (const std::int64_t d : e.shape) {
       empty |= d == 0;
       if (__builtin_mul_overflow(all, std::max<std::int64_t>(d, 1), &all))
-        content_.refuse(name + " has the impossible shape " + describe_shape(e));
+        content_.refuse(name + " has the impossible shape " + list_text(e.shape));
     }
     const std::uint64_t bytes = empty ? 0 : static_cast<std::uint64_t>(all);
     if (bytes != e.end - e.begin)
-      content_.refuse(name + " of shape " + describe_shape(e) + " and dtype " + e.dtype + " needs " +
+      content_.refuse(name + " of shape " + list_text(e.shape) + " and dtype " + e.dtype + " needs " +
                       std::to_string(bytes) + " bytes but its range holds " + std::to_string(e.end - e.begin));
   }
 

@@ -51,7 +51,6 @@ class Graph {
   std::string_view name_of(Ref r) const { return names_[nodes_[r].index].name; }      // Global
   /// Tuple, List, Set: the items; Dict: keys and values in turn; PersistentId: the id.
   std::vector<Ref> items(Ref r) const;
-  std::size_t length(Ref tuple) const { return nodes_[tuple].length; }  // what items() would give, uncopied
   /// Tuple, without copying it: how many items, and one of them.
   std::size_t tuple_size(Ref r) const { return nodes_[r].kind == Kind::Tuple ? nodes_[r].length : 0; }
   Ref tuple_item(Ref r, std::size_t i) const { return items_[nodes_[r].index + i]; }

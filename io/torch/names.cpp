@@ -39,13 +39,9 @@ const std::map<Name, Meaning>& fixed_names() {
   return names;
 }
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 std::optional<ElementType> element_of_class(std::string_view name) {
-  if (ends_with(name, "Storage")) return element_of_storage(name);
-  if (!ends_with(name, "Tensor")) return std::nullopt;
+  if (name.ends_with("Storage")) return element_of_storage(name);
+  if (!name.ends_with("Tensor")) return std::nullopt;
   return element_of_storage(std::string(name.substr(0, name.size() - 6)) + "Storage");
 }
 
@@ -79,7 +75,7 @@ Meaning meaning_of(std::string_view module, std::string_view name) {
   const auto it = fixed_names().find({module, name});
   if (it != fixed_names().end()) return it->second;
   if (module == "torch" || module == "torch.cuda") {
-    if (element_of_class(name)) return ends_with(name, "Storage") ? Meaning::Storage : Meaning::Tensor;
+    if (element_of_class(name)) return name.ends_with("Storage") ? Meaning::Storage : Meaning::Tensor;
     if (module == "torch" && element_named(name)) return Meaning::DType;
   }
   return Meaning::Unknown;
@@ -88,6 +84,13 @@ Meaning meaning_of(std::string_view module, std::string_view name) {
 Meaning meaning_of(const pickle::Graph& graph, pickle::Ref ref) {
   if (graph.kind(ref) != pickle::Kind::Global) return Meaning::Unknown;
   return meaning_of(graph.module_of(ref), graph.name_of(ref));
+}
+
+pickle::Ref class_made(const pickle::Graph& graph, pickle::Ref object) {
+  const pickle::Ref callee = graph.class_of(object), arguments = graph.arguments(object);
+  const Meaning meaning = meaning_of(graph, callee);
+  const bool names_class = meaning == Meaning::Reconstruct || meaning == Meaning::NewObject;
+  return names_class && graph.tuple_size(arguments) > 0 ? graph.tuple_item(arguments, 0) : callee;
 }
 
 std::optional<ElementType> element_of(const pickle::Graph& graph, pickle::Ref global) {
@@ -118,14 +121,10 @@ std::string dotted_name(const pickle::Graph& graph, pickle::Ref ref) {
     if (graph.kind(ref) == pickle::Kind::PersistentId) {
       const pickle::Ref id = graph.items(ref)[0];
       if (graph.tuple_size(id) == 0) return "?";
-      ref = graph.tuple_item(id, graph.tuple_size(id) == 4
-                                     ? 1
-                                     : 0);  // ('module', class, file, source), or the tar's (class, file, source)
+      // ('module', class, file, source), or the tar's (class, file, source)
+      ref = graph.tuple_item(id, graph.tuple_size(id) == 4 ? 1 : 0);
     } else if (graph.kind(ref) == pickle::Kind::Object) {
-      const Meaning meaning = meaning_of(graph, graph.class_of(ref));
-      const pickle::Ref arguments = graph.arguments(ref);
-      const bool names_class = meaning == Meaning::Reconstruct || meaning == Meaning::NewObject;
-      ref = names_class && graph.tuple_size(arguments) > 0 ? graph.tuple_item(arguments, 0) : graph.class_of(ref);
+      ref = class_made(graph, ref);
     } else {
       return "?";
     }

@@ -32,6 +32,9 @@ enum class Meaning {
 Meaning meaning_of(std::string_view module, std::string_view name);
 Meaning meaning_of(const pickle::Graph& graph, pickle::Ref ref);  // Unknown for what is no Global
 
+/// What an Object is one of: the class that copy_reg's functions are given first, else what is called.
+pickle::Ref class_made(const pickle::Graph& graph, pickle::Ref object);
+
 /// Element type of torch.FloatStorage, torch.cuda.FloatStorage, torch.FloatTensor, torch.float32.
 std::optional<ElementType> element_of(const pickle::Graph& graph, pickle::Ref global);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/torch/names.h"
+#include "io/weights/printable.h"
 
 namespace fledge::torch_file {
 namespace {
@@ -12,12 +13,6 @@ using pickle::kNoRef;
 using pickle::Ref;
 
 constexpr std::size_t kMaxAxes = 8, kMaxArguments = 16;
-
-std::string list_of(const std::vector<std::int64_t>& values) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < values.size(); ++i) text += (i ? ", " : "") + std::to_string(values[i]);
-  return text + "]";
-}
 
 }  // namespace
 
@@ -31,13 +26,13 @@ std::string check_bounds(const StoredTensor& t, std::uint64_t numel) {
   for (std::size_t i = 0; i < t.shape.size(); ++i) {
     const std::int64_t size = t.shape[i], stride = t.strides[i];
     if (size < 0 || stride < 0)
-      return "has a negative size or stride: sizes " + list_of(t.shape) + ", strides " + list_of(t.strides);
+      return "has a negative size or stride: sizes " + list_text(t.shape) + ", strides " + list_text(t.strides);
     empty |= size == 0;
     std::int64_t step = 0;
     if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(size, 1), &bytes) ||
         __builtin_mul_overflow(std::max<std::int64_t>(size, 1) - 1, stride, &step) ||
         __builtin_add_overflow(last, step, &last))
-      return "has the impossible shape " + list_of(t.shape) + " with strides " + list_of(t.strides);
+      return "has the impossible shape " + list_text(t.shape) + " with strides " + list_text(t.strides);
   }
   if (empty && static_cast<std::uint64_t>(t.offset) > numel)
     return "begins at element " + std::to_string(t.offset) + " of a storage of " + std::to_string(numel);
@@ -50,18 +45,14 @@ std::string check_bounds(const StoredTensor& t, std::uint64_t numel) {
 /// class with its state, or (tar) a persistent id. kNoRef: no tensor.
 Ref Rebuilder::core(Ref r) const {
   for (int layer = 0; layer < 8; ++layer) {
-    if (graph_.kind(r) == Kind::PersistentId) {
-      StoredTensor unused;
-      return find_.tensor && find_.tensor(r, unused) ? r : kNoRef;
-    }
+    if (graph_.kind(r) == Kind::PersistentId) return find_.tensor && find_.tensor(r) ? r : kNoRef;
     if (graph_.kind(r) != Kind::Object) return kNoRef;
     // Looked at in place: a file may give one huge tuple to thousands of calls.
     const Ref arguments = graph_.arguments(r);
     const bool called = graph_.tuple_size(arguments) > 0;
-    Meaning meaning = meaning_of(graph_, graph_.class_of(r));
-    const bool bare = meaning == Meaning::NewObject || meaning == Meaning::Reconstruct;
-    if (bare && called) meaning = meaning_of(graph_, graph_.tuple_item(arguments, 0));
-    switch (meaning) {
+    const Ref made = class_made(graph_, r);
+    const bool bare = made != graph_.class_of(r);
+    switch (meaning_of(graph_, made)) {
       case Meaning::RebuildTensor:
       case Meaning::RebuildTensorV3:
       case Meaning::RebuildFromType:
@@ -89,8 +80,7 @@ Ref Rebuilder::core(Ref r) const {
 StoredTensor Rebuilder::tensor(Ref r, const std::string& name) const {
   const Ref value = core(r);
   if (graph_.kind(value) == Kind::PersistentId) {
-    StoredTensor t;
-    find_.tensor(value, t);
+    StoredTensor t = *find_.tensor(value);
     t.name = name;
     return t;
   }
@@ -131,9 +121,10 @@ StoredTensor Rebuilder::from_arguments(const std::vector<Ref>& arguments, std::o
   if (arguments.size() < 4)
     source_.refuse(
         at, what + " has " + std::to_string(arguments.size()) + " of the four parts storage, offset, size, stride");
-  StorageView view;
-  if (graph_.kind(arguments[0]) != Kind::PersistentId || !find_.storage(arguments[0], view))
-    source_.refuse(at, what + " has something else in the place of its storage");
+  const std::optional<StorageView> found =
+      graph_.kind(arguments[0]) == Kind::PersistentId ? find_.storage(arguments[0]) : std::nullopt;
+  if (!found) source_.refuse(at, what + " has something else in the place of its storage");
+  const StorageView& view = *found;
   if (view.untyped && !type) source_.refuse(at, what + " lies in an untyped storage and brings no dtype");
   StoredTensor t;
   t.name = name;

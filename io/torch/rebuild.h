@@ -11,8 +11,8 @@ namespace fledge::torch_file {
 
 /// Finds the storage behind a persistent id (stacked, zip) or the whole tensor (tar).
 struct TensorSource {
-  std::function<bool(pickle::Ref id, StorageView& view)> storage;
-  std::function<bool(pickle::Ref id, StoredTensor& tensor)> tensor;  // empty but in tar files
+  std::function<std::optional<StorageView>(pickle::Ref id)> storage;
+  std::function<const StoredTensor*(pickle::Ref id)> tensor = {};  // null for others; no function but in tar files
 };
 
 class Rebuilder {

@@ -20,25 +20,7 @@ Pairs paired(const std::vector<Ref>& flat) {
 }
 
 bool is_ordered_dict(const Graph& graph, Ref r) {
-  if (graph.kind(r) != Kind::Object) return false;
-  const Ref callee = graph.class_of(r);
-  if (meaning_of(graph, callee) == Meaning::OrderedDict) return true;
-  const Ref arguments = graph.arguments(r);
-  const Meaning meaning = meaning_of(graph, callee);
-  return (meaning == Meaning::NewObject || meaning == Meaning::Reconstruct) && graph.tuple_size(arguments) > 0 &&
-         meaning_of(graph, graph.tuple_item(arguments, 0)) == Meaning::OrderedDict;
-}
-
-/// The dictionary of attributes that BUILD brought: {…}, or ({…}, slots).
-Pairs state_pairs(const Graph& graph, Ref r) {
-  if (graph.kind(r) != Kind::Object || graph.state(r) == kNoRef) return {};
-  Ref state = graph.state(r);
-  if (graph.kind(state) == Kind::Tuple) {
-    const auto parts = graph.items(state);
-    if (parts.size() != 2) return {};
-    state = graph.kind(parts[0]) == Kind::Dict ? parts[0] : parts[1];
-  }
-  return graph.kind(state) == Kind::Dict ? paired(graph.items(state)) : Pairs{};
+  return graph.kind(r) == Kind::Object && meaning_of(graph, class_made(graph, r)) == Meaning::OrderedDict;
 }
 
 std::vector<std::string> texts_of_set(const Graph& graph, Ref r) {
@@ -83,7 +65,7 @@ std::optional<std::vector<Ref>> as_list(const Graph& graph, Ref r) {
 }
 
 std::optional<ModuleView> as_module(const Graph& graph, Ref r) {
-  const Pairs state = state_pairs(graph, r);
+  const Pairs state = attributes_of(graph, r);
   const auto modules = value_of(graph, state, "_modules"), parameters = value_of(graph, state, "_parameters"),
              buffers = value_of(graph, state, "_buffers");
   if (!modules || !parameters || !buffers) return std::nullopt;
@@ -99,7 +81,16 @@ std::optional<ModuleView> as_module(const Graph& graph, Ref r) {
   return view;
 }
 
-Pairs attributes_of(const Graph& graph, Ref r) { return state_pairs(graph, r); }
+Pairs attributes_of(const Graph& graph, Ref r) {
+  if (graph.kind(r) != Kind::Object || graph.state(r) == kNoRef) return {};
+  Ref state = graph.state(r);  // {...}, or ({...}, slots)
+  if (graph.kind(state) == Kind::Tuple) {
+    const auto parts = graph.items(state);
+    if (parts.size() != 2) return {};
+    state = graph.kind(parts[0]) == Kind::Dict ? parts[0] : parts[1];
+  }
+  return graph.kind(state) == Kind::Dict ? paired(graph.items(state)) : Pairs{};
+}
 
 std::string key_text(const Graph& graph, Ref key) {
   switch (graph.kind(key)) {

@@ -25,7 +25,7 @@ struct ModuleView {
   std::vector<std::string> non_persistent;  // buffers that are not in the state dict; sorted
 };
 std::optional<ModuleView> as_module(const pickle::Graph& graph, pickle::Ref r);
-/// The attributes of any other object, as far as they were set by BUILD.
+/// The attributes of an object, as far as they were set by BUILD.
 Pairs attributes_of(const pickle::Graph& graph, pickle::Ref r);
 
 /// A dictionary's key as part of a name: texts and whole numbers; others "?".

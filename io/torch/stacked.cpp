@@ -84,10 +84,8 @@ void read_stacked(WeightFile::Content& content) {
   head.skip(result.end - head.at(), "the object");
   place_storages(head, table, content);
 
-  const Rebuilder rebuilder(source, object,
-                            {[&](pickle::Ref id, StorageView& view) { return table.find(id, view); }, {}});
+  const Rebuilder rebuilder(source, object, {[&](pickle::Ref id) { return table.find(id); }});
   walk(source, object, result.root, rebuilder, content);
-  finish_info(object, content);
   content.info.writer = writer_of_stacked(object, content.info);
 }
 

@@ -78,12 +78,11 @@ void StorageTable::take_storage(const pickle::Source& source, const Graph& graph
   uses_.emplace(id.ref, use);
 }
 
-bool StorageTable::find(Ref id, StorageView& view) const {
+std::optional<StorageView> StorageTable::find(Ref id) const {
   const auto use = uses_.find(id);
-  if (use == uses_.end()) return false;
+  if (use == uses_.end()) return std::nullopt;
   const Entry& e = *use->second.entry;
-  view = {e.block, e.type, e.untyped, use->second.numel, use->second.offset};
-  return true;
+  return StorageView{e.block, e.type, e.untyped, use->second.numel, use->second.offset};
 }
 
 }  // namespace fledge::torch_file

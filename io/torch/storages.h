@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,8 @@ class StorageTable {
   /// negative or whose bytes overflow, one key with two sizes or types, a view outside its root.
   void take(const pickle::Source& source, const pickle::Graph& graph);
   std::map<std::string, Entry>& entries() { return entries_; }
-  /// Of a persistent id that take() has seen; false when it is a class, not a storage.
-  bool find(pickle::Ref id, StorageView& view) const;
+  /// Of a persistent id that take() has seen; none when it is a class, not a storage.
+  std::optional<StorageView> find(pickle::Ref id) const;
 
  private:
   void take_storage(const pickle::Source& source, const pickle::Graph& graph, const pickle::Graph::Mention& id);

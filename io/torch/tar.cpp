@@ -9,7 +9,6 @@
 #include "io/torch/rebuild.h"
 #include "io/torch/tar_members.h"
 #include "io/torch/walk.h"
-#include "io/torch/writer_guess.h"
 #include "io/weights/content.h"
 
 namespace fledge {
@@ -174,18 +173,15 @@ class TarFile {
     check_ids(source, object);
     const auto key = [&](Ref id) { return key_of(object, object.items(id)[0]); };
     const Rebuilder rebuilder(source, object,
-                              {[&](Ref id, StorageView& view) {
+                              {[&](Ref id) {
                                  const auto it = storages_.find(key(id));
-                                 if (it != storages_.end()) view = it->second;
-                                 return it != storages_.end();
+                                 return it == storages_.end() ? std::nullopt : std::optional(it->second);
                                },
-                               [&](Ref id, StoredTensor& tensor) {
+                               [&](Ref id) {
                                  const auto it = tensors_.find(key(id));
-                                 if (it != tensors_.end()) tensor = it->second;
-                                 return it != tensors_.end();
+                                 return it == tensors_.end() ? nullptr : &it->second;
                                }});
     walk(source, object, result.root, rebuilder, content_);
-    finish_info(object, content_);
     content_.info.writer = "PyTorch 0.1 (2016-17)";
   }
 

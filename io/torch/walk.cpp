@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -48,7 +49,7 @@ class Walker {
     std::unordered_set<std::string> names;
     bool unique = true;  // else keep what tells them apart
     for (StoredTensor& t : content_.tensors) {
-      t.aside = t.name.compare(0, prefix.size(), prefix) != 0;
+      t.aside = !t.name.starts_with(prefix);
       unique &= names.insert(t.aside ? t.name : t.name.substr(prefix.size())).second;
     }
     if (!unique) return;
@@ -106,8 +107,8 @@ class Walker {
 
   /// What is copied to see what an object is: its arguments, and the items of a single one.
   std::size_t arguments_looked_at(Ref r) const {
-    const std::size_t count = graph_.length(graph_.arguments(r));
-    return count == 1 ? 1 + graph_.items(graph_.items(graph_.arguments(r))[0]).size() : count;
+    const std::size_t count = graph_.tuple_size(graph_.arguments(r));
+    return count == 1 ? 1 + graph_.items(graph_.tuple_item(graph_.arguments(r), 0)).size() : count;
   }
 
   std::vector<Ref> container_values(Ref r) const {
@@ -304,6 +305,14 @@ std::string root_class(const Graph& graph, Ref root, const Rebuilder& rebuilder)
   }
 }
 
+/// The names that the pickle mentions, and those among them without a meaning.
+void list_names(const Graph& graph, WeightFile::Content& content) {
+  std::set<std::string> all, unknown;
+  if (!collect_names(graph, all, unknown)) content.refuse("the names in its pickle take more than 16,777,216 bytes");
+  content.info.classes.assign(all.begin(), all.end());
+  content.info.unknown.assign(unknown.begin(), unknown.end());
+}
+
 }  // namespace
 
 void walk(const pickle::Source& source, const Graph& graph, Ref root, const Rebuilder& rebuilder,
@@ -314,6 +323,7 @@ void walk(const pickle::Source& source, const Graph& graph, Ref root, const Rebu
   if (top && value_of(graph, *top, "state_dict")) walker.unwrap_state_dict();
   if (top) content.info.labels = labels_in(graph, *top);
   content.info.root = root_class(graph, root, rebuilder);
+  list_names(graph, content);
 }
 
 }  // namespace fledge::torch_file

@@ -5,6 +5,7 @@
 
 #include "io/pickle/opcodes.h"
 #include "io/torch/zip_writer.h"
+#include "io/weights/gather.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -61,12 +62,8 @@ class PickleWriter {
 
 /// torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)
 void write_tensor(PickleWriter& out, const TensorToSave& t, const std::string& key) {
-  std::vector<std::int64_t> strides(t.shape.size(), 1);
   std::int64_t numel = 1;
-  for (std::size_t i = t.shape.size(); i-- > 0;) {
-    strides[i] = std::max<std::int64_t>(numel, 1);
-    numel *= t.shape[i];
-  }
+  for (const std::int64_t d : t.shape) numel *= d;
   out.global("torch._utils", "_rebuild_tensor_v2");
   out.op(kMark);
   out.op(kMark);
@@ -79,7 +76,7 @@ void write_tensor(PickleWriter& out, const TensorToSave& t, const std::string& k
   out.op(kBinPersId);
   out.integer(0);
   out.integers(t.shape);
-  out.integers(strides);
+  out.integers(row_major_strides(t.shape));
   out.op(kNewFalse);
   out.ordered_dict();
   out.op(kTuple);

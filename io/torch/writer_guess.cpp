@@ -1,18 +1,8 @@
 #include "io/torch/writer_guess.h"
 
 #include <algorithm>
-#include <set>
-
-#include "io/torch/names.h"
 
 namespace fledge::torch_file {
-
-void finish_info(const pickle::Graph& object, WeightFile::Content& content) {
-  std::set<std::string> all, unknown;
-  if (!collect_names(object, all, unknown)) content.refuse("the names in its pickle take more than 16,777,216 bytes");
-  content.info.classes.assign(all.begin(), all.end());
-  content.info.unknown.assign(unknown.begin(), unknown.end());
-}
 
 std::string writer_of_stacked(const pickle::Graph& object, const WeightFileInfo& info) {
   const auto mentions = [&](const char* name) {

@@ -3,13 +3,11 @@
 #include <string>
 
 #include "io/pickle/graph.h"
-#include "io/weights/content.h"
+#include "io/weights/weight_file.h"
 
 namespace fledge::torch_file {
 
-/// Fills classes and unknown from the object's graph.
-void finish_info(const pickle::Graph& object, WeightFile::Content& content);
-
+/// `info`: with its classes.
 std::string writer_of_stacked(const pickle::Graph& object, const WeightFileInfo& info);
 
 }  // namespace fledge::torch_file

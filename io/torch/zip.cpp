@@ -9,7 +9,6 @@
 #include "io/torch/rebuild.h"
 #include "io/torch/storages.h"
 #include "io/torch/walk.h"
-#include "io/torch/writer_guess.h"
 #include "io/torch/zip_directory.h"
 #include "io/weights/content.h"
 #include "io/weights/inflate.h"
@@ -22,16 +21,12 @@ using Members = std::map<std::string, ZipMember>;
 
 constexpr std::uint64_t kMaxRatio = 100, kSmall = 64 << 10, kMaxPickle = std::uint64_t{64} << 20;
 
-bool starts_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
 /// "archive/": the folder of data.pkl, which holds everything else too.
 std::string find_root(const Members& members, const WeightFile::Content& content) {
   std::string root;
   bool numpy = true;
   for (const auto& [name, m] : members) {
-    numpy &= name.size() > 4 && name.compare(name.size() - 4, 4, ".npy") == 0;
+    numpy &= name.size() > 4 && name.ends_with(".npy");
     const std::size_t slash = name.find('/');
     if (slash == std::string::npos || name.substr(slash) != "/data.pkl") continue;
     if (!root.empty()) content.refuse_at(m.header, "a second data.pkl, '" + name + "',");
@@ -41,11 +36,11 @@ std::string find_root(const Members& members, const WeightFile::Content& content
     content.refuse_at(0, numpy ? "a NumPy archive (.npz), not PyTorch weights,"
                                : "a zip without a data.pkl: not written by torch.save,");
   for (const auto& [name, m] : members)
-    if (!starts_with(name, root))
+    if (!name.starts_with(root))
       content.refuse_at(m.header, "zip member '" + name + "' lies outside the folder '" + root + "'");
   const bool script =
       members.count(root + "constants.pkl") ||
-      std::any_of(members.begin(), members.end(), [&](const auto& m) { return starts_with(m.first, root + "code/"); });
+      std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first.starts_with(root + "code/"); });
   if (script)
     content.refuse_at(members.at(root + "data.pkl").header,
                       "a TorchScript archive (torch.jit.save): a program, not a state dict,",
@@ -84,7 +79,7 @@ std::string writer_of(const Members& members, const std::string& root) {
   if (members.count(root + ".format_version")) return "PyTorch 2.6 or newer";
   if (members.count(root + "byteorder")) return "PyTorch 2.1 or newer";
   const bool old = std::any_of(members.begin(), members.end(),
-                               [&](const auto& m) { return starts_with(m.first, root + "tensors/"); });
+                               [&](const auto& m) { return m.first.starts_with(root + "tensors/"); });
   return old ? "PyTorch 1.4 or 1.5" : "PyTorch 1.6 to 2.0";
 }
 
@@ -151,10 +146,8 @@ void read_zip(WeightFile::Content& content) {
   table.take(source, object);
   place_storages(members, root, table, source, content);
 
-  const Rebuilder rebuilder(source, object,
-                            {[&](pickle::Ref id, StorageView& view) { return table.find(id, view); }, {}});
+  const Rebuilder rebuilder(source, object, {[&](pickle::Ref id) { return table.find(id); }});
   walk(source, object, result.root, rebuilder, content);
-  finish_info(object, content);
   content.info.writer = writer_of(members, root);
 }
 

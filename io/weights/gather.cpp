@@ -1,5 +1,6 @@
 #include "io/weights/gather.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -31,6 +32,12 @@ CopyRow copy_row_of(int bytes) {
 
 }  // namespace
 
+std::vector<std::int64_t> row_major_strides(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
+  return strides;
+}
+
 bool is_contiguous(const StoredTensor& t) {
   std::int64_t expected = 1;
   for (std::size_t i = t.shape.size(); i-- > 0;) {
@@ -41,7 +48,6 @@ bool is_contiguous(const StoredTensor& t) {
 }
 
 void gather(const char* block, const StoredTensor& t, const std::function<void(const char*, std::size_t)>& take) {
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
   const int bytes = info_of(t.type).bytes;
   const std::int64_t numel = t.numel();
   if (numel == 0) return;

@@ -28,4 +28,10 @@ std::string printable(const std::string& text) {
   return out;
 }
 
+std::string list_text(const std::vector<std::int64_t>& values) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < values.size(); ++i) text += (i ? ", " : "") + std::to_string(values[i]);
+  return text + "]";
+}
+
 }  // namespace fledge

@@ -37,8 +37,6 @@ void read_content(WeightFile::Content& content) {
   }
 }
 
-constexpr std::size_t kPiece = std::size_t{1024} << 10;
-
 void fail_checksum(const WeightFile::Content& c, const Block& block) {
   c.refuse_at(c.position_of(block.data), "the checksum of member '" + block.member + "' is wrong, whose data begin",
               "the file is damaged: copy or download it again");
@@ -176,16 +174,16 @@ void WeightFile::read(const StoredTensor& t, const std::function<void(const char
   }
   const std::uint64_t item = static_cast<std::uint64_t>(info_of(t.type).bytes),
                       bytes = static_cast<std::uint64_t>(t.numel()) * item;
-  const bool whole = is_contiguous(t) && bytes == block.bytes;
-  const bool check_now = unchecked(c, t.block);
-  if (check_now && !whole) check(c, t.block);
-  if (!is_contiguous(t)) return gather(block.data, t, take);
+  const bool dense = is_contiguous(t), check_now = unchecked(c, t.block);
+  const bool check_along = check_now && dense && bytes == block.bytes;  // the whole block passes by in its order
+  if (check_now && !check_along) check(c, t.block);
+  if (!dense) return gather(block.data, t, take);
   std::uint32_t crc = 0;
   stream(c, block.data + static_cast<std::uint64_t>(t.offset) * item, bytes, [&](const char* p, std::size_t n) {
-    if (check_now && whole) crc = libdeflate_crc32(crc, p, n);
+    if (check_along) crc = libdeflate_crc32(crc, p, n);
     take(p, n);
   });
-  if (!check_now || !whole) return;
+  if (!check_along) return;
   if (crc != block.crc) fail_checksum(c, block);  // whatever was made of the pieces is thrown away by the caller
   mark_sound(c, t.block);
 }

@@ -40,15 +40,15 @@ struct LayerAttributes {
 };
 
 struct WeightFileInfo {
-  std::string container;                        // "tar", "stacked", "zip" or "safetensors"
-  std::string writer;                           // who wrote it, as far as the file tells
-  std::optional<int> protocol;                  // of the object's pickle; none in safetensors
-  bool checksummed = false;                     // does the container guard the numbers with a checksum
-  std::string root;                             // class of the saved object: "models.resnet.ResNet", "dict", ...
-  std::vector<std::string> classes;             // every "module.name" that the object's pickle mentions, sorted
-  std::vector<std::string> unknown;             // those of them that fledge gives no meaning to
-  std::map<std::string, std::string> metadata;  // "__metadata__" of safetensors
-  std::vector<std::string> labels;              // class names stored beside the weights, by class number
+  std::string container;                          // "tar", "stacked", "zip" or "safetensors"
+  std::string writer;                             // who wrote it, as far as the file tells
+  std::optional<int> protocol;                    // of the object's pickle; none in safetensors
+  bool checksummed = false;                       // does the container guard the numbers with a checksum
+  std::string root;                               // class of the saved object: "models.resnet.ResNet", "dict", ...
+  std::vector<std::string> classes;               // every "module.name" that the object's pickle mentions, sorted
+  std::vector<std::string> unknown;               // those of them that fledge gives no meaning to
+  std::map<std::string, std::string> metadata;    // "__metadata__" of safetensors
+  std::vector<std::string> labels;                // class names stored beside the weights, by class number
   std::map<std::string, LayerAttributes> layers;  // of pickled modules, by name: "base.layer1.0.conv1"
   std::vector<std::string> warnings;
 };
