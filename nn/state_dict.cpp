@@ -1,5 +1,6 @@
 #include "nn/state_dict.h"
 
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
 
@@ -13,13 +14,6 @@ bool starts_with_any(const std::string& name, const std::vector<std::string>& pr
     if (name.compare(0, p.size(), p) == 0) return true;
   return false;
 }
-
-bool ends_with(const std::string& name, const std::string& end) {
-  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-}
-
-/// Written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
-bool is_batch_counter(const std::string& name) { return ends_with(name, "num_batches_tracked"); }
 
 /// All forms of a file's name, from as it is to with every prefix removed: "module.base.fc.bias", "base.fc.bias",
 /// "fc.bias".
@@ -48,24 +42,21 @@ void append_list(std::string& message, const char* what, const std::vector<std::
 
 /// Where each tensor of the file goes, and what is wrong. Nothing is written before all of it is known to fit.
 struct Plan {
-  std::vector<const Tensor*> source;  // per tensor of the module; null: stays as it is
+  std::vector<const StateEntry*> source;  // per tensor of the module; null: stays as it is
   LoadReport report;
   std::vector<std::string> missing, unexpected, misfits, doubles;  // errors
 };
 
-bool fits(const std::string& name, const Tensor& from, const Tensor& to) {
-  // A counter is a scalar today and was a tensor of one element in some writers.
-  if (is_batch_counter(name)) return from.numel() == 1;
-  return from.dims() == to.dims();
-}
+std::vector<std::int64_t> shape_of(const Tensor& t) { return {t.dims().begin(), t.dims().end()}; }
 
-Plan make_plan(const NamedTensors& own, const NamedTensors& file, const LoadOptions& options) {
+Plan make_plan(const NamedTensors& own, const std::vector<StateEntry>& file, const LoadOptions& options) {
   Plan plan;
   plan.source.assign(own.size(), nullptr);
   Index index;
   for (std::size_t i = 0; i < own.size(); ++i) index.emplace(own[i].first, i);
 
-  for (const auto& [name, tensor] : file) {
+  for (const StateEntry& entry : file) {
+    const std::string& name = entry.name;
     const std::vector<std::string> forms = stripped_forms(name, options.strip);
     const std::optional<std::size_t> place = find_place(index, forms);
     if (!place) {
@@ -74,12 +65,12 @@ Plan make_plan(const NamedTensors& own, const NamedTensors& file, const LoadOpti
       (ignored ? plan.report.unexpected : plan.unexpected).push_back(name);
     } else if (plan.source[*place]) {
       plan.doubles.push_back(name);
-    } else if (const auto& [own_name, own_tensor] = own[*place]; !fits(own_name, tensor, own_tensor)) {
-      plan.misfits.push_back(own_name + ": file " + to_string(tensor.dims()) + ", model " +
-                             to_string(own_tensor.dims()));
-      plan.source[*place] = &tensor;
     } else {
-      plan.source[*place] = &tensor;
+      const auto& [own_name, own_tensor] = own[*place];
+      if (!fits_state(own_name, entry.shape, shape_of(own_tensor)))
+        plan.misfits.push_back(own_name + ": file " + sizes_text(entry.shape) + ", model " +
+                               to_string(own_tensor.dims()));
+      plan.source[*place] = &entry;
     }
   }
   for (std::size_t i = 0; i < own.size(); ++i) {
@@ -109,13 +100,26 @@ void throw_if_bad(const Plan& plan) {
 
 NamedTensors state_dict(const Module& module) { return module.named_state(); }
 
-LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options) {
+bool is_batch_counter(const std::string& name) { return name.ends_with("num_batches_tracked"); }
+
+bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, const std::vector<std::int64_t>& own) {
+  if (!is_batch_counter(name)) return file == own;
+  return std::all_of(file.begin(), file.end(), [](std::int64_t size) { return size == 1; });
+}
+
+LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, const LoadOptions& options) {
   const NamedTensors own = module.named_state();
-  Plan plan = make_plan(own, tensors, options);
+  Plan plan = make_plan(own, entries, options);
   throw_if_bad(plan);
   for (std::size_t i = 0; i < own.size(); ++i)
-    if (plan.source[i]) own[i].second.copy_from(plan.source[i]->reshape(own[i].second.dims()));
+    if (plan.source[i]) own[i].second.copy_from(plan.source[i]->fetch().reshape(own[i].second.dims()));
   return std::move(plan.report);
+}
+
+LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options) {
+  std::vector<StateEntry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, shape_of(tensor), [t = tensor] { return t; }});
+  return load_state_dict(module, entries, options);
 }
 
 }  // namespace fledge

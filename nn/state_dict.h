@@ -1,5 +1,7 @@
 // A module's weights as an ordered list of names and tensors, and the strict way back.
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,11 +25,25 @@ struct LoadOptions {
   std::vector<std::string> strip = {"module.", "base."};
 };
 
+/// A tensor that is fetched when it is its turn, so that a file need not be in memory beside the module.
+struct StateEntry {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::function<Tensor()> fetch;
+};
+
+/// num_batches_tracked: written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
+bool is_batch_counter(const std::string& name);
+/// May a tensor of sizes `file` fill the module's of sizes `own`? Of a counter any single element does: it is a scalar
+/// today and was a list of one in some writers.
+bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, const std::vector<std::int64_t>& own);
+
 /// Copies values in, converting dtype. num_batches_tracked may always miss, and a name in may_ignore is
 /// dropped whether it is meant with or without the prefixes of `strip`.
 /// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the
-/// options allow them; then
-/// nothing is changed.
+/// options allow them; then nothing is fetched or changed. (What fetch throws comes through, with the entries before it
+/// copied.)
+LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, const LoadOptions& options = {});
 LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});
 
 }  // namespace fledge

@@ -21,11 +21,6 @@ bool is_training_state(const std::string& name) {
   return kKeys.count(name.substr(0, name.find('.'))) > 0;
 }
 
-bool is_counter(const std::string& name) {
-  const std::string end = "num_batches_tracked";
-  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-}
-
 NameMap read_map(const std::string& path) {
   if (path.empty()) return {};
   const auto bytes = read_file(path);
@@ -90,13 +85,15 @@ ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& o
   return foreign;
 }
 
-void fill(EmbeddingModel& model, const ForeignModel& foreign) {
-  std::map<std::string, Tensor> own;
-  for (const auto& [name, tensor] : state_dict(model)) own.emplace(name, tensor);
-  for (const auto& place : foreign.plan.placed) {
-    const Tensor& to = own.at(place.target);
-    to.copy_from(foreign.file->load(foreign.tensors[place.source]).reshape(to.dims()));
-  }
+StateEntry entry_of(const std::string& name, const WeightFile& file, const StoredTensor& tensor) {
+  return {name, tensor.shape, [&file, tensor] { return file.load(tensor); }};
+}
+
+std::vector<StateEntry> entries_of(const ForeignModel& foreign) {
+  std::vector<StateEntry> entries;
+  for (const auto& place : foreign.plan.placed)
+    entries.push_back(entry_of(place.target, *foreign.file, foreign.tensors[place.source]));
+  return entries;
 }
 
 std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead) {
@@ -105,7 +102,7 @@ std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead
   std::vector<TensorToSave> list;
   for (const NamedShape& own : shapes_of(foreign.plan.spec)) {
     const auto it = sources.find(own.name);
-    if (it == sources.end() && is_counter(own.name)) {
+    if (it == sources.end() && is_batch_counter(own.name)) {
       list.push_back(to_save(own.name, zeros({}, DType::Int64)));
     } else {
       list.push_back(to_save(own.name, *foreign.file, foreign.tensors[it->second]));

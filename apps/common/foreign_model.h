@@ -9,6 +9,7 @@
 #include "io/weights/tensor_to_save.h"
 #include "io/weights/weight_file.h"
 #include "nn/import/import.h"
+#include "nn/state_dict.h"
 
 namespace fledge {
 
@@ -36,8 +37,10 @@ std::set<std::string> dead_names(const WeightFile& file);
 /// "stacked pickles, 530 tensors, models.resnet.ResNet"
 std::string describe(const WeightFile& file);
 
-/// Copies the placed tensors into the model, one at a time.
-void fill(EmbeddingModel& model, const ForeignModel& foreign);
+/// A file's tensor under a name of ours, fetched when it is its turn. `file` must outlive it.
+StateEntry entry_of(const std::string& name, const WeightFile& file, const StoredTensor& tensor);
+/// All placed tensors by the model's names.
+std::vector<StateEntry> entries_of(const ForeignModel& foreign);
 
 /// The model's tensors in state-dict order (batch counters that the file has not are 0), then, with `dead`, those the
 /// network does not use, under their own names. The result reads from `foreign`, which must outlive it.

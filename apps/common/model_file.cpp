@@ -1,6 +1,5 @@
 #include "apps/common/model_file.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -24,39 +23,13 @@ int metadata_int(const std::map<std::string, std::string>& metadata, const std::
   throw Error(ErrorKind::BadInput, "", "'" + path + "': metadata '" + key + "' is missing or no number");
 }
 
-/// Tensors that the network does not use, kept by `fledge convert`, are no fault.
-NamedTensors without_dead(const WeightFile& file) {
-  const std::set<std::string> dead = dead_names(file);
-  NamedTensors tensors;
-  for (const StoredTensor& t : file.tensors())
-    if (!dead.count(t.name)) tensors.emplace_back(t.name, file.load(t));
-  return tensors;
-}
-
-/// Exactly the model's tensors? Then they can be copied one at a time, and the file is never in memory beside the model.
-bool fits_exactly(const WeightFile& file, const std::map<std::string, Tensor>& own, const std::set<std::string>& dead) {
-  std::size_t found = 0;
-  for (const StoredTensor& t : file.tensors()) {
-    if (dead.count(t.name)) continue;
-    const auto it = own.find(t.name);
-    if (it == own.end() || t.shape != std::vector<std::int64_t>(it->second.dims().begin(), it->second.dims().end()))
-      return false;
-    ++found;
-  }
-  return found == own.size();
-}
-
 void fill_own(EmbeddingModel& model, const WeightFile& file) {
-  std::map<std::string, Tensor> own;
-  for (const auto& [name, tensor] : state_dict(model)) own.emplace(name, tensor);
-  const std::set<std::string> dead = dead_names(file);
-  if (fits_exactly(file, own, dead)) {
-    for (const StoredTensor& t : file.tensors())
-      if (!dead.count(t.name)) own.at(t.name).copy_from(file.load(t));
-    return;
-  }
+  const std::set<std::string> dead = dead_names(file);  // kept by `fledge convert`: no fault
+  std::vector<StateEntry> entries;
+  for (const StoredTensor& t : file.tensors())
+    if (!dead.count(t.name)) entries.push_back(entry_of(t.name, file, t));
   try {
-    load_state_dict(model, without_dead(file));  // says what does not fit
+    load_state_dict(model, entries);
   } catch (const Error& e) {
     throw Error(e.kind(), "", "cannot use '" + file.path() + "' as " + model.spec().describe() + ": " + e.problem(),
                 e.hint());
@@ -143,7 +116,7 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
     loaded.preprocessing = preprocessing_of(foreign.plan.spec);
     loaded.model = EmbeddingModel::uninitialised(foreign.plan.spec);
     loaded.notes = foreign.plan.notes;
-    fill(*loaded.model, foreign);
+    load_state_dict(*loaded.model, entries_of(foreign));
   }
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
@@ -164,14 +137,12 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
   }
   const ForeignModel foreign = recognise(file, options);
   check_same_network(foreign.plan.spec, model, path);
-  NamedTensors tensors;
+  std::vector<StateEntry> entries = entries_of(foreign);
   const bool take_head = spec.embedding > 0;
-  for (const auto& place : foreign.plan.placed) {
-    const bool head = place.target.rfind("feat.", 0) == 0, classifier = place.target.rfind("fc.", 0) == 0;
-    if (!classifier && (!head || take_head))
-      tensors.emplace_back(place.target, file->load(foreign.tensors[place.source]));
-  }
-  const LoadReport report = load_state_dict(model, tensors, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
+  std::erase_if(entries, [&](const StateEntry& e) {
+    return e.name.starts_with("fc.") || (!take_head && e.name.starts_with("feat."));
+  });
+  const LoadReport report = load_state_dict(model, entries, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
   const bool new_head = take_head && foreign.plan.spec.embedding == 0;
   return "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
 }

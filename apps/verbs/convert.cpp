@@ -93,10 +93,11 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   for (const auto& note : foreign.plan.notes) tell(o, note);
   for (const auto& warning : file.info().warnings) tell(o, "warning: " + printable(warning));
   if (foreign.plan.dead.empty()) return c;
-  std::string dead;
-  for (std::size_t i = c.tensors.size() - (o.drop_dead ? 0 : foreign.plan.dead.size()); i < c.tensors.size(); ++i)
-    dead += (dead.empty() ? "" : "\n") + c.tensors[i].name;
-  if (!o.drop_dead) c.metadata["dead"] = dead;
+  if (!o.drop_dead) {
+    std::string& dead = c.metadata["dead"];
+    for (std::size_t i = c.tensors.size() - foreign.plan.dead.size(); i < c.tensors.size(); ++i)
+      dead += (dead.empty() ? "" : "\n") + c.tensors[i].name;
+  }
   tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.dead.size(),
                       o.drop_dead ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
   constexpr std::size_t kShown = 40;

@@ -12,6 +12,7 @@
 #include "io/weights/checksum.h"
 #include "io/weights/printable.h"
 #include "io/weights/weight_file.h"
+#include "kernels/api/dims.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -58,20 +59,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string shape_text(const StoredTensor& t) {
-  std::string text;
-  for (const std::int64_t d : t.shape) text += (text.empty() ? "" : "x") + std::to_string(d);
-  return text.empty() ? "scalar" : text;
-}
-
 void print_tensors(const WeightFile& file, const std::vector<StoredTensor>& tensors, bool checksums) {
   std::size_t width = 4, shapes = 5;
   for (const StoredTensor& t : tensors) {
     width = std::min<std::size_t>(60, std::max(width, printable(t.name).size()));
-    shapes = std::max(shapes, shape_text(t).size());
+    shapes = std::max(shapes, sizes_text(t.shape).size());
   }
   for (const StoredTensor& t : tensors)
-    fmt::print("  {:<{}}  {:<9} {:<{}}{}\n", printable(t.name), width, info_of(t.type).name, shape_text(t),
+    fmt::print("  {:<{}}  {:<9} {:<{}}{}\n", printable(t.name), width, info_of(t.type).name, sizes_text(t.shape),
                checksums ? shapes : 0, checksums ? "  " + sha256_of(file, t) : "");
 }
 

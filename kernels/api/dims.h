@@ -52,13 +52,14 @@ class Dims {
   int rank_ = 0;
 };
 
-/// "8x64x56x56"; "scalar" for rank 0.
-inline std::string to_string(const Dims& d) {
-  if (d.rank() == 0) return "scalar";
+/// "8x64x56x56" of any list of sizes; "scalar" of an empty one.
+template <class Sizes>
+std::string sizes_text(const Sizes& sizes) {
   std::string s;
-  for (int i = 0; i < d.rank(); ++i) s += (i ? "x" : "") + std::to_string(d[i]);
-  return s;
+  for (const std::int64_t size : sizes) s += (s.empty() ? "" : "x") + std::to_string(size);
+  return s.empty() ? "scalar" : s;
 }
+inline std::string to_string(const Dims& d) { return sizes_text(d); }
 
 /// Row-major strides: the last axis is contiguous.
 inline Dims contiguous_strides(const Dims& dims) {

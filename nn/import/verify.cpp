@@ -2,26 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/api/dims.h"
 #include "kernels/api/error.h"
+#include "nn/state_dict.h"
 
 namespace fledge::importing {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
-
-std::string text_of(const Shape& shape) {
-  std::string text;
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? "x" : "") + std::to_string(shape[i]);
-  return shape.empty() ? "scalar" : text;
-}
-
-bool is_batch_counter(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
-
-/// A counter is a scalar today and was a tensor of one element in some writers.
-bool fits(const std::string& name, const Shape& file, const Shape& model) {
-  if (!is_batch_counter(name)) return file == model;
-  return std::all_of(file.begin(), file.end(), [](std::int64_t size) { return size == 1; });
-}
 
 /// "tensor 'a' has no place (why)", or "306 tensors have no place: 'a' (why), 'b', ..."; a reason is said once.
 class Complaint {
@@ -130,9 +118,9 @@ void verify(const std::vector<Source>& sources, const Assignment& assignment, co
     const Shape& shape = wanted[found->second].shape;
     if (filled[found->second]) doubles.add(sources[i].shown(), "as " + name);
     filled[found->second] = true;
-    if (!fits(name, sources[i].shape(), shape))
+    if (!fits_state(name, sources[i].shape(), shape))
       misshapen.add(sources[i].shown(),
-                    text_of(sources[i].shape()) + " in the file, " + text_of(shape) + " in " + spec.arch);
+                    sizes_text(sources[i].shape()) + " in the file, " + sizes_text(shape) + " in " + spec.arch);
   }
   bool head_without_bias = false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
