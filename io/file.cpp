@@ -98,21 +98,21 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::Part::append(const void* data, std::size_t size) {
+void AtomicFile::append(const void* data, std::size_t size) {
   const char* bytes = static_cast<const char*>(data);
   while (size > 0) {
-    const ssize_t n = ::pwrite(file_.fd_, bytes, size, static_cast<off_t>(at_));
+    const ssize_t n = ::write(fd_, bytes, size);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) write_failed(file_.path_, errno);
+    if (n < 0) write_failed(path_, errno);
     bytes += n;
-    at_ += static_cast<std::uint64_t>(n);
     size -= static_cast<std::size_t>(n);
+    written_ += static_cast<std::uint64_t>(n);
   }
   constexpr std::uint64_t kStretch = std::uint64_t{8} << 20;
-  if (at_ - started_ < kStretch) return;
+  if (written_ - started_ < kStretch) return;
   // Only a start: what fails now is reported by fsync.
-  ::sync_file_range(file_.fd_, static_cast<off_t>(started_), static_cast<off_t>(at_ - started_), SYNC_FILE_RANGE_WRITE);
-  started_ = at_;
+  ::sync_file_range(fd_, static_cast<off_t>(started_), static_cast<off_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void AtomicFile::commit() {

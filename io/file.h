@@ -25,24 +25,13 @@ class AtomicFile {
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  void append(const void* data, std::size_t size) { whole_.append(data, size); }
+  void append(const void* data, std::size_t size);
   void commit();
-
-  /// Pieces one behind the other from a byte of its own on: parts of one file may be written by several threads.
-  class Part {
-   public:
-    Part(const AtomicFile& file, std::uint64_t begin) : file_(file), at_(begin), started_(begin) {}
-    void append(const void* data, std::size_t size);
-
-   private:
-    const AtomicFile& file_;
-    std::uint64_t at_, started_;  // where the next piece goes; up to where the disk has been told to write
-  };
 
  private:
   std::string path_, temporary_;
   int fd_ = -1;
-  Part whole_{*this, 0};
+  std::uint64_t written_ = 0, started_ = 0;  // bytes handed to the system; of these, bytes on their way to the disk
 };
 
 }  // namespace fledge

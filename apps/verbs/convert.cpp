@@ -151,7 +151,7 @@ int run_convert(ConvertOptions o) {
     c = convert_foreign(*foreign, o);
   }
   if (target == Target::Safetensors)
-    save_safetensors(o.output, c.tensors, c.metadata, 2);  // reading goes on while the other half is written
+    save_safetensors(o.output, c.tensors, c.metadata);
   else
     save_torch(o.output, c.tensors);
   double bytes = 0;

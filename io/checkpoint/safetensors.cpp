@@ -1,8 +1,6 @@
 #include "io/checkpoint/safetensors.h"
 
-#include <algorithm>
 #include <bit>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -42,37 +40,6 @@ std::string make_header(const std::vector<TensorToSave>& tensors, const std::map
   return std::string(reinterpret_cast<const char*>(&length), 8) + text;
 }
 
-/// Tensors [first, last) one after the other, from byte `at` on.
-void write_range(const AtomicFile& file, const std::vector<TensorToSave>& tensors, std::size_t first, std::size_t last,
-                 std::uint64_t at) {
-  AtomicFile::Part part(file, at);
-  for (std::size_t i = first; i < last; ++i)
-    tensors[i].write([&](const char* bytes, std::size_t size) { part.append(bytes, size); });
-}
-
-/// Cuts the list into shares of about the same bytes, a thread each: fetching one share goes on while another is
-/// written. The first error counts.
-void write_shares(const AtomicFile& file, const std::vector<TensorToSave>& tensors, std::uint64_t at,
-                  std::uint64_t bytes, int threads) {
-  constexpr std::uint64_t kWorthAThread = std::uint64_t{16} << 20;
-  const std::uint64_t shares = std::clamp<std::uint64_t>(bytes / kWorthAThread, 1, static_cast<std::uint64_t>(threads));
-  std::vector<std::future<void>> running;
-  std::size_t first = 0;
-  std::uint64_t done = 0;
-  for (std::uint64_t share = 1; share <= shares; ++share) {
-    const std::uint64_t begin = at + done;
-    std::size_t last = first;
-    while (last < tensors.size() && (share == shares || done < bytes / shares * share)) done += tensors[last++].bytes();
-    const auto work = [&file, &tensors, first, last, begin] { write_range(file, tensors, first, last, begin); };
-    first = last;
-    if (share == shares)
-      work();
-    else
-      running.push_back(std::async(std::launch::async, work));
-  }
-  for (auto& r : running) r.get();
-}
-
 }  // namespace
 
 SafetensorsFile load_safetensors(const std::string& path) {
@@ -88,13 +55,13 @@ SafetensorsFile load_safetensors(const std::string& path) {
 }
 
 void save_safetensors(const std::string& path, const std::vector<TensorToSave>& tensors,
-                      const std::map<std::string, std::string>& metadata, int threads) {
+                      const std::map<std::string, std::string>& metadata) {
   const std::string header = make_header(tensors, metadata);
   std::uint64_t size = header.size();
   for (const TensorToSave& t : tensors) size += t.bytes();
   AtomicFile file(path, size);
   file.append(header.data(), header.size());
-  write_shares(file, tensors, header.size(), size - header.size(), threads);
+  for (const TensorToSave& t : tensors) t.write([&](const char* bytes, std::size_t n) { file.append(bytes, n); });
   file.commit();
 }
 

@@ -25,8 +25,7 @@ SafetensorsFile load_safetensors(const std::string& path);
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata);
 /// The same from tensors that are fetched one by one. Error(Usage): a name twice, a type that the format has not got.
-/// `threads`: above 1, so many fetch and write a share each; only for tensors whose `write` may run beside others'.
 void save_safetensors(const std::string& path, const std::vector<TensorToSave>& tensors,
-                      const std::map<std::string, std::string>& metadata, int threads = 1);
+                      const std::map<std::string, std::string>& metadata);
 
 }  // namespace fledge
