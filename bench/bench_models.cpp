@@ -19,7 +19,7 @@
 #include "autograd/grad_mode.h"
 #include "kernels/api/error.h"
 #include "nn/fuse.h"
-#include "nn/losses/teacher.h"
+#include "nn/losses/teacher/absolute_relative.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"

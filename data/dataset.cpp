@@ -57,7 +57,8 @@ std::shared_ptr<Dataset> open_source(const std::string& source) {
 
 std::vector<std::vector<std::int64_t>> Dataset::by_class() const {
   std::vector<std::vector<std::int64_t>> groups(static_cast<std::size_t>(classes()));
-  for (std::int64_t i = 0; i < size(); ++i) groups[label(i)].push_back(i);
+  for (std::int64_t i = 0; i < size(); ++i)
+    if (label(i) >= 0) groups[label(i)].push_back(i);
   return groups;
 }
 

@@ -3,10 +3,12 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/image/image.h"
+#include "io/image/resize.h"
 
 namespace fledge {
 
@@ -14,18 +16,22 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual std::int64_t size() const = 0;
-  /// Rank of the class's name among the sorted names.
+  /// Rank of the class's name among the sorted names; -1: the picture has no label (semi-supervised training).
   virtual std::int64_t label(std::int64_t i) const = 0;
   /// Name for messages and tables: the path below the data set's root ("audi_a4/003.jpg"), or "test/00017".
   virtual std::string name(std::int64_t i) const = 0;
   /// Throws Error(BadInput) naming the file.
   virtual Image image(std::int64_t i) const = 0;
   virtual const std::vector<std::string>& class_names() const = 0;
+  /// Where the object lies, in pixels of image(i), where the data set knows.
+  virtual std::optional<PixelBox> box(std::int64_t) const { return std::nullopt; }
+  /// A coarser class (the 12 kinds of goods of Stanford Online Products), from 0; -1 where there is none.
+  virtual std::int64_t super_class(std::int64_t) const { return -1; }
   /// One line: where it is and what it holds, "folder cars/train: 4,052 images, 98 classes".
   virtual std::string description() const = 0;
 
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names().size()); }
-  /// Image numbers by class.
+  /// Image numbers by class; those without a label are in none.
   std::vector<std::vector<std::int64_t>> by_class() const;
 };
 
@@ -43,6 +49,10 @@ std::shared_ptr<Dataset> open_dataset(const DatasetSpec& spec);
 std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int64_t budget_bytes);
 /// The images of some classes only (ranks), relabelled from 0 in the order given.
 std::shared_ptr<Dataset> select_classes(std::shared_ptr<Dataset> dataset, const std::vector<std::int64_t>& classes);
+/// Keeps the labels of a seeded share of each class (at least one picture of each) and hides the others: label -1.
+std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double labelled, std::uint64_t seed);
+/// The pictures of `labelled`, then those of `unlabelled` with label -1.
+std::shared_ptr<Dataset> append_unlabelled(std::shared_ptr<Dataset> labelled, std::shared_ptr<Dataset> unlabelled);
 /// A seeded class-disjoint split: `fraction` of the classes go to the second part (at least one).
 std::pair<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> split_classes(std::shared_ptr<Dataset> dataset,
                                                                             double fraction, std::uint64_t seed);

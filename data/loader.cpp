@@ -29,12 +29,12 @@ struct Slot {
 }  // namespace
 
 struct Loader::State {
-  State(std::shared_ptr<Dataset> d, std::vector<BatchRefs> b, MakeImage m, const LoaderOptions& o)
-      : dataset(std::move(d)), batches(std::move(b)), make_image(std::move(m)), options(o) {}
+  State(std::shared_ptr<Dataset> d, std::vector<BatchRefs> b, MakeViews m, const LoaderOptions& o)
+      : dataset(std::move(d)), batches(std::move(b)), make_views(std::move(m)), options(o) {}
 
   const std::shared_ptr<Dataset> dataset;
   const std::vector<BatchRefs> batches;
-  const MakeImage make_image;
+  const MakeViews make_views;
   const LoaderOptions options;
   std::vector<std::vector<std::int64_t>> by_class;  // for Skip
   std::int64_t total = 0;                           // samples of all batches
@@ -76,7 +76,7 @@ void Loader::State::open_slots() {
 }
 
 Image Loader::State::checked(const SampleRef& ref) const {
-  Image image = make_image(ref);
+  Image image = make_views(ref).student;
   if (image.width != options.size || image.height != options.size)
     throw Error(ErrorKind::Internal, "loader",
                 "picture '" + dataset->name(ref.index) + "' came out as " + std::to_string(image.width) + "x" +
@@ -152,9 +152,9 @@ void Loader::State::collect(Slot& slot) {
                 "remove or repair them (fledge data verify lists all), or allow a larger share");
 }
 
-Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeImage make_image,
+Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeViews make_views,
                const LoaderOptions& options)
-    : state_(std::make_unique<State>(std::move(dataset), std::move(batches), std::move(make_image), options)) {
+    : state_(std::make_unique<State>(std::move(dataset), std::move(batches), std::move(make_views), options)) {
   State& s = *state_;
   if (options.size < 1 || options.workers < 0 || options.batches_ahead < 1)
     throw Error(ErrorKind::Usage, "loader",
@@ -206,7 +206,7 @@ std::optional<Batch> Loader::next() {
     s.work.notify_all();
     throw;
   }
-  Batch batch{std::move(slot.images), std::move(slot.labels), std::move(slot.samples)};
+  Batch batch{std::move(slot.images), {}, std::move(slot.labels), std::move(slot.samples)};
   {
     const std::lock_guard lock(s.mutex);
     ++s.cursor;
@@ -218,18 +218,23 @@ std::optional<Batch> Loader::next() {
 
 std::vector<std::string> Loader::bad_images() const { return state_->bad_images; }
 
-MakeImage training_images(std::shared_ptr<Dataset> dataset, const TrainTransform& transform, std::uint64_t seed,
-                          std::int64_t epoch) {
-  return [dataset = std::move(dataset), transform, seed, epoch](const SampleRef& ref) {
-    Generator g = Generator::of({seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(ref.index),
-                                 static_cast<std::uint64_t>(ref.occurrence)});
-    return apply(transform, dataset->image(ref.index), g);
+CropKey crop_key(const SampleRef& sample, std::int64_t epoch, std::int64_t crops) {
+  if (crops <= 0) return {epoch, sample.occurrence};
+  return {(epoch + sample.occurrence) % crops, 0};
+}
+
+MakeViews training_views(std::shared_ptr<Dataset> dataset, const TrainingViews& views) {
+  return [dataset = std::move(dataset), views](const SampleRef& ref) {
+    const CropKey key = crop_key(ref, views.epoch, views.crops);
+    Generator g = Generator::of({views.seed, static_cast<std::uint64_t>(key.epoch),
+                                 static_cast<std::uint64_t>(ref.index), static_cast<std::uint64_t>(key.occurrence)});
+    return Views{apply(views.transform, dataset->image(ref.index), g), {}};
   };
 }
 
-MakeImage evaluation_images(std::shared_ptr<Dataset> dataset, const EvalTransform& transform) {
+MakeViews evaluation_views(std::shared_ptr<Dataset> dataset, const EvalTransform& transform) {
   return [dataset = std::move(dataset), transform](const SampleRef& ref) {
-    return apply(transform, dataset->image(ref.index));
+    return Views{apply(transform, dataset->image(ref.index)), {}};
   };
 }
 

@@ -12,13 +12,19 @@
 namespace fledge {
 
 struct Batch {
-  Tensor images;  // N,3,size,size float32 channels-last
-  Tensor labels;  // N int64
+  Tensor images;          // N,3,size,size float32 channels-last: what the student sees
+  Tensor teacher_images;  // the same pictures as the teacher sees them; undefined when it sees `images`
+  Tensor labels;          // N int64; -1: no label
   std::vector<SampleRef> samples;
 };
 
-/// Makes the size x size picture of one sample (decode + transform). Pure, thread-safe.
-using MakeImage = std::function<Image(const SampleRef&)>;
+/// One sample as student and teacher see it, both size x size.
+struct Views {
+  Image student;
+  Image teacher;  // empty: the same picture
+};
+/// Makes the views of one sample (decode + transform). Pure, thread-safe.
+using MakeViews = std::function<Views(const SampleRef&)>;
 
 enum class OnBadImage { Fail, Skip };
 
@@ -35,7 +41,7 @@ struct LoaderOptions {
 class Loader {
  public:
   /// Runs through `batches` once.
-  Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeImage make_image,
+  Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeViews make_views,
          const LoaderOptions& options);
   ~Loader();  // stops the workers
   /// The next batch in order; nothing at the end. Rethrows a worker's error.
@@ -49,9 +55,31 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
-/// MakeImage for training: the generator of a sample is Generator::of({seed, epoch, index, occurrence}).
-MakeImage training_images(std::shared_ptr<Dataset> dataset, const TrainTransform& transform, std::uint64_t seed,
-                          std::int64_t epoch);
-MakeImage evaluation_images(std::shared_ptr<Dataset> dataset, const EvalTransform& transform);
+/// Which random crop a sample gets. With `crops` > 0 a picture has so many crops, which take turns over its uses; 0: a
+/// new one at every use. What a frozen teacher says of a picture is a function of (picture, crop key).
+struct CropKey {
+  std::int64_t epoch = 0, occurrence = 0;
+};
+CropKey crop_key(const SampleRef& sample, std::int64_t epoch, std::int64_t crops);
+
+enum class BoxUse {
+  None,
+  Both,
+  Teacher
+};  // who sees the picture cut to its bounding box; Teacher: the student does not
+
+struct TrainingViews {
+  TrainTransform transform;
+  std::uint64_t seed = 0;
+  std::int64_t epoch = 0;
+  std::int64_t crops = 0;  // see crop_key
+  BoxUse boxes = BoxUse::None;
+  Degradation degradation = {};  // of the student's view only
+};
+/// The generator of a sample is Generator::of({seed, key.epoch, index, key.occurrence}); both views get the same crop
+/// and flip (of different pictures when only the teacher's is cut to its box). `teacher` is left empty when it would
+/// be equal.
+MakeViews training_views(std::shared_ptr<Dataset> dataset, const TrainingViews& views);
+MakeViews evaluation_views(std::shared_ptr<Dataset> dataset, const EvalTransform& transform);
 
 }  // namespace fledge

@@ -22,6 +22,8 @@ class Subset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   std::int64_t label(std::int64_t i) const override { return label_of_[base_->label(indices_[i])]; }
   std::string name(std::int64_t i) const override { return base_->name(indices_[i]); }
+  std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(indices_[i]); }
+  std::int64_t super_class(std::int64_t i) const override { return base_->super_class(indices_[i]); }
   Image image(std::int64_t i) const override { return base_->image(indices_[i]); }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "data/degradation.h"
 #include "io/image/resize.h"
 #include "tensor/random.h"
 
@@ -24,8 +25,10 @@ struct TrainTransform {
   int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
 };
 struct EvalTransform {
-  int resize_short = 256;  // 0: none
-  int size = 224;          // centre crop; a picture smaller than this is resized so that its short side fits
+  int resize_short = 256;   // 0: none
+  int size = 224;           // centre crop; a picture smaller than this is resized so that its short side fits
+  bool crop_box = false;    // first cut out the data set's bounding box, where it has one
+  Degradation degradation = {};  // last
 };
 struct Normalization {
   float mean[3] = {0.485f, 0.456f, 0.406f};

@@ -54,7 +54,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   Embeddings out;
   const std::int64_t n = dataset->size();
   Progress progress(options.what, n, options.quiet);
-  Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_images(dataset, transform), loading);
+  Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_views(dataset, transform), loading);
   std::int64_t done = 0;
   while (auto batch = loader.next()) {
     const Tensor rows = run_model(*fused, batch->images, options.output);

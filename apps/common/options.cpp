@@ -88,22 +88,25 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
 }
 
 void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
-  std::string names;
-  for (const auto& [name, entry] : loss_registry())
-    if (name != "absolute" && name != "relative") names += (names.empty() ? "" : ", ") + name;
+  std::string names, teacher_names;
+  for (const auto& [name, entry] : loss_registry()) {
+    std::string& list = entry.kind == LossKind::Metric ? names : teacher_names;
+    list += (list.empty() ? "" : ", ") + name;
+  }
   verb.add_option("--loss", o.loss, names + ", or none")->group("Loss");
   verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")->group("Loss");
   if (teacher) {
     verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher, or any PyTorch weight file")
         ->group("Loss");
     bind_foreign(verb, o.foreign_teacher, "teacher-", "Loss");
-    verb.add_option("--distill", o.distill,
-                    "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3")
+    verb.add_option(
+            "--distill", o.distill,
+            "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3; of " + teacher_names)
         ->group("Loss");
   }
   // Options that a loss declares in the registry become flags by themselves.
   for (const auto& [name, entry] : loss_registry()) {
-    if (!teacher && (name == "absolute" || name == "relative")) continue;
+    if (!teacher && entry.kind == LossKind::Teacher) continue;
     for (const auto& [option, value] : entry.options) {
       if (verb.get_option_no_throw("--" + option)) continue;
       o.loss_options[option] = value;

@@ -96,7 +96,7 @@ class Trainer {
     batches.erase(batches.begin(), batches.begin() + state_.batch);
     if (state_.batch == 0) state_.epoch_sums.clear();
     Loader loader(setup_.train, std::move(batches),
-                  training_images(setup_.train, setup_.transform, o_.seed, state_.epoch), setup_.loading);
+                  training_views(setup_.train, {setup_.transform, o_.seed, state_.epoch}), setup_.loading);
     const auto start = std::chrono::steady_clock::now();
     const std::int64_t first = state_.batch;
     {

@@ -85,22 +85,17 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
                 "say --distill relative=0.3 or absolute=1");
   if (o.loss == "none" && distill.empty()) throw Error(ErrorKind::Usage, "", "--loss none leaves nothing to train on");
 
-  const bool stages =
-      [&] {  // declared by the losses; asked before the teacher exists, so that it is built the right way
-        for (const auto& [name, weight] : distill)
-          if (build_loss(name, o.loss_options,
-                         {s.train->classes(), s.model->embedding_size(), s.model->embedding_size(), o.seed})
-                  ->needs()
-                  .teacher_stages)
-            return true;
-        return false;
-      }();
-  LossSetup setup{s.train->classes(), s.model->embedding_size(), 0, o.seed};
+  LossSetup setup;
+  setup.classes = s.train->classes();
+  setup.embedding = s.model->embedding_size();
+  setup.student_stages = s.model->stage_channels();
+  setup.seed = o.seed;
   if (!distill.empty()) {
-    s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization, stages);
-    setup.teacher_embedding = s.teacher->loaded().model->embedding_size();
-    s.notes.push_back("teacher: " + s.teacher->loaded().model->spec().describe() + " from " +
-                      s.teacher->loaded().source);
+    s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization);
+    const EmbeddingModel& teacher = *s.teacher->loaded().model;
+    setup.teacher_embedding = teacher.embedding_size();
+    setup.teacher_stages = teacher.stage_channels();
+    s.notes.push_back("teacher: " + teacher.spec().describe() + " from " + s.teacher->loaded().source);
     for (const auto& note : s.teacher->loaded().notes) s.notes.push_back("teacher: " + note);
   }
   if (o.loss != "none") s.losses.push_back({build_loss(o.loss, o.loss_options, setup), o.loss_weight});
@@ -112,6 +107,7 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
     s.needs.student_stages |= n.student_stages;
     s.needs.teacher_stages |= n.teacher_stages;
   }
+  if (s.teacher) s.teacher->prepare(s.needs.teacher_stages);
   if (!s.teacher && (s.needs.teacher_embedding || s.needs.teacher_stages))
     throw Error(ErrorKind::Usage, "", "--loss " + o.loss + " needs a teacher",
                 "use 'fledge distill' with --teacher RUN_OR_FILE and --distill " + o.loss);
@@ -152,9 +148,8 @@ void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
 
 }  // namespace
 
-Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student, bool stages)
-    : loaded_(load_model(path, foreign)), stages_(stages) {
-  if (!stages_) fused_ = fuse(*loaded_.model);
+Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student)
+    : loaded_(load_model(path, foreign)) {
   const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
   std::vector<float> scale(3), shift(3);
   bool same = true;
@@ -166,6 +161,11 @@ Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const N
   if (same) return;
   scale_ = from_vector(scale, {1, 3, 1, 1});
   shift_ = from_vector(shift, {1, 3, 1, 1});
+}
+
+void Teacher::prepare(bool stages) {
+  stages_ = stages;
+  fused_ = stages ? nullptr : fuse(*loaded_.model);
 }
 
 Features Teacher::forward(const Tensor& images) const {

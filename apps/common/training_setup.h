@@ -23,7 +23,9 @@ struct WeightedLoss {
 /// The frozen teacher: fused when only its embedding is wanted, the plain model when a loss wants its stage maps.
 class Teacher {
  public:
-  Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student, bool stages);
+  Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student);
+  /// To be called once before forward(): are stage maps wanted?
+  void prepare(bool stages);
   /// images: normalised for the student. No graph is recorded.
   Features forward(const Tensor& images) const;
   const LoadedModel& loaded() const { return loaded_; }
@@ -31,7 +33,7 @@ class Teacher {
  private:
   LoadedModel loaded_;
   std::unique_ptr<FusedModel> fused_;
-  bool stages_;
+  bool stages_ = true;
   Tensor scale_, shift_;  // 1,3,1,1: from the student's normalisation to the teacher's; undefined when they are equal
 };
 

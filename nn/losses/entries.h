@@ -1,4 +1,4 @@
-// The registry's rows, one function per loss file, and the reader of options they share. Private to nn/losses/.
+// The registry's rows, one function per family of losses, and the reader of options they share. Private to nn/losses/.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,12 +7,19 @@
 
 namespace fledge {
 
-LossEntry triplet_entry();
-LossEntry triplet_hard_entry();
-LossEntry softmax_entry();
-LossEntry cosine_softmax_entry();
-LossEntry absolute_entry();
-LossEntry relative_entry();
+using LossEntries = std::vector<std::pair<std::string, LossEntry>>;
+LossEntries triplet_entries();            // pairs/
+LossEntries pair_entries();               // pairs/: contrastive, multi-similarity, n-pair, nt-xent, supcon
+LossEntries margin_entries();             // pairs/: margin with distance-weighted sampling
+LossEntries memory_entries();             // pairs/: cross-batch memory
+LossEntries classification_entries();     // classes/: softmax, cosine-softmax
+LossEntries angular_margin_entries();     // classes/: arcface, cosface
+LossEntries proxy_entries();              // classes/: proxy-nca, proxy-anchor
+LossEntries absolute_relative_entries();  // teacher/
+LossEntries rkd_entries();                // teacher/: rkd-distance, rkd-angle
+LossEntries ranking_entries();            // teacher/: darkrank
+LossEntries similarity_entries();         // teacher/: pkt, relaxed-contrastive
+LossEntries stage_entries();              // teacher/: hints, attention
 
 /// Values of options, checked. Every name must be there: make_loss() fills in the defaults. Errors (Usage) name loss,
 /// option and value.

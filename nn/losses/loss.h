@@ -20,8 +20,9 @@ struct LossNeeds {
 
 struct LossInput {
   const Features& student;
-  Tensor labels;                      // N int64
-  const Features* teacher = nullptr;  // frozen; no graph
+  Tensor labels;                      // N int64; for losses that need labels only rows with one are there
+  const Features* teacher = nullptr;  // frozen; no graph; the same pictures, row by row
+  std::int64_t step = 0;              // of the run: what a loss draws at random is a function of (seed, step)
 };
 
 struct LossOutput {
@@ -35,6 +36,9 @@ class Loss : public Module {
   virtual const char* name() const = 0;
   virtual LossNeeds needs() const = 0;
   virtual LossOutput forward(const LossInput& input) const = 0;
+  /// Called once after each optimiser step that this loss took part in, with the same input: a loss that remembers
+  /// (cross-batch memory) does it here, in buffers, so that a checkpoint holds it and forward() has no side effect.
+  virtual void after_step(const LossInput&) {}
 };
 
 /// What a factory may want to know besides its options.
@@ -42,16 +46,20 @@ struct LossSetup {
   std::int64_t classes = 0;    // training classes
   std::int64_t embedding = 0;  // student's
   std::int64_t teacher_embedding = 0;
+  std::vector<std::int64_t> student_stages, teacher_stages;  // channels of the stage maps, shallow to deep
   std::uint64_t seed = 0;
 };
 using LossOptions = std::map<std::string, std::string>;  // option name without dashes -> value, as on the command line
 
+enum class LossKind { Metric, Teacher };  // for --loss; for --distill
+
 struct LossEntry {
+  LossKind kind = LossKind::Metric;
   std::string summary;                                       // one line for --help
   std::vector<std::pair<std::string, std::string>> options;  // name, default
   std::function<std::shared_ptr<Loss>(const LossOptions&, const LossSetup&)> make;
 };
-/// "triplet", "triplet-hard", "softmax", "cosine-softmax", "absolute", "relative".
+/// All losses by name: nn/losses/README.md lists them. An option's name means the same in every loss that declares it.
 const std::map<std::string, LossEntry>& loss_registry();
 /// Throws Error(Usage): unknown name (with suggestion), unknown option, bad value.
 std::shared_ptr<Loss> make_loss(const std::string& name, const LossOptions& options, const LossSetup& setup);

@@ -35,11 +35,17 @@ LossOptions with_defaults(const std::string& name, const LossEntry& entry, const
 }  // namespace
 
 const std::map<std::string, LossEntry>& loss_registry() {
-  static const std::map<std::string, LossEntry> registry = {
-      {"triplet", triplet_entry()},   {"triplet-hard", triplet_hard_entry()},
-      {"softmax", softmax_entry()},   {"absolute", absolute_entry()},
-      {"relative", relative_entry()}, {"cosine-softmax", cosine_softmax_entry()},
-  };
+  static const std::map<std::string, LossEntry> registry = [] {
+    std::map<std::string, LossEntry> all;
+    for (const auto& family :
+         {triplet_entries(), pair_entries(), margin_entries(), memory_entries(), classification_entries(),
+          angular_margin_entries(), proxy_entries(), absolute_relative_entries(), rkd_entries(), ranking_entries(),
+          similarity_entries(), stage_entries()})
+      for (const auto& [name, entry] : family)
+        if (!all.emplace(name, entry).second)
+          throw Error(ErrorKind::Internal, "loss", "two losses are named '" + name + "'");
+    return all;
+  }();
   return registry;
 }
 

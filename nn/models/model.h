@@ -76,6 +76,8 @@ class EmbeddingModel : public Module {
   const Linear* classifier() const { return classifier_.get(); }  // null when spec().classes is 0
   /// Sizes: of the embedding, and of what forward() puts into Features::embedding.
   std::int64_t embedding_size() const;
+  /// Channels of the stage maps, shallow to deep.
+  std::vector<std::int64_t> stage_channels() const { return backbone_->stage_channels(); }
 
  private:
   ModelSpec spec_;

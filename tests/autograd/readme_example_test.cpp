@@ -5,7 +5,7 @@
 #include <sstream>
 #include <string>
 
-#include "nn/losses/teacher.h"
+#include "nn/losses/teacher/absolute_relative.h"
 #include "tensor/creation.h"
 #include "tensor/print.h"
 using namespace fledge;
@@ -56,6 +56,6 @@ TEST_CASE("the README shows the program that is tested") {
   const std::string program = between("README.md", "```cpp\n", "```");
   CHECK(between("tests/autograd/readme_example_test.cpp", "  // README: begin\n", "  // README: end\n") ==
         program.substr(program.find("int main() {\n") + 13, program.rfind("}\n") - program.find("int main() {\n") - 13));
-  for (const char* needed : {"nn/losses/teacher.h", "tensor/creation.h", "tensor/print.h"})
+  for (const char* needed : {"nn/losses/teacher/absolute_relative.h", "tensor/creation.h", "tensor/print.h"})
     CHECK(program.find(std::string("#include \"") + needed + "\"\n") != std::string::npos);
 }

@@ -199,7 +199,7 @@ TEST_CASE("batches are the same for 0, 1, 2 and 7 workers, with pictures replace
   std::vector<std::vector<float>> reference;
   std::vector<std::string> reference_bad;
   for (const int workers : {0, 1, 2, 7}) {
-    Loader loader(d, batches, training_images(d, train_preset("modern", 16), 1, 3),
+    Loader loader(d, batches, training_views(d, {train_preset("modern", 16), 1, 3}),
                   options(workers, OnBadImage::Skip, 0.1));
     std::size_t count = 0;
     while (auto batch = loader.next()) {
@@ -223,14 +223,14 @@ TEST_CASE("batches are the same for 0, 1, 2 and 7 workers, with pictures replace
   }
   CHECK(reference_bad.size() == 3);
   // Another epoch augments differently.
-  Loader other(d, batches, training_images(d, train_preset("modern", 16), 1, 4), options(1, OnBadImage::Skip, 0.1));
+  Loader other(d, batches, training_views(d, {train_preset("modern", 16), 1, 4}), options(1, OnBadImage::Skip, 0.1));
   CHECK(other.next()->images.to_vector<float>() != reference[0]);
 }
 
 TEST_CASE("a worker's error reaches the caller, in order, and stays") {
   const int workers = GENERATE(0, 1, 3);
   const auto d = std::make_shared<Made>(std::vector<int>{20}, std::set<std::int64_t>{9, 13});
-  Loader loader(d, sequential_batches(20, 4), evaluation_images(d, {0, 16}), options(workers));
+  Loader loader(d, sequential_batches(20, 4), evaluation_views(d, {0, 16}), options(workers));
   CHECK(loader.next());
   CHECK(loader.next());
   CHECK_THAT(error_of([&] { loader.next(); }), Contains("'pic9'"));
@@ -239,34 +239,34 @@ TEST_CASE("a worker's error reaches the caller, in order, and stays") {
 
 TEST_CASE("too many bad pictures stop a run that skips them") {
   const auto d = std::make_shared<Made>(std::vector<int>{20}, std::set<std::int64_t>{1, 9});
-  Loader loader(d, sequential_batches(20, 4), evaluation_images(d, {0, 16}), options(2, OnBadImage::Skip, 0.05));
+  Loader loader(d, sequential_batches(20, 4), evaluation_views(d, {0, 16}), options(2, OnBadImage::Skip, 0.05));
   CHECK(loader.next());
   CHECK(loader.next());
   CHECK_THAT(error_of([&] { loader.next(); }), Contains("2 unreadable pictures among 20") && Contains("'pic9'"));
   const auto all_bad = std::make_shared<Made>(std::vector<int>{2, 2}, std::set<std::int64_t>{0, 1});
-  Loader stuck(all_bad, sequential_batches(4, 4), evaluation_images(all_bad, {0, 16}), options(1, OnBadImage::Skip, 1));
+  Loader stuck(all_bad, sequential_batches(4, 4), evaluation_views(all_bad, {0, 16}), options(1, OnBadImage::Skip, 1));
   CHECK_THAT(error_of([&] { stuck.next(); }), Contains("no other image of its class"));
 }
 
 TEST_CASE("the loader refuses nonsense, and stops at once when dropped") {
   const auto d = std::make_shared<Made>(std::vector<int>{2000});
   CHECK_THAT(error_of([&] {
-               Loader(d, {{}}, evaluation_images(d, {0, 16}), options(1));
+               Loader(d, {{}}, evaluation_views(d, {0, 16}), options(1));
              }),
              Contains("a batch is empty"));
-  CHECK_THAT(error_of([&] { Loader(d, {}, evaluation_images(d, {0, 16}), options(-1)); }), Contains("workers -1"));
+  CHECK_THAT(error_of([&] { Loader(d, {}, evaluation_views(d, {0, 16}), options(-1)); }), Contains("workers -1"));
   CHECK_THAT(error_of([&] {
-               Loader(d, sequential_batches(2, 2), evaluation_images(d, {0, 8}), options(1)).next();
+               Loader(d, sequential_batches(2, 2), evaluation_views(d, {0, 8}), options(1)).next();
              }),
              Contains("8x8 instead of 16x16"));
-  CHECK_FALSE(Loader(d, {}, evaluation_images(d, {0, 16}), options(2)).next());
+  CHECK_FALSE(Loader(d, {}, evaluation_views(d, {0, 16}), options(2)).next());
   std::atomic<int> made{0};
   {
     Loader loader(
         d, sequential_batches(2000, 10),
         [&](const SampleRef&) {
           ++made;
-          return pattern(16, 16);
+          return Views{pattern(16, 16), {}};
         },
         options(2));
     CHECK(loader.next());

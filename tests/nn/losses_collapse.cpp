@@ -6,7 +6,7 @@
 #include "autograd/ops/gemm.h"
 #include "kernels/api/error.h"
 #include "nn/losses/collapse.h"
-#include "nn/losses/triplet.h"
+#include "nn/losses/pairs/triplet.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "autograd/ops/eltwise.h"
-#include "nn/losses/classification.h"
-#include "nn/losses/teacher.h"
-#include "nn/losses/triplet.h"
+#include "nn/losses/classes/classification.h"
+#include "nn/losses/teacher/absolute_relative.h"
+#include "nn/losses/pairs/triplet.h"
 #include "tests/nn/models_golden.h"
 
 using namespace fledge;

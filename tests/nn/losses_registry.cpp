@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "nn/losses/loss.h"
-#include "nn/losses/teacher.h"
-#include "nn/losses/triplet.h"
+#include "nn/losses/teacher/absolute_relative.h"
+#include "nn/losses/pairs/triplet.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"

@@ -1,12 +1,12 @@
-#include "nn/losses/triplet.h"
+#include "nn/losses/pairs/triplet.h"
 
 #include <limits>
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/reduce.h"
-#include "nn/losses/all_triplets.h"
 #include "nn/losses/entries.h"
+#include "nn/losses/pairs/all_triplets.h"
 #include "tensor/creation.h"
 
 namespace fledge {
@@ -115,16 +115,16 @@ LossEntry entry(bool hard, const char* summary) {
     return std::make_shared<TripletLoss>(hard, read.number("margin", 0, std::numeric_limits<double>::infinity()),
                                          soft ? TripletMargin::Soft : TripletMargin::Hinge);
   };
-  return {summary, {{"margin", "0.2"}, {"form", "hinge"}}, make};
+  return {LossKind::Metric, summary, {{"margin", "0.2"}, {"form", "hinge"}}, make};
 }
 
 }  // namespace
 
-LossEntry triplet_entry() {
-  return entry(false, "every triplet of the batch, mean over the active ones (form: hinge|soft)");
-}
-LossEntry triplet_hard_entry() {
-  return entry(true, "hardest positive and negative of each anchor; Yu et al. 2019 use margin 0 (form: hinge|soft)");
+LossEntries triplet_entries() {
+  return {
+      {"triplet", entry(false, "every triplet of the batch, mean over the active ones (form: hinge|soft)")},
+      {"triplet-hard",
+       entry(true, "hardest positive and negative of each anchor; Yu et al. 2019 use margin 0 (form: hinge|soft)")}};
 }
 
 }  // namespace fledge

@@ -3,7 +3,7 @@
 #pragma once
 #include <cstdint>
 
-#include "nn/losses/triplet.h"
+#include "nn/losses/pairs/triplet.h"
 
 namespace fledge {
 

@@ -1,4 +1,4 @@
-#include "nn/losses/teacher.h"
+#include "nn/losses/teacher/absolute_relative.h"
 
 #include <cmath>
 
@@ -137,15 +137,17 @@ std::shared_ptr<Loss> make_relative(const LossOptions& options, const LossSetup&
 
 }  // namespace
 
-LossEntry absolute_entry() {
-  return {"student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
-          {{"abs-form", "l2"}, {"abs-eps-inside", "off"}},
-          make_absolute};
-}
-LossEntry relative_entry() {
-  return {"student distances near the teacher's, pair by pair (rel-form: frobenius|mean_abs|mean_sq|rkd_huber)",
-          {{"rel-form", "frobenius"}},
-          make_relative};
+LossEntries absolute_relative_entries() {
+  return {{"absolute",
+           {LossKind::Teacher,
+            "student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
+            {{"abs-form", "l2"}, {"abs-eps-inside", "off"}},
+            make_absolute}},
+          {"relative",
+           {LossKind::Teacher,
+            "student distances near the teacher's, pair by pair (rel-form: frobenius|mean_abs|mean_sq|rkd_huber)",
+            {{"rel-form", "frobenius"}},
+            make_relative}}};
 }
 
 }  // namespace fledge

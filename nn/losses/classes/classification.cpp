@@ -1,4 +1,4 @@
-#include "nn/losses/classification.h"
+#include "nn/losses/classes/classification.h"
 
 #include <algorithm>
 #include <cmath>
@@ -123,15 +123,17 @@ std::shared_ptr<Loss> make_cosine_softmax(const LossOptions& options, const Loss
 
 }  // namespace
 
-LossEntry softmax_entry() {
-  return {"cross entropy of a linear classifier on the embedding, over the training classes",
-          {{"label-smoothing", "0"}},
-          make_softmax};
-}
-LossEntry cosine_softmax_entry() {
-  return {"cross entropy of scaled cosines to one learnt proxy per class: the quick way to a teacher",
-          {{"scale", "20"}, {"label-smoothing", "0"}},
-          make_cosine_softmax};
+LossEntries classification_entries() {
+  return {{"softmax",
+           {LossKind::Metric,
+            "cross entropy of a linear classifier on the embedding, over the training classes",
+            {{"label-smoothing", "0"}},
+            make_softmax}},
+          {"cosine-softmax",
+           {LossKind::Metric,
+            "cross entropy of scaled cosines to one learnt proxy per class: the quick way to a teacher",
+            {{"scale", "20"}, {"label-smoothing", "0"}},
+            make_cosine_softmax}}};
 }
 
 }  // namespace fledge

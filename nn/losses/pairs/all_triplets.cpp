@@ -1,4 +1,4 @@
-#include "nn/losses/all_triplets.h"
+#include "nn/losses/pairs/all_triplets.h"
 
 #include <cmath>
 #include <vector>
