@@ -18,11 +18,11 @@ using BatchRefs = std::vector<SampleRef>;
 
 struct PKSamplerOptions {
   std::int64_t batch_size = 32;
-  std::int64_t images_per_class = 8;         // K; (batch_size - unlabelled_per_batch) / K = P must be whole
+  std::int64_t images_per_class = 8;   // K; (batch_size - unlabelled_per_batch) / K = P must be whole
+  std::int64_t batches_per_epoch = 0;  // 0: images / batch_size, whole batches (at least 1); else exactly so many
+  std::uint64_t seed = 0;
   std::int64_t unlabelled_per_batch = 0;     // of the batch_size so many pictures without a label, the last ones
   std::int64_t super_classes_per_batch = 0;  // draw the classes of a batch from so many super-classes; 0: from all
-  std::int64_t batches_per_epoch = 0;        // 0: images / batch_size, whole batches (at least 1); else exactly so many
-  std::uint64_t seed = 0;
 };
 
 /// The batches of an epoch are a pure function of (seed, epoch). Classes are drawn without replacement until used up,
