@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "kernels/api/error.h"
+#include "nn/metrics/spread.h"
 
 namespace fledge {
 namespace {
@@ -14,6 +15,12 @@ double number_of(const std::vector<std::pair<std::string, double>>& numbers, con
   for (const auto& [key, value] : numbers)
     if (key == name) return value;
   return NAN;
+}
+
+double mean_of(const std::deque<double>& window) {
+  double sum = 0;
+  for (const double v : window) sum += v;
+  return sum / static_cast<double>(window.size());
 }
 
 const char* const kWayOut =
@@ -77,6 +84,58 @@ std::string CollapseAlarm::judge(const Step& mean) {
     return "";
   }
   return text.str() + kWayOut;
+}
+
+DeadLossAlarm::DeadLossAlarm(const DeadLossOptions& options) : options_(options) {
+  if (options.window < 1 || !(options.least > 0 && options.least < 1))
+    throw Error(ErrorKind::Usage, "dead loss alarm",
+                "window is " + std::to_string(options.window) + " and least " + std::to_string(options.least),
+                "the window is at least 1, least lies between 0 and 1");
+}
+
+std::string DeadLossAlarm::observe(const std::vector<std::pair<std::string, double>>& numbers) {
+  const double active = number_of(numbers, "active");
+  if (raised_ || !std::isfinite(active)) return "";
+  window_.push_back(active);
+  if (static_cast<int>(window_.size()) > options_.window) window_.pop_front();
+  const double mean = mean_of(window_);
+  if (static_cast<int>(window_.size()) < options_.window || mean >= options_.least) return "";
+  raised_ = true;
+  std::ostringstream text;
+  text.precision(3);
+  text << "no triplet or pair is active any more: over the last " << options_.window << " steps " << 100 * mean
+       << "% broke the margin; the loss has nothing left to teach. Stop here, or make it harder: a larger --margin, a "
+          "loss that mines hard examples, more classes in a batch, stronger --augment";
+  return text.str();
+}
+
+double batch_rank(const Tensor& embedding) { return embedding_rank(embedding).effective; }
+
+RankAlarm::RankAlarm(const RankAlarmOptions& options) : options_(options) {
+  if (options.window < 1 || options.least < 0 || !(options.least_share >= 0 && options.least_share < 1))
+    throw Error(ErrorKind::Usage, "rank alarm",
+                "window is " + std::to_string(options.window) + ", least " + std::to_string(options.least) +
+                    " and least_share " + std::to_string(options.least_share),
+                "the window is at least 1, least not negative, least_share in 0-1");
+}
+
+std::string RankAlarm::observe(double rank, std::int64_t batch, std::int64_t dimensions) {
+  const auto most = static_cast<double>(std::min(batch - 1, dimensions));
+  const double least = std::max(options_.least, options_.least_share * most);
+  if (raised_ || !std::isfinite(rank) || most <= 2 * least) return "";
+  window_.push_back(rank);
+  if (static_cast<int>(window_.size()) > options_.window) window_.pop_front();
+  const double mean = mean_of(window_);
+  if (static_cast<int>(window_.size()) < options_.window || mean >= least) return "";
+  raised_ = true;
+  std::ostringstream text;
+  text.precision(3);
+  text << "the embedding uses few directions: over the last " << options_.window << " batches its effective rank was "
+       << mean << " of " << most << " possible; pictures differ along "
+       << (mean < 1.5 ? "one direction only" : "very few directions only")
+       << ". Go back to an earlier checkpoint and lower --lr, or add a loss that pushes all classes apart "
+          "(--loss cosine-softmax)";
+  return text.str();
 }
 
 }  // namespace fledge

@@ -128,3 +128,58 @@ TEST_CASE(
   CHECK_THAT(train(true, 0.05), Contains("collapsed"));
   CHECK(train(false, 0.003) == "");
 }
+
+TEST_CASE("a loss without active triplets is told once", "[collapse]") {
+  const auto run_dead = [](int steps, const auto& active) {
+    DeadLossAlarm alarm({.least = 1e-3, .window = 100});
+    std::pair<int, std::string> spoken{-1, ""};
+    for (int t = 0; t < steps; ++t) {
+      const std::string message = alarm.observe(active(t));
+      if (message.empty()) continue;
+      CHECK(spoken.first == -1);
+      spoken = {t, message};
+    }
+    CHECK(alarm.raised() == (spoken.first >= 0));
+    return spoken;
+  };
+  const auto [t, message] = run_dead(1000, [](int t) { return step(t < 300 ? 0.3 : 0, 0.2, 1.2); });
+  CHECK(t == 399);  // the first window without any
+  CHECK_THAT(message, Contains("no triplet or pair is active") && Contains("--margin"));
+  // Rare, but there: one anchor of 32 every tenth step.
+  CHECK(run_dead(1000, [](int t) { return step(t % 10 ? 0 : 1.0 / 32, 0.2, 1.2); }).first == -1);
+  // A loss that has no such number.
+  CHECK(run_dead(1000, [](int) { return Numbers{{"accuracy", 0.9}}; }).first == -1);
+  CHECK_THROWS_AS(DeadLossAlarm({.window = 0}), Error);
+  CHECK_THROWS_AS(DeadLossAlarm({.least = 0}), Error);
+}
+
+TEST_CASE("an embedding on a line is told once, by the rank of its batches", "[collapse]") {
+  Generator g(17);
+  const auto batch = [&](int directions) {  // 32 rows of 64 numbers within a subspace
+    std::vector<float> basis = rand_normal({directions, 64}, g).to_vector<float>(), x(32 * 64, 0.5f);
+    for (int i = 0; i < 32; ++i)
+      for (int b = 0; b < directions; ++b) {
+        const double weight = g.normal();
+        for (int k = 0; k < 64; ++k) x[i * 64 + k] += static_cast<float>(weight * basis[b * 64 + k]);
+      }
+    return from_vector(x, {32, 64});
+  };
+  CHECK(batch_rank(batch(1)) == Approx(1).epsilon(1e-4));
+  CHECK(batch_rank(batch(3)) > 2);
+  CHECK(batch_rank(batch(3)) < 3.001);
+  CHECK(batch_rank(batch(64)) > 15);
+  CHECK(batch_rank(ones({32, 64})) == 0);
+  RankAlarm alarm({.window = 10}), healthy({.window = 10}), small({.window = 10});
+  for (int t = 0; t < 40; ++t) {
+    const std::string message = alarm.observe(batch_rank(batch(t < 15 ? 20 : 1)), 32, 64);
+    CHECK(healthy.observe(batch_rank(batch(8)), 32, 64) == "");
+    CHECK(small.observe(1, 4, 64) == "");  // three directions are all that four pictures allow
+    if (message.empty()) continue;
+    CHECK(t >= 20);
+    CHECK_THAT(message, Contains("effective rank") && Contains("of 31 possible") && Contains("--lr"));
+    CHECK(alarm.raised());
+  }
+  CHECK(alarm.raised());
+  CHECK(!healthy.raised());
+  CHECK_THROWS_AS(RankAlarm({.window = 0}), Error);
+}

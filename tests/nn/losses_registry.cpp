@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "nn/losses/loss.h"
-#include "nn/losses/teacher/absolute_relative.h"
 #include "nn/losses/pairs/triplet.h"
+#include "nn/losses/teacher/absolute_relative.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"
@@ -14,7 +14,12 @@ using Catch::Contains;
 
 namespace {
 
-const LossSetup kSetup{.classes = 3, .embedding = 6, .teacher_embedding = 6, .seed = 4};
+const LossSetup kSetup{.classes = 3,
+                       .embedding = 6,
+                       .teacher_embedding = 6,
+                       .student_stages = {2, 3, 4, 5},
+                       .teacher_stages = {3, 4, 5, 6},
+                       .seed = 4};
 
 struct Batch {
   Features student, teacher;
@@ -23,6 +28,10 @@ struct Batch {
     Generator g(3);
     student.embedding = Variable(l2_normalize(rand_normal({6, 6}, g)).y, true);
     teacher.embedding = Variable(l2_normalize(rand_normal({6, 6}, g)).y);
+    for (std::size_t i = 0; i < kSetup.student_stages.size(); ++i) {
+      student.stages.emplace_back(rand_normal({6, kSetup.student_stages[i], 3, 3}, g), true);
+      teacher.stages.emplace_back(rand_normal({6, kSetup.teacher_stages[i], 3, 3}, g));
+    }
   }
   LossInput input() const { return {student, labels, &teacher}; }
 };
@@ -46,13 +55,14 @@ TEST_CASE("every registered loss can be made with its defaults and back-propagat
     const std::shared_ptr<Loss> loss = make_loss(name, {}, kSetup);
     CHECK(loss->name() == name);
     const LossNeeds needs = loss->needs();
-    CHECK(needs.labels != needs.teacher_embedding);
-    CHECK_FALSE(needs.student_stages);
+    CHECK(needs.labels == (entry.kind == LossKind::Metric));
+    CHECK((needs.teacher_embedding || needs.teacher_stages) == (entry.kind == LossKind::Teacher));
+    CHECK(needs.student_stages == needs.teacher_stages);
     const LossOutput out = loss->forward(batch.input());
     CHECK(out.value.dims().numel() == 1);
     CHECK(out.value.item() > 0);
     CHECK_FALSE(out.numbers.empty());
-    Variable f = batch.student.embedding;
+    Variable f = needs.student_stages ? batch.student.stages.back() : batch.student.embedding;
     f.zero_grad();
     out.value.backward();
     CHECK(f.grad().defined());
@@ -64,7 +74,12 @@ TEST_CASE("names of the losses and of their parameters are stable", "[losses][re
   std::vector<std::string> names;
   for (const auto& entry : loss_registry()) names.push_back(entry.first);
   CHECK(names ==
-        std::vector<std::string>{"absolute", "cosine-softmax", "relative", "softmax", "triplet", "triplet-hard"});
+        std::vector<std::string>{
+            "absolute",        "arcface",      "attention",    "contrastive", "cosface",          "cosine-softmax",
+            "darkrank",        "hints",        "margin",       "memory",      "multi-similarity", "n-pair",
+            "nt-xent",         "pkt",          "proxy-anchor", "proxy-nca",   "relative",         "relaxed-contrastive",
+            "rkd-angle",       "rkd-distance", "softmax",      "supcon",      "triplet",          "triplet-hard",
+            "triplet-semihard"});
   const auto proxies = make_loss("cosine-softmax", {}, kSetup)->named_parameters();
   REQUIRE(proxies.size() == 1);
   CHECK(proxies[0].first == "proxies");
@@ -110,7 +125,7 @@ TEST_CASE("options reach the loss", "[losses][registry]") {
 
 TEST_CASE("a wrong name, option or value is refused with a way out", "[losses][registry]") {
   CHECK_THROWS_WITH(make_loss("tripelt", {}, kSetup), Contains("'tripelt'") && Contains("did you mean 'triplet'?"));
-  CHECK_THROWS_WITH(make_loss("xyz", {}, kSetup), Contains("known: absolute, cosine-softmax"));
+  CHECK_THROWS_WITH(make_loss("xyz", {}, kSetup), Contains("known: absolute, arcface"));
   CHECK_THROWS_WITH(make_loss("triplet", {{"margn", "1"}}, kSetup),
                     Contains("margn") && Contains("did you mean 'margin'?"));
   CHECK_THROWS_WITH(make_loss("triplet", {{"margin", "wide"}}, kSetup),
@@ -127,9 +142,10 @@ TEST_CASE("a wrong name, option or value is refused with a way out", "[losses][r
   CHECK(kind_of([] { make_loss("softmax", {}, {.classes = 1, .embedding = 6}); }) == ErrorKind::Usage);
 }
 
-TEST_CASE("the absolute teacher needs equal sizes and says so before training starts", "[losses][registry]") {
+TEST_CASE("the absolute teacher without a projection needs equal sizes and says so before training starts",
+          "[losses][registry]") {
   const LossSetup setup{.classes = 3, .embedding = 64, .teacher_embedding = 512};
-  CHECK_THROWS_WITH(make_loss("absolute", {}, setup),
+  CHECK_THROWS_WITH(make_loss("absolute", {{"projection", "off"}}, setup),
                     Contains("64") && Contains("512") && Contains("--embedding 512") && Contains("relative"));
   CHECK(make_loss("relative", {}, setup) != nullptr);
 }

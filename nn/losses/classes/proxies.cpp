@@ -1,7 +1,97 @@
+#include "nn/losses/classes/proxies.h"
+
+#include <limits>
+#include <set>
+
+#include "autograd/ops/ops.h"
+#include "nn/losses/classes/class_proxies.h"
+#include "nn/losses/classes/classification.h"
 #include "nn/losses/entries.h"
+#include "tensor/creation.h"
 
 namespace fledge {
+namespace {
 
-LossEntries proxy_entries() { return {}; }
+// Added to what a sum of exponentials leaves out: far below any logit, so its exponential is exactly 0.
+constexpr double kLeftOut = -1e30;
+
+void check_positive(const char* op, const char* what, double value) {
+  if (!(value > 0))
+    throw Error(ErrorKind::Usage, op, std::string(what) + " is " + std::to_string(value), "it must be above 0");
+}
+
+/// log(1 + sum_j e^{x_ij}): R,C -> R
+Variable log_one_plus_sum_exp(const Variable& x) {
+  return log_sum_exp(concat({x, Variable(zeros({x.dim(0), 1}, x.value().dtype()))}, 1));
+}
+
+}  // namespace
+
+LossOutput proxy_nca(const Variable& f, const Variable& proxies, const Tensor& labels, double scale, bool exclude_own) {
+  const std::int64_t classes = check_proxies("proxy_nca", f, proxies, labels);
+  check_positive("proxy_nca", "scale", scale);
+  const Variable cosine = cosines(f, proxies);
+  // -scale d^2 = 2 scale s - 2 scale, and the constant drops out of the quotient.
+  const Variable logits = 2 * scale * cosine;
+  const auto numbers = class_numbers(f, cosine.value(), labels);
+  if (!exclude_own) return {cross_entropy(logits, labels), numbers};
+  const Variable own_left_out(label_matrix(labels, classes, kLeftOut, 0, logits.value().dtype()));
+  return {mean(log_sum_exp(logits + own_left_out) - take_along_row(logits, labels)), numbers};
+}
+
+LossOutput proxy_anchor(const Variable& f, const Variable& proxies, const Tensor& labels, double alpha, double margin) {
+  const std::int64_t classes = check_proxies("proxy_anchor", f, proxies, labels);
+  check_positive("proxy_anchor", "alpha", alpha);
+  const Variable s = cosines(proxies, f);  // classes,N: a row for each proxy
+  const DType dtype = s.value().dtype();
+  const Variable others_out(label_matrix(labels, classes, 0, kLeftOut, dtype).transpose(0, 1).contiguous());
+  const Variable own_out(label_matrix(labels, classes, kLeftOut, 0, dtype).transpose(0, 1).contiguous());
+  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
+  const double in_batch = static_cast<double>(std::set<std::int64_t>(y.begin(), y.end()).size());
+  // A proxy without pictures on one side has log(1 + 0) = 0 there: the sums need no selection.
+  const Variable pull = sum(log_one_plus_sum_exp(affine(s, -alpha, alpha * margin) + others_out));
+  const Variable push = sum(log_one_plus_sum_exp(affine(s, alpha, alpha * margin) + own_out));
+  return {(1 / in_batch) * pull + (1 / static_cast<double>(classes)) * push,
+          class_numbers(f, s.value().transpose(0, 1), labels)};
+}
+
+namespace {
+
+constexpr double kMinScale = 1e-3;
+
+std::shared_ptr<Loss> make_proxy_nca(const LossOptions& options, const LossSetup& setup) {
+  const OptionReader read("proxy-nca", options);
+  const double scale = read.number("nca-scale", kMinScale, std::numeric_limits<double>::infinity());
+  const bool exclude_own = read.flag("nca-exclude-own");
+  return std::make_shared<ProxyLoss>("proxy-nca", setup,
+                                     [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
+                                       return proxy_nca(f, proxies, labels, scale, exclude_own);
+                                     });
+}
+
+std::shared_ptr<Loss> make_proxy_anchor(const LossOptions& options, const LossSetup& setup) {
+  const OptionReader read("proxy-anchor", options);
+  const double alpha = read.number("anchor-alpha", kMinScale, std::numeric_limits<double>::infinity());
+  const double margin = read.number("anchor-margin", 0, 2);
+  return std::make_shared<ProxyLoss>("proxy-anchor", setup,
+                                     [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
+                                       return proxy_anchor(f, proxies, labels, alpha, margin);
+                                     });
+}
+
+}  // namespace
+
+LossEntries proxy_entries() {
+  return {{"proxy-nca",
+           {LossKind::Metric,
+            "each picture near its class's learnt proxy and far from the others (Movshovitz-Attias et al. 2017)",
+            {{"nca-scale", "1"}, {"nca-exclude-own", "off"}},
+            make_proxy_nca}},
+          {"proxy-anchor",
+           {LossKind::Metric,
+            "each class's learnt proxy against the whole batch (Kim et al. 2020); wants --proxy-lr-scale 100",
+            {{"anchor-alpha", "32"}, {"anchor-margin", "0.1"}},
+            make_proxy_anchor}}};
+}
 
 }  // namespace fledge

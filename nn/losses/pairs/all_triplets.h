@@ -9,13 +9,15 @@ namespace fledge {
 
 struct AllTriplets {
   Variable value;             // scalar
-  std::int64_t triplets = 0;  // (a, p, n) with y_p = y_a, p != a, y_n != y_a
+  std::int64_t triplets = 0;  // (a, p, n) with p a positive and n a negative of a
+  std::int64_t mined = 0;     // of these, let through by the miner
   std::int64_t active = 0;    // of these with D_ap - D_an + margin > 0 (Soft: D_ap > D_an)
 };
 
-/// d: n,n float32 or float64  labels: n int64.  h(z) = max(0, z + margin) or softplus(z), z = D_ap - D_an.
-/// Hinge: sum h / active; Soft: sum h / triplets; 0 when there is none. The count is a constant for the gradient.
-/// Time n^2 * images per class; memory n^2. Saves the gradient matrix. Errors (Usage): dtype.
-AllTriplets all_triplets(const Variable& d, const Tensor& labels, double margin, TripletMargin form);
+/// d: n,m float32 or float64, distances of the batch's pairs. z = D_ap - D_an; h(z) = max(0, z + margin) or
+/// softplus(z). Hinge: sum h / active; Soft: sum h / mined; 0 when there is none. The count is a constant for the
+/// gradient.
+/// Time n * m * positives of an anchor; memory n * m. Saves the gradient matrix. Errors (Usage): dtype.
+AllTriplets all_triplets(const Variable& d, const PairBatch& batch, const TripletOptions& options);
 
 }  // namespace fledge

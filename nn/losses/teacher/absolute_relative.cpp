@@ -5,7 +5,9 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/ops.h"
 #include "nn/losses/entries.h"
+#include "nn/losses/teacher/rows.h"
 #include "tensor/ops/distance.h"
+#include "tensor/random.h"
 
 namespace fledge {
 namespace {
@@ -16,37 +18,14 @@ constexpr double kEpsInside = 1e-6;  // PyTorch 0.3's F.pairwise_distance
   throw Error(
       ErrorKind::Usage, "absolute_teacher",
       "the student's embedding has " + std::to_string(student) + " numbers, the teacher's " + std::to_string(teacher),
-      "use --embedding " + std::to_string(teacher) +
+      "use --projection auto, a trained map from the one to the other, or --embedding " + std::to_string(teacher) +
           " for the student, or the relative teacher, which takes any two sizes");
 }
-
-void check_rows(const char* op, const Tensor& f, const Tensor& g) {
-  const bool fits = g.defined() && f.rank() == 2 && g.rank() == 2 && f.dim(0) == g.dim(0) && f.dim(0) > 0;
-  if (!fits)
-    throw Error(ErrorKind::Usage, op,
-                "student and teacher embeddings must be N,D of the same N > 0 pictures: student " + describe(f) +
-                    ", teacher " + (g.defined() ? describe(g) : std::string("missing")));
-}
-
-/// Mean over the pairs i < j of a symmetric matrix with a zero diagonal.
-Variable pair_mean(const Variable& matrix) {
-  const double n = static_cast<double>(matrix.dim(0));
-  return affine(sum(matrix), 1 / (n * (n - 1)), 0);
-}
-
-/// Huber with delta 1, elementwise: with c = min(|e|, 1) both branches are c * (|e| - c / 2).
-Variable huber(const Variable& e) {
-  const Variable size = abs(e), c = clamp(size, 0, 1);
-  return c * (size - 0.5 * c);
-}
-
-/// D over its mean off the diagonal. The mean is part of the graph (Park et al. 2019, eq. 5: mu depends on the batch).
-Variable over_mean(const Variable& d) { return d / pair_mean(d); }
 
 }  // namespace
 
 Variable absolute_teacher(const Variable& f, const Tensor& g, AbsoluteForm form, bool eps_inside) {
-  check_rows("absolute_teacher", f.value(), g);
+  check_teacher_rows("absolute_teacher", f.value(), g);
   if (f.dim(1) != g.dim(1)) refuse_sizes(f.dim(1), g.dim(1));
   if (eps_inside && form != AbsoluteForm::L2)
     throw Error(ErrorKind::Usage, "absolute_teacher", "eps inside belongs to the l2 form only",
@@ -61,10 +40,7 @@ Variable absolute_teacher(const Variable& f, const Tensor& g, AbsoluteForm form,
 }
 
 Variable relative_teacher(const Variable& f, const Tensor& g, RelativeForm form) {
-  check_rows("relative_teacher", f.value(), g);
-  if (f.dim(0) < 2)
-    throw Error(ErrorKind::Usage, "relative_teacher", "a batch of one picture has no pairs",
-                "use a batch of at least two");
+  check_teacher_pairs("relative_teacher", f.value(), g);
   const Tensor teacher = g.to(f.value().dtype());
   const Variable ds = pairwise_distance(f, f), dt(pairwise_distance(teacher, teacher));
   if (form == RelativeForm::RkdHuber) return pair_mean(huber(over_mean(ds) - over_mean(dt)));
@@ -75,21 +51,23 @@ Variable relative_teacher(const Variable& f, const Tensor& g, RelativeForm form)
 
 namespace {
 
-const Tensor& teacher_of(const LossInput& input, const char* loss) {
-  if (!input.teacher || !input.teacher->embedding.defined())
-    throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there is no teacher", "give one, e.g. --teacher FILE");
-  return input.teacher->embedding.value();
-}
-
 class AbsoluteLoss : public Loss {
  public:
   AbsoluteLoss(AbsoluteForm form, bool eps_inside) : form_(form), eps_inside_(eps_inside) {}
+  /// Compares W f, made unit length again, with the teacher's. Only its direction counts; unit length on average, so
+  /// that a learning rate means the same for any size.
+  void add_projection(const LossSetup& setup) {
+    Generator g = Generator::of({setup.seed, 0x70726f6a656374});  // "project"
+    const double spread = 1 / std::sqrt(static_cast<double>(setup.teacher_embedding));
+    projection_ = &parameter("projection", rand_normal({setup.teacher_embedding, setup.embedding}, g, 0, spread));
+  }
   const char* name() const override { return "absolute"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
   /// numbers: teacher_distance, the mean distance to the teacher whatever the form.
   LossOutput forward(const LossInput& input) const override {
-    const Variable& f = input.student.embedding;
-    const Tensor& g = teacher_of(input, name());
+    const Tensor& g = teacher_embedding(input, name());
+    const Variable& student = input.student.embedding;
+    const Variable f = projection_ ? l2_normalize(linear(student, *projection_, {})) : student;
     const Variable value = absolute_teacher(f, g, form_, eps_inside_);
     NoGradGuard no_grad;
     return {value, {{"teacher_distance", absolute_teacher(f, g, AbsoluteForm::L2).item()}}};
@@ -98,6 +76,7 @@ class AbsoluteLoss : public Loss {
  private:
   AbsoluteForm form_;
   bool eps_inside_;
+  Variable* projection_ = nullptr;  // D',D
 };
 
 class RelativeLoss : public Loss {
@@ -108,7 +87,7 @@ class RelativeLoss : public Loss {
   /// numbers: distance_error, the mean over pairs of |D^S - D^T| whatever the form.
   LossOutput forward(const LossInput& input) const override {
     const Variable& f = input.student.embedding;
-    const Tensor& g = teacher_of(input, name());
+    const Tensor& g = teacher_embedding(input, name());
     const Variable value = relative_teacher(f, g, form_);
     NoGradGuard no_grad;
     return {value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).item()}}};
@@ -124,9 +103,17 @@ std::shared_ptr<Loss> make_absolute(const LossOptions& options, const LossSetup&
   const bool eps_inside = read.flag("abs-eps-inside");
   if (eps_inside && form != AbsoluteForm::L2)
     throw Error(ErrorKind::Usage, "loss absolute", "abs-eps-inside is on but abs-form is not l2", "use abs-form l2");
-  if (setup.embedding > 0 && setup.teacher_embedding > 0 && setup.embedding != setup.teacher_embedding)
-    refuse_sizes(setup.embedding, setup.teacher_embedding);
-  return std::make_shared<AbsoluteLoss>(form, eps_inside);
+  enum { kAuto, kOn, kOff };
+  const int projection = read.choice("projection", {"auto", "on", "off"});
+  const bool known = setup.embedding > 0 && setup.teacher_embedding > 0;
+  const bool differ = known && setup.embedding != setup.teacher_embedding;
+  if (projection == kOff && differ) refuse_sizes(setup.embedding, setup.teacher_embedding);
+  if (projection == kOn && !known)
+    throw Error(ErrorKind::Usage, "loss absolute", "a projection needs a student and a teacher, to know their sizes",
+                "give a teacher, e.g. --teacher FILE");
+  const auto loss = std::make_shared<AbsoluteLoss>(form, eps_inside);
+  if (projection == kOn || (projection == kAuto && differ)) loss->add_projection(setup);
+  return loss;
 }
 
 std::shared_ptr<Loss> make_relative(const LossOptions& options, const LossSetup&) {
@@ -141,7 +128,7 @@ LossEntries absolute_relative_entries() {
   return {{"absolute",
            {LossKind::Teacher,
             "student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
-            {{"abs-form", "l2"}, {"abs-eps-inside", "off"}},
+            {{"abs-form", "l2"}, {"abs-eps-inside", "off"}, {"projection", "auto"}},
             make_absolute}},
           {"relative",
            {LossKind::Teacher,

@@ -1,7 +1,121 @@
+#include "nn/losses/teacher/similarity.h"
+
+#include <limits>
+
+#include "autograd/ops/ops.h"
 #include "nn/losses/entries.h"
+#include "nn/losses/teacher/rows.h"
+#include "tensor/ops/distance.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/gemm.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
+namespace {
 
-LossEntries similarity_entries() { return {}; }
+constexpr double kEps = 1e-7;     // PKT's
+constexpr double kNoRow = 1e-12;  // sums of a row below it: no neighbour has any similarity
+
+Variable cosines(const Variable& x) {
+  const Variable unit = x / (sqrt(sum(square(x), {1}, true)) + kEps);  // sqrt has gradient 0 at 0
+  return matmul(unit, unit, false, true);
+}
+
+Variable row_shares(const Variable& weights) {
+  const double most = 2 * static_cast<double>(weights.dim(1));
+  return weights / clamp(sum(weights, {1}, true), kNoRow, most);
+}
+
+/// Sum of |a - b| off the diagonal over n(n-1).
+double pair_error(const Tensor& a, const Tensor& b) {
+  const double n = static_cast<double>(a.dim(0));
+  const Tensor error = mul(abs(sub(a, b)), off_diagonal(a.dim(0), a).value());
+  return sum(error).item() / (n * (n - 1));
+}
+
+Variable over_row_mean(const Variable& d) { return d / mean(d, {1}, true); }
+
+}  // namespace
+
+LossOutput pkt(const Variable& f, const Tensor& g, bool diagonal) {
+  check_teacher_pairs("pkt", f.value(), g);
+  const double n = static_cast<double>(f.dim(0));
+  const Variable cs = cosines(f), ct = cosines(Variable(g.to(f.value().dtype())));
+  Variable ks = affine(cs, 0.5, 0.5), kt = affine(ct, 0.5, 0.5);
+  if (!diagonal) {
+    const Variable mask = off_diagonal(f.dim(0), f.value());
+    ks = ks * mask;
+    kt = kt * mask;
+  }
+  const Variable ps = row_shares(ks), pt = row_shares(kt);
+  const Variable divergence = sum(pt * (log(pt + kEps) - log(ps + kEps)));
+  return {affine(divergence, 1 / (n * (diagonal ? n : n - 1)), 0),
+          {{"similarity_error", pair_error(cs.value(), ct.value())}}};
+}
+
+LossOutput relaxed_contrastive(const Variable& f, const Tensor& g, double sigma, double delta) {
+  check_teacher_pairs("relaxed_contrastive", f.value(), g);
+  const Tensor teacher = l2_normalize(g.to(f.value().dtype())).y;
+  const Variable dt(pairwise_distance(teacher, teacher));
+  const Variable d = over_row_mean(pairwise_distance(f, f)), w = exp(affine(square(dt), -1 / sigma, 0));
+  const Variable pull = w * square(d), push = affine(w, -1, 1) * square(relu(affine(d, -1, delta)));
+  const Variable total = sum((pull + push) * off_diagonal(f.dim(0), f.value()));
+  return {affine(total, 1 / static_cast<double>(f.dim(0)), 0),
+          {{"distance_error", pair_error(d.value(), over_row_mean(dt).value())}}};
+}
+
+namespace {
+
+class PktLoss : public Loss {
+ public:
+  explicit PktLoss(bool diagonal) : diagonal_(diagonal) {}
+  const char* name() const override { return "pkt"; }
+  LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  LossOutput forward(const LossInput& input) const override {
+    return pkt(input.student.embedding, teacher_embedding(input, name()), diagonal_);
+  }
+
+ private:
+  bool diagonal_;
+};
+
+class RelaxedContrastiveLoss : public Loss {
+ public:
+  RelaxedContrastiveLoss(double sigma, double delta) : sigma_(sigma), delta_(delta) {}
+  const char* name() const override { return "relaxed-contrastive"; }
+  LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  LossOutput forward(const LossInput& input) const override {
+    return relaxed_contrastive(input.student.embedding, teacher_embedding(input, name()), sigma_, delta_);
+  }
+
+ private:
+  double sigma_, delta_;
+};
+
+std::shared_ptr<Loss> make_pkt(const LossOptions& options, const LossSetup&) {
+  return std::make_shared<PktLoss>(OptionReader("pkt", options).flag("pkt-diagonal"));
+}
+
+std::shared_ptr<Loss> make_relaxed_contrastive(const LossOptions& options, const LossSetup&) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const OptionReader read("relaxed-contrastive", options);
+  const double sigma = read.number("rc-sigma", 1e-6, kInfinity);
+  return std::make_shared<RelaxedContrastiveLoss>(sigma, read.number("rc-delta", 0, kInfinity));
+}
+
+}  // namespace
+
+LossEntries similarity_entries() {
+  return {{"pkt",
+           {LossKind::Teacher,
+            "student's cosines to its neighbours, as probabilities, near the teacher's (Passalis and Tefas 2018)",
+            {{"pkt-diagonal", "on"}},
+            make_pkt}},
+          {"relaxed-contrastive",
+           {LossKind::Teacher,
+            "pairs pulled or pushed as far as they are alike for the teacher (Kim et al. 2021)",
+            {{"rc-sigma", "1"}, {"rc-delta", "1"}},
+            make_relaxed_contrastive}}};
+}
 
 }  // namespace fledge

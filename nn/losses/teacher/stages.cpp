@@ -1,7 +1,218 @@
+#include "nn/losses/teacher/stages.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "autograd/ops/ops.h"
+#include "nn/layers/conv.h"
 #include "nn/losses/entries.h"
+#include "nn/losses/teacher/maps.h"
+#include "nn/losses/teacher/rows.h"
+#include "nn/losses/teacher/squared_error.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/optim.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
+namespace {
 
-LossEntries stage_entries() { return {}; }
+constexpr int kEmbedding = 0;  // in lists of stages, which count from 1
+
+void check_maps(const char* op, const Tensor& a, const Tensor& teacher) {
+  const bool fits = a.rank() == 4 && teacher.rank() == 4 && a.dim(0) == teacher.dim(0) && a.numel() > 0;
+  if (!fits)
+    throw Error(ErrorKind::Usage, op,
+                "stage maps must be N,C,H,W of the same N > 0 pictures: student " + describe(a) + ", teacher " +
+                    describe(teacher));
+}
+
+/// v of attention(): N,1,H,W.
+Variable energy(const Variable& a) { return mean(square(a), {1}, true); }
+
+Variable attention_map(const Variable& energy) {
+  return l2_normalize(reshape(energy, {energy.dim(0), energy.dim(2) * energy.dim(3)}));
+}
+
+}  // namespace
+
+LossOutput hint(const Variable& a, const Variable& w, const Tensor& teacher, bool normalize) {
+  check_maps("hint", a.value(), teacher);
+  const Tensor target = resize_map(teacher.to(a.value().dtype()), a.dim(2), a.dim(3));
+  const Variable value = squared_error(conv2d(a, w, {}, {}), target);
+  const double power = sum_of_squares(target) / static_cast<double>(target.numel()), scale = power > 0 ? 1 / power : 1;
+  return {normalize ? affine(value, scale, 0) : value, {{"hint_error", value.item() * scale}}};
+}
+
+LossOutput attention(const Variable& a, const Tensor& teacher) {
+  check_maps("attention", a.value(), teacher);
+  const Tensor target = energy(Variable(teacher.to(a.value().dtype()))).value();
+  const Variable qs = attention_map(energy(a));
+  const Variable qt = attention_map(Variable(resize_map(target, a.dim(2), a.dim(3))));
+  const double agreement = sum(mul(qs.value(), qt.value())).item() / static_cast<double>(a.dim(0));
+  return {mean(square(qs - qt)), {{"attention_agreement", agreement}}};
+}
+
+namespace {
+
+std::string stage_name(int stage) { return stage == kEmbedding ? "the embedding" : "stage " + std::to_string(stage); }
+
+/// What student and teacher have at a stage; the embedding as a map of one pixel.
+struct StagePair {
+  Variable student;
+  Tensor teacher;
+};
+
+StagePair stage_pair(const LossInput& input, int stage, const char* loss) {
+  const Tensor& embedding = teacher_embedding(input, loss);
+  if (stage == kEmbedding) {
+    const Variable& f = input.student.embedding;
+    check_teacher_rows(loss, f.value(), embedding);
+    return {reshape(f, {f.dim(0), f.dim(1), 1, 1}), embedding.reshape({embedding.dim(0), embedding.dim(1), 1, 1})};
+  }
+  const std::size_t index = static_cast<std::size_t>(stage) - 1;
+  if (index >= input.student.stages.size() || index >= input.teacher->stages.size())
+    throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there are no maps of " + stage_name(stage),
+                "student and teacher must be run with their stage maps kept");
+  return {input.student.stages[index], input.teacher->stages[index].value()};
+}
+
+/// Mean over stages of values and of numbers.
+LossOutput mean_of(const std::vector<LossOutput>& parts) {
+  const double share = 1 / static_cast<double>(parts.size());
+  LossOutput out{affine(parts[0].value, share, 0), parts[0].numbers};
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    out.value = out.value + affine(parts[i].value, share, 0);
+    out.numbers[0].second += parts[i].numbers[0].second;
+  }
+  out.numbers[0].second *= share;
+  return out;
+}
+
+/// What a list of stages asks of the networks' outputs.
+LossNeeds needs_of(const std::vector<int>& stages) {
+  LossNeeds needs;
+  for (int stage : stages) {
+    if (stage == kEmbedding)
+      needs.teacher_embedding = true;
+    else
+      needs.student_stages = needs.teacher_stages = true;
+  }
+  return needs;
+}
+
+class HintLoss : public Loss {
+ public:
+  /// Each regressor is a convolution of 1x1 without bias from the student's channels to the teacher's, initialised as
+  /// every convolution (Kaiming normal, fan out).
+  HintLoss(std::vector<int> stages, const LossSetup& setup, bool normalize)
+      : stages_(std::move(stages)), normalize_(normalize) {
+    for (int stage : stages_) {
+      Generator g = Generator::of({setup.seed, 0x68696e7473, static_cast<std::uint64_t>(stage)});  // "hints"
+      const std::size_t i = static_cast<std::size_t>(stage) - 1;
+      const std::int64_t in = stage == kEmbedding ? setup.embedding : setup.student_stages[i];
+      const std::int64_t out = stage == kEmbedding ? setup.teacher_embedding : setup.teacher_stages[i];
+      const std::string name = stage == kEmbedding ? "embedding" : "stage" + std::to_string(stage);
+      regressors_.push_back(child<Conv2d>(name, conv_options(in, out, 1, 1, 0), g));
+    }
+  }
+  const char* name() const override { return "hints"; }
+  LossNeeds needs() const override { return needs_of(stages_); }
+  LossOutput forward(const LossInput& input) const override {
+    std::vector<LossOutput> parts;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const StagePair pair = stage_pair(input, stages_[i], name());
+      parts.push_back(hint(pair.student, regressors_[i]->weight(), pair.teacher, normalize_));
+    }
+    return mean_of(parts);
+  }
+
+ private:
+  std::vector<int> stages_;
+  std::vector<std::shared_ptr<Conv2d>> regressors_;
+  bool normalize_;
+};
+
+class AttentionLoss : public Loss {
+ public:
+  explicit AttentionLoss(std::vector<int> stages) : stages_(std::move(stages)) {}
+  const char* name() const override { return "attention"; }
+  LossNeeds needs() const override { return needs_of(stages_); }
+  LossOutput forward(const LossInput& input) const override {
+    std::vector<LossOutput> parts;
+    for (int stage : stages_) {
+      const StagePair pair = stage_pair(input, stage, name());
+      parts.push_back(attention(pair.student, pair.teacher));
+    }
+    return mean_of(parts);
+  }
+
+ private:
+  std::vector<int> stages_;
+};
+
+[[noreturn]] void refuse_list(const std::string& loss, const std::string& option, const std::string& value) {
+  throw Error(ErrorKind::Usage, "loss " + loss, option + " is '" + value + "'",
+              std::string("it must be stages counted from 1, each once, with commas between: 2,3,4") +
+                  (loss == "hints" ? "; the last may be 'embedding'" : ""));
+}
+
+/// "2,3,embedding" -> {2, 3, kEmbedding}
+std::vector<int> stage_list(const std::string& loss, const std::string& option, const std::string& value) {
+  std::vector<int> stages;
+  for (std::size_t begin = 0; begin <= value.size();) {
+    const std::size_t end = std::min(value.find(',', begin), value.size());
+    const std::string item = value.substr(begin, end - begin);
+    int stage = kEmbedding;
+    if (!(item == "embedding" && loss == "hints")) {
+      const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), stage);
+      if (error != std::errc() || stop != item.data() + item.size() || stage < 1) refuse_list(loss, option, value);
+    }
+    if (std::count(stages.begin(), stages.end(), stage)) refuse_list(loss, option, value);
+    stages.push_back(stage);
+    begin = end + 1;
+  }
+  return stages;
+}
+
+/// The list, each of whose stages both networks have.
+std::vector<int> checked_stages(const std::string& loss, const std::string& option, const LossOptions& options,
+                                const LossSetup& setup) {
+  const std::vector<int> stages = stage_list(loss, option, options.at(option));
+  const std::size_t student = setup.student_stages.size(), teacher = setup.teacher_stages.size();
+  for (int stage : stages) {
+    const bool there = stage == kEmbedding ? setup.embedding > 0 && setup.teacher_embedding > 0
+                                           : static_cast<std::size_t>(stage) <= std::min(student, teacher);
+    if (!there)
+      throw Error(ErrorKind::Usage, "loss " + loss,
+                  option + " names " + stage_name(stage) + "; the student has " + std::to_string(student) +
+                      " stages, the teacher " + std::to_string(teacher),
+                  "leave it out, or give a teacher, e.g. --teacher FILE");
+  }
+  return stages;
+}
+
+std::shared_ptr<Loss> make_hints(const LossOptions& options, const LossSetup& setup) {
+  std::vector<int> stages = checked_stages("hints", "hint-stages", options, setup);
+  return std::make_shared<HintLoss>(std::move(stages), setup, OptionReader("hints", options).flag("hint-normalize"));
+}
+
+std::shared_ptr<Loss> make_attention(const LossOptions& options, const LossSetup& setup) {
+  return std::make_shared<AttentionLoss>(checked_stages("attention", "attention-stages", options, setup));
+}
+
+}  // namespace
+
+LossEntries stage_entries() {
+  return {{"hints",
+           {LossKind::Teacher,
+            "student's stage maps, through a trained 1x1 convolution, near the teacher's (Romero et al. 2015)",
+            {{"hint-stages", "2,3,4"}, {"hint-normalize", "off"}},
+            make_hints}},
+          {"attention",
+           {LossKind::Teacher,
+            "where the student's stages are active near where the teacher's are (Zagoruyko and Komodakis 2017)",
+            {{"attention-stages", "2,3,4"}},
+            make_attention}}};
+}
 
 }  // namespace fledge

@@ -1,0 +1,86 @@
+#include "nn/losses/classes/class_proxies.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops/distance.h"
+#include "autograd/ops/gemm.h"
+#include "nn/losses/entries.h"
+#include "nn/metrics/retrieval.h"
+#include "tensor/creation.h"
+#include "tensor/ops/distance.h"
+#include "tensor/random.h"
+
+namespace fledge {
+
+Variable cosines(const Variable& a, const Variable& b) { return matmul(l2_normalize(a), l2_normalize(b), false, true); }
+
+Tensor label_matrix(const Tensor& labels, std::int64_t classes, double own, double other, DType dtype) {
+  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
+  std::vector<double> values(y.size() * static_cast<std::size_t>(classes), other);
+  for (std::size_t i = 0; i < y.size(); ++i) values[i * static_cast<std::size_t>(classes) + y[i]] = own;
+  return from_vector(values, {labels.dim(0), classes}).to(dtype);
+}
+
+double accuracy(const Tensor& scores, const Tensor& labels) {
+  const std::vector<float> x = scores.to_vector<float>();
+  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
+  const std::int64_t classes = scores.dim(1);
+  double right = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const auto row = x.begin() + static_cast<std::int64_t>(i) * classes;
+    right += std::max_element(row, row + classes) - row == y[i];
+  }
+  return y.empty() ? 0 : right / static_cast<double>(y.size());
+}
+
+std::vector<std::pair<std::string, double>> class_numbers(const Variable& f, const Tensor& scores,
+                                                          const Tensor& labels) {
+  const EmbeddingSpread spread = embedding_spread(l2_normalize(f.value()).y, labels);
+  return {{"accuracy", accuracy(scores, labels)},
+          {"mean_positive", spread.mean_positive},
+          {"mean_negative", spread.mean_negative}};
+}
+
+void check_classes(const char* op, const Tensor& labels, std::int64_t classes) {
+  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (y[i] < 0 || y[i] >= classes)
+      throw Error(ErrorKind::Usage, op,
+                  "label " + std::to_string(y[i]) + " at row " + std::to_string(i) + " has no class: there are " +
+                      std::to_string(classes),
+                  "labels count from 0 to classes - 1");
+}
+
+std::int64_t check_proxies(const char* op, const Variable& f, const Variable& proxies, const Tensor& labels,
+                           std::int64_t per_class) {
+  check_labels(op, f.value(), labels);
+  const bool fits = f.dim(0) > 0 && proxies.value().rank() == 2 && proxies.dim(1) == f.dim(1) && per_class > 0 &&
+                    proxies.dim(0) % per_class == 0 && proxies.dim(0) / per_class > 1;
+  if (!fits)
+    throw Error(ErrorKind::Usage, op,
+                "proxies must be classes * " + std::to_string(per_class) +
+                    ",D of at least two classes, for N,D embeddings with N > 0: embeddings " + describe(f.value()) +
+                    ", proxies " + describe(proxies.value()));
+  const std::int64_t classes = proxies.dim(0) / per_class;
+  check_classes(op, labels, classes);
+  return classes;
+}
+
+void check_class_setup(const char* loss, const LossSetup& setup) {
+  if (setup.classes < 2 || setup.embedding < 1)
+    throw Error(ErrorKind::Usage, std::string("loss ") + loss,
+                "it needs two classes and an embedding: " + std::to_string(setup.classes) + " classes, embedding of " +
+                    std::to_string(setup.embedding) + " numbers",
+                "train on a data set with at least two class folders");
+}
+
+ProxyLoss::ProxyLoss(const char* name, const LossSetup& setup, Function function, std::int64_t per_class)
+    : name_(name), function_(std::move(function)) {
+  check_class_setup(name, setup);
+  Generator g = Generator::of({setup.seed, 0x70726f78696573});  // "proxies"
+  const double spread = 1 / std::sqrt(static_cast<double>(setup.embedding));
+  proxies_ = &parameter("proxies", rand_normal({setup.classes * per_class, setup.embedding}, g, 0, spread));
+}
+
+}  // namespace fledge

@@ -1,0 +1,28 @@
+// The pairs that a loss compares: each query of the batch with each reference, marked by their labels.
+#pragma once
+#include "autograd/variable.h"
+
+namespace fledge {
+
+struct PairBatch {
+  Variable queries;           // n,D
+  Variable references;        // m,D; within a batch the queries themselves
+  Tensor positive, negative;  // n,m uint8: same and other label; a picture with itself is in neither
+};
+
+/// Every picture of the batch with every other. embedding: n,D  labels: n int64. Errors (Usage): shapes, dtype; they
+/// name `op`.
+PairBatch pairs_within(const char* op, const Variable& embedding, const Tensor& labels);
+/// Every picture of the batch with every remembered one and with the others of the batch; the references (memory first,
+/// then the batch) are constants. memory: c,D of the embedding's dtype  memory_labels: c int64; c may be 0.
+PairBatch pairs_against(const char* op, const Variable& embedding, const Tensor& labels, const Tensor& memory,
+                        const Tensor& memory_labels);
+
+/// Euclidean distances of the embeddings as they are, n,m.
+Variable pair_distances(const PairBatch& batch);
+/// Cosines, n,m: rows are normalised first.
+Variable pair_cosines(const PairBatch& batch);
+/// Distances that rows of unit length with these cosines have: sqrt(2 - 2s).
+Tensor distances_of_cosines(const Tensor& cosines);
+
+}  // namespace fledge

@@ -1,0 +1,48 @@
+#include "nn/losses/teacher/rows.h"
+
+#include "autograd/ops/eltwise.h"
+#include "autograd/ops/reduce.h"
+#include "tensor/creation.h"
+
+namespace fledge {
+
+void check_teacher_rows(const char* op, const Tensor& f, const Tensor& g) {
+  const bool fits = g.defined() && f.rank() == 2 && g.rank() == 2 && f.dim(0) == g.dim(0) && f.dim(0) > 0;
+  if (!fits)
+    throw Error(ErrorKind::Usage, op,
+                "student and teacher embeddings must be N,D of the same N > 0 pictures: student " + describe(f) +
+                    ", teacher " + (g.defined() ? describe(g) : std::string("missing")));
+}
+
+void check_teacher_pairs(const char* op, const Tensor& f, const Tensor& g) {
+  check_teacher_rows(op, f, g);
+  if (f.dim(0) < 2)
+    throw Error(ErrorKind::Usage, op, "a batch of one picture has no pairs", "use a batch of at least two");
+}
+
+const Tensor& teacher_embedding(const LossInput& input, const char* loss) {
+  if (!input.teacher || !input.teacher->embedding.defined())
+    throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there is no teacher", "give one, e.g. --teacher FILE");
+  return input.teacher->embedding.value();
+}
+
+Variable pair_mean(const Variable& matrix) {
+  const double n = static_cast<double>(matrix.dim(0));
+  return affine(sum(matrix), 1 / (n * (n - 1)), 0);
+}
+
+Variable huber(const Variable& e) {
+  // With c = min(|e|, 1) both branches are c * (|e| - c / 2).
+  const Variable size = abs(e), c = clamp(size, 0, 1);
+  return c * (size - 0.5 * c);
+}
+
+Variable over_mean(const Variable& d) { return d / pair_mean(d); }
+
+Variable off_diagonal(std::int64_t n, const Tensor& like) {
+  std::vector<double> mask(static_cast<std::size_t>(n * n), 1);
+  for (std::int64_t i = 0; i < n; ++i) mask[static_cast<std::size_t>(i * n + i)] = 0;
+  return Variable(from_vector(mask, {n, n}).to(like.dtype()));
+}
+
+}  // namespace fledge
