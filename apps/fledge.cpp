@@ -29,7 +29,8 @@ int run(int argc, char** argv) {
   std::vector<std::pair<std::string, fledge::RunVerb>> verbs = {
       {"train", fledge::add_train(app)}, {"distill", fledge::add_distill(app)}, {"eval", fledge::add_eval(app)},
       {"embed", fledge::add_embed(app)}, {"inspect", fledge::add_inspect(app)}, {"convert", fledge::add_convert(app)},
-      {"data", fledge::add_data(app)},   {"doctor", fledge::add_doctor(app)}};
+      {"data", fledge::add_data(app)},   {"report", fledge::add_report(app)}, {"doctor", fledge::add_doctor(app)},
+      {"search", fledge::add_search(app)}};
 
   std::string command = "fledge";
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];

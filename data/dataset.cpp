@@ -4,6 +4,8 @@
 
 #include "data/datasets/folder.h"
 #include "data/datasets/idx.h"
+#include "data/datasets/layouts.h"
+#include "data/pack.h"
 #include "data/subset.h"
 #include "kernels/api/error.h"
 
@@ -13,21 +15,6 @@ namespace {
 
 constexpr const char* kFashion = "fashion-mnist";
 
-/// Takes ":train", ":test" or ":all" off the end of a source. A folder's own name may hold colons, so only these three
-/// count.
-IdxPart take_part(std::string& source) {
-  const std::pair<const char*, IdxPart> parts[] = {
-      {":train", IdxPart::Train}, {":test", IdxPart::Test}, {":all", IdxPart::All}};
-  for (const auto& [suffix, part] : parts) {
-    const std::string s = suffix;
-    if (source.size() > s.size() && source.compare(source.size() - s.size(), s.size(), s) == 0) {
-      source.resize(source.size() - s.size());
-      return part;
-    }
-  }
-  return IdxPart::All;
-}
-
 bool holds_idx(const std::string& folder) {
   std::error_code ignored;
   for (const char* name :
@@ -36,21 +23,41 @@ bool holds_idx(const std::string& folder) {
   return false;
 }
 
-std::shared_ptr<Dataset> open_source(const std::string& source) {
-  if (source.empty())
+[[noreturn]] void refuse_part(const DataSource& source, const std::string& what) {
+  throw Error(
+      ErrorKind::Usage, "",
+      "'" + source.path + "' is " + what + " and has no parts, so there is no :" + part_name(source.part) + " in it",
+      "leave the part out");
+}
+
+/// Fashion-MNIST where the distribution installs it: a name, no path. Nothing when it is another name.
+std::shared_ptr<Dataset> open_fashion(const std::string& text, const DataSource& source) {
+  std::error_code ignored;
+  if (std::filesystem::exists(source.path, ignored)) return nullptr;
+  if (source.path == kFashion) return open_idx("", source.part);
+  if (text.rfind(std::string(kFashion) + ":", 0) == 0)
+    throw Error(ErrorKind::Usage, "", "unknown part in '" + text + "'",
+                "fashion-mnist:train, fashion-mnist:test or fashion-mnist:all");
+  return nullptr;
+}
+
+std::shared_ptr<Dataset> open_source(const std::string& text) {
+  if (text.empty())
     throw Error(ErrorKind::Usage, "", "no data set is named",
                 "give a folder with one folder a class, or fashion-mnist");
+  const DataSource source = parse_source(text);
+  if (auto fashion = open_fashion(text, source)) return fashion;
+  if (auto annotations = read_annotations(source)) return open_annotated(std::move(*annotations), source.part);
   std::error_code ignored;
-  if (std::filesystem::is_directory(source, ignored))
-    return holds_idx(source) ? open_idx(source, IdxPart::All) : open_folder(source);
-  std::string base = source;
-  const IdxPart part = take_part(base);
-  if (base == kFashion) return open_idx("", part);
-  if (base != source && holds_idx(base)) return open_idx(base, part);
-  if (source.rfind(std::string(kFashion) + ":", 0) == 0)
-    throw Error(ErrorKind::Usage, "", "unknown part in '" + source + "'",
-                "fashion-mnist:train, fashion-mnist:test or fashion-mnist:all");
-  return open_folder(source);  // says what is wrong with it
+  if (std::filesystem::is_regular_file(source.path, ignored) && is_pack(source.path)) {
+    if (source.part_named) refuse_part(source, "a pack");
+    return open_pack(source.path);
+  }
+  if (holds_idx(source.path)) return open_idx(source.path, source.part);
+  if (source.part_named && is_split_folder(source.path)) return open_split_folder(source.path, source.part);
+  auto folder = open_folder(source.path);  // or says what is wrong with it
+  if (source.part != SplitPart::All) refuse_part(source, "a folder of class folders");
+  return folder;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 
 /// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
 struct Slot {
-  Tensor images, labels;
+  Tensor images, teacher_images, labels;
   std::vector<SampleRef> samples;
   std::vector<std::string> bad;            // per sample: what was wrong with the pictures passed over, "" if nothing
   std::vector<std::exception_ptr> errors;  // per sample
@@ -37,6 +37,7 @@ struct Loader::State {
   const MakeViews make_views;
   const LoaderOptions options;
   std::vector<std::vector<std::int64_t>> by_class;  // for Skip
+  std::vector<std::int64_t> unlabelled;             // for Skip
   std::int64_t total = 0;                           // samples of all batches
 
   std::mutex mutex;
@@ -54,8 +55,9 @@ struct Loader::State {
   void open_slots();
   void run();
   void make_sample(Slot& slot, std::size_t i);
-  Image make_or_replace(SampleRef& ref, std::string& bad);
-  Image checked(const SampleRef& ref) const;
+  Views make_or_replace(SampleRef& ref, std::string& bad);
+  Views checked(const SampleRef& ref) const;
+  void check_size(const Image& image, const SampleRef& ref) const;
   void collect(Slot& slot);
 };
 
@@ -65,7 +67,9 @@ void Loader::State::open_slots() {
   while (opened < batches.size() && opened < cursor + slots.size()) {
     Slot& slot = slots[opened % slots.size()];
     const std::int64_t n = static_cast<std::int64_t>(batches[opened].size());
-    slot.images = Tensor::empty({n, 3, options.size, options.size}, DType::Float32, Layout::ChannelsLast);
+    const Dims dims{n, 3, options.size, options.size};
+    slot.images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
+    if (options.teacher_view) slot.teacher_images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
     slot.labels = Tensor::empty({n}, DType::Int64);
     slot.samples = batches[opened];
     slot.bad.assign(static_cast<std::size_t>(n), "");
@@ -75,18 +79,23 @@ void Loader::State::open_slots() {
   }
 }
 
-Image Loader::State::checked(const SampleRef& ref) const {
-  Image image = make_views(ref).student;
-  if (image.width != options.size || image.height != options.size)
-    throw Error(ErrorKind::Internal, "loader",
-                "picture '" + dataset->name(ref.index) + "' came out as " + std::to_string(image.width) + "x" +
-                    std::to_string(image.height) + " instead of " + std::to_string(options.size) + "x" +
-                    std::to_string(options.size));
-  return image;
+void Loader::State::check_size(const Image& image, const SampleRef& ref) const {
+  if (image.width == options.size && image.height == options.size) return;
+  throw Error(ErrorKind::Internal, "loader",
+              "picture '" + dataset->name(ref.index) + "' came out as " + std::to_string(image.width) + "x" +
+                  std::to_string(image.height) + " instead of " + std::to_string(options.size) + "x" +
+                  std::to_string(options.size));
 }
 
-/// The picture of `ref`, or (Skip) of the next readable image of its class, which `ref` then names.
-Image Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
+Views Loader::State::checked(const SampleRef& ref) const {
+  Views views = make_views(ref);
+  check_size(views.student, ref);
+  if (options.teacher_view && !views.teacher.empty()) check_size(views.teacher, ref);
+  return views;
+}
+
+/// The views of `ref`, or (Skip) of the next readable image of its class, which `ref` then names.
+Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
   const SampleRef wanted = ref;
   try {
     return checked(ref);
@@ -94,7 +103,8 @@ Image Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
     if (options.on_bad_image == OnBadImage::Fail || e.kind() != ErrorKind::BadInput) throw;
     bad = e.what();
   }
-  const std::vector<std::int64_t>& mates = by_class[dataset->label(wanted.index)];
+  const std::int64_t label = dataset->label(wanted.index);
+  const std::vector<std::int64_t>& mates = label < 0 ? unlabelled : by_class[label];
   const std::size_t at = static_cast<std::size_t>(std::find(mates.begin(), mates.end(), wanted.index) - mates.begin());
   for (std::size_t step = 1; step < mates.size(); ++step) {
     ref.index = mates[(at + step) % mates.size()];
@@ -104,14 +114,25 @@ Image Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
       if (e.kind() != ErrorKind::BadInput) throw;  // unreadable as well: it is counted when its own turn comes
     }
   }
-  throw Error(ErrorKind::BadInput, "", bad, "and no other image of its class can be read in its place");
+  throw Error(ErrorKind::BadInput, "", bad,
+              label < 0 ? "and no other image without a label can be read in its place"
+                        : "and no other image of its class can be read in its place");
 }
 
 void Loader::State::make_sample(Slot& slot, std::size_t i) {
   try {
-    const Image image = make_or_replace(slot.samples[i], slot.bad[i]);
+    const Views views = make_or_replace(slot.samples[i], slot.bad[i]);
     const std::size_t floats = static_cast<std::size_t>(options.size) * options.size * 3;
-    normalize_to(image, options.normalization, slot.images.data<float>() + i * floats);
+    float* student = slot.images.data<float>() + i * floats;
+    normalize_to(views.student, options.normalization, student);
+    if (options.teacher_view) {
+      float* teacher = slot.teacher_images.data<float>() + i * floats;
+      if (views.teacher.empty()) {
+        std::copy(student, student + floats, teacher);
+      } else {
+        normalize_to(views.teacher, options.normalization, teacher);
+      }
+    }
     slot.labels.data<std::int64_t>()[i] = dataset->label(slot.samples[i].index);
   } catch (...) {
     slot.errors[i] = std::current_exception();
@@ -165,7 +186,11 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
     if (batch.empty()) throw Error(ErrorKind::Usage, "loader", "a batch is empty");
     s.total += static_cast<std::int64_t>(batch.size());
   }
-  if (options.on_bad_image == OnBadImage::Skip) s.by_class = s.dataset->by_class();
+  if (options.on_bad_image == OnBadImage::Skip) {
+    s.by_class = s.dataset->by_class();
+    for (std::int64_t i = 0; i < s.dataset->size(); ++i)
+      if (s.dataset->label(i) < 0) s.unlabelled.push_back(i);
+  }
   s.slots.resize(options.workers == 0 ? 1 : static_cast<std::size_t>(options.batches_ahead));
   s.open_slots();
   for (int i = 0; i < options.workers; ++i)
@@ -206,7 +231,7 @@ std::optional<Batch> Loader::next() {
     s.work.notify_all();
     throw;
   }
-  Batch batch{std::move(slot.images), {}, std::move(slot.labels), std::move(slot.samples)};
+  Batch batch{std::move(slot.images), std::move(slot.teacher_images), std::move(slot.labels), std::move(slot.samples)};
   {
     const std::lock_guard lock(s.mutex);
     ++s.cursor;
@@ -217,25 +242,5 @@ std::optional<Batch> Loader::next() {
 }
 
 std::vector<std::string> Loader::bad_images() const { return state_->bad_images; }
-
-CropKey crop_key(const SampleRef& sample, std::int64_t epoch, std::int64_t crops) {
-  if (crops <= 0) return {epoch, sample.occurrence};
-  return {(epoch + sample.occurrence) % crops, 0};
-}
-
-MakeViews training_views(std::shared_ptr<Dataset> dataset, const TrainingViews& views) {
-  return [dataset = std::move(dataset), views](const SampleRef& ref) {
-    const CropKey key = crop_key(ref, views.epoch, views.crops);
-    Generator g = Generator::of({views.seed, static_cast<std::uint64_t>(key.epoch),
-                                 static_cast<std::uint64_t>(ref.index), static_cast<std::uint64_t>(key.occurrence)});
-    return Views{apply(views.transform, dataset->image(ref.index), g), {}};
-  };
-}
-
-MakeViews evaluation_views(std::shared_ptr<Dataset> dataset, const EvalTransform& transform) {
-  return [dataset = std::move(dataset), transform](const SampleRef& ref) {
-    return Views{apply(transform, dataset->image(ref.index)), {}};
-  };
-}
 
 }  // namespace fledge

@@ -36,6 +36,7 @@ struct LoaderOptions {
   OnBadImage on_bad_image = OnBadImage::Fail;
   double max_bad_fraction =
       0.001;  // Skip: more different bad pictures than this share of all samples of the pass is an error
+  bool teacher_view = false;  // every batch has teacher_images; off: a teacher's view, if made, is dropped
 };
 
 class Loader {
@@ -46,8 +47,8 @@ class Loader {
   ~Loader();  // stops the workers
   /// The next batch in order; nothing at the end. Rethrows a worker's error.
   std::optional<Batch> next();
-  /// Pictures replaced because they could not be read (Skip: the next readable image of the same class stands in,
-  /// deterministically).
+  /// Pictures replaced because they could not be read (Skip: the next readable image of the same class stands in, for a
+  /// picture without a label the next readable one without; deterministically).
   std::vector<std::string> bad_images() const;
 
  private:
@@ -62,11 +63,8 @@ struct CropKey {
 };
 CropKey crop_key(const SampleRef& sample, std::int64_t epoch, std::int64_t crops);
 
-enum class BoxUse {
-  None,
-  Both,
-  Teacher
-};  // who sees the picture cut to its bounding box; Teacher: the student does not
+/// Who sees the picture cut to its bounding box, where the data set has one; Teacher: the student does not.
+enum class BoxUse { None, Both, Teacher };
 
 struct TrainingViews {
   TrainTransform transform;
@@ -76,9 +74,11 @@ struct TrainingViews {
   BoxUse boxes = BoxUse::None;
   Degradation degradation = {};  // of the student's view only
 };
-/// The generator of a sample is Generator::of({seed, key.epoch, index, key.occurrence}); both views get the same crop
-/// and flip (of different pictures when only the teacher's is cut to its box). `teacher` is left empty when it would
-/// be equal.
+/// Can the two views of a sample differ? With a teacher, what LoaderOptions::teacher_view must be for these views.
+bool views_differ(const TrainingViews& views);
+/// The generator of a sample is Generator::of({seed, key.epoch, index, key.occurrence}); both views are made with its
+/// numbers (apply_to_both, of different pictures when only the teacher's is cut to its box). `teacher` is left empty
+/// when it would be equal. Boxes are cut to the picture; one outside it is an unreadable picture: Error(BadInput).
 MakeViews training_views(std::shared_ptr<Dataset> dataset, const TrainingViews& views);
 MakeViews evaluation_views(std::shared_ptr<Dataset> dataset, const EvalTransform& transform);
 

@@ -20,7 +20,10 @@ class Subset : public Dataset {
         names_(std::move(names)) {}
 
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
-  std::int64_t label(std::int64_t i) const override { return label_of_[base_->label(indices_[i])]; }
+  std::int64_t label(std::int64_t i) const override {
+    const std::int64_t label = base_->label(indices_[i]);
+    return label < 0 ? -1 : label_of_[label];
+  }
   std::string name(std::int64_t i) const override { return base_->name(indices_[i]); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(indices_[i]); }
   std::int64_t super_class(std::int64_t i) const override { return base_->super_class(indices_[i]); }
@@ -94,7 +97,7 @@ std::shared_ptr<Dataset> select_classes(std::shared_ptr<Dataset> dataset, const 
   }
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < dataset->size(); ++i)
-    if (label_of[dataset->label(i)] >= 0) indices.push_back(i);
+    if (const std::int64_t label = dataset->label(i); label >= 0 && label_of[label] >= 0) indices.push_back(i);
   return make_subset(std::move(dataset), std::move(indices), std::move(label_of), std::move(names));
 }
 

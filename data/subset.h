@@ -9,6 +9,7 @@ namespace fledge {
 std::vector<std::int64_t> parse_class_ranks(const std::string& text, std::int64_t classes);
 
 /// The images `indices` of `dataset`, labels mapped through `label_of` (old rank -> new rank), with their class names.
+/// A picture without a label stays without.
 std::shared_ptr<Dataset> make_subset(std::shared_ptr<Dataset> dataset, std::vector<std::int64_t> indices,
                                      std::vector<std::int64_t> label_of, std::vector<std::string> class_names);
 

@@ -14,14 +14,6 @@ namespace {
 /// Python 3's round: half to even (the rounding mode that nearbyint starts with).
 int round_half_even(double v) { return static_cast<int>(std::nearbyint(v)); }
 
-/// torchvision's Resize(size): the long side is cut, not rounded.
-Image resize_short_side(const Image& image, int size) {
-  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
-  if (shorter == size) return image;
-  const int other = static_cast<int>(static_cast<double>(size * longer) / static_cast<double>(shorter));
-  return image.width <= image.height ? resize(image, size, other) : resize(image, other, size);
-}
-
 PixelBox centre_box(const Image& image, int size) {
   return {round_half_even((image.width - size) / 2.0), round_half_even((image.height - size) / 2.0), size, size};
 }
@@ -39,6 +31,19 @@ Image shift(const Image& image, int pad, Generator& g) {
 
 Image random_resized_crop(const TrainTransform& t, const Image& image, Generator& g) {
   return crop_and_resize(image, sample_crop(t, image.width, image.height, g), t.size, t.size);
+}
+
+/// What depends on the picture's size, in values and in the number of draws.
+Image cut(const TrainTransform& t, const Image& image, Generator& g) {
+  if (!t.random_crop) return apply(EvalTransform{t.resize_short, t.size}, image);
+  if (t.resize_short > 0) return random_resized_crop(t, resize_short_side(image, t.resize_short), g);
+  return random_resized_crop(t, image, g);
+}
+
+/// What comes after, whose draws are the same for every picture.
+void shift_and_flip(const TrainTransform& t, Image& image, Generator& g) {
+  if (t.pad_shift > 0) image = shift(image, t.pad_shift, g);
+  if (g.uniform() < t.flip) flip_horizontal(image);
 }
 
 }  // namespace
@@ -72,17 +77,26 @@ TrainTransform train_preset(const std::string& name, int size) {
   return t;
 }
 
+Image resize_short_side(const Image& image, int size) {
+  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  if (shorter == size) return image;
+  const int other = static_cast<int>(static_cast<double>(size * longer) / static_cast<double>(shorter));
+  return image.width <= image.height ? resize(image, size, other) : resize(image, other, size);
+}
+
 Image apply(const TrainTransform& t, const Image& image, Generator& g) {
-  Image out;
-  if (!t.random_crop) {
-    out = apply(EvalTransform{t.resize_short, t.size}, image);
-  } else if (t.resize_short > 0) {
-    out = random_resized_crop(t, resize_short_side(image, t.resize_short), g);
-  } else {
-    out = random_resized_crop(t, image, g);
-  }
-  if (t.pad_shift > 0) out = shift(out, t.pad_shift, g);
-  if (g.uniform() < t.flip) flip_horizontal(out);
+  Image out = cut(t, image, g);
+  shift_and_flip(t, out, g);
+  return out;
+}
+
+TransformedPair apply_to_both(const TrainTransform& t, const Image& first, const Image& second, Generator& g) {
+  Generator crop_of_second = g;
+  TransformedPair out{cut(t, first, g), cut(t, second, crop_of_second)};
+  // A crop takes as many draws as it needs attempts: from here on both pictures go on with the first one's generator.
+  Generator rest_of_second = g;
+  shift_and_flip(t, out.first, g);
+  shift_and_flip(t, out.second, rest_of_second);
   return out;
 }
 
@@ -90,9 +104,11 @@ Image apply(const EvalTransform& t, const Image& image) {
   // Never smaller than the crop: torchvision would pad with black, which no trained network has seen.
   const int shorter = std::min(image.width, image.height);
   const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
-  if (target == shorter) return crop(image, centre_box(image, t.size));
-  const Image resized = resize_short_side(image, target);
-  return crop(resized, centre_box(resized, t.size));
+  const auto centre = [&](const Image& from) {
+    Image out = crop(from, centre_box(from, t.size));
+    return t.degradation.any() ? apply(t.degradation, out) : out;
+  };
+  return target == shorter ? centre(image) : centre(resize_short_side(image, target));
 }
 
 void normalize_to(const Image& image, const Normalization& n, float* out) {

@@ -25,9 +25,9 @@ struct TrainTransform {
   int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
 };
 struct EvalTransform {
-  int resize_short = 256;   // 0: none
-  int size = 224;           // centre crop; a picture smaller than this is resized so that its short side fits
-  bool crop_box = false;    // first cut out the data set's bounding box, where it has one
+  int resize_short = 256;        // 0: none
+  int size = 224;                // centre crop; a picture smaller than this is resized so that its short side fits
+  bool crop_box = false;         // first cut out the data set's bounding box, where it has one
   Degradation degradation = {};  // last
 };
 struct Normalization {
@@ -42,7 +42,16 @@ struct Normalization {
 TrainTransform train_preset(const std::string& name, int size);
 
 Image apply(const TrainTransform& t, const Image& image, Generator& g);
+struct TransformedPair {
+  Image first, second;
+};
+/// Two pictures of the same thing under the same random numbers: each is cropped by the same draws inside its own size,
+/// shift and flip are the same. `first` comes out, and `g` is left, as apply(t, first, g) does it.
+TransformedPair apply_to_both(const TrainTransform& t, const Image& first, const Image& second, Generator& g);
+/// t.crop_box is not looked at: where the box lies only the data set knows (evaluation_views).
 Image apply(const EvalTransform& t, const Image& image);
+/// torchvision's Resize(size): the short side becomes `size`, the long side is cut to a whole number, not rounded.
+Image resize_short_side(const Image& image, int size);
 /// Writes (pixel/255 - mean)/std to `out`, size*size*3 floats stored H,W,C.
 void normalize_to(const Image& image, const Normalization& n, float* out);
 

@@ -14,11 +14,14 @@ namespace fledge {
 
 namespace {
 
+enum class BoxPlace { NoBox, Inside, ReachesOut, Outside };
+
 struct Finding {
   bool readable = false;
   std::string reason;
   int width = 0, height = 0;
   std::uint64_t hash = 0;
+  BoxPlace box = BoxPlace::NoBox;
 };
 
 /// 64 bits of a picture's pixels; equal hashes are compared pixel by pixel later.
@@ -39,11 +42,19 @@ std::uint64_t hash_pixels(const Image& image) {
   return h;
 }
 
+BoxPlace place_of(const std::optional<PixelBox>& box, const Image& image) {
+  if (!box) return BoxPlace::NoBox;
+  const std::int64_t right = std::int64_t{box->left} + box->width, bottom = std::int64_t{box->top} + box->height;
+  if (box->left >= image.width || box->top >= image.height || right <= 0 || bottom <= 0) return BoxPlace::Outside;
+  const bool inside = box->left >= 0 && box->top >= 0 && right <= image.width && bottom <= image.height;
+  return inside ? BoxPlace::Inside : BoxPlace::ReachesOut;
+}
+
 Finding look(const Dataset& dataset, std::int64_t i) {
   Finding f;
   try {
     const Image image = dataset.image(i);
-    f = {true, "", image.width, image.height, hash_pixels(image)};
+    f = {true, "", image.width, image.height, hash_pixels(image), place_of(dataset.box(i), image)};
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::BadInput) throw;
     f.reason = e.problem() + (e.hint().empty() ? "" : "; " + e.hint());
@@ -126,10 +137,26 @@ std::vector<DuplicateGroup> find_duplicates(const Dataset& dataset, const std::v
   return groups;
 }
 
+/// Says what the boxes' report means.
+void remark_boxes(DatasetReport& report) {
+  const BoxReport& b = report.boxes;
+  if (!b.outside.empty())
+    report.remarks.push_back(
+        {"box", true,
+         std::to_string(b.outside.size()) + " boxes lie wholly outside of their pictures ('" + b.outside.front() +
+             "', ...)",
+         "the boxes belong to pictures of another size: take annotations and pictures of one version"});
+  if (!b.reaching_out.empty())
+    report.remarks.push_back({"box", false,
+                              std::to_string(b.reaching_out.size()) + " boxes reach beyond their pictures ('" +
+                                  b.reaching_out.front() + "', ...)",
+                              "what lies inside is used"});
+}
+
 }  // namespace
 
 bool DatasetReport::good() const {
-  return unreadable.empty() &&
+  return unreadable.empty() && std::none_of(remarks.begin(), remarks.end(), [](const Remark& r) { return r.fault; }) &&
          std::none_of(duplicates.begin(), duplicates.end(), [](const DuplicateGroup& g) { return g.across_classes; });
 }
 
@@ -162,11 +189,15 @@ DatasetReport verify(const Dataset& dataset, int workers, const VerifyProgress& 
     widths.push_back(f.width);
     heights.push_back(f.height);
     sides.push_back(std::min(f.width, f.height));
+    report.boxes.boxes += f.box != BoxPlace::NoBox;
+    if (f.box == BoxPlace::ReachesOut) report.boxes.reaching_out.push_back(dataset.name(i));
+    if (f.box == BoxPlace::Outside) report.boxes.outside.push_back(dataset.name(i));
   }
   report.width = spread(std::move(widths));
   report.height = spread(std::move(heights));
   report.short_side = spread(std::move(sides));
   report.duplicates = find_duplicates(dataset, findings);
+  remark_boxes(report);
   report.decoded = true;
   return report;
 }

@@ -23,6 +23,24 @@ struct DuplicateGroup {
   bool across_classes = false;
 };
 
+/// Where the boxes of objects lie in their pictures.
+struct BoxReport {
+  std::int64_t boxes = 0;
+  std::vector<std::string> reaching_out, outside;  // names: partly, wholly beyond the picture
+};
+
+/// A file whose MD5 sum is published.
+struct FileSum {
+  std::string path, md5, published;
+};
+
+/// About the data set as a whole.
+struct Remark {
+  std::string kind;  // "incomplete", "missing", "unlisted", "checksum", "box", "shared-classes"
+  bool fault = false;
+  std::string problem, mend;
+};
+
 struct DatasetReport {
   std::string description;
   std::int64_t images = 0, classes = 0;
@@ -33,8 +51,15 @@ struct DatasetReport {
   std::vector<UnreadableImage> unreadable;
   std::vector<DuplicateGroup> duplicates;  // in the order of their first picture
   Spread width, height, short_side;
+  BoxReport boxes;
+  // What check_layout adds:
+  std::string layout;                                        // "CUB-200-2011", "list"; empty: of no known layout
+  std::int64_t published_images = 0, published_classes = 0;  // of the part; 0: not known
+  std::vector<std::string> missing, unlisted;                // listed and not on disk; on disk and not listed
+  std::vector<FileSum> sums;
+  std::vector<Remark> remarks;
 
-  /// Nothing unreadable, nothing doubled across classes.
+  /// Nothing unreadable, nothing doubled across classes, no remark that is a fault.
   bool good() const;
 };
 

@@ -51,6 +51,10 @@ std::string state_text(const RunState& s) {
               {"seed", s.seed},
               {"order_hash", s.order_hash},
               {"finished", s.finished},
+              {"evaluation_due", s.evaluation_due},
+              {"best", s.best},
+              {"best_step", s.best_step},
+              {"since_best", s.since_best},
               {"epoch_sums", s.epoch_sums}}
       .dump(2);
 }
@@ -62,6 +66,9 @@ RunState parse_state(const std::string& path) {
     RunState s;
     s.step = j.at("step"), s.epoch = j.at("epoch"), s.batch = j.at("batch"), s.seed = j.at("seed");
     s.order_hash = j.at("order_hash"), s.finished = j.at("finished");
+    s.evaluation_due = j.value("evaluation_due", false);
+    s.best = j.value("best", -1.0), s.best_step = j.value("best_step", std::int64_t{0});
+    s.since_best = j.value("since_best", std::int64_t{0});
     s.epoch_sums = j.at("epoch_sums").get<std::map<std::string, double>>();
     return s;
   } catch (const json::exception& e) {
@@ -154,8 +161,9 @@ void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::
   }
   auto folders = checkpoint_folders(run);
   std::error_code ignored;
+  const std::string best = step_name(checkpoint.state.best_step);
   for (std::size_t i = 0; i + keep < folders.size(); ++i)
-    if (folders[i] != target) fs::remove_all(folders[i], ignored);
+    if (folders[i] != target && folders[i].filename() != best) fs::remove_all(folders[i], ignored);
 }
 
 std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside) {
@@ -172,6 +180,24 @@ std::optional<std::string> newest_checkpoint(const std::string& run, bool set_as
     fs::rename(*it, aside, ignored);
   }
   return std::nullopt;
+}
+
+void mark_best(const std::string& run, std::int64_t step) {
+  write_file_atomic((fs::path(run) / "checkpoints" / "BEST").string(), step_name(step) + "\n");
+}
+
+std::optional<std::string> result_checkpoint(const std::string& run) {
+  const fs::path base = fs::path(run) / "checkpoints";
+  std::error_code ignored;
+  if (fs::exists(base / "BEST", ignored)) {
+    const auto bytes = read_file((base / "BEST").string());
+    const std::string name(bytes.begin(), std::find(bytes.begin(), bytes.end(), '\n'));
+    const std::string problem = damage(base / name);
+    if (problem.empty()) return (base / name).string();
+    std::fprintf(stderr, "warning: the chosen checkpoint %s is damaged (%s): the newest takes its place\n",
+                 (base / name).c_str(), problem.c_str());
+  }
+  return newest_checkpoint(run, false);
 }
 
 Checkpoint load_checkpoint(const std::string& folder) {

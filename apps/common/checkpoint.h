@@ -20,6 +20,10 @@ struct RunState {
   std::uint64_t seed = 0;
   std::uint64_t order_hash = 0;  // of that epoch's order: another data set is noticed
   bool finished = false;
+  bool evaluation_due = false;  // stopped between an epoch and its evaluation
+  // Of the evaluations that choose the run's result: the best Recall@1 so far, its step, evaluations since. -1: none.
+  double best = -1;
+  std::int64_t best_step = 0, since_best = 0;
   std::map<std::string, double> epoch_sums;  // running sums for the epoch's means
 };
 
@@ -29,13 +33,18 @@ struct Checkpoint {
   RunState state;
 };
 
-/// Writes the checkpoint of state.step and prunes all but the newest `keep`. Throws Error(Resource) on a full disk;
-/// older ones stay.
+/// Writes the checkpoint of state.step and prunes all but the newest `keep` and that of state.best_step. Throws
+/// Error(Resource) on a full disk; older ones stay.
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep);
 
 /// Folder of the newest checkpoint whose checksums hold. Damaged ones are reported on stderr and skipped; `set_aside`,
 /// for the holder of the run's lock only, also renames them to *.corrupt.
 std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside);
 Checkpoint load_checkpoint(const std::string& folder);
+
+/// checkpoints/BEST names the checkpoint that is the run's result, where one was chosen.
+void mark_best(const std::string& run, std::int64_t step);
+/// The chosen checkpoint if there is a sound one, else the newest sound one.
+std::optional<std::string> result_checkpoint(const std::string& run);
 
 }  // namespace fledge

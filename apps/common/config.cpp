@@ -14,7 +14,7 @@
 namespace fledge {
 namespace {
 
-const std::set<std::string> kNotConfig = {"help", "config", "preset", "print-config"};
+const std::set<std::string> kNotConfig = {"help", "config", "preset", "print-config", "query"};
 
 std::vector<std::string> long_names(const CLI::App& verb) {
   std::vector<std::string> names;
@@ -106,6 +106,12 @@ std::string preset_file(const std::string& name) {
   throw Error(ErrorKind::Usage, "", "no preset '" + name + "' in " + folder.string(), did_you_mean(name, known));
 }
 
+std::string config_line(const std::string& key, const std::string& value) {
+  std::string escaped;
+  for (char c : value) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+  return key + " = \"" + escaped + "\"\n";
+}
+
 // The value of "--name VALUE" or "--name=VALUE"; empty when absent.
 std::string find_value(const std::vector<std::string>& arguments, const std::string& name) {
   std::string value;
@@ -172,10 +178,15 @@ std::string resolved_config(const CLI::App& verb) {
     if (o->get_expected_max() == 0 && value.empty()) value = "false";  // a flag that was not given
     if (o->count() > 0) value = o->results().back();
     if (o->get_group() != group) text += (text.empty() ? "# " : "\n# ") + (group = o->get_group()) + "\n";
-    std::string escaped;
-    for (char c : value) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
-    text += o->get_lnames()[0] + " = \"" + escaped + "\"\n";
+    text += config_line(o->get_lnames()[0], value);
   }
+  return text;
+}
+
+std::string with_value(const std::string& config, const std::string& key, const std::string& value) {
+  std::string text, line;
+  for (std::istringstream lines(config); std::getline(lines, line);)
+    text += line.rfind(key + " = ", 0) == 0 ? config_line(key, value) : line + "\n";
   return text;
 }
 

@@ -17,6 +17,8 @@ std::vector<std::string> expand_arguments(const CLI::App& root, const std::vecto
 
 /// The verb's options as they now stand, as a TOML file that can be given to --config.
 std::string resolved_config(const CLI::App& verb);
+/// The same text with another value of one key.
+std::string with_value(const std::string& config, const std::string& key, const std::string& value);
 /// --print-config: writes it to stdout and says true, so that the verb stops there.
 bool print_config_if_asked(const CLI::App& verb);
 

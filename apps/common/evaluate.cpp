@@ -3,22 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
+#include "data/degradation.h"
 #include "kernels/api/error.h"
 #include "tensor/ops/distance.h"
 
 namespace fledge {
 namespace {
 
+// "recall@" and a number: not "recall@1_ci".
+bool is_recall(const std::string& key) {
+  return key.rfind("recall@", 0) == 0 && key.size() > 7 &&
+         std::all_of(key.begin() + 7, key.end(), [](unsigned char c) { return std::isdigit(c); });
+}
+
 // Recall@K and the other numbers of a row in the order in which they are shown.
 std::vector<std::pair<std::string, double>> shown_numbers(const nlohmann::json& j) {
   std::vector<std::pair<std::int64_t, double>> recalls;
   for (const auto& [key, value] : j.items())
-    if (key.rfind("recall@", 0) == 0) recalls.emplace_back(std::stoll(key.substr(7)), value.get<double>());
+    if (is_recall(key)) recalls.emplace_back(std::stoll(key.substr(7)), value.get<double>());
   std::sort(recalls.begin(), recalls.end());
   std::vector<std::pair<std::string, double>> shown;
   for (const auto& [k, v] : recalls) shown.emplace_back("R@" + std::to_string(k), v);
@@ -33,6 +42,8 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   if (flags.size > 0) p.size = flags.size;
   if (flags.resize_short >= 0) p.resize_short = flags.resize_short;
   if (!flags.normalize.empty()) p.normalize = flags.normalize;
+  if (!flags.degrade.empty()) p.degrade = flags.degrade == "none" ? "" : flags.degrade;
+  if (!flags.box.empty()) p.box = flags.box == "on";
   return p;
 }
 
@@ -46,6 +57,8 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   EvalTransform transform;
   transform.size = options.preprocessing.size;
   transform.resize_short = options.preprocessing.resize_short;
+  transform.crop_box = options.preprocessing.box;
+  transform.degradation = parse_degradation(options.preprocessing.degrade);
   LoaderOptions loading;
   loading.size = options.preprocessing.size;
   loading.normalization = Normalization::named(options.preprocessing.normalize);
@@ -72,16 +85,83 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   return out;
 }
 
-std::string metrics_json(const RetrievalMetrics& m) {
+std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& report) {
   nlohmann::json j;
   for (const auto& [k, v] : m.recall) j["recall@" + std::to_string(k)] = v;
   j["map@r"] = m.map_at_r;
   j["r_precision"] = m.r_precision;
   j["precision@1"] = m.precision_at_1;
+  j["mrr"] = m.mrr;
+  j["macro_recall@1"] = m.macro_recall_at_1;
+  j["macro_map@r"] = m.macro_map_at_r;
+  if (m.interval_level > 0) {
+    j["recall@1_ci"] = {m.recall_at_1_interval.low, m.recall_at_1_interval.high};
+    j["map@r_ci"] = {m.map_at_r_interval.low, m.map_at_r_interval.high};
+    j["ci_level"] = m.interval_level;
+  }
   j["queries"] = m.queries;
   j["lone_queries"] = m.lone_queries;
   j["gallery"] = m.gallery;
+  if (report.rank) {
+    j["effective_rank"] = report.rank->effective;
+    j["participation_ratio"] = report.rank->participation;
+    j["top_component_share"] = report.rank->top_share;
+  }
+  if (report.distances) {
+    j["mean_positive"] = report.distances->positive;
+    j["mean_negative"] = report.distances->negative;
+  }
+  if (report.clusters) {
+    j["nmi"] = report.clusters->nmi;
+    j["ami"] = report.clusters->ami;
+  }
   return j.dump();
+}
+
+std::string metrics_block(const std::string& json) {
+  const auto j = nlohmann::json::parse(json);
+  std::vector<std::pair<std::string, std::string>> lines;
+  const auto interval = [&](const char* key) -> std::string {
+    if (!j.contains(key)) return "";
+    return fmt::format("  [{:.2f}, {:.2f}] at {:g} %", 100 * j[key][0].get<double>(), 100 * j[key][1].get<double>(),
+                       100 * j.value("ci_level", 0.95));
+  };
+  for (const auto& [name, value] : shown_numbers(j))
+    lines.emplace_back(name, fmt::format("{:6.2f} %{}", 100 * value,
+                                         interval(name == "R@1"     ? "recall@1_ci"
+                                                  : name == "MAP@R" ? "map@r_ci"
+                                                                    : "")));
+  const auto add = [&](const char* key, const char* name, bool percent) {
+    if (!j.contains(key)) return;
+    const double value = j[key].get<double>();
+    lines.emplace_back(name, percent ? fmt::format("{:6.2f} %", 100 * value) : fmt::format("{:8.4g}", value));
+  };
+  add("r_precision", "R-precision", true);
+  add("mrr", "mean reciprocal rank", true);
+  add("macro_recall@1", "R@1, mean over classes", true);
+  add("macro_map@r", "MAP@R, mean over classes", true);
+  add("nmi", "NMI of k-means", true);
+  add("ami", "AMI of k-means", true);
+  add("mean_positive", "mean distance, same class", false);
+  add("mean_negative", "mean distance, others", false);
+  add("effective_rank", "effective rank", false);
+  add("participation_ratio", "participation ratio", false);
+  add("top_component_share", "first component's share", true);
+  std::size_t width = 0;
+  for (const auto& [name, value] : lines) width = std::max(width, name.size());
+  std::string text;
+  for (const auto& [name, value] : lines) text += fmt::format("  {:<{}}  {}\n", name, width, value);
+  return text;
+}
+
+std::string class_table(const RetrievalMetrics& m, const Embeddings& query) {
+  std::map<std::int64_t, std::string> names;
+  for (std::size_t i = 0; i < query.labels.size(); ++i) names.emplace(query.labels[i], query.label_names[i]);
+  std::string text = "class\tqueries\trecall@1\tmap@r\tr_precision\tmrr\n";
+  for (const ClassMetrics& c : m.classes)
+    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", names[c.label], c.queries, c.recall_at_1,
+                        c.map_at_r, c.r_precision, c.mrr);
+  return text;
 }
 
 std::string metrics_table(const std::vector<MetricsRow>& rows) {

@@ -1,6 +1,7 @@
 // From a model and pictures to embeddings, and from embeddings to the printed metrics.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,9 @@
 #include "apps/common/options.h"
 #include "data/dataset.h"
 #include "nn/fuse.h"
+#include "nn/metrics/clustering.h"
 #include "nn/metrics/retrieval.h"
+#include "nn/metrics/spread.h"
 
 namespace fledge {
 
@@ -41,8 +44,19 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
 
-/// {"recall@1": 0.47, ..., "map@r": ..., "queries": ...}
-std::string metrics_json(const RetrievalMetrics& m);
+/// What is measured beside retrieval when asked for.
+struct EmbeddingReport {
+  std::optional<EmbeddingRank> rank;
+  std::optional<MeanDistances> distances;
+  std::optional<Agreement> clusters;  // of k-means with as many clusters as classes
+};
+
+/// {"recall@1": 0.47, ..., "map@r": ..., "recall@1_ci": [0.45, 0.49], ..., "queries": ...}
+std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& report = {});
+/// Every metric of such a JSON object that is there, a line each.
+std::string metrics_block(const std::string& json);
+/// Tab-separated, with a header: class, queries, recall@1, map@r, r_precision, mrr.
+std::string class_table(const RetrievalMetrics& m, const Embeddings& query);
 /// Rows of a table "name  R@1  R@2 ... MAP@R", in percent; from JSON so that stored metrics print the same.
 struct MetricsRow {
   std::string name, json;

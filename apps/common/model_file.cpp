@@ -56,7 +56,7 @@ std::string weight_file_of(const std::string& path) {
   fs::path file = path;
   if (!fs::exists(file))
     throw Error(ErrorKind::BadInput, "", "cannot open model '" + path + "': no such file or folder");
-  if (fs::is_directory(file / "checkpoints")) file = newest_checkpoint(path, false).value_or("");
+  if (fs::is_directory(file / "checkpoints")) file = result_checkpoint(path).value_or("");
   if (file.empty())
     throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
                 "train it first, or name a model file");
@@ -83,6 +83,8 @@ std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const P
   metadata["input_normalize"] = preprocessing.normalize;
   metadata["size"] = std::to_string(preprocessing.size);
   metadata["resize_short"] = std::to_string(preprocessing.resize_short);
+  if (!preprocessing.degrade.empty()) metadata["input_degrade"] = preprocessing.degrade;
+  if (preprocessing.box) metadata["input_box"] = "on";
   return metadata;
 }
 
@@ -97,8 +99,10 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
   preprocessing.normalize = metadata["input_normalize"];
   preprocessing.size = metadata_int(metadata, "size", file.path());
   preprocessing.resize_short = metadata_int(metadata, "resize_short", file.path());
-  for (const char* own :
-       {"format", "input_normalize", "size", "resize_short", "labels", "labels_sha256", "dead", "converted_from"})
+  preprocessing.degrade = metadata["input_degrade"];
+  preprocessing.box = metadata["input_box"] == "on";
+  for (const char* own : {"format", "input_degrade", "input_box", "input_normalize", "size", "resize_short", "labels",
+                          "labels_sha256", "dead", "converted_from"})
     metadata.erase(own);
   return ModelSpec::from_map(metadata);
 }

@@ -17,6 +17,8 @@ struct Preprocessing {
   std::string normalize = "imagenet";
   int size = 224;
   int resize_short = 256;  // of test pictures; 0: none
+  std::string degrade;     // what poor pictures it was trained for (data/degradation.h); "": good ones
+  bool box = false;        // pictures are cut to their bounding boxes, where the data set has them
 };
 
 struct LoadedModel {
@@ -26,11 +28,12 @@ struct LoadedModel {
   std::vector<std::string> notes;  // of weights from elsewhere: how they were understood
 };
 
-/// The weight file that `path` means: itself, or that of a checkpoint folder or of a run's newest sound checkpoint.
+/// The weight file that `path` means: itself, or that of a checkpoint folder or of a run's result (its chosen, else its newest sound
+/// checkpoint).
 /// Errors (BadInput): missing, no sound checkpoint.
 std::string weight_file_of(const std::string& path);
 
-/// `path`: a model file, a checkpoint folder, a run folder (its newest sound checkpoint), or a weight file from
+/// `path`: a model file, a checkpoint folder, a run folder (its result), or a weight file from
 /// elsewhere: PyTorch's of any age, or safetensors. `foreign` counts for the last only.
 /// Errors (BadInput): missing, no known network, weights that do not fit.
 LoadedModel load_model(const std::string& path, const ForeignOptions& foreign = {});

@@ -1,5 +1,7 @@
 #include "apps/common/options.h"
 
+#include <algorithm>
+#include <charconv>
 #include <sstream>
 
 #include "kernels/api/backend.h"
@@ -28,6 +30,13 @@ void bind_eval_data(CLI::App& verb, EvalDataOptions& o) {
       ->check(CLI::Range(-1, 8192))
       ->group("Data");
   verb.add_option("--normalize", o.normalize, "imagenet, keras or half; empty: the model's own")->group("Data");
+  verb.add_option(
+          "--degrade", o.degrade,
+          "make the pictures poor first: downsample=F,jpeg=Q,blur=S; none; empty: what the model was trained for")
+      ->group("Data");
+  verb.add_option("--box", o.box, "cut pictures to their bounding boxes: on, off; empty: as the model was trained")
+      ->check(CLI::IsMember({"", "on", "off"}))
+      ->group("Data");
   verb.add_option("--workers", o.workers, "decoding threads; 0: none of their own")
       ->check(CLI::Range(0, 256))
       ->group("Data");
@@ -43,6 +52,9 @@ void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {
   verb.add_option("--embedding", spec.embedding, "size of the embedding; 0: the pooled features, no head")
       ->check(CLI::Range(0, 65536))
       ->group("Model");
+  verb.add_option("--unit-embedding", spec.normalize,
+                  "embeddings of unit length (false: as the head gives them, as RKD's)")
+      ->group("Model");
   verb.add_option("--stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)")->group("Model");
   verb.add_option(
           "--conventions", spec.conventions,
@@ -51,122 +63,6 @@ void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {
       ->group("Model");
   verb.add_option("--weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's")
       ->group("Model");
-}
-
-namespace {
-
-void bind_data(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) {
-    return verb.add_option(name, value, text)->group("Data");
-  };
-  add("--train", o.train, "training pictures: folder with one folder a class, or fashion-mnist[:train|:test]");
-  add("--train-classes", o.train_classes, "only these classes, by rank of their sorted names: 0-4,7 (empty: all)");
-  add("--test", o.test, "test pictures (classes not trained on), evaluated at the end; empty: none");
-  add("--test-classes", o.test_classes, "only these classes of the test pictures");
-  add("--batch-size", o.batch_size, "pictures a step, P x K")->check(CLI::Range(1, 65536));
-  add("--images-per-class", o.images_per_class, "K: pictures of each class in a batch")->check(CLI::Range(1, 65536));
-  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")
-      ->check(CLI::NonNegativeNumber);
-  add("--size", o.size, "side of the crop in pixels")->check(CLI::Range(8, 4096));
-  add("--augment", o.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd");
-  add("--resize-short", o.resize_short, "short side before the random crop; 0: none")->check(CLI::Range(0, 8192));
-  add("--test-resize-short", o.test_resize_short, "short side before the centre crop of test pictures; 0: none")
-      ->check(CLI::Range(0, 8192));
-  add("--random-crop", o.random_crop, "random resized crop; false: centre crop");
-  add("--area-low", o.area_low, "smallest share of the picture that a random crop takes")
-      ->check(CLI::Range(0.001, 1.0));
-  add("--flip", o.flip, "probability of a horizontal flip")->check(CLI::Range(0.0, 1.0));
-  add("--pad-shift", o.pad_shift, "small pictures: shift by up to this many pixels")->check(CLI::Range(0, 64));
-  add("--normalize", o.normalize,
-      "imagenet, keras, half, or auto (keras for keras conventions, half for torch-relu6, else imagenet)");
-  add("--workers", o.workers, "decoding threads; 0: none of their own")->check(CLI::Range(0, 256));
-  add("--cache-mb", o.cache_mb, "memory for decoded pictures, MiB; 0: decode every time")
-      ->check(CLI::Range(0, 1 << 20));
-  add("--on-bad-image", o.on_bad_image, "fail, or skip (an image of the same class stands in)")
-      ->check(CLI::IsMember({"fail", "skip"}));
-  add("--max-bad-fraction", o.max_bad_fraction, "skip: more than this share is an error")->check(CLI::Range(0.0, 1.0));
-}
-
-void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
-  std::string names, teacher_names;
-  for (const auto& [name, entry] : loss_registry()) {
-    std::string& list = entry.kind == LossKind::Metric ? names : teacher_names;
-    list += (list.empty() ? "" : ", ") + name;
-  }
-  verb.add_option("--loss", o.loss, names + ", or none")->group("Loss");
-  verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")->group("Loss");
-  if (teacher) {
-    verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher, or any PyTorch weight file")
-        ->group("Loss");
-    bind_foreign(verb, o.foreign_teacher, "teacher-", "Loss");
-    verb.add_option(
-            "--distill", o.distill,
-            "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3; of " + teacher_names)
-        ->group("Loss");
-  }
-  // Options that a loss declares in the registry become flags by themselves.
-  for (const auto& [name, entry] : loss_registry()) {
-    if (!teacher && entry.kind == LossKind::Teacher) continue;
-    for (const auto& [option, value] : entry.options) {
-      if (verb.get_option_no_throw("--" + option)) continue;
-      o.loss_options[option] = value;
-      verb.add_option("--" + option, o.loss_options[option], "option of loss " + name)->group("Loss");
-    }
-  }
-}
-
-void bind_optimizer(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) {
-    return verb.add_option(name, value, text)->group("Optimiser");
-  };
-  add("--optimizer", o.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}));
-  add("--lr", o.optimizer.lr, "learning rate of the backbone")->check(CLI::NonNegativeNumber);
-  add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head")->check(CLI::NonNegativeNumber);
-  add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")
-      ->check(CLI::NonNegativeNumber);
-  add("--weight-decay", o.optimizer.weight_decay, "L2 weight decay (adamw: decoupled)");
-  add("--decay-norm", o.decay_norm, "weight decay on batch norm and biases too");
-  add("--momentum", o.optimizer.momentum, "sgd");
-  add("--nesterov", o.optimizer.nesterov, "sgd");
-  add("--beta1", o.optimizer.beta1, "adam, adamw");
-  add("--beta2", o.optimizer.beta2, "adam, adamw");
-  add("--adam-eps", o.adam_eps, "modern or legacy (PyTorch 0.3)")->check(CLI::IsMember({"modern", "legacy"}));
-  add("--clip-grad", o.clip_grad, "largest global gradient norm; 0: no clipping")->check(CLI::NonNegativeNumber);
-  add("--schedule", o.schedule.kind, "constant, cosine or step")->check(CLI::IsMember({"constant", "cosine", "step"}));
-  add("--warmup-epochs", o.warmup_epochs, "linear warm-up")->check(CLI::NonNegativeNumber);
-  add("--milestones", o.milestones, "step schedule: epochs, e.g. 10,15");
-  add("--gamma", o.schedule.gamma, "step schedule: factor at each milestone");
-  add("--epochs", o.epochs, "passes over the training pictures")->check(CLI::Range(1, 1000000));
-  add("--freeze-bn", o.freeze_bn, "keep batch norm's running statistics while training");
-}
-
-void bind_run(CLI::App& verb, TrainOptions& o) {
-  auto add = [&](const char* name, auto& value, const char* text) {
-    return verb.add_option(name, value, text)->group("Run");
-  };
-  add("--run", o.run, "folder for config, log and checkpoints");
-  add("--resume", o.resume, "auto: go on from the folder's newest checkpoint; never: refuse a folder that holds a run")
-      ->check(CLI::IsMember({"auto", "never"}));
-  add("--resume-allow-change", o.resume_allow_change, "resume although the config differs");
-  add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
-  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")
-      ->check(CLI::NonNegativeNumber);
-  add("--keep", o.keep, "checkpoints to keep")->check(CLI::Range(1, 1000000));
-  add("--eval-every", o.eval_every, "epochs between evaluations on the test pictures; 0: only at the end")
-      ->check(CLI::NonNegativeNumber);
-  add("--final-eval", o.final_eval, "evaluate on the test pictures at the end");
-  add("--recall-at", o.recall_at, "K of Recall@K");
-}
-
-}  // namespace
-
-void bind_training(CLI::App& verb, TrainOptions& o, bool teacher) {
-  bind_data(verb, o);
-  bind_model(verb, o.model, o.weights);
-  bind_loss(verb, o, teacher);
-  bind_optimizer(verb, o);
-  bind_run(verb, o);
-  bind_machine(verb, o.machine);
 }
 
 std::vector<std::int64_t> parse_counts(const std::string& text, const std::string& flag) {
@@ -186,6 +82,21 @@ std::vector<std::int64_t> parse_counts(const std::string& text, const std::strin
     values.push_back(v);
   }
   return values;
+}
+
+std::vector<std::uint64_t> parse_seeds(const std::string& text) {
+  std::vector<std::uint64_t> seeds;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), seed);
+    const bool whole = error == std::errc() && end == part.data() + part.size();
+    if (!whole || std::find(seeds.begin(), seeds.end(), seed) != seeds.end())
+      throw Error(ErrorKind::Usage, "", "--seeds: '" + part + (whole ? "' is there twice" : "' is no whole number"),
+                  "write e.g. --seeds 0,1,2");
+    seeds.push_back(seed);
+  }
+  return seeds;
 }
 
 void apply(const MachineOptions& o) {

@@ -19,6 +19,8 @@ struct EvalDataOptions {
   int size = 0;           // 0: what the model was trained with
   int resize_short = -1;  // -1: what the model was trained with
   std::string normalize;  // empty: what the model was trained with
+  std::string degrade;    // empty: what the model was trained with; "none", or as parse_degradation() takes it
+  std::string box;        // empty: what the model was trained with; "on", "off"
   int workers = 1;
 };
 
@@ -41,6 +43,17 @@ struct TrainOptions {
   std::int64_t cache_mb = 1024;
   std::string on_bad_image = "fail";
   double max_bad_fraction = 0.001;
+  std::int64_t crops = 0, super_classes = 0;
+  std::string small_classes = "repeat";
+  // settings of distillation: who has labels, who sees what
+  double labelled = 1.0;
+  std::string unlabelled, degrade, boxes = "none";
+  std::int64_t unlabelled_per_batch = 0;
+  // validation
+  double validation = 0;
+  std::uint64_t validation_seed = 0;
+  std::string select = "auto";
+  std::int64_t patience = 0;
   // model
   ModelSpec model;
   std::string weights;
@@ -49,22 +62,23 @@ struct TrainOptions {
   std::string loss = "triplet";
   double loss_weight = 1.0;
   LossOptions loss_options;
-  std::string teacher, distill;
+  std::string teacher, distill, teacher_cache;
   ForeignOptions foreign_teacher;
   // optimiser
   OptimizerOptions optimizer;
   Schedule schedule;
-  double head_lr_scale = 1.0, proxy_lr_scale = 1.0, clip_grad = 0;
+  double head_lr_scale = 1.0, proxy_lr_scale = 1.0, regressor_lr_scale = 1.0, clip_grad = 0;
   bool decay_norm = true;
   std::string adam_eps = "modern", milestones;
   std::int64_t epochs = 10;
   double warmup_epochs = 0;
   // run
-  std::string run = "runs/run", resume = "never";
+  std::string run = "runs/run", seeds, resume = "never";
   bool resume_allow_change = false, final_eval = true;
   std::uint64_t seed = 0;
   std::int64_t save_every = 0, keep = 2, eval_every = 0;
   std::string recall_at = "1,2,4,8";
+  std::int64_t test_queries = 0;
   MachineOptions machine;
 };
 
@@ -76,6 +90,9 @@ void bind_training(CLI::App& verb, TrainOptions& o, bool teacher);
 
 /// "1,2,4,8" -> numbers >= 1. Throws Error(Usage) naming the flag.
 std::vector<std::int64_t> parse_counts(const std::string& text, const std::string& flag);
+
+/// "0,1,2" -> seeds, each once. Throws Error(Usage).
+std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 /// Applies --threads, refuses devices that do not exist.
 void apply(const MachineOptions& o);

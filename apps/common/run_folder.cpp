@@ -35,9 +35,13 @@ std::string changed_lines(const std::string& before, const std::string& now) {
   for (std::istringstream in(now); std::getline(in, line);) {
     const std::string key = line.substr(0, line.find(' '));
     static const std::set<std::string> kFree = {
-        "resume",   "resume-allow-change", "quiet",      "run",      "workers", "keep", "save-every",
-        "cache-mb", "eval-every",          "final-eval", "recall-at"};
-    if (!old.count(line) && !kFree.count(key)) changed += (changed.empty() ? "" : ", ") + line;
+        "resume",       "resume-allow-change", "quiet",    "run",        "seeds",      "workers",
+        "keep",         "save-every",          "cache-mb", "eval-every", "final-eval", "recall-at",
+        "test-queries", "teacher-cache"};
+    // How often a choosing run looks decides what it chooses.
+    const bool free =
+        kFree.count(key) && !(key == "eval-every" && now.find("\nvalidation = \"0\"\n") == std::string::npos);
+    if (!old.count(line) && !free) changed += (changed.empty() ? "" : ", ") + line;
   }
   return changed;
 }

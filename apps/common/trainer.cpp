@@ -14,7 +14,7 @@
 #include "apps/common/run_folder.h"
 #include "apps/common/signals.h"
 #include "apps/common/training_setup.h"
-#include "autograd/ops/eltwise.h"
+#include "apps/common/training_step.h"
 #include "io/file.h"
 #include "kernels/api/error.h"
 #include "nn/losses/collapse.h"
@@ -74,12 +74,10 @@ class Trainer {
   // 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
   int train() {
     try {
-      while (state_.epoch < o_.epochs) {
+      if (state_.evaluation_due) evaluate_epoch();
+      while (state_.epoch < o_.epochs && !out_of_patience())
         if (const int signal = run_epoch()) return signal;
-        if (setup_.test && o_.eval_every > 0 && state_.epoch % o_.eval_every == 0 && state_.epoch < o_.epochs)
-          evaluate();
-      }
-      if (setup_.test && o_.final_eval) write_file_atomic(run_->file("metrics.json"), evaluate() + "\n");
+      if (setup_.test && o_.final_eval) write_result();
     } catch (const Stopped& stopped) {  // during an evaluation
       save();
       return stopped.signal;
@@ -95,52 +93,53 @@ class Trainer {
     const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
     batches.erase(batches.begin(), batches.begin() + state_.batch);
     if (state_.batch == 0) state_.epoch_sums.clear();
-    Loader loader(setup_.train, std::move(batches),
-                  training_views(setup_.train, {setup_.transform, o_.seed, state_.epoch}), setup_.loading);
+    const TrainingViews views{setup_.transform, o_.seed, state_.epoch, o_.crops, setup_.boxes, setup_.degradation};
+    Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), setup_.loading);
     const auto start = std::chrono::steady_clock::now();
     const std::int64_t first = state_.batch;
+    bool last = false;
     {
       Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size,
                         o_.machine.quiet, state_.batch * o_.batch_size);
       while (auto batch = loader.next()) {
         train_step(*batch);
         progress.update(state_.batch * o_.batch_size, note());
-        const bool last = state_.batch == per_epoch;
-        if (last) ++state_.epoch, state_.batch = 0;
-        if (last) log_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
+        last = state_.batch == per_epoch;
         const int signal = stop_signal();
-        if (signal || (o_.save_every > 0 ? state_.step % o_.save_every == 0 : last)) save();
-        if (signal) return signal;
         if (last) break;
+        if (signal || (o_.save_every > 0 && state_.step % o_.save_every == 0)) save();
+        if (signal) return signal;
       }
     }
     for (const auto& name : loader.bad_images()) std::fprintf(stderr, "warning: skipped %s\n", name.c_str());
-    return 0;
+    if (last) finish_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
+    return last ? stop_signal() : 0;
+  }
+
+  void finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
+    ++state_.epoch, state_.batch = 0;
+    log_epoch(start, images, batches);
+    const std::int64_t every = o_.eval_every > 0 ? o_.eval_every : setup_.validation || o_.select == "test" ? 1 : 0;
+    const bool stopped = stop_signal() != 0;
+    state_.evaluation_due = every > 0 && (state_.epoch % every == 0 || (chooses() && state_.epoch == o_.epochs));
+    if (state_.evaluation_due && !stopped) evaluate_epoch();
+    if (stopped || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
   }
 
   void train_step(const Batch& batch) {
-    Features teacher;
-    if (setup_.teacher) teacher = setup_.teacher->forward(batch.images);
-    const Features student = setup_.model->forward(Variable(batch.images), {.stages = setup_.needs.student_stages});
-
-    Variable total;
+    const StepLosses losses = compute_losses(setup_, o_, batch, state_.epoch, state_.step);
     json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
-    for (const auto& [loss, weight] : setup_.losses) {
-      const LossOutput out = loss->forward({student, batch.labels, setup_.teacher ? &teacher : nullptr});
-      record(line, loss->name(), out.value.item());
-      for (const auto& [name, value] : out.numbers) record(line, std::string(loss->name()) + "." + name, value);
-      if (const std::string warning = alarm_.observe(out.numbers); !warning.empty()) warn(warning);
-      const Variable weighted = affine(out.value, weight, 0);
-      total = total.defined() ? add(total, weighted) : weighted;
-    }
-    record(line, "loss", total.item());
-    require_finite(total.item(), "loss", batch);
+    for (const auto& [name, value] : losses.numbers) record(line, name, value);
+    for (const auto& numbers : losses.own)
+      if (const std::string warning = alarm_.observe(numbers); !warning.empty()) warn(warning);
+    require_finite(losses.total.item(), "loss", batch);
     setup_.optimizer->zero_grad();
-    total.backward();
+    losses.total.backward();
     const double norm = clip_grad_norm(setup_.optimizer->groups(), o_.clip_grad);
     require_finite(norm, "gradient norm", batch);
     const double lr = setup_.schedule.at(state_.step);
     setup_.optimizer->step(lr);
+    remember(setup_, losses, state_.step);
     line["lr"] = lr;
     line["grad_norm"] = norm;
     ++state_.step;
@@ -190,18 +189,69 @@ class Trainer {
     run_->log(line.dump());
   }
 
-  std::string evaluate() {
+  bool chooses() const { return (setup_.validation && o_.select == "auto") || o_.select == "test"; }
+  bool out_of_patience() const { return o_.patience > 0 && state_.since_best >= o_.patience; }
+
+  // The due evaluations of an epoch, and whether it is the best one so far.
+  void evaluate_epoch() {
+    double chosen = -1;
+    if (setup_.validation) {
+      const json m = measure(*setup_.model, setup_.validation, "validation");
+      if (o_.select == "auto") chosen = m.at(choice_key());
+    }
+    if (setup_.test && (o_.eval_every > 0 || o_.select == "test") && state_.epoch < o_.epochs + (o_.select == "test")) {
+      const json m = measure(*setup_.model, setup_.test, "eval");
+      if (o_.select == "test") chosen = m.at(choice_key());
+    }
+    state_.evaluation_due = false;
+    if (!chooses()) return;
+    if (chosen > state_.best) {
+      state_.best = chosen, state_.best_step = state_.step, state_.since_best = 0;
+      save();
+      mark_best(run_->path(), state_.step);
+    } else {
+      ++state_.since_best;
+    }
+  }
+
+  // Recall at the smallest K asked for.
+  std::string choice_key() const {
+    const auto counts = parse_counts(o_.recall_at, "--recall-at");
+    return "recall@" + std::to_string(*std::min_element(counts.begin(), counts.end()));
+  }
+
+  // metrics.json: the test pictures with the run's result.
+  void write_result() {
+    json result;
+    const auto folder = state_.best >= 0 ? result_checkpoint(run_->path()) : std::nullopt;
+    if (folder) {
+      const Checkpoint best = load_checkpoint(*folder);
+      EmbeddingModel model(o_.model, o_.seed);
+      load_state_dict(model, best.model);
+      result = measure(model, setup_.test, "eval");
+      result["epoch"] = best.state.epoch;
+    } else {
+      result = measure(*setup_.model, setup_.test, "eval");
+      result["epoch"] = state_.epoch;
+    }
+    result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
+    write_file_atomic(run_->file("metrics.json"), result.dump() + "\n");
+  }
+
+  // Embeds and measures the pictures, and logs a line of `type`.
+  json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type) {
     EmbedOptions options;
     options.preprocessing = setup_.preprocessing;
     options.workers = o_.workers;
     options.quiet = o_.machine.quiet;
-    options.what = "evaluate";
-    const Embeddings e = embed_dataset(*setup_.model, setup_.test, options);
+    options.what = std::string(type) == "eval" ? "evaluate" : type;
+    const Embeddings e = embed_dataset(model, pictures, options);
     RetrievalOptions retrieval;
     retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
-    const std::string metrics = metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval));
-    json line = json::parse(metrics);
-    line.update({{"type", "eval"}, {"step", state_.step}, {"epoch", state_.epoch}});
+    const json metrics =
+        json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+    json line = metrics;
+    line.update({{"type", type}, {"step", state_.step}, {"epoch", state_.epoch}});
     run_->log(line.dump());
     return metrics;
   }

@@ -1,6 +1,7 @@
 #include "apps/common/training_setup.h"
 
 #include <sstream>
+#include <tuple>
 
 #include "autograd/grad_mode.h"
 #include "kernels/api/error.h"
@@ -43,20 +44,57 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
   return parts;
 }
 
-void open_data(TrainingSetup& s, const TrainOptions& o) {
+/// Half of the batch, so that the rest is still whole classes.
+std::int64_t default_unlabelled(const TrainOptions& o) {
+  const std::int64_t k = std::max<std::int64_t>(1, o.images_per_class);
+  return o.batch_size - (o.batch_size / 2 + k - 1) / k * k;
+}
+
+/// Semi-supervised: hides labels, adds pictures without any. Returns how many of a batch have none.
+std::int64_t take_labels(TrainingSetup& s, const TrainOptions& o) {
+  if (o.labelled >= 1 && o.unlabelled.empty()) {
+    if (o.unlabelled_per_batch > 0)
+      throw Error(ErrorKind::Usage, "", "--unlabelled-per-batch, but every picture has its label",
+                  "say --labelled 0.1 or name further pictures with --unlabelled FOLDER");
+    return 0;
+  }
+  if (o.labelled < 1) s.train = hide_labels(s.train, o.labelled, o.seed);
+  if (!o.unlabelled.empty()) s.train = append_unlabelled(s.train, open_dataset({o.unlabelled, ""}));
+  std::int64_t labelled = 0;
+  for (std::int64_t i = 0; i < s.train->size(); ++i) labelled += s.train->label(i) >= 0;
+  s.notes.push_back("labels: of " + std::to_string(labelled) + " of " + std::to_string(s.train->size()) + " pictures");
+  return o.unlabelled_per_batch > 0 ? o.unlabelled_per_batch : default_unlabelled(o);
+}
+
+void open_pictures(TrainingSetup& s, const TrainOptions& o) {
   if (o.train.empty())
     throw Error(ErrorKind::Usage, "", "no training pictures", "name a folder with --train (one folder a class)");
   s.train = open_dataset({o.train, o.train_classes});
   s.notes.push_back("train: " + s.train->description());
+  if (o.validation > 0) {
+    std::tie(s.train, s.validation) = split_classes(s.train, o.validation, o.validation_seed);
+    s.notes.push_back("validation: " + std::to_string(s.validation->size()) + " of these pictures, " +
+                      std::to_string(s.validation->classes()) + " classes, not trained on");
+  }
   if (!o.test.empty()) {
     s.test = open_dataset({o.test, o.test_classes});
     s.notes.push_back("test:  " + s.test->description());
   }
+  if (o.select == "test" && !s.test) throw Error(ErrorKind::Usage, "", "--select test, but there is no --test");
+  if (o.patience > 0 && !s.validation && o.select != "test")
+    throw Error(ErrorKind::Usage, "", "--patience has nothing to watch", "hold classes out with --validation 0.2");
+}
+
+void open_data(TrainingSetup& s, const TrainOptions& o) {
+  open_pictures(s, o);
   PKSamplerOptions sampling;
   sampling.batch_size = o.batch_size;
   sampling.images_per_class = o.images_per_class;
   sampling.batches_per_epoch = o.batches_per_epoch;
   sampling.seed = o.seed;
+  sampling.unlabelled_per_batch = take_labels(s, o);
+  sampling.repeat_small_classes = o.small_classes == "repeat";
+  sampling.super_classes_per_batch = o.super_classes;
   s.sampler.emplace(*s.train, sampling);
   for (const auto& w : s.sampler->warnings()) s.notes.push_back("warning: " + w);
   if (o.cache_mb > 0) s.train = cache_images(s.train, o.cache_mb << 20);
@@ -67,12 +105,43 @@ void open_data(TrainingSetup& s, const TrainOptions& o) {
   s.transform.flip = o.flip;
   s.transform.pad_shift = o.pad_shift;
   s.transform.random_crop = o.random_crop;
-  s.preprocessing = {resolve_normalize(o.normalize, o.model), o.size, o.test_resize_short};
+  s.degradation = parse_degradation(o.degrade);
+  s.boxes = o.boxes == "both" ? BoxUse::Both : o.boxes == "teacher" ? BoxUse::Teacher : BoxUse::None;
+  s.preprocessing = {resolve_normalize(o.normalize, o.model), o.size, o.test_resize_short, to_string(s.degradation),
+                     s.boxes == BoxUse::Both};
   s.loading.size = o.size;
+  s.loading.teacher_view = !o.teacher.empty() && (s.degradation.any() || s.boxes == BoxUse::Teacher);
   s.loading.normalization = Normalization::named(s.preprocessing.normalize);
   s.loading.workers = o.workers;
   s.loading.on_bad_image = o.on_bad_image == "skip" ? OnBadImage::Skip : OnBadImage::Fail;
   s.loading.max_bad_fraction = o.max_bad_fraction;
+}
+
+/// Everything besides the crop that a teacher's embedding depends on.
+std::string cache_identity(const TrainingSetup& s, const TrainOptions& o) {
+  std::string names;
+  for (std::int64_t i = 0; i < s.train->size(); ++i) names += s.train->name(i) + "\n";
+  const Preprocessing& own = s.teacher->loaded().preprocessing;
+  std::ostringstream text;
+  text << "teacher " << hash_of_file(s.teacher->loaded().source) << ", " << own.normalize << "\npictures "
+       << s.train->description() << " " << s.train->size() << " " << hash_of_text(names) << "\nseed " << o.seed
+       << "\ncrop " << o.augment << " " << o.size << " " << s.transform.resize_short << " " << s.transform.area_low
+       << " " << s.transform.flip << " " << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes "
+       << o.boxes << "\nnormalisation " << s.preprocessing.normalize << "\n";
+  return text.str();
+}
+
+void open_cache(TrainingSetup& s, const TrainOptions& o) {
+  if (o.teacher_cache.empty()) return;
+  if (!s.teacher)
+    throw Error(ErrorKind::Usage, "", "--teacher-cache without a teacher", "name one with --teacher RUN_OR_FILE");
+  if (s.needs.teacher_stages) {
+    s.notes.push_back("teacher cache: not used, as a loss wants the teacher's maps, which it does not hold");
+    return;
+  }
+  s.cache = std::make_unique<TeacherCache>(o.teacher_cache, cache_identity(s, o),
+                                           s.teacher->loaded().model->embedding_size());
+  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache);
 }
 
 void build_losses(TrainingSetup& s, const TrainOptions& o) {
@@ -124,14 +193,17 @@ void add_groups(std::vector<ParameterGroup>& groups, const std::string& name,
 }
 
 void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
-  std::vector<std::pair<std::string, Variable>> backbone, head, extra;
+  std::vector<std::pair<std::string, Variable>> backbone, head, proxies, regressors;
   for (auto& p : s.model->named_parameters()) (p.first.rfind("feat.", 0) == 0 ? head : backbone).push_back(p);
-  for (const auto& l : s.losses)
-    for (auto& p : l.loss->named_parameters(std::string(kLossPrefix) + l.loss->name() + ".")) extra.push_back(p);
+  for (const auto& l : s.losses) {
+    auto& group = loss_registry().at(l.loss->name()).kind == LossKind::Teacher ? regressors : proxies;
+    for (auto& p : l.loss->named_parameters(std::string(kLossPrefix) + l.loss->name() + ".")) group.push_back(p);
+  }
   std::vector<ParameterGroup> groups;
   add_groups(groups, "backbone", backbone, 1.0, o.decay_norm);
   add_groups(groups, "head", head, o.head_lr_scale, o.decay_norm);
-  add_groups(groups, "loss", extra, o.proxy_lr_scale, o.decay_norm);
+  add_groups(groups, "loss", proxies, o.proxy_lr_scale, o.decay_norm);
+  add_groups(groups, "regressors", regressors, o.regressor_lr_scale, o.decay_norm);
   OptimizerOptions options = o.optimizer;
   options.legacy_eps = o.adam_eps == "legacy";
   s.optimizer = std::make_unique<Optimizer>(std::move(groups), options);
@@ -184,6 +256,7 @@ TrainingSetup set_up_training(const TrainOptions& o) {
   s.notes.push_back("model: " + o.model.describe());
   if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights));
   build_losses(s, o);
+  open_cache(s, o);
   build_optimizer(s, o);
   s.model->train();
   if (o.freeze_bn)

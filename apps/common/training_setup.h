@@ -8,6 +8,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/model_file.h"
 #include "apps/common/options.h"
+#include "apps/common/teacher_cache.h"
 #include "data/dataset.h"
 #include "nn/fuse.h"
 #include "nn/losses/loss.h"
@@ -38,13 +39,16 @@ class Teacher {
 };
 
 struct TrainingSetup {
-  std::shared_ptr<Dataset> train, test;  // test may be null
+  std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
   std::optional<PKSampler> sampler;
   TrainTransform transform;
+  BoxUse boxes = BoxUse::None;
+  Degradation degradation;  // of what the student sees
   LoaderOptions loading;
   Preprocessing preprocessing;
   std::shared_ptr<EmbeddingModel> model;
-  std::unique_ptr<Teacher> teacher;  // null without distillation
+  std::unique_ptr<Teacher> teacher;     // null without distillation
+  std::unique_ptr<TeacherCache> cache;  // null without --teacher-cache
   std::vector<WeightedLoss> losses;
   LossNeeds needs;  // of all losses together
   std::unique_ptr<Optimizer> optimizer;

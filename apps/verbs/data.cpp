@@ -1,26 +1,46 @@
-// fledge data verify | stats: what a data set holds, and whether every picture can be read.
+// fledge data verify | stats | prepare: what a data set holds, whether it is whole and every picture can be read, and
+// packing it into one file of decoded pictures.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
 #include "apps/common/progress.h"
 #include "apps/verbs/verbs.h"
+#include "data/pack.h"
 #include "data/verify.h"
+#include "data/verify_layout.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
 namespace {
 
 struct DataVerbOptions {
-  std::string data, classes;
-  int workers = 2;
-  bool json = false, quiet = false;
+  std::string data, classes, output;
+  int workers = 2, short_side = 0;
+  bool json = false, quiet = false, partial = false;
 };
 
 nlohmann::ordered_json spread_json(const Spread& s) { return {{"min", s.min}, {"median", s.median}, {"max", s.max}}; }
+
+void add_layout_json(const DatasetReport& r, nlohmann::ordered_json& j) {
+  if (!r.layout.empty()) j["layout"] = r.layout;
+  if (r.published_images) j["published"] = {{"images", r.published_images}, {"classes", r.published_classes}};
+  j["missing"] = r.missing;
+  j["unlisted"] = r.unlisted;
+  j["checksums"] = nlohmann::ordered_json::array();
+  for (const auto& s : r.sums)
+    j["checksums"].push_back(
+        {{"file", s.path}, {"md5", s.md5}, {"published", s.published}, {"match", s.md5 == s.published}});
+  j["remarks"] = nlohmann::ordered_json::array();
+  for (const auto& m : r.remarks)
+    j["remarks"].push_back({{"kind", m.kind}, {"fault", m.fault}, {"problem", m.problem}, {"mend", m.mend}});
+}
 
 nlohmann::ordered_json report_json(const DatasetReport& r) {
   nlohmann::ordered_json j = {{"description", r.description},
@@ -36,6 +56,8 @@ nlohmann::ordered_json report_json(const DatasetReport& r) {
   for (const auto& d : r.duplicates)
     j["duplicates"].push_back({{"names", d.names}, {"across_classes", d.across_classes}});
   j["width"] = spread_json(r.width), j["height"] = spread_json(r.height), j["short_side"] = spread_json(r.short_side);
+  j["boxes"] = {{"count", r.boxes.boxes}, {"reaching_out", r.boxes.reaching_out}, {"outside", r.boxes.outside}};
+  add_layout_json(r, j);
   j["good"] = r.good();
   return j;
 }
@@ -50,6 +72,13 @@ std::string join_few(const std::vector<std::string>& names, const char* separato
   return text;
 }
 
+void print_layout(const DatasetReport& r) {
+  if (r.boxes.boxes) fmt::print("boxes: {}\n", r.boxes.boxes);
+  for (const auto& s : r.sums) fmt::print("MD5 {}: {}\n", s.md5 == s.published ? "as published" : "WRONG", s.path);
+  for (const auto& m : r.remarks)
+    fmt::print("{}: {}\n  to mend it: {}\n", m.fault ? "fault" : "note", m.problem, m.mend);
+}
+
 void print_text(const DatasetReport& r) {
   fmt::print("{}\nimages per class (min / median / max): {}\n", r.description, spread_text(r.images_per_class));
   if (!r.single_image_classes.empty())
@@ -60,55 +89,117 @@ void print_text(const DatasetReport& r) {
              spread_text(r.width), spread_text(r.height), spread_text(r.short_side));
   fmt::print("unreadable: {}\n", r.unreadable.size());
   for (const auto& u : r.unreadable) fmt::print("  {}: {}\n", u.name, u.reason);
+  if (!r.unreadable.empty()) fmt::print("  to mend it: fetch these files again, or leave them out\n");
   fmt::print("groups of equal pictures: {}\n", r.duplicates.size());
   for (const auto& d : r.duplicates)
     fmt::print("  {}{}\n", join_few(d.names, " = "), d.across_classes ? "  (ACROSS CLASSES)" : "");
+  if (std::any_of(r.duplicates.begin(), r.duplicates.end(), [](const auto& d) { return d.across_classes; }))
+    fmt::print("  to mend it: keep each picture in one class\n");
+  print_layout(r);
   fmt::print("{}\n", r.good() ? "good" : "not good: see above");
 }
 
-// Exit code 3 when a picture cannot be read or classes share one.
-int run_data(const DataVerbOptions& o, bool decode) {
+std::shared_ptr<Dataset> open_named(const DataVerbOptions& o) {
   if (o.data.empty())
-    throw Error(ErrorKind::Usage, "", "no data set",
-                "name one with --data: a folder with one folder a class, or fashion-mnist");
-  const auto dataset = open_dataset({o.data, o.classes});
+    throw Error(ErrorKind::Usage, "", "no data set", "name one with --data: a folder, a list, or fashion-mnist");
+  return open_dataset({o.data, o.classes});
+}
+
+// Exit code 3 when there is a fault.
+int run_verify(const DataVerbOptions& o) {
+  const auto dataset = open_named(o);
   DatasetReport report;
-  if (decode) {
+  {
     Progress progress("verify", dataset->size(), o.quiet);
     report = verify(*dataset, o.workers, [&](std::int64_t done, std::int64_t) { progress.update(done); });
-  } else {
-    report = count_classes(*dataset);
   }
+  check_layout(o.data, o.partial, report);
   if (o.json)
     fmt::print("{}\n", report_json(report).dump());
   else
     print_text(report);
-  return decode && !report.good() ? static_cast<int>(ErrorKind::BadInput) : 0;
+  return report.good() ? 0 : static_cast<int>(ErrorKind::BadInput);
+}
+
+int run_stats(const DataVerbOptions& o) {
+  const DatasetReport report = count_classes(*open_named(o));
+  if (o.json)
+    fmt::print("{}\n", report_json(report).dump());
+  else
+    print_text(report);
+  return 0;
+}
+
+int run_prepare(const DataVerbOptions& o) {
+  if (o.output.empty()) throw Error(ErrorKind::Usage, "", "no file to write", "name one with --output: FILE.pack");
+  const auto dataset = open_named(o);
+  const auto start = std::chrono::steady_clock::now();
+  {
+    Progress progress("prepare", dataset->size(), o.quiet);
+    pack_dataset(*dataset, o.output,
+                 {.short_side = o.short_side, .workers = o.workers, .progress = [&](std::int64_t done, std::int64_t) {
+                    progress.update(done);
+                  }});
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto bytes = std::filesystem::file_size(o.output);
+  if (o.json) {
+    const nlohmann::ordered_json j = {{"output", o.output},
+                                      {"images", dataset->size()},
+                                      {"classes", dataset->classes()},
+                                      {"short_side", o.short_side},
+                                      {"bytes", bytes},
+                                      {"seconds", seconds}};
+    fmt::print("{}\n", j.dump());
+  } else {
+    fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", o.output, dataset->size(), dataset->classes(),
+               bytes, seconds);
+  }
+  return 0;
 }
 
 CLI::App* add_action(CLI::App& data, const char* name, const char* summary, DataVerbOptions& o) {
   CLI::App* verb = data.add_subcommand(name, summary);
-  verb->add_option("--data", o.data, "folder with one folder a class, or fashion-mnist[:train|:test]")->group("Data");
+  verb->add_option("--data", o.data,
+                   "folder, list (.csv, .tsv), pack or fashion-mnist; [:train|:test|:all] where it has parts")
+      ->group("Data");
   verb->add_option("--classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7")->group("Data");
-  verb->add_option("--workers", o.workers, "decoding threads")->check(CLI::Range(0, 256))->group("Data");
   verb->add_flag("--json", o.json, "one JSON object")->group("Output");
   verb->add_flag("--quiet", o.quiet, "no progress")->group("Output");
   return verb;
 }
 
+void add_workers(CLI::App& verb, DataVerbOptions& o) {
+  verb.add_option("--workers", o.workers, "decoding threads")->check(CLI::Range(0, 256))->group("Data");
+}
+
 }  // namespace
 
 RunVerb add_data(CLI::App& app) {
-  CLI::App* data = app.add_subcommand("data", "Look at a data set before training: verify, stats.");
+  CLI::App* data =
+      app.add_subcommand("data", "Look at a data set before training, or pack it: verify, stats, prepare.");
   data->require_subcommand(1);
   data->footer(
-      help_footer("  fledge data stats --data cars/train\n  fledge data verify --data cars/train\n"
-                  "  fledge data verify --data fashion-mnist:test --json\n"));
+      help_footer("  fledge data stats --data cars/train\n  fledge data verify --data CUB_200_2011:train\n"
+                  "  fledge data verify --data fashion-mnist:test --json\n"
+                  "  fledge data prepare --data cars:train --short-side 144 --output cars-train.pack\n"));
   auto o = std::make_shared<DataVerbOptions>();
   CLI::App* check =
-      add_action(*data, "verify", "Decode every picture: what is unreadable, what is doubled, how large they are.", *o);
-  add_action(*data, "stats", "Count images and classes without decoding.", *o);
-  return [check, o](const std::string&) { return run_data(*o, check->parsed()); };
+      add_action(*data, "verify", "Is it whole, can every picture be read, what is doubled or in the wrong place?", *o);
+  add_workers(*check, *o);
+  check->add_flag("--partial", o->partial, "a part of a published data set is meant: no fault that pictures are fewer")
+      ->group("Data");
+  CLI::App* stats = add_action(*data, "stats", "Count images and classes without decoding.", *o);
+  CLI::App* prepare =
+      add_action(*data, "prepare", "Decode every picture once into a file that training reads without decoding.", *o);
+  add_workers(*prepare, *o);
+  prepare->add_option("--output", o->output, "file to write: FILE.pack")->group("Output");
+  prepare->add_option("--short-side", o->short_side, "shrink larger pictures to this short side; 0: keep them")
+      ->check(CLI::Range(0, 16384))
+      ->group("Output");
+  return [check, stats, o](const std::string&) {
+    return check->parsed() ? run_verify(*o) : stats->parsed() ? run_stats(*o) : run_prepare(*o);
+  };
 }
 
 }  // namespace fledge

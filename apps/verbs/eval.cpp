@@ -1,10 +1,11 @@
-// fledge eval: Recall@K, MAP@R and precision@1 of a model on pictures, of stored embeddings, or of finished runs side
-// by side.
+// fledge eval: retrieval metrics of a model on pictures, of two models against each other, of stored embeddings, or of
+// finished runs side by side.
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
@@ -26,7 +27,10 @@ struct EvalOptions {
   ModelSpec spec;
   std::string weights;
   ForeignOptions foreign;
-  bool pooled = false, json = false, spread = false;
+  std::string gallery_model, gallery_degrade, per_class;
+  bool pooled = false, json = false, spread = false, all = false, clusters = false, by_class = false;
+  int cluster_starts = 1;
+  BootstrapOptions bootstrap;
   EvalDataOptions data;
   MachineOptions machine;
 };
@@ -104,18 +108,94 @@ LoadedModel model_of(const EvalOptions& o) {
   return loaded;
 }
 
-int print_metrics(const EvalOptions& o, const std::string& name, const Embeddings& query, const Embeddings* gallery) {
+// Agreement of k-means, one cluster a class, with the classes.
+Agreement cluster_agreement(const EvalOptions& o, const Embeddings& e) {
+  const std::set<std::int64_t> classes(e.labels.begin(), e.labels.end());
+  KMeansOptions options;
+  options.k = static_cast<std::int64_t>(classes.size());
+  options.seed = o.bootstrap.seed;
+  options.starts = o.cluster_starts;
+  options.progress = [](std::int64_t, std::int64_t) {
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  };
+  return agreement(e.labels, k_means(e.vectors, options).labels);
+}
+
+// The gallery of a search: none of its own (the queries), the same pictures seen by another model, or other pictures.
+struct Gallery {
+  const Embeddings* embeddings = nullptr;
+  bool same_pictures = true;  // row i is query i's picture, which that query leaves out
+};
+
+int print_metrics(const EvalOptions& o, const std::string& name, const Embeddings& query, const Gallery& gallery) {
   RetrievalOptions options;
   options.recall_at = parse_counts(o.recall_at, "--recall-at");
-  options.self_gallery = gallery == nullptr;
-  const Embeddings& g = gallery ? *gallery : query;
+  options.self_gallery = gallery.same_pictures;
+  options.bootstrap = o.bootstrap;
+  options.bootstrap.by_class = o.by_class;
+  options.progress = [](std::int64_t, std::int64_t) {
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  };
+  const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
   const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
-  const std::string json = metrics_json(m);
-  if (o.json)
+  EmbeddingReport report;
+  if (o.all && !query.labels.empty()) {
+    report.rank = embedding_rank(query.vectors);
+    report.distances = mean_distances(query.vectors, query.labels);
+  }
+  if (o.clusters && !query.labels.empty()) report.clusters = cluster_agreement(o, query);
+  const std::string json = metrics_json(m, report);
+  if (!o.per_class.empty()) write_file_atomic(o.per_class, class_table(m, query));
+  if (o.json) {
     std::printf("%s\n", json.c_str());
-  else
-    std::printf("%s%s", metrics_table({{name, json}}).c_str(), metrics_footnote(m, options.self_gallery).c_str());
+    return 0;
+  }
+  std::fputs(metrics_table({{name, json}}).c_str(), stdout);
+  if (o.all || o.clusters) std::fputs(metrics_block(json).c_str(), stdout);
+  std::fputs(metrics_footnote(m, options.self_gallery).c_str(), stdout);
   return 0;
+}
+
+std::int64_t size_of_output(const EvalOptions& o, const EmbeddingModel& model) {
+  return o.pooled ? model.backbone().feature_size() : model.embedding_size();
+}
+
+LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
+  if (o.gallery_model.empty()) return query;
+  const LoadedModel loaded = load_model(o.gallery_model);
+  const std::int64_t ours = size_of_output(o, *query.model), theirs = size_of_output(o, *loaded.model);
+  if (ours != theirs)
+    throw Error(ErrorKind::Usage, "",
+                "the query model's embeddings have " + std::to_string(ours) + " numbers, the gallery model's (" +
+                    o.gallery_model + ") " + std::to_string(theirs),
+                "they must agree: train the student with the teacher's --embedding and an absolute loss");
+  return loaded;
+}
+
+int evaluate_models(const EvalOptions& o) {
+  const LoadedModel loaded = model_of(o), other = gallery_model_of(o, loaded);
+  EmbedOptions options;
+  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
+  options.batch_size = o.data.batch_size;
+  options.workers = o.data.workers;
+  options.quiet = o.machine.quiet;
+  options.output = o.pooled ? Output::Pooled : Output::Embedding;
+  Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
+  const bool same_pictures = o.gallery.empty();
+  const bool separate = !same_pictures || !o.gallery_model.empty() || !o.gallery_degrade.empty();
+  if (separate) {
+    EvalDataOptions flags = o.data;
+    flags.degrade = o.gallery_degrade;
+    options.preprocessing = preprocessing_for(other.preprocessing, flags);
+    options.what = "embed gallery";
+    const DatasetSpec pictures =
+        same_pictures ? DatasetSpec{o.data.data, o.data.classes} : DatasetSpec{o.gallery, o.gallery_classes};
+    gallery = embed_dataset(*other.model, open_dataset(pictures), options);
+  }
+  number_labels(query, gallery);
+  std::string name = loaded.source.empty() ? loaded.model->spec().describe() : o.model;
+  if (!o.gallery_model.empty()) name += " in " + o.gallery_model;
+  return print_metrics(o, name, query, {separate ? &gallery : nullptr, same_pictures});
 }
 
 int run_eval(const EvalOptions& o) {
@@ -123,11 +203,14 @@ int run_eval(const EvalOptions& o) {
   watch_signals();
   if (!o.runs.empty()) return print_runs(o);
   if (!o.embeddings.empty()) {
+    if (!o.gallery_model.empty() || !o.gallery_degrade.empty())
+      throw Error(ErrorKind::Usage, "", "--gallery-model and --gallery-degrade are about pictures, --embeddings is not",
+                  "name the pictures with --data, or a second pair of files with --gallery-embeddings");
     Embeddings query = read_embeddings(o.embeddings, o.table), gallery;
     const bool separate = !o.gallery_embeddings.empty();
     if (separate) gallery = read_embeddings(o.gallery_embeddings, o.gallery_table);
     number_labels(query, gallery);
-    return print_metrics(o, o.embeddings, query, separate ? &gallery : nullptr);
+    return print_metrics(o, o.embeddings, query, {separate ? &gallery : nullptr, !separate});
   }
   if (o.data.data.empty())
     throw Error(ErrorKind::Usage, "", "nothing to evaluate",
@@ -137,28 +220,18 @@ int run_eval(const EvalOptions& o) {
                 "name a run or model file with --model, or backbone weights with --weights and --arch");
   if (!o.model.empty() && !o.weights.empty())
     throw Error(ErrorKind::Usage, "", "--model and --weights both name weights", "give one of them");
-  const LoadedModel loaded = model_of(o);
-  EmbedOptions options;
-  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
-  options.batch_size = o.data.batch_size;
-  options.workers = o.data.workers;
-  options.quiet = o.machine.quiet;
-  options.output = o.pooled ? Output::Pooled : Output::Embedding;
-  Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
-  if (!o.gallery.empty()) gallery = embed_dataset(*loaded.model, open_dataset({o.gallery, o.gallery_classes}), options);
-  number_labels(query, gallery);
-  return print_metrics(o, loaded.source.empty() ? loaded.model->spec().describe() : o.model, query,
-                       o.gallery.empty() ? nullptr : &gallery);
+  return evaluate_models(o);
 }
 
 }  // namespace
 
 RunVerb add_eval(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("eval", "Measure retrieval: exact Recall@K, MAP@R, precision@1.");
+  CLI::App* verb = app.add_subcommand("eval", "Measure retrieval: exact Recall@K, MAP@R and more.");
   verb->footer(help_footer(
       "  fledge eval --model runs/relative --data cars/test\n"
       "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
-      "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"));
+      "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"
+      "  fledge eval --model runs/student --gallery-model runs/teacher --data cars/test --all\n"));
   auto o = std::make_shared<EvalOptions>();
   add_config_flags(*verb);
   verb->add_option("runs", o->runs, "finished runs whose stored metrics are printed side by side")
@@ -171,12 +244,35 @@ RunVerb add_eval(CLI::App& app) {
   bind_eval_data(*verb, o->data);
   verb->add_option("--gallery", o->gallery, "search in these pictures instead of among the queries")->group("Data");
   verb->add_option("--gallery-classes", o->gallery_classes, "only these classes of the gallery")->group("Data");
+  verb->add_option("--gallery-degrade", o->gallery_degrade,
+                   "make the gallery's pictures poor, as --degrade does the queries'; none; empty: the model's own")
+      ->group("Data");
+  verb->add_option(
+          "--gallery-model", o->gallery_model,
+          "embeds the gallery (the same pictures, each query's own left out, or --gallery); --model the queries")
+      ->group("Model");
   verb->add_option("--model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file")
       ->group("Model");
   bind_model(*verb, o->spec, o->weights);
   bind_foreign(*verb, o->foreign, "", "Model");
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
+  verb->add_flag("--all", o->all, "every metric, also rank and mean distances of the embedding")->group("Output");
+  verb->add_flag("--clusters", o->clusters, "NMI and AMI of k-means with one cluster a class (slow with many classes)")
+      ->group("Output");
+  verb->add_option("--cluster-starts", o->cluster_starts, "runs of k-means, of which the best counts")
+      ->check(CLI::Range(1, 1000))
+      ->group("Output");
+  verb->add_option("--per-class", o->per_class, "write a table (.tsv) with a row for each class")->group("Output");
+  verb->add_option("--bootstrap", o->bootstrap.samples, "samples for confidence intervals; 0: no intervals")
+      ->check(CLI::Range(0, 1000000))
+      ->group("Output");
+  verb->add_option("--confidence", o->bootstrap.level, "level of the intervals")
+      ->check(CLI::Range(0.01, 0.999))
+      ->group("Output");
+  verb->add_flag("--bootstrap-classes", o->by_class, "draw whole classes, not queries, for the intervals")
+      ->group("Output");
+  verb->add_option("--seed", o->bootstrap.seed, "of the bootstrap and of k-means")->group("Output");
   verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")
       ->group("Output");
   verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");

@@ -1,14 +1,53 @@
 // fledge train: a network on its own - a teacher, or a student alone. fledge distill: a student that learns from a
 // teacher.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "apps/common/config.h"
+#include "apps/common/evaluate.h"
 #include "apps/common/trainer.h"
 #include "apps/verbs/verbs.h"
+#include "io/file.h"
 
 namespace fledge {
 namespace {
+
+std::string with_seed(std::string text, const std::string& seed) {
+  const std::string place = "{seed}";
+  for (std::size_t at; (at = text.find(place)) != std::string::npos;) text.replace(at, place.size(), seed);
+  return text;
+}
+
+/// RUN-0, RUN-1, ...: each a run like any other, that could have been started by itself. Then their mean and spread.
+int run_seeds(const TrainOptions& options, const std::string& config, const std::string& command) {
+  std::vector<MetricsRow> rows;
+  for (const std::uint64_t seed : parse_seeds(options.seeds)) {
+    const std::string text = std::to_string(seed);
+    TrainOptions one = options;
+    one.seed = seed;
+    one.seeds.clear();
+    one.run = options.run + "-" + text;
+    one.teacher = with_seed(options.teacher, text);
+    one.teacher_cache = with_seed(options.teacher_cache, text);
+    std::string own = config;
+    for (const auto& [key, value] : {std::pair<const char*, std::string>{"seed", text},
+                                     {"seeds", ""},
+                                     {"run", one.run},
+                                     {"teacher", one.teacher},
+                                     {"teacher-cache", one.teacher_cache}})
+      own = with_value(own, key, value);
+    if (!options.machine.quiet) std::fprintf(stderr, "== seed %s: %s\n", text.c_str(), one.run.c_str());
+    if (const int code = run_training(one, own, command)) return code;
+    if (const std::string metrics = one.run + "/metrics.json"; std::filesystem::exists(metrics)) {
+      const auto bytes = read_file(metrics);
+      rows.push_back({one.run, {bytes.begin(), bytes.end()}});
+    }
+  }
+  if (!rows.empty()) std::fputs(spread_table(rows).c_str(), stdout);
+  return 0;
+}
 
 RunVerb add_training_verb(CLI::App& app, const char* name, const char* summary, const char* examples, bool teacher) {
   CLI::App* verb = app.add_subcommand(name, summary);
@@ -18,7 +57,8 @@ RunVerb add_training_verb(CLI::App& app, const char* name, const char* summary, 
   bind_training(*verb, *options, teacher);
   return [verb, options](const std::string& command) {
     if (print_config_if_asked(*verb)) return 0;
-    return run_training(*options, resolved_config(*verb), command);
+    const std::string config = resolved_config(*verb);
+    return options->seeds.empty() ? run_training(*options, config, command) : run_seeds(*options, config, command);
   };
 }
 
@@ -38,7 +78,8 @@ RunVerb add_distill(CLI::App& app) {
       app, "distill", "Train a student that learns from a teacher (Yu et al., CVPR 2019).",
       "  fledge distill --preset fashion-mnist/relative --teacher runs/teacher --run runs/relative\n"
       "  fledge distill --train cars/train --teacher runs/teacher --distill relative=0.3 --run runs/rel\n"
-      "  fledge distill --config my.toml --teacher runs/teacher --distill absolute=1,relative=0.3 --run runs/both\n",
+      "  fledge distill --config my.toml --teacher runs/teacher-{seed} --distill absolute=1,relative=0.3 --seeds 0,1,2 "
+      "--run runs/both\n",
       true);
 }
 

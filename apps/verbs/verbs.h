@@ -16,7 +16,9 @@ RunVerb add_embed(CLI::App& app);
 RunVerb add_data(CLI::App& app);
 RunVerb add_inspect(CLI::App& app);
 RunVerb add_convert(CLI::App& app);
+RunVerb add_report(CLI::App& app);
 RunVerb add_doctor(CLI::App& app);
+RunVerb add_search(CLI::App& app);
 
 /// Text under every verb's flags: environment variables, exit codes, files.
 std::string help_footer(const std::string& examples);

@@ -158,7 +158,7 @@ class IdxDataset : public Dataset {
 
 }  // namespace
 
-std::shared_ptr<Dataset> open_idx(const std::string& given, IdxPart part) {
+std::shared_ptr<Dataset> open_idx(const std::string& given, SplitPart part) {
   const std::string folder = given.empty() ? kSystemFolder : given;
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored))
@@ -168,8 +168,8 @@ std::shared_ptr<Dataset> open_idx(const std::string& given, IdxPart part) {
                     ? "apt-get install dataset-fashion-mnist, or give the folder that holds its four IDX files"
                     : "check the path");
   std::vector<Part> parts;
-  if (part != IdxPart::Test) parts.push_back(read_part(folder, "train", "train"));
-  if (part != IdxPart::Train) parts.push_back(read_part(folder, "t10k", "test"));
+  if (part != SplitPart::Test) parts.push_back(read_part(folder, "train", "train"));
+  if (part != SplitPart::Train) parts.push_back(read_part(folder, "t10k", "test"));
   return std::make_shared<IdxDataset>(folder, std::move(parts));
 }
 

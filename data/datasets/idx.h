@@ -2,12 +2,12 @@
 // installs them.
 #pragma once
 #include "data/dataset.h"
+#include "data/datasets/split_part.h"
 
 namespace fledge {
 
-enum class IdxPart { Train, Test, All };  // All: training images, then test images
 /// `folder` holds train-images-idx3-ubyte[.gz] and its three companions; "" looks in the distribution's folder and says
 /// how to install it.
-std::shared_ptr<Dataset> open_idx(const std::string& folder, IdxPart part);
+std::shared_ptr<Dataset> open_idx(const std::string& folder, SplitPart part);
 
 }  // namespace fledge

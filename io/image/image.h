@@ -28,6 +28,10 @@ Image decode_image_file(const std::string& path, const DecodeLimits& limits = {}
 Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name,
                    const DecodeLimits& limits = {});
 
+/// A JPEG as Pillow's save(quality=...) writes it: baseline, chroma halved in both directions (4:2:0). Throws
+/// Error(Usage): empty picture, quality not in 1-100.
+std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality);
+
 /// 8-bit RGB PNG (for tests and pictures we draw).
 void write_png(const std::string& path, const Image& image);
 

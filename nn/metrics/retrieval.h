@@ -6,15 +6,35 @@
 #include <string>
 #include <vector>
 
+#include "nn/metrics/spread.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
+
+/// How sure a mean over queries is: it is computed anew from queries drawn with replacement, `samples` times.
+struct BootstrapOptions {
+  std::int64_t samples = 1000;  // 0: no intervals
+  double level = 0.95;
+  std::uint64_t seed = 0;
+  bool by_class = false;  // draws whole classes: for what another choice of classes would have given
+};
 
 struct RetrievalOptions {
   std::vector<std::int64_t> recall_at = {1, 2, 4, 8};
   bool self_gallery = true;   // gallery == query: each query leaves itself out
   std::int64_t block = 1024;  // rows of a block; memory: see nn/metrics/README.md
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
+  BootstrapOptions bootstrap = {};
+};
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// Means over the counted queries of one class.
+struct ClassMetrics {
+  std::int64_t label = 0, queries = 0;
+  double recall_at_1 = 0, map_at_r = 0, r_precision = 0, mrr = 0;
 };
 
 struct RetrievalMetrics {
@@ -22,8 +42,13 @@ struct RetrievalMetrics {
   double map_at_r = 0;  // Musgrave et al. 2020: mean over queries of (1/R) sum_{i<=R} hit_i * precision@i
   double r_precision = 0;
   double precision_at_1 = 0;
-  std::int64_t queries = 0;       // counted queries (those with at least one relevant picture)
-  std::int64_t lone_queries = 0;  // queries without any relevant picture: left out and reported
+  double mrr = 0;                                    // mean of 1 / place of the first relevant picture
+  double macro_recall_at_1 = 0, macro_map_at_r = 0;  // mean over classes of the class's mean
+  Interval recall_at_1_interval, map_at_r_interval;  // both 0 without bootstrap samples
+  double interval_level = 0;                         // 0: there are no intervals
+  std::vector<ClassMetrics> classes;                 // those with a counted query, by label
+  std::int64_t queries = 0;                          // counted queries (those with at least one relevant picture)
+  std::int64_t lone_queries = 0;                     // queries without any relevant picture: left out and reported
   std::int64_t gallery = 0;
 };
 
@@ -31,16 +56,9 @@ struct RetrievalMetrics {
 /// N,D; labels int64. The order is that of sum_k (q_k - g_k)^2 in double: products in float32 only preselect, and
 /// whatever they cannot tell apart for certain is computed again (nn/metrics/README.md), so the result depends neither
 /// on the block nor on the threads. 0 when no query counts. Errors: dims, sizes or dtype do not agree, a K or block
-/// below 1 (Usage), NaN or infinity in an embedding (Numeric, names the row).
+/// below 1, a bootstrap level outside 0-1 (Usage), NaN or infinity in an embedding (Numeric, names the row).
 RetrievalMetrics evaluate_retrieval(const Tensor& query, const std::vector<std::int64_t>& query_labels,
                                     const Tensor& gallery, const std::vector<std::int64_t>& gallery_labels,
                                     const RetrievalOptions& options = {});
-
-/// Spread of an embedding: mean distance of pairs of the same and of different classes (0 without such a pair), and the
-/// mean over dimensions of the standard deviation, in one batch. N,D float32 or float64; labels N int64. O(N^2 D).
-struct EmbeddingSpread {
-  double mean_positive = 0, mean_negative = 0, std_per_dimension = 0;
-};
-EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels);
 
 }  // namespace fledge

@@ -1,6 +1,12 @@
+#include "nn/metrics/spread.h"
+
+#include <algorithm>
 #include <cmath>
 
-#include "nn/metrics/retrieval.h"
+#include "nn/metrics/eigenvalues.h"
+#include "nn/metrics/frame.h"
+#include "tensor/context.h"
+#include "tensor/ops/gemm.h"
 
 namespace fledge {
 namespace {
@@ -20,6 +26,20 @@ double mean_deviation(const std::vector<double>& x, std::int64_t n, std::int64_t
     deviations += std::sqrt(squares / static_cast<double>(n));
   }
   return deviations / static_cast<double>(d);
+}
+
+/// Sum of products over blocks of rows, in double: X^T X when `of_columns`, else X X^T.
+std::vector<double> gram(const Tensor& x, bool of_columns) {
+  const std::int64_t along = x.dim(of_columns ? 0 : 1), side = x.dim(of_columns ? 1 : 0);
+  std::vector<double> sum(side * side);
+  constexpr std::int64_t kBlock = 256;
+  for (std::int64_t first = 0; first < along; first += kBlock) {
+    const Tensor part = x.slice(of_columns ? 0 : 1, first, std::min(kBlock, along - first)).contiguous();
+    const Tensor product = matmul(part, part, of_columns, !of_columns);
+    const float* p = product.data<float>();
+    for (std::int64_t i = 0; i < side * side; ++i) sum[i] += p[i];
+  }
+  return sum;
 }
 
 }  // namespace
@@ -45,6 +65,70 @@ EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels) 
   if (negatives > 0) spread.mean_negative /= negatives;
   spread.std_per_dimension = mean_deviation(x, n, d);
   return spread;
+}
+
+MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int64_t>& labels) {
+  if (!embedding.defined() || embedding.rank() != 2 || embedding.dtype() != DType::Float32 ||
+      embedding.dim(0) != static_cast<std::int64_t>(labels.size()))
+    throw Error(ErrorKind::Usage, "mean_distances", "embeddings N,D float32 and N labels are needed");
+  const std::int64_t n = embedding.dim(0);
+  if (n == 0 || embedding.dim(1) == 0) return {};
+  const Tensor x = embedding.contiguous();
+  const FramedRows rows = in_frame(x, frame_of(x, x));
+  constexpr std::int64_t kBlock = 1024;
+  double total = 0, same = 0, pairs = 0;
+  for (std::int64_t a = 0; a < n; a += kBlock)
+    for (std::int64_t b = a; b < n; b += kBlock) {
+      const std::int64_t height = std::min(kBlock, n - a), width = std::min(kBlock, n - b);
+      const Tensor products = matmul(rows.framed.slice(0, a, height), rows.framed.slice(0, b, width), false, true);
+      const float* p = products.data<float>();
+#pragma omp parallel for reduction(+ : total, same, pairs) num_threads(num_threads())
+      for (std::int64_t i = 0; i < height; ++i) {
+        const std::int64_t from = a == b ? i + 1 : 0;
+        const float square = rows.squares[a + i];
+        double row_total = 0, row_same = 0, row_pairs = 0;
+        for (std::int64_t j = from; j < width; ++j) {
+          const float distance = std::sqrt(std::max(0.0f, square + rows.squares[b + j] - 2 * p[i * width + j]));
+          row_total += distance;
+          if (labels[a + i] != labels[b + j]) continue;
+          row_same += distance;
+          row_pairs += 1;
+        }
+        total += row_total;
+        same += row_same;
+        pairs += row_pairs;
+      }
+    }
+  const double all = 0.5 * static_cast<double>(n) * static_cast<double>(n - 1);
+  MeanDistances mean;
+  if (pairs > 0) mean.positive = same / pairs / rows.scale;
+  if (all > pairs) mean.negative = (total - same) / (all - pairs) / rows.scale;
+  return mean;
+}
+
+EmbeddingRank embedding_rank(const Tensor& embedding) {
+  if (!embedding.defined() || embedding.rank() != 2)
+    throw Error(ErrorKind::Usage, "embedding_rank",
+                "an embedding N,D is needed: " + (embedding.defined() ? describe(embedding) : "undefined"));
+  EmbeddingRank rank;
+  if (embedding.numel() == 0) return rank;
+  const Tensor x = embedding.to(DType::Float32).contiguous();
+  for (std::int64_t i = 0; i < x.numel(); ++i)
+    if (!std::isfinite(x.data<float>()[i]))
+      throw Error(ErrorKind::Numeric, "embedding_rank", "the embedding holds NaN or infinity");
+  const FramedRows rows = in_frame(x, frame_of(x, x));
+  const bool of_columns = x.dim(1) <= x.dim(0);
+  const std::vector<double> values = symmetric_eigenvalues(gram(rows.framed, of_columns), x.dim(of_columns ? 1 : 0));
+  double sum = 0, squares = 0, entropy = 0;
+  for (const double v : values) sum += std::max(0.0, v);
+  if (!(sum > 0)) return rank;
+  for (const double v : values) {
+    const double p = v / sum;
+    if (p <= 0) continue;
+    squares += p * p;
+    entropy -= p * std::log(p);
+  }
+  return {std::exp(entropy), 1 / squares, values[0] / sum};
 }
 
 }  // namespace fledge

@@ -86,7 +86,7 @@ TEST_CASE("folder: a wrong layout is explained") {
   CHECK_THAT(open_error(root / "beside"), Contains("pictures ('1.png', ...) beside class folders ('a', ...)"));
   picture(root / "cars/train/a/1.png", 3, 3);
   picture(root / "cars/test/a/1.png", 3, 3);
-  CHECK_THAT(open_error(root / "cars"), Contains("did you mean '" + root.path() + "/cars/train'?"));
+  CHECK_THAT(open_error(root / "cars"), Contains("did you mean '" + root.path() + "/cars:train', '"));
   picture(root / "mixed/a/1.png", 3, 3);
   picture(root / "mixed/train/a/1.png", 3, 3);
   CHECK_THAT(open_error(root / "mixed"), Contains("mixes class folders with folders of folders ('train')"));
@@ -146,7 +146,7 @@ TEST_CASE("idx: plain and gzip, both parts, and damaged files") {
   CHECK(d->image(1).rgb[4] == 8);
   CHECK(d->image(2).rgb[17] == 25);
   CHECK(open_dataset({root.path() + ":test", ""})->size() == 1);
-  CHECK(open_idx(root.path(), IdxPart::Train)->size() == 2);
+  CHECK(open_idx(root.path(), SplitPart::Train)->size() == 2);
 
   const auto broken = [&](const std::string& name, const Bytes& bytes) {
     const Bytes old = slurp(root / name);
@@ -169,7 +169,7 @@ TEST_CASE("idx: plain and gzip, both parts, and damaged files") {
   std::filesystem::remove(root / "t10k-labels-idx1-ubyte");
   CHECK_THAT(open_error(root.path()),
              Contains("lacks the IDX file t10k-labels-idx1-ubyte (or t10k-labels-idx1-ubyte.gz)"));
-  CHECK_THAT(error_of([&] { open_idx(root / "no", IdxPart::All); }), Contains("does not exist"));
+  CHECK_THAT(error_of([&] { open_idx(root / "no", SplitPart::All); }), Contains("does not exist"));
 }
 
 TEST_CASE("Fashion-MNIST as the distribution installs it") {

@@ -38,6 +38,7 @@ inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::ve
       share += std::find(hit.begin(), hit.begin() + std::min<std::int64_t>(k, hit.size()), true) !=
                hit.begin() + std::min<std::int64_t>(k, hit.size());
     m.precision_at_1 += hit[0];
+    m.mrr += 1 / static_cast<double>(std::find(hit.begin(), hit.end(), true) - hit.begin() + 1);
     double hits = 0, sum = 0;
     for (std::int64_t r = 0; r < relevant; ++r) {
       hits += hit[r];
@@ -51,6 +52,7 @@ inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::ve
   m.precision_at_1 /= n;
   m.map_at_r /= n;
   m.r_precision /= n;
+  m.mrr /= n;
   return m;
 }
 

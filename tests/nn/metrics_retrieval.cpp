@@ -5,9 +5,11 @@
 #include <limits>
 
 #include "nn/metrics/nearest.h"
+#include "nn/metrics/scan.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
+#include "tensor/ops/gemm.h"
 #include "tensor/random.h"
 #include "tests/nn/metrics_brute.h"
 
@@ -55,13 +57,16 @@ void check_same(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
   CHECK(got.precision_at_1 == expected.precision_at_1);
   CHECK(got.map_at_r == Approx(expected.map_at_r).epsilon(1e-13));
   CHECK(got.r_precision == Approx(expected.r_precision).epsilon(1e-13));
+  CHECK(got.mrr == Approx(expected.mrr).epsilon(1e-13));
   CHECK(got.queries == expected.queries);
   CHECK(got.lone_queries == expected.lone_queries);
   CHECK(got.gallery == expected.gallery);
 }
+/// Both ways of search: each pair once where gallery and queries are one tensor, else every query with everything.
 void check_self(const Set& s, const RetrievalOptions& options) {
-  check_same(evaluate_retrieval(s.rows, s.labels, s.rows, s.labels, options),
-             brute_force_retrieval(s.rows, s.labels, s.rows, s.labels, options));
+  const RetrievalMetrics expected = brute_force_retrieval(s.rows, s.labels, s.rows, s.labels, options);
+  check_same(evaluate_retrieval(s.rows, s.labels, s.rows, s.labels, options), expected);
+  check_same(evaluate_retrieval(s.rows, s.labels, s.rows.clone(), s.labels, options), expected);
 }
 
 }  // namespace
@@ -128,6 +133,31 @@ TEST_CASE("a separate gallery", "[metrics]") {
   check_same(m, brute_force_retrieval(q.rows, labels, g.rows, g.labels, options));
 }
 
+TEST_CASE("the same pictures seen by another model: each query leaves its own row out", "[metrics]") {
+  const Set q = clusters(120, 6, 9, 1.5, 21);
+  Set g = clusters(120, 6, 9, 1.5, 22);
+  g.labels = q.labels;
+  const RetrievalOptions options{.recall_at = {1, 3}, .block = 32};
+  check_same(evaluate_retrieval(q.rows, q.labels, g.rows, g.labels, options),
+             brute_force_retrieval(q.rows, q.labels, g.rows, g.labels, options));
+}
+
+TEST_CASE("large classes, and one class only", "[metrics]") {
+  for (const std::int64_t classes : {1, 2, 3}) {
+    check_self(clusters(400, 8, classes, 1.5, 23), {.recall_at = {1, 2}, .block = 100});
+    check_self(grid(400, 3, classes, 24), {.recall_at = {1, 2}, .block = 100});
+  }
+}
+
+TEST_CASE("a tight cluster beside a far one: what float32 cannot tell apart is computed in double", "[metrics]") {
+  // The far row sets the scale; within the cluster all products round to nearly the same number.
+  Set s = clusters(160, 8, 10, 1, 25);
+  std::vector<float> x = s.rows.to_vector<float>();
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = i < 8 ? 1000.0f : 1 + 1e-4f * x[i];
+  s.rows = from_vector(x, s.rows.dims());
+  check_self(s, {.recall_at = {1, 2, 5}, .block = 64});
+}
+
 TEST_CASE("a tight cloud far from the origin keeps its order", "[metrics]") {
   // Distances of 1e-3 between rows of length 1e3: in float32 |q|^2 + |g|^2 - 2qg would be noise of size 0.1.
   Set s = clusters(200, 8, 10, 1, 8);
@@ -184,24 +214,23 @@ TEST_CASE("the result does not depend on the number of threads", "[metrics]") {
 
 TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
   // Far items first, then ever nearer ones (each enters), then thousands of copies of one row.
-  const std::int64_t n = 6000, d = 4, keep = 5;
-  std::vector<float> rows(n * d);
-  RowSizes sizes{std::vector<float>(n), std::vector<float>(n), {}};
-  const float query[d] = {0, 0, 0, 0};
-  for (std::int64_t i = 0; i < n; ++i) {
-    rows[i * d] = i < 3000 ? 1.0f - 1e-4f * static_cast<float>(i) : 0.5f;
-    sizes.lengths[i] = rows[i * d];
-    sizes.squares[i] = rows[i * d] * rows[i * d];
-  }
+  const std::int64_t n = 6000, d = 4, keep = 5, limit = 40;
+  std::vector<float> values(n * d);
+  for (std::int64_t i = 0; i < n; ++i) values[i * d] = i < 3000 ? 1.0f - 1e-4f * static_cast<float>(i) : 0.5f;
+  // A frame that changes nothing: the query is the origin, so that every product is 0.
+  const Frame plain{std::vector<double>(d, 0.0), 1};
+  const FramedRows query = in_frame(zeros({1, d}), plain);
+  FramedRows gallery = in_frame(from_vector(values, {n, d}), plain);
+  gallery.twins_before.assign(n, 0);  // twins not known: distances alone must tell
   NearestList list;
-  list.start({query, 0, 0}, rows.data(), d, sizes, keep, -1);
-  const std::vector<float> products(n, 0.0f);
+  list.start(query, 0, gallery, keep, limit);
   std::size_t most = 0;
-  for (std::int64_t i = 0; i < n; i += 50) {
-    list.offer(products.data(), i, 50);
+  for (std::int64_t i = 0; i < n; ++i) {
+    list.offer(0, i);
     most = std::max(most, list.size());
   }
-  CHECK(most <= 2 * keep + 256);
+  CHECK(most <= limit);
+  CHECK(list.threshold() == Approx(0.25));
   // 0.5 exactly is the row of every copy; the ramp's end lies at 0.7.
   const std::vector<ExactItem> nearest = list.nearest(keep);
   REQUIRE(nearest.size() == keep);
@@ -218,7 +247,62 @@ TEST_CASE("an embedding collapsed to few points is ranked by index and takes no 
   };
   for (const std::int64_t points : {1, 2, 5})
     check_self(collapsed(300, 6, points), {.recall_at = {1, 2, 9}, .block = 64});
-  CHECK(count_twins(std::vector<float>{1, 2, 1, 2, 1, 1}.data(), 3, 2) == std::vector<std::int32_t>{0, 1, 0});
+  FramedRows rows = in_frame(from_vector(std::vector<float>{1, 2, 1, 2, 1, 1, 1, 2}, {4, 2}), {{0, 0}, 1});
+  find_twins(rows);
+  CHECK(rows.twins_before == std::vector<std::int32_t>{0, 1, 0, 2});
+  CHECK(rows.first_twin == std::vector<std::int32_t>{0, 0, 2, 0});
+}
+
+TEST_CASE("products on the two sides of a limit are told apart by the scan", "[metrics]") {
+  const std::int64_t n = 300;
+  Generator g(26);
+  std::vector<float> products(n), strict(n), loose(n), column_list(n, std::numeric_limits<float>::infinity());
+  for (std::int64_t i = 0; i < n; ++i) {
+    products[i] = static_cast<float>(g.uniform(-1, 1));
+    strict[i] = static_cast<float>(g.uniform(0, 0.2));
+    loose[i] = strict[i] - 0.01f;
+  }
+  const RowScan row{products.data(), n, 0.1f, 0.09f, 0.7f, strict.data(), loose.data()};
+  std::vector<std::int32_t> before(n, 5);
+  const ColumnScan columns{strict.data(), loose.data(), column_list.data(), 0.3f, 0.29f, before.data()};
+  std::vector<unsigned char> marks(5, 9), both(5, 9), expected(5, 0), expected_both(5, 0);
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float p = products[i];
+    const bool certain = p > 0.1f + strict[i], possible = p >= 0.09f + loose[i], near = p >= 0.7f + loose[i];
+    count += certain;
+    if (near || possible != certain) expected[i / kScanChunk] = expected_both[i / kScanChunk] = 1;
+    if ((p >= loose[i] + 0.29f) != (p > strict[i] + 0.3f)) expected_both[i / kScanChunk] = 1;
+  }
+  CHECK(scan_row(row, marks.data()) == count);
+  CHECK(marks == expected);
+  CHECK(scan_row_and_columns(row, columns, both.data()) == count);
+  CHECK(both == expected_both);
+  for (std::int64_t i = 0; i < n; ++i) CHECK(before[i] == 5 + (products[i] > strict[i] + 0.3f));
+}
+
+TEST_CASE("limits hold whatever the rounding", "[metrics]") {
+  // Rows of 64 numbers in float32, their products summed in float32: a product that the limits call certainly nearer
+  // is nearer in double, and one that they call certainly not nearer is not.
+  Generator g(27);
+  for (const double spread : {1.0, 1e-3, 1e-6}) {
+    const std::int64_t n = 60, d = 64;
+    const Tensor x = rand_normal({n, d}, g, 0, spread);
+    const FramedRows rows = in_frame(x, frame_of(x, x));
+    const Tensor products = matmul(rows.framed, rows.framed, false, true);
+    const double scale = rows.scale * rows.scale;
+    for (std::int64_t q = 0; q < n; ++q)
+      for (std::int64_t t = 0; t < n; ++t)
+        for (std::int64_t i = 0; i < n; ++i) {
+          const double limit = exact_squared_distance(rows.original(q), rows.original(t), d);
+          const double distance = exact_squared_distance(rows.original(q), rows.original(i), d);
+          const float p = products.data<float>()[q * n + i];
+          const bool certain = p > query_strict(rows.squares[q], limit * scale, d) + item_strict(rows.squares[i], d);
+          const bool possible = p >= query_loose(rows.squares[q], limit * scale, d) + item_loose(rows.squares[i], d);
+          if ((certain && !(distance < limit)) || (!possible && distance <= limit))
+            FAIL("query " << q << ", limit " << t << ", item " << i << " at spread " << spread);
+        }
+  }
 }
 
 TEST_CASE("progress runs to the end", "[metrics]") {
@@ -265,16 +349,4 @@ TEST_CASE("bad arguments are refused", "[metrics]") {
       CHECK_THAT(e.what(), Contains("gallery row 4"));
     }
   }
-}
-
-TEST_CASE("spread of an embedding", "[metrics]") {
-  const Tensor x = from_vector(std::vector<float>{0, 0, 3, 4, 0, 1}, {3, 2});
-  const EmbeddingSpread s = embedding_spread(x, from_vector(Labels{1, 1, 2}, {3}));
-  CHECK(s.mean_positive == Approx(5));
-  CHECK(s.mean_negative == Approx((1 + std::sqrt(9.0 + 9.0)) / 2));
-  CHECK(s.std_per_dimension == Approx((std::sqrt(2.0) + std::sqrt(((25 + 49 + 4) / 9.0) / 3)) / 2));
-  const EmbeddingSpread point = embedding_spread(ones({4, 3}), from_vector(Labels{1, 1, 2, 2}, {4}));
-  CHECK(point.mean_positive == 0);
-  CHECK(point.mean_negative == 0);
-  CHECK(point.std_per_dimension == 0);
 }

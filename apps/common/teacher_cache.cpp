@@ -1,0 +1,188 @@
+#include "apps/common/teacher_cache.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "io/file.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+namespace {
+
+// magic | length of the identity, embedding size (int64 each) | identity | records of CropId, floats, XXH3 of both
+constexpr char kMagic[] = "fledge-teacher-cache-1\n";
+constexpr std::int64_t kMagicBytes = sizeof kMagic - 1, kIdBytes = 3 * sizeof(std::int64_t);
+constexpr std::int64_t kLongestIdentity = 1 << 16;
+
+class FileLock {
+ public:
+  explicit FileLock(int fd) : fd_(fd) { ::flock(fd_, LOCK_EX); }
+  ~FileLock() { ::flock(fd_, LOCK_UN); }
+
+ private:
+  int fd_;
+};
+
+bool read_at(int fd, void* out, std::int64_t bytes, std::int64_t at) {
+  return ::pread(fd, out, static_cast<std::size_t>(bytes), at) == bytes;
+}
+
+std::int64_t size_of(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 ? info.st_size : 0;
+}
+
+void write_all(int fd, const std::string& path, const void* data, std::int64_t bytes, std::int64_t at) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t done = ::pwrite(fd, from, static_cast<std::size_t>(bytes), at);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0)
+      throw Error(ErrorKind::Resource, "", "cannot write teacher cache '" + path + "': " + std::strerror(errno),
+                  "make room, or train without --teacher-cache");
+    from += done, at += done, bytes -= done;
+  }
+}
+
+std::string hash_text(const void* data, std::size_t bytes) {
+  const XXH128_hash_t h = XXH3_128bits(data, bytes);
+  char text[40];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(h.high64),
+                static_cast<unsigned long long>(h.low64));
+  return text;
+}
+
+/// The first line of two identities that differs, for the message.
+std::string difference(const std::string& there, const std::string& here) {
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < std::min(there.size(), here.size()) && there[i] == here[i]; ++i)
+    if (there[i] == '\n') start = i + 1;
+  const auto line = [start](const std::string& s) { return s.substr(start, s.find('\n', start) - start); };
+  return "it was made with '" + line(there) + "', this run has '" + line(here) + "'";
+}
+
+}  // namespace
+
+std::size_t TeacherCache::Hash::operator()(const CropId& c) const { return XXH3_64bits(&c, sizeof c); }
+
+std::int64_t TeacherCache::record_bytes() const {
+  return kIdBytes + embedding_ * static_cast<std::int64_t>(sizeof(float)) +
+         static_cast<std::int64_t>(sizeof(XXH64_hash_t));
+}
+
+TeacherCache::TeacherCache(std::string path, const std::string& identity, std::int64_t embedding)
+    : path_(std::move(path)), embedding_(embedding) {
+  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0)
+    throw Error(ErrorKind::Resource, "", "cannot open teacher cache '" + path_ + "': " + std::strerror(errno),
+                "name another file with --teacher-cache");
+  try {
+    const FileLock lock(fd_);
+    const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
+    first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
+    if (size_of(fd_) == 0) {
+      std::string head(kMagic);
+      head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
+      head += identity;
+      write_all(fd_, path_, head.data(), static_cast<std::int64_t>(head.size()), 0);
+    }
+    std::string magic(kMagicBytes, '\0');
+    std::int64_t found[2] = {0, 0};
+    if (!read_at(fd_, magic.data(), kMagicBytes, 0) || magic != kMagic ||
+        !read_at(fd_, found, sizeof found, kMagicBytes) || found[0] < 0 || found[0] > kLongestIdentity)
+      throw Error(ErrorKind::BadInput, "", "'" + path_ + "' is no teacher cache",
+                  "name another file with --teacher-cache, or remove it");
+    std::string there(static_cast<std::size_t>(found[0]), '\0');
+    const bool whole = read_at(fd_, there.data(), found[0], kMagicBytes + static_cast<std::int64_t>(sizeof found));
+    if (!whole || there != identity || found[1] != embedding)
+      throw Error(ErrorKind::Usage, "",
+                  "teacher cache '" + path_ + "' is of another run: " + difference(there, identity),
+                  "name another file with --teacher-cache, or remove it");
+    // What a killed process left of its last record; nobody is writing while the lock is held.
+    const std::int64_t rest = (size_of(fd_) - first_) % record_bytes();
+    if (rest != 0 && ::ftruncate(fd_, size_of(fd_) - rest) != 0)
+      throw Error(ErrorKind::Resource, "", "cannot mend teacher cache '" + path_ + "': " + std::strerror(errno));
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+  known_ = first_;
+  read_new_records();
+}
+
+TeacherCache::~TeacherCache() { ::close(fd_); }
+
+/// Looks at what came to the file since the last look: by this process or another.
+void TeacherCache::read_new_records() {
+  const std::int64_t end = size_of(fd_), bytes = record_bytes();
+  for (; known_ + bytes <= end; known_ += bytes) {
+    CropId id;
+    if (!read_at(fd_, &id, kIdBytes, known_)) return;
+    places_.insert_or_assign(id, known_);  // the later one: it may stand in for a damaged one
+  }
+}
+
+Tensor TeacherCache::find(const std::vector<CropId>& crops) {
+  const auto all_there = [&] {
+    for (const CropId& c : crops)
+      if (!places_.count(c)) return false;
+    return true;
+  };
+  if (!all_there()) {
+    read_new_records();
+    if (!all_there()) return {};
+  }
+  const Tensor rows = Tensor::empty({static_cast<std::int64_t>(crops.size()), embedding_});
+  std::vector<char> record(static_cast<std::size_t>(record_bytes()));
+  for (std::size_t i = 0; i < crops.size(); ++i) {
+    const auto place = places_.find(crops[i]);
+    XXH64_hash_t sum = 0;
+    const std::size_t content = record.size() - sizeof sum;
+    const bool whole = read_at(fd_, record.data(), record_bytes(), place->second);
+    std::memcpy(&sum, record.data() + content, sizeof sum);
+    if (!whole || XXH3_64bits(record.data(), content) != sum) {
+      places_.erase(place);
+      return {};
+    }
+    std::memcpy(rows.data<float>() + static_cast<std::int64_t>(i) * embedding_, record.data() + kIdBytes,
+                static_cast<std::size_t>(embedding_) * sizeof(float));
+  }
+  return rows;
+}
+
+void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
+  const FileLock lock(fd_);
+  read_new_records();
+  std::string records;
+  std::vector<std::pair<CropId, std::int64_t>> added;
+  const Tensor dense = rows.contiguous();
+  for (std::size_t i = 0; i < crops.size(); ++i) {
+    if (places_.count(crops[i])) continue;
+    const std::size_t start = records.size();
+    records.append(reinterpret_cast<const char*>(&crops[i]), kIdBytes);
+    records.append(reinterpret_cast<const char*>(dense.data<float>() + static_cast<std::int64_t>(i) * embedding_),
+                   static_cast<std::size_t>(embedding_) * sizeof(float));
+    const XXH64_hash_t sum = XXH3_64bits(records.data() + start, records.size() - start);
+    records.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+    added.emplace_back(crops[i], known_ + static_cast<std::int64_t>(start));
+  }
+  write_all(fd_, path_, records.data(), static_cast<std::int64_t>(records.size()), known_);
+  known_ += static_cast<std::int64_t>(records.size());
+  for (const auto& [crop, place] : added) places_.emplace(crop, place);
+}
+
+std::string hash_of_file(const std::string& path) {
+  const auto bytes = read_file(path);
+  return hash_text(bytes.data(), bytes.size());
+}
+
+std::string hash_of_text(const std::string& text) { return hash_text(text.data(), text.size()); }
+
+}  // namespace fledge

@@ -1,0 +1,53 @@
+// TeacherCache: what a frozen teacher said of each crop, kept in a file, so that later epochs and later runs with the
+// same pictures, crops and teacher cost the student alone.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+/// One crop of one picture (data/loader.h, crop_key).
+struct CropId {
+  std::int64_t picture = 0, epoch = 0, occurrence = 0;
+  bool operator==(const CropId&) const = default;
+};
+
+class TeacherCache {
+ public:
+  /// Opens or makes the file. `identity`: text of everything that the embeddings depend on besides the crop. Several
+  /// processes may use one file at a time. A record that a killed process left half-written is dropped.
+  /// Errors: another identity or embedding size (Usage, says what differs), no cache file (BadInput), disk (Resource).
+  TeacherCache(std::string path, const std::string& identity, std::int64_t embedding);
+  ~TeacherCache();
+  TeacherCache(const TeacherCache&) = delete;
+  TeacherCache& operator=(const TeacherCache&) = delete;
+
+  /// N,D float32 when all crops are there, else undefined: a batch goes through the teacher as a whole, so that its
+  /// numbers do not depend on what was kept. A record whose checksum does not hold counts as not there.
+  Tensor find(const std::vector<CropId>& crops);
+  /// Appends those of the N,D rows that are not there yet. Errors: disk full (Resource).
+  void add(const std::vector<CropId>& crops, const Tensor& rows);
+  std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const CropId& c) const;
+  };
+  void read_new_records();
+  std::int64_t record_bytes() const;
+  std::string path_;
+  int fd_ = -1;
+  std::int64_t embedding_, first_ = 0, known_ = 0;  // bytes before the records; bytes that have been looked at
+  std::unordered_map<CropId, std::int64_t, Hash> places_;
+};
+
+/// XXH3 of a file's bytes, as hexadecimal text: names a teacher in an identity.
+std::string hash_of_file(const std::string& path);
+/// The same of a text.
+std::string hash_of_text(const std::string& text);
+
+}  // namespace fledge

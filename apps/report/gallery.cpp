@@ -1,0 +1,160 @@
+#include "apps/report/gallery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apps/common/evaluate.h"
+#include "apps/common/signals.h"
+#include "apps/report/chart.h"
+#include "apps/report/encode.h"
+#include "apps/report/grid.h"
+#include "apps/report/map.h"
+#include "apps/report/markup.h"
+#include "apps/report/projection.h"
+#include "kernels/api/error.h"
+
+namespace fledge::report {
+namespace {
+
+struct EmbeddedRun {
+  std::string name;
+  Embeddings embeddings;
+};
+
+// Runs on the same pictures.
+struct Gallery {
+  DatasetSpec spec;
+  std::string id;  // for file names and element ids
+  std::vector<const Kind*> kinds;
+  std::shared_ptr<Dataset> dataset;
+  std::vector<EmbeddedRun> runs;
+};
+
+std::string text_of(const Error& e) { return e.problem() + (e.hint().empty() ? "" : " (" + e.hint() + ")"); }
+
+std::vector<Gallery> galleries_of(const std::vector<Kind>& kinds, const ReportOptions& o) {
+  std::vector<Gallery> all;
+  for (const Kind& kind : kinds) {
+    const RunRecord& run = *kind.runs[0];
+    const bool own = o.data.data.empty();
+    const DatasetSpec spec{own ? run.option("test") : o.data.data, own ? run.option("test-classes") : o.data.classes};
+    if (spec.source.empty()) continue;
+    auto it = std::find_if(all.begin(), all.end(), [&](const Gallery& g) {
+      return g.spec.source == spec.source && g.spec.classes == spec.classes;
+    });
+    if (it == all.end()) it = all.insert(all.end(), {spec, fmt::format("t{}", all.size() + 1), {}, nullptr, {}});
+    it->kinds.push_back(&kind);
+  }
+  return all;
+}
+
+void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::string>& notes) {
+  for (const Kind* kind : gallery.kinds)
+    for (const RunRecord* run : kind->runs) {
+      if (run->weights == 0) {
+        notes.push_back("Run " + run->name + " has no sound checkpoint: it is not shown here.");
+        continue;
+      }
+      const LoadedModel loaded = load_model(run->path);
+      EmbedOptions options;
+      options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
+      options.batch_size = o.data.batch_size;
+      options.workers = o.data.workers;
+      options.quiet = o.quiet;
+      options.what = "embed with " + run->name;
+      gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
+      break;  // one run speaks for its kind
+    }
+}
+
+void add_plot(const std::string& name, const std::string& plot, const ReportOptions& o, Section& section) {
+  if (!o.plots.empty()) section.plots.push_back({name + ".svg", svg_file(plot)});
+}
+
+void add_cards(const Gallery& gallery, const ReportOptions& o, Section& section) {
+  const std::vector<std::int64_t> queries = choose_queries(gallery.runs[0].embeddings, {o.queries, o.seed});
+  for (std::size_t k = 0; k < queries.size(); ++k) {
+    QueryGrid grid{fmt::format("{}q{}", gallery.id, k + 1), queries[k], {}};
+    for (const EmbeddedRun& run : gallery.runs)
+      grid.rows.push_back({run.name, nearest_to(run.embeddings, queries[k], o.neighbours)});
+    const std::string svg = grid_svg(grid, *gallery.dataset);
+    section.html += "<div class=\"card scroll\">" + svg + "</div>\n";
+    const std::string name = fmt::format("query-{}-{}", gallery.id, k + 1);
+    add_plot(name, svg, o, section);
+    if (o.plots.empty()) continue;
+    const auto png = encode_png(grid_picture(grid, *gallery.dataset)).bytes;
+    section.plots.push_back({name + ".png", {png.begin(), png.end()}});
+  }
+}
+
+Matrix rows_of(const Embeddings& e, const std::vector<std::int64_t>& rows) {
+  Matrix m{static_cast<std::int64_t>(rows.size()), e.vectors.dim(1), {}};
+  const float* values = e.vectors.data<float>();
+  for (const std::int64_t row : rows)
+    m.values.insert(m.values.end(), values + row * m.columns, values + (row + 1) * m.columns);
+  return m;
+}
+
+void add_maps(const Gallery& gallery, const ReportOptions& o, Section& section) {
+  const MapSelection selection = choose_map(gallery.runs[0].embeddings, o.map_points, o.seed);
+  const auto stop = [] {
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  };
+  section.html += map_legend(selection);
+  for (const MapKind kind : {MapKind::Pca, MapKind::Tsne}) {
+    if (o.map != kind && o.map != MapKind::Both) continue;
+    section.html += "<div class=\"plots\">\n";
+    for (const EmbeddedRun& run : gallery.runs) {
+      const Matrix rows = rows_of(run.embeddings, selection.rows);
+      std::string note = fmt::format("t-SNE, {} pictures", rows.rows);
+      std::vector<Point> points;
+      if (kind == MapKind::Pca) {
+        const PcaMap map = pca(rows);
+        note = fmt::format("PCA, {:.0f} % of the variance", 100 * (map.explained[0] + map.explained[1]));
+        points = map.points;
+      } else {
+        points = tsne(rows, {}, stop);
+      }
+      const std::string svg = map_svg(run.name, note, points, selection);
+      section.html += "<div class=\"card\">" + svg + "</div>\n";
+      add_plot((kind == MapKind::Pca ? "pca-" : "tsne-") + gallery.id + "-" + file_name(run.name), svg, o, section);
+    }
+    section.html += "</div>\n";
+  }
+}
+
+}  // namespace
+
+Galleries make_galleries(const std::vector<Kind>& kinds, const ReportOptions& o) {
+  Galleries out;
+  for (Gallery& gallery : galleries_of(kinds, o)) {
+    const std::string classes = gallery.spec.classes.empty() ? "" : ", classes " + gallery.spec.classes;
+    const std::string head = "<h3>" + escape(gallery.spec.source + classes) + "</h3>\n";
+    try {
+      gallery.dataset = open_dataset(gallery.spec);
+    } catch (const Error& e) {
+      if (!o.data.data.empty()) throw;
+      out.notes.push_back("The test pictures '" + gallery.spec.source + "' are not here: " + text_of(e) +
+                          ". Name them with --data.");
+      continue;
+    }
+    try {
+      embed_runs(gallery, o, out.notes);
+      if (gallery.runs.empty()) continue;
+      Section cards, maps;
+      if (o.queries > 0) add_cards(gallery, o, cards);
+      if (o.map != MapKind::None) add_maps(gallery, o, maps);
+      for (auto [from, to] : {std::pair{&cards, &out.queries}, std::pair{&maps, &out.maps}}) {
+        if (!from->html.empty()) to->html += head + from->html;
+        to->plots.insert(to->plots.end(), from->plots.begin(), from->plots.end());
+      }
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::BadInput) throw;
+      out.notes.push_back("The pictures of '" + gallery.spec.source + "' could not be shown: " + text_of(e) + ".");
+    }
+  }
+  return out;
+}
+
+}  // namespace fledge::report

@@ -1,0 +1,27 @@
+// Which queries are shown, and what each run finds for them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "apps/common/evaluate.h"
+
+namespace fledge::report {
+
+struct Neighbour {
+  std::int64_t index = 0;
+  double distance = 0;
+};
+/// The `count` nearest rows to row `query`, itself left out: by Euclidean distance in double, ties by index, as
+/// Recall@K counts them.
+std::vector<Neighbour> nearest_to(const Embeddings& embeddings, std::int64_t query, std::int64_t count);
+
+struct QueryChoice {
+  std::int64_t count = 6;
+  std::uint64_t seed = 0;
+};
+/// Rows in a seeded order, each class once as long as there are classes: one half whose nearest picture is of their own
+/// class, one half whose is not, as far as the first 1,000 rows of that order hold so many; then whatever follows.
+/// Rows without another picture of their class are never chosen. Sorted: right and wrong in turns.
+std::vector<std::int64_t> choose_queries(const Embeddings& embeddings, const QueryChoice& choice);
+
+}  // namespace fledge::report

@@ -1,0 +1,272 @@
+// fledge search: the pictures of an index (what fledge embed wrote) that are nearest to query pictures, or the label
+// that they vote for.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "apps/common/config.h"
+#include "apps/common/evaluate.h"
+#include "apps/common/nearest_pictures.h"
+#include "apps/common/search_index.h"
+#include "apps/common/signals.h"
+#include "apps/verbs/verbs.h"
+#include "io/weights/printable.h"
+#include "kernels/api/error.h"
+
+namespace fledge {
+namespace {
+
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
+struct SearchOptions {
+  std::string index, model, stored_queries;
+  std::vector<std::string> pictures;
+  bool pooled = false, match = false, json = false;
+  std::int64_t top = 10;
+  double threshold = kNoLimit;
+  ForeignOptions foreign;
+  EvalDataOptions data;
+  MachineOptions machine;
+};
+
+struct Queries {
+  Tensor vectors;                   // Q,D
+  std::vector<std::string> names;   // of each
+  std::vector<std::string> labels;  // of each; empty: not known
+};
+
+struct Answer {
+  std::vector<Neighbour> neighbours;  // within the threshold
+  double nearest;                     // distance of the nearest picture, within it or not
+};
+
+using Json = nlohmann::ordered_json;
+
+/// Single picture files, as a data set without classes.
+class PictureFiles : public Dataset {
+ public:
+  explicit PictureFiles(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
+  std::int64_t label(std::int64_t) const override { return 0; }
+  std::string name(std::int64_t i) const override { return paths_[i]; }
+  Image image(std::int64_t i) const override { return decode_image_file(paths_[i]); }
+  const std::vector<std::string>& class_names() const override { return no_class_; }
+  std::string description() const override { return std::to_string(size()) + " picture files"; }
+
+ private:
+  std::vector<std::string> paths_, no_class_ = {""};
+};
+
+void check_options(const SearchOptions& o) {
+  if (o.index.empty())
+    throw Error(ErrorKind::Usage, "", "no index",
+                "name one with --index; 'fledge embed --model MODEL --data PICTURES --output NAME' writes NAME");
+  const int kinds = !o.pictures.empty() + !o.data.data.empty() + !o.stored_queries.empty();
+  if (kinds != 1)
+    throw Error(ErrorKind::Usage, "", kinds ? "more than one kind of queries" : "nothing to search for",
+                "give one of --query PICTURE ..., --data FOLDER, --queries NAME");
+  if (o.stored_queries.empty() == o.model.empty())
+    throw Error(ErrorKind::Usage, "", o.model.empty() ? "no model" : "--queries are embedded already: no --model",
+                o.model.empty() ? "name with --model the one that wrote the index" : "leave one of them out");
+  if (std::isnan(o.threshold) || o.threshold < 0)
+    throw Error(ErrorKind::Usage, "", fmt::format("--threshold {} is no distance", o.threshold),
+                "distances count from 0; of embeddings of unit length they end at 2");
+}
+
+void check_size(const StoredEmbeddings& index, const std::string& other, std::int64_t size, const std::string& hint) {
+  if (index.vectors.dim(1) == size) return;
+  throw Error(ErrorKind::BadInput, "",
+              fmt::format("'{}.npy' holds embeddings of {} numbers, but those of '{}' have {}", index.name,
+                          index.vectors.dim(1), other, size),
+              hint);
+}
+
+Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
+  const LoadedModel loaded = load_model(o.model, o.foreign);
+  if (!o.machine.quiet)
+    for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
+  check_size(index, o.model, o.pooled ? loaded.model->backbone().feature_size() : loaded.model->embedding_size(),
+             "search with the model that wrote the index, and with --pooled if it was written so");
+  EmbedOptions options;
+  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
+  options.batch_size = o.data.batch_size;
+  options.workers = o.data.workers;
+  options.quiet = o.machine.quiet;
+  options.output = o.pooled ? Output::Pooled : Output::Embedding;
+  const bool single = !o.pictures.empty();
+  const auto dataset =
+      single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
+  Embeddings e = embed_dataset(*loaded.model, dataset, options);
+  for (std::int64_t i = 0; i < e.vectors.numel(); ++i)
+    if (!std::isfinite(e.vectors.data<float>()[i]))
+      throw Error(ErrorKind::Numeric, "", "the embedding of '" + e.paths[i / e.vectors.dim(1)] + "' is not finite",
+                  "the model's weights are broken: use another checkpoint");
+  return {e.vectors, std::move(e.paths), single ? std::vector<std::string>() : std::move(e.label_names)};
+}
+
+Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
+  StoredEmbeddings stored = load_embeddings(o.stored_queries);
+  check_size(index, stored.name + ".npy", stored.vectors.dim(1), "write both with the same model");
+  return {stored.vectors, std::move(stored.paths), std::move(stored.labels)};
+}
+
+std::vector<Answer> answers_of(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries) {
+  const NearestPictures pictures(index.vectors);
+  const auto start = std::chrono::steady_clock::now();
+  auto found = pictures.search(queries.vectors, o.top);
+  const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
+  if (!o.machine.quiet)
+    fmt::print(stderr, "searched {} pictures for {} queries in {:.1f} ms\n", index.paths.size(), found.size(),
+               spent.count());
+  std::vector<Answer> answers;
+  for (auto& neighbours : found) {
+    const double nearest = neighbours.front().distance;
+    while (!neighbours.empty() && neighbours.back().distance > o.threshold) neighbours.pop_back();
+    answers.push_back({std::move(neighbours), nearest});
+  }
+  return answers;
+}
+
+/// Queries whose own label is known and voted for.
+std::int64_t correct_votes(const Queries& queries, const std::vector<Vote>& votes) {
+  std::int64_t correct = 0;
+  for (std::size_t i = 0; i < queries.labels.size(); ++i)
+    correct += votes[i].of > 0 && votes[i].label == queries.labels[i];
+  return correct;
+}
+
+void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries,
+                const std::vector<Answer>& answers, const std::vector<Vote>& votes) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    Json entry = {{"query", queries.names[i]}};
+    if (!queries.labels.empty()) entry["label"] = queries.labels[i];
+    if (o.match) {
+      const Vote& v = votes[i];
+      entry["match"] = v.of ? Json(v.label) : Json(nullptr);
+      entry["votes"] = v.votes;
+      entry["of"] = v.of;
+      entry["nearest"] = answers[i].nearest;
+    } else {
+      Json results = Json::array();
+      for (const Neighbour& n : answers[i].neighbours)
+        results.push_back({{"rank", results.size() + 1},
+                           {"distance", n.distance},
+                           {"cosine", n.cosine},
+                           {"label", index.labels[n.row]},
+                           {"path", index.paths[n.row]},
+                           {"row", n.row}});
+      entry["results"] = std::move(results);
+    }
+    list.push_back(std::move(entry));
+  }
+  Json report = {{"index", index.name}, {"pictures", index.paths.size()}, {"queries", std::move(list)}};
+  if (o.match && !queries.labels.empty()) report["correct"] = correct_votes(queries, votes);
+  fmt::print("{}\n", report.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries,
+                 const std::vector<Answer>& answers) {
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Answer& a = answers[i];
+    fmt::print("{}{}\n", i ? "\n" : "", printable(queries.names[i]));
+    if (a.neighbours.empty()) {
+      fmt::print("  none within {}: the nearest picture is {:.4f} away\n", o.threshold, a.nearest);
+      continue;
+    }
+    std::size_t width = 5;
+    for (const Neighbour& n : a.neighbours) width = std::max(width, printable(index.labels[n.row]).size());
+    fmt::print("  rank  distance   cosine  {:<{}}  path\n", "label", width);
+    for (std::size_t r = 0; r < a.neighbours.size(); ++r) {
+      const Neighbour& n = a.neighbours[r];
+      fmt::print("  {:>4}  {:>8.4f}  {:>7.4f}  {:<{}}  {}\n", r + 1, n.distance, n.cosine,
+                 printable(index.labels[n.row]), width, printable(index.paths[n.row]));
+    }
+  }
+}
+
+void print_matches(const Queries& queries, const std::vector<Answer>& answers, const std::vector<Vote>& votes) {
+  std::size_t width = 7;
+  for (const Vote& v : votes) width = std::max(width, printable(v.label).size());
+  fmt::print("{:<{}}  {:>6}  {:>7}  query\n", "label", width, "share", "nearest");
+  std::int64_t unknown = 0;
+  for (std::size_t i = 0; i < votes.size(); ++i) {
+    const Vote& v = votes[i];
+    unknown += v.of == 0;
+    const std::string share =
+        v.of ? fmt::format("{:.2f}", static_cast<double>(v.votes) / static_cast<double>(v.of)) : "-";
+    fmt::print("{:<{}}  {:>6}  {:>7.4f}  {}\n", v.of ? printable(v.label) : "unknown", width, share, answers[i].nearest,
+               printable(queries.names[i]));
+  }
+  if (!queries.labels.empty())
+    fmt::print("{} of {} queries get their own label, {} are unknown\n", correct_votes(queries, votes), votes.size(),
+               unknown);
+}
+
+int run_search(const SearchOptions& o) {
+  apply(o.machine);
+  watch_signals();
+  check_options(o);
+  const StoredEmbeddings index = load_embeddings(o.index);
+  const Queries queries = o.stored_queries.empty() ? embed_queries(o, index) : read_queries(o, index);
+  const std::vector<Answer> answers = answers_of(o, index, queries);
+  std::vector<Vote> votes;
+  if (o.match)
+    for (const Answer& a : answers) votes.push_back(vote(a.neighbours, index.labels));
+  if (o.json)
+    print_json(o, index, queries, answers, votes);
+  else if (o.match)
+    print_matches(queries, answers, votes);
+  else
+    print_lists(o, index, queries, answers);
+  return 0;
+}
+
+}  // namespace
+
+RunVerb add_search(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("search", "Find the pictures of an index that are nearest to a query, exactly.");
+  verb->footer(
+      help_footer("  fledge search --index cars --model runs/relative --query photo.jpg --top 5\n"
+                  "  fledge search --index cars --model runs/relative --data photos --match --threshold 0.8\n"
+                  "  fledge search --index cars --queries photos --top 1 --json\n"
+                  "  (fledge embed --model runs/relative --data cars/test --output cars wrote the index)\n"));
+  auto o = std::make_shared<SearchOptions>();
+  add_config_flags(*verb);
+  verb->add_option("--index", o->index, "NAME of NAME.npy and NAME.tsv, as fledge embed --output NAME writes them")
+      ->group("Index");
+  verb->add_option("--query", o->pictures, "pictures to search for; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->default_str("")
+      ->group("Queries");
+  verb->add_option("--queries", o->stored_queries, "embeddings to search for: NAME of NAME.npy and NAME.tsv")
+      ->group("Queries");
+  verb->add_option("--model", o->model, "what wrote the index: run folder, checkpoint folder, or weight file")
+      ->group("Model");
+  verb->add_flag("--pooled", o->pooled, "the index was written with --pooled")->group("Model");
+  bind_foreign(*verb, o->foreign, "", "Model");
+  bind_eval_data(*verb, o->data);
+  verb->add_option("--top", o->top, "how many pictures a query; with --match so many vote, 1: the nearest decides")
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
+      ->group("Output");
+  verb->add_option("--threshold", o->threshold, "only pictures within this Euclidean distance; inf: all")
+      ->group("Output");
+  verb->add_flag("--match", o->match, "only the label that most of the found pictures have; unknown when none is found")
+      ->group("Output");
+  verb->add_flag("--json", o->json, "one JSON object")->group("Output");
+  bind_machine(*verb, o->machine);
+  return [verb, o](const std::string&) {
+    if (print_config_if_asked(*verb)) return 0;
+    std::erase(o->pictures, "");  // an empty value in a config
+    return run_search(*o);
+  };
+}
+
+}  // namespace fledge

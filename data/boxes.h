@@ -1,0 +1,11 @@
+// Bounding boxes as data sets give them, made fit for use. Private to data.
+#pragma once
+#include "data/dataset.h"
+
+namespace fledge {
+
+/// The part of the data set's box of picture i that lies in the picture `image`; nothing where it has no box. Throws
+/// Error(BadInput): no part of it does.
+std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, const Image& image);
+
+}  // namespace fledge

@@ -1,0 +1,180 @@
+#include "nn/metrics/clustering.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "nn/metrics/frame.h"
+#include "tensor/context.h"
+#include "tensor/ops/gemm.h"
+#include "tensor/random.h"
+
+namespace fledge {
+namespace {
+
+void check(const Tensor& x, const KMeansOptions& o) {
+  const auto usage = [](const std::string& problem) { throw Error(ErrorKind::Usage, "k_means", problem); };
+  if (!x.defined() || x.rank() != 2 || x.dtype() != DType::Float32)
+    usage("N,D float32 is needed: " + (x.defined() ? describe(x) : std::string("undefined")));
+  if (o.k < 1 || o.k > x.dim(0))
+    usage("k is " + std::to_string(o.k) + " with " + std::to_string(x.dim(0)) +
+          " rows: it must lie between 1 and them");
+  if (o.starts < 1 || o.iterations < 1) usage("starts and iterations count from 1");
+  const Tensor rows = x.contiguous();
+  for (std::int64_t i = 0; i < rows.numel(); ++i)
+    if (!std::isfinite(rows.data<float>()[i]))
+      throw Error(ErrorKind::Numeric, "k_means", "row " + std::to_string(i / x.dim(1)) + " is not finite");
+}
+
+/// One run, from its own centres to its end.
+class Lloyd {
+ public:
+  Lloyd(const Tensor& x, const KMeansOptions& options, std::uint64_t start)
+      : x_(x), o_(options), n_(x.dim(0)), d_(x.dim(1)), distances_(n_, std::numeric_limits<double>::infinity()) {
+    out_.labels.assign(n_, 0);
+    out_.centres = Tensor::empty({o_.k, d_});
+    choose_centres(Generator::of({o_.seed, start}));
+  }
+
+  Clustering run() {
+    out_.inertia = sum(distances_);  // of the labels that k-means++ leaves
+    for (int t = 0; t < o_.iterations; ++t) {
+      move_centres();
+      assign();
+      const double inertia = sum(distances_);
+      out_.course.push_back(inertia);
+      const bool settled = out_.inertia - inertia <= o_.tolerance * out_.inertia;
+      out_.inertia = inertia;
+      if (o_.progress) o_.progress(t + 1, o_.iterations);
+      if (settled) break;
+    }
+    return std::move(out_);
+  }
+
+ private:
+  const float* row(std::int64_t i) const { return x_.data<float>() + i * d_; }
+  float* centre(std::int64_t c) const { return out_.centres.data<float>() + c * d_; }
+
+  static double sum(const std::vector<double>& v) {
+    double s = 0;
+    for (const double a : v) s += a;
+    return s;
+  }
+
+  /// Each next centre is a picture, drawn in proportion to its squared distance from the nearest centre so far.
+  void choose_centres(Generator generator) {
+    std::int64_t chosen = generator.below(n_);
+    for (std::int64_t c = 0; c < o_.k; ++c) {
+      if (c > 0) chosen = draw(generator);
+      std::copy_n(row(chosen), d_, centre(c));
+#pragma omp parallel for schedule(static) num_threads(num_threads())
+      for (std::int64_t i = 0; i < n_; ++i) {
+        const double distance = exact_squared_distance(row(i), centre(c), d_);
+        if (distance >= distances_[i]) continue;
+        distances_[i] = distance;
+        out_.labels[i] = c;
+      }
+    }
+  }
+
+  std::int64_t draw(Generator& generator) const {
+    const double total = sum(distances_);
+    if (!(total > 0)) return generator.below(n_);  // as many different rows as centres, or fewer
+    double left = generator.uniform() * total;
+    std::int64_t last = 0;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (distances_[i] == 0) continue;
+      last = i;
+      left -= distances_[i];
+      if (left < 0) break;
+    }
+    return last;
+  }
+
+  void move_centres() {
+    std::vector<double> sums(o_.k * d_), counts(o_.k);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      double* to = &sums[out_.labels[i] * d_];
+      ++counts[out_.labels[i]];
+      for (std::int64_t k = 0; k < d_; ++k) to[k] += row(i)[k];
+    }
+    for (std::int64_t c = 0; c < o_.k; ++c)
+      for (std::int64_t k = 0; k < d_ && counts[c] > 0; ++k)
+        centre(c)[k] = static_cast<float>(sums[c * d_ + k] / counts[c]);
+    measure();
+    for (std::int64_t c = 0; c < o_.k; ++c)
+      if (counts[c] == 0) take_farthest(c);
+    out_.centres.bump_version();
+  }
+
+  void measure() {
+#pragma omp parallel for schedule(static) num_threads(num_threads())
+    for (std::int64_t i = 0; i < n_; ++i) distances_[i] = exact_squared_distance(row(i), centre(out_.labels[i]), d_);
+  }
+
+  void take_farthest(std::int64_t c) {
+    const auto farthest = std::max_element(distances_.begin(), distances_.end()) - distances_.begin();
+    std::copy_n(row(farthest), d_, centre(c));
+    out_.labels[farthest] = c;
+    distances_[farthest] = 0;
+  }
+
+  /// Nearest by |c|^2 / 2 - x.c in float32, block by block.
+  void assign() {
+    constexpr std::int64_t kBlock = 1024;
+    std::vector<float> half(o_.k);
+    for (std::int64_t c = 0; c < o_.k; ++c) {
+      double squares = 0;
+      for (std::int64_t k = 0; k < d_; ++k) squares += static_cast<double>(centre(c)[k]) * centre(c)[k];
+      half[c] = static_cast<float>(squares / 2);
+    }
+    for (std::int64_t first = 0; first < n_; first += kBlock) {
+      const std::int64_t rows = std::min(kBlock, n_ - first);
+      std::vector<float> best(rows, std::numeric_limits<float>::infinity());
+      std::vector<std::int64_t> candidate(rows, 0);
+      for (std::int64_t start = 0; start < o_.k; start += kBlock) {
+        const std::int64_t width = std::min(kBlock, o_.k - start);
+        const Tensor products = matmul(x_.slice(0, first, rows), out_.centres.slice(0, start, width), false, true);
+        const float* p = products.data<float>();
+#pragma omp parallel for schedule(static) num_threads(num_threads())
+        for (std::int64_t i = 0; i < rows; ++i)
+          for (std::int64_t c = 0; c < width; ++c) {
+            const float value = half[start + c] - p[i * width + c];
+            if (value >= best[i]) continue;
+            best[i] = value;
+            candidate[i] = start + c;
+          }
+      }
+      for (std::int64_t i = 0; i < rows; ++i) reconsider(first + i, candidate[i]);
+    }
+  }
+
+  void reconsider(std::int64_t i, std::int64_t candidate) {
+    if (candidate == out_.labels[i]) return;
+    const double distance = exact_squared_distance(row(i), centre(candidate), d_);
+    if (distance >= distances_[i]) return;
+    distances_[i] = distance;
+    out_.labels[i] = candidate;
+  }
+
+  const Tensor& x_;
+  const KMeansOptions& o_;
+  std::int64_t n_, d_;
+  std::vector<double> distances_;  // squared, to the own centre
+  Clustering out_;
+};
+
+}  // namespace
+
+Clustering k_means(const Tensor& x, const KMeansOptions& options) {
+  check(x, options);
+  const Tensor rows = x.contiguous();
+  Clustering best;
+  for (int start = 0; start < options.starts; ++start) {
+    Clustering run = Lloyd(rows, options, static_cast<std::uint64_t>(start)).run();
+    if (start == 0 || run.inertia < best.inertia) best = std::move(run);
+  }
+  return best;
+}
+
+}  // namespace fledge

@@ -1,0 +1,98 @@
+#include "nn/metrics/frame.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <string_view>
+#include <unordered_map>
+
+#include "nn/metrics/isa.h"
+#include "tensor/context.h"
+
+namespace fledge {
+
+FLEDGE_FOR_EACH_ISA
+double exact_squared_distance(const float* a, const float* b, std::int64_t n) {
+  // Eight sums side by side: fast without reordering by the compiler, so that every call gives the same digits.
+  double sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; ++k) {
+      const double difference = static_cast<double>(a[i + k]) - b[i + k];
+      sums[k] += difference * difference;
+    }
+  for (; i < n; ++i) {
+    const double difference = static_cast<double>(a[i]) - b[i];
+    sums[i % 8] += difference * difference;
+  }
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+float distance_slack(std::int64_t d) {
+  constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
+  return static_cast<float>(2 * (0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
+}
+
+float underflow_slack(std::int64_t d) { return FLT_MIN * static_cast<float>(d + 1); }
+
+Frame frame_of(const Tensor& query, const Tensor& gallery) {
+  const std::int64_t d = gallery.dim(1), n = gallery.dim(0);
+  Frame frame{std::vector<double>(d, 0.0)};
+  const float* v = gallery.data<float>();
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t k = 0; k < d; ++k) frame.centre[k] += v[i * d + k] / static_cast<double>(n);
+  double largest = 0;
+  for (const Tensor* side : {&query, &gallery}) {
+    const float* x = side->data<float>();
+    for (std::int64_t i = 0; i < side->dim(0); ++i)
+      for (std::int64_t k = 0; k < d; ++k) largest = std::max(largest, std::abs(x[i * d + k] - frame.centre[k]));
+    if (query.raw() == gallery.raw()) break;
+  }
+  if (largest > 0) frame.scale = std::exp2(-std::ceil(std::log2(largest)));
+  return frame;
+}
+
+FramedRows in_frame(const Tensor& x, const Frame& frame) {
+  const std::int64_t n = x.dim(0), d = x.dim(1);
+  FramedRows side;
+  side.rows = x;
+  side.framed = Tensor::empty(x.dims());
+  side.squares.resize(n);
+  side.d = d;
+  side.scale = frame.scale;
+  const float* from = x.data<float>();
+  float* to = side.framed.data<float>();
+#pragma omp parallel for schedule(static) num_threads(num_threads())
+  for (std::int64_t r = 0; r < n; ++r) {
+    double squares = 0;
+    for (std::int64_t k = 0; k < d; ++k) {
+      const float v = static_cast<float>((from[r * d + k] - frame.centre[k]) * frame.scale);
+      to[r * d + k] = v;
+      squares += static_cast<double>(v) * v;
+    }
+    side.squares[r] = static_cast<float>(squares);
+  }
+  return side;
+}
+
+void find_twins(FramedRows& x) {
+  const std::int64_t n = x.rows.dim(0);
+  const auto bytes = [&](std::int64_t i) {
+    return std::string_view(reinterpret_cast<const char*>(x.original(i)),
+                            static_cast<std::size_t>(x.d) * sizeof(float));
+  };
+  struct Group {
+    std::int32_t first, size;
+  };
+  std::unordered_map<std::string_view, Group> seen;
+  seen.reserve(static_cast<std::size_t>(n));
+  x.twins_before.resize(n);
+  x.first_twin.resize(n);
+  for (std::int64_t i = 0; i < n; ++i) {
+    Group& group = seen.emplace(bytes(i), Group{static_cast<std::int32_t>(i), 0}).first->second;
+    x.twins_before[i] = group.size++;
+    x.first_twin[i] = group.first;
+  }
+}
+
+}  // namespace fledge

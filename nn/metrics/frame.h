@@ -1,0 +1,47 @@
+// The frame in which rows are compared in float32, and how far such a comparison may be wrong. Private to nn/metrics/.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+/// Squared distance in double, summed over the components in one fixed order: what "exact" means in nn/metrics.
+double exact_squared_distance(const float* a, const float* b, std::int64_t n);
+
+/// A common shift and power-of-two scale of all rows. Any shift leaves distances as they are; this one, to the
+/// gallery's mean, makes the rows short, so that a tight cloud far from the origin keeps its digits in float32.
+struct Frame {
+  std::vector<double> centre;
+  double scale = 1;
+};
+/// Both sides N,D float32 contiguous.
+Frame frame_of(const Tensor& query, const Tensor& gallery);
+
+/// A matrix, the same in the frame, and what comparisons need of its rows.
+struct FramedRows {
+  Tensor rows;                 // N,D as given
+  Tensor framed;               // N,D in the frame: values in [-1, 1]
+  std::vector<float> squares;  // |x|^2 in the frame
+  std::int64_t d = 0;
+  double scale = 1;
+  /// How many earlier rows hold the very same bits, and the first of them (itself, where there is none). Of rows with
+  /// more twins than a list keeps, the later ones come after all of them: a gallery collapsed to one point costs no
+  /// more than another.
+  std::vector<std::int32_t> twins_before, first_twin;
+
+  const float* original(std::int64_t i) const { return rows.data<float>() + i * d; }
+};
+FramedRows in_frame(const Tensor& x, const Frame& frame);
+/// Fills twins_before and first_twin.
+void find_twins(FramedRows& x);
+
+/// The true squared distance in the frame lies within distance_slack(d) * (|q|^2 + |g|^2) + underflow_slack(d) of
+/// |q|^2 + |g|^2 - 2 q.g computed in float32 in any order of summation: D/2 roundings of products bounded by
+/// (|q| + |g|)^2 / 4 <= (|q|^2 + |g|^2) / 2, twice, and a few for the shift and the three-term sum.
+float distance_slack(std::int64_t d);
+/// For products too small for float32.
+float underflow_slack(std::int64_t d);
+
+}  // namespace fledge
