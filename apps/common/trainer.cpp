@@ -130,9 +130,8 @@ class Trainer {
     const StepLosses losses = compute_losses(setup_, o_, batch, state_.epoch, state_.step);
     json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
     for (const auto& [name, value] : losses.numbers) record(line, name, value);
-    for (const auto& numbers : losses.own)
-      if (const std::string warning = alarm_.observe(numbers); !warning.empty()) warn(warning);
     require_finite(losses.total.item(), "loss", batch);
+    watch(losses, line);
     setup_.optimizer->zero_grad();
     losses.total.backward();
     const double norm = clip_grad_norm(setup_.optimizer->groups(), o_.clip_grad);
@@ -145,6 +144,20 @@ class Trainer {
     ++state_.step;
     ++state_.batch;
     run_->log(line.dump());
+  }
+
+  // The alarms, and the number that one of them looks at.
+  void watch(const StepLosses& losses, json& line) {
+    const Tensor& embedding = losses.student.embedding.value();
+    const double rank = batch_rank(embedding);
+    record(line, "embedding_rank", rank);
+    std::vector<std::string> messages = {rank_alarm_.observe(rank, embedding.dim(0), embedding.dim(1))};
+    for (const auto& numbers : losses.own) {
+      messages.push_back(alarm_.observe(numbers));
+      if (!setup_.teacher) messages.push_back(dead_alarm_.observe(numbers));
+    }
+    for (const std::string& message : messages)
+      if (!message.empty()) warn(message);
   }
 
   void record(json& line, const std::string& name, double value) {
@@ -173,7 +186,7 @@ class Trainer {
     std::string text;
     const double n = static_cast<double>(std::max<std::int64_t>(1, state_.batch));
     for (const auto& [name, sum] : state_.epoch_sums)
-      if (name.find("mean_") == std::string::npos)
+      if (name.find("mean_") == std::string::npos && name != "embedding_rank")
         text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
     return text;
   }
@@ -248,6 +261,8 @@ class Trainer {
     const Embeddings e = embed_dataset(model, pictures, options);
     RetrievalOptions retrieval;
     retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
+    retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;
+    retrieval.sample_seed = o_.seed;
     const json metrics =
         json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
     json line = metrics;
@@ -269,6 +284,8 @@ class Trainer {
   TrainingSetup setup_;
   RunState state_;
   CollapseAlarm alarm_;
+  DeadLossAlarm dead_alarm_;
+  RankAlarm rank_alarm_;
 };
 
 }  // namespace

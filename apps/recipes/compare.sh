@@ -13,7 +13,7 @@ name=${1:?"usage: apps/recipes/compare.sh cars196|omniglot FOLDER [WEIGHTS]"} da
 export FLEDGE=${FLEDGE:-build/apps/fledge} RUN_ROOT=${RUNS:-runs}/$name DATA=$data WEIGHTS=${3:-} NAME=$name
 jobs=${JOBS:-$(nproc)} readme=${README-README.md} rows=apps/recipes/$name.rows
 [ -f "$rows" ] || { echo "compare: no recipe '$name'; there are: $(cd apps/recipes && ls ./*.rows | sed 's#./##; s/\.rows//' | tr '\n' ' ')" >&2; exit 2; }
-if grep -q '@WEIGHTS' "$rows" && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
+if grep -v '^#' "$rows" | grep -q '@WEIGHTS' && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
 mkdir -p "$RUN_ROOT"
 
 # One run: ROW SEED VERB FLAGS. Its messages go to ROW-SEED.txt beside its folder.

@@ -5,6 +5,7 @@
 
 #include "nn/metrics/bootstrap.h"
 #include "nn/metrics/ranking.h"
+#include "tensor/random.h"
 
 namespace fledge {
 namespace {
@@ -96,6 +97,21 @@ void average(const std::vector<QueryScore>& scores, const Labels& labels, const 
   m.interval_level = bootstrap.level;
 }
 
+/// Keeps the scores of options.sample_queries queries, in their order.
+void draw_queries(const RetrievalOptions& options, std::vector<QueryScore>& scores, Labels& labels) {
+  const std::int64_t n = static_cast<std::int64_t>(scores.size());
+  if (options.sample_queries >= n) return;
+  std::vector<std::int64_t> drawn(scores.size());
+  for (std::int64_t i = 0; i < n; ++i) drawn[i] = i;
+  Generator g = Generator::of({options.sample_seed, 0x71756572696573ull});  // "queries"
+  g.shuffle(drawn);
+  drawn.resize(static_cast<std::size_t>(options.sample_queries));
+  std::sort(drawn.begin(), drawn.end());
+  for (std::size_t i = 0; i < drawn.size(); ++i) scores[i] = scores[drawn[i]], labels[i] = labels[drawn[i]];
+  scores.resize(drawn.size());
+  labels.resize(drawn.size());
+}
+
 }  // namespace
 
 RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_labels, const Tensor& gallery,
@@ -112,9 +128,11 @@ RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_lab
     m.lone_queries = q.dim(0);
     return m;
   }
-  const std::vector<QueryScore> scores =
+  std::vector<QueryScore> scores =
       rank_queries({q, g, query_labels, gallery_labels, options.self_gallery, options.block, options.progress});
-  average(scores, query_labels, options.bootstrap, m);
+  Labels labels = query_labels;
+  if (options.sample_queries > 0) draw_queries(options, scores, labels);
+  average(scores, labels, options.bootstrap, m);
   return m;
 }
 

@@ -147,7 +147,7 @@ TEST_CASE("held-out classes choose the result", "[e2e][settings]") {
 
   SECTION("stopped and resumed it chooses the same") {
     must(p.folder, run + Arguments{"--run", "parts", "--epochs", "2"});
-    must(p.folder, run + Arguments{"--run", "parts", "--resume", "auto", "--resume-allow-change"});
+    must(p.folder, run + Arguments{"--run", "parts", "--resume", "auto", "--resume-allow-change", "true"});
     CHECK(read_json(p.folder / "parts/metrics.json") == metrics);
     CHECK(log_lines(p.folder / "parts", "validation") == lines);
   }
@@ -195,6 +195,6 @@ TEST_CASE("a loss that remembers resumes exactly", "[e2e][settings]") {
       Arguments{"train"} + tiny() + Arguments{"--loss", "memory", "--memory-size", "40", "--epochs", "4", "--run"};
   must(p.folder, run + Arguments{"straight"});
   must(p.folder, run + Arguments{"parts", "--epochs", "2"});
-  must(p.folder, run + Arguments{"parts", "--resume", "auto", "--resume-allow-change"});
+  must(p.folder, run + Arguments{"parts", "--resume", "auto", "--resume-allow-change", "true"});
   CHECK(model_bytes(p.folder / "parts") == model_bytes(p.folder / "straight"));
 }
