@@ -76,6 +76,7 @@ void open_pictures(TrainingSetup& s, const TrainOptions& o) {
     s.notes.push_back("validation: " + std::to_string(s.validation->size()) + " of these pictures, " +
                       std::to_string(s.validation->classes()) + " classes, not trained on");
   }
+  s.pictures = s.train->description();
   if (!o.test.empty()) {
     s.test = open_dataset({o.test, o.test_classes});
     s.notes.push_back("test:  " + s.test->description());
@@ -123,11 +124,11 @@ std::string cache_identity(const TrainingSetup& s, const TrainOptions& o) {
   for (std::int64_t i = 0; i < s.train->size(); ++i) names += s.train->name(i) + "\n";
   const Preprocessing& own = s.teacher->loaded().preprocessing;
   std::ostringstream text;
-  text << "teacher " << hash_of_file(s.teacher->loaded().source) << ", " << own.normalize << "\npictures "
-       << s.train->description() << " " << s.train->size() << " " << hash_of_text(names) << "\nseed " << o.seed
-       << "\ncrop " << o.augment << " " << o.size << " " << s.transform.resize_short << " " << s.transform.area_low
-       << " " << s.transform.flip << " " << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes "
-       << o.boxes << "\nnormalisation " << s.preprocessing.normalize << "\n";
+  text << "teacher " << hash_of_file(s.teacher->loaded().source) << ", " << own.normalize << "\npictures " << s.pictures
+       << " " << s.train->size() << " " << hash_of_text(names) << "\nseed " << o.seed << "\ncrop " << o.augment << " "
+       << o.size << " " << s.transform.resize_short << " " << s.transform.area_low << " " << s.transform.flip << " "
+       << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes " << o.boxes << "\nnormalisation "
+       << s.preprocessing.normalize << "\n";
   return text.str();
 }
 

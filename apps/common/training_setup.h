@@ -40,6 +40,7 @@ class Teacher {
 
 struct TrainingSetup {
   std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
+  std::string pictures;                              // the training pictures' description, before any label was hidden
   std::optional<PKSampler> sampler;
   TrainTransform transform;
   BoxUse boxes = BoxUse::None;

@@ -153,11 +153,12 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
   fails(p.folder, {"eval", "--model", "half.safetensors", "--data", "test"}, 3, {"half.safetensors"});
   fails(p.folder, {"eval", "run"}, 3, {"run", "metrics.json"});
 
-  // Teacher and student of different sizes: the absolute loss says so before anything is written.
+  // Teacher and student of different sizes: without a projection the absolute loss says so before anything is written.
   fails(p.folder,
         Arguments{"distill"} + tiny() +
-            Arguments{"--teacher", "run", "--distill", "absolute", "--embedding", "8", "--run", "d"},
-        2, {"--embedding 16"});
+            Arguments{"--teacher", "run", "--distill", "absolute", "--projection", "off", "--embedding", "8", "--run",
+                      "d"},
+        2, {"--embedding 16", "--projection auto"});
   CHECK_FALSE(std::filesystem::exists(p.folder / "d"));
   must(p.folder, Arguments{"distill"} + tiny() +
                      Arguments{"--teacher", "run", "--distill", "relative", "--embedding", "8", "--run", "d"});

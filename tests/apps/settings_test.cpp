@@ -55,6 +55,9 @@ TEST_CASE("kept teacher embeddings change nothing", "[e2e][settings]") {
     CHECK(model_bytes(p.folder / run) == model_bytes(p.folder / "plain"));
     CHECK(log_lines(p.folder / run, "step") == log_lines(p.folder / "plain", "step"));
   }
+  // The pictures are the same whether their labels are used or not.
+  must(p.folder, p.student("unlabelled") + cache +
+                     Arguments{"--labelled", "0.5", "--batch-size", "24", "--unlabelled-per-batch", "12"});
   // With crops that take turns, the epochs after them cost the student alone.
   const Arguments two = {"--teacher-cache", "two.cache", "--crops", "2"};
   must(p.folder, p.student("two") + two + Arguments{"--epochs", "2"});
