@@ -28,9 +28,8 @@ struct LoadedModel {
   std::vector<std::string> notes;  // of weights from elsewhere: how they were understood
 };
 
-/// The weight file that `path` means: itself, or that of a checkpoint folder or of a run's result (its chosen, else its newest sound
-/// checkpoint).
-/// Errors (BadInput): missing, no sound checkpoint.
+/// The weight file that `path` means: itself, or that of a checkpoint folder or of a run's result (its chosen, else its
+/// newest sound checkpoint). Errors (BadInput): missing, no sound checkpoint.
 std::string weight_file_of(const std::string& path);
 
 /// `path`: a model file, a checkpoint folder, a run folder (its result), or a weight file from

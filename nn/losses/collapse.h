@@ -62,17 +62,18 @@ struct DeadLossOptions {
   int window = 200;     // steps
 };
 
-/// DeadLossAlarm: no triplet or pair breaks its margin any more. Such a step has gradient 0 (but for weight decay), and a
-/// long run of them is wasted time. That every term is fulfilled may be success: the message says what follows, not
-/// that something broke. Not for runs where another loss, such as a teacher's, goes on teaching. Call observe() once a step beside CollapseAlarm, with the same numbers:
+/// DeadLossAlarm: no triplet or pair breaks its margin any more. Such a step has gradient 0 (but for weight decay), and
+/// a long run of them is wasted time. That every term is fulfilled may be success: the message says what follows, not
+/// that something broke. Not for runs where another loss, such as a teacher's, goes on teaching. Call observe() once a
+/// step beside CollapseAlarm, with the same numbers:
 ///
 ///   for (const std::string& message : {alarm_.observe(out.numbers), dead_.observe(out.numbers)}) ...
 class DeadLossAlarm {
  public:
   /// Errors (Usage): window below 1, least not in (0, 1).
   explicit DeadLossAlarm(const DeadLossOptions& options = {});
-  /// "active" of LossOutput::numbers; steps without it are not counted. The message, once, when the mean over the window
-  /// is below `least`, else "".
+  /// "active" of LossOutput::numbers; steps without it are not counted. The message, once, when the mean over the
+  /// window is below `least`, else "".
   std::string observe(const std::vector<std::pair<std::string, double>>& numbers);
   bool raised() const { return raised_; }
 
@@ -84,9 +85,9 @@ class DeadLossAlarm {
 
 /// How many directions the embeddings of one batch use: the effective rank exp(-sum p ln p), p_i = l_i / sum l, of the
 /// eigenvalues l of the centred batch's N x N Gram matrix (or the D x D one, where that is smaller); Roy & Vetterli
-/// 2007. 1 for all on a line, 0 for all on one point, at most min(N - 1, D). embedding N,D. 0.14 ms for 32 x 512, 1.1 ms
-/// for 128 x 512 (1 thread, Zen 4): a number for every step, or every tenth.
-/// Errors: not N,D (Usage), NaN or infinity (Numeric).
+/// 2007. 1 for all on a line, 0 for all on one point, at most min(N - 1, D). embedding N,D. 0.14 ms for 32 x 512, 1.1
+/// ms for 128 x 512 (1 thread, Zen 4): a number for every step, or every tenth. Errors: not N,D (Usage), NaN or
+/// infinity (Numeric).
 double batch_rank(const Tensor& embedding);
 
 struct RankAlarmOptions {
@@ -100,8 +101,8 @@ class RankAlarm {
  public:
   /// Errors (Usage): window below 1, least below 0, least_share not in [0, 1).
   explicit RankAlarm(const RankAlarmOptions& options = {});
-  /// Batches that allow no more than twice the least rank are not judged. The message, once, when the window's mean rank
-  /// is below the least, else "".
+  /// Batches that allow no more than twice the least rank are not judged. The message, once, when the window's mean
+  /// rank is below the least, else "".
   std::string observe(double rank, std::int64_t batch, std::int64_t dimensions);
   bool raised() const { return raised_; }
 

@@ -30,7 +30,8 @@ struct EmbeddingRank {
   double top_share = 0;      // p of the first principal component
 };
 /// N,D float32 or float64. All 0 when every row is the same (or there are none). Takes N^2 D + N^3 or N D^2 + D^3,
-/// whichever is less: 0.6 s for 60,000 x 512, 2.9 s for 5,000 x 2048 (1 thread, Zen 4). Errors: not N,D (Usage), NaN or infinity (Numeric).
+/// whichever is less: 0.6 s for 60,000 x 512, 2.9 s for 5,000 x 2048 (1 thread, Zen 4). Errors: not N,D (Usage), NaN or
+/// infinity (Numeric).
 EmbeddingRank embedding_rank(const Tensor& embedding);
 
 }  // namespace fledge

@@ -1,4 +1,5 @@
-// The program at the top of README.md: its lines are compiled and run here, and README.md must show exactly these lines and what they print.
+// The program at the top of README.md: its lines are compiled and run here, and README.md must show exactly these lines
+// and what they print.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iostream>

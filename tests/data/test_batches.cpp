@@ -70,6 +70,19 @@ TEST_CASE("an epoch's order is a pure function of seed and epoch") {
   CHECK(PKSampler(Made({2, 2}), {8, 4, 0, 0}).batches_per_epoch() == 1);
 }
 
+TEST_CASE("small classes are repeated, or give what they have") {
+  const Made d({2, 8, 3, 8});
+  PKSamplerOptions options{.batch_size = 16, .images_per_class = 4, .batches_per_epoch = 5, .seed = 3};
+  for (const BatchRefs& batch : PKSampler(d, options).epoch(0)) CHECK(batch.size() == 16);
+  options.repeat_small_classes = false;
+  for (const BatchRefs& batch : PKSampler(d, options).epoch(0)) {
+    CHECK(batch.size() == 2 + 4 + 3 + 4);
+    std::set<std::int64_t> different;
+    for (const SampleRef& s : batch) different.insert(s.index);
+    CHECK(different.size() == batch.size());
+  }
+}
+
 TEST_CASE("without new options order and augmentation are those of earlier runs") {
   const Made d({10, 9, 8, 3, 1, 12, 8});
   CHECK(PKSampler(d, {12, 4, 40, 3}).order_hash(0) == 17670975615658211261ull);

@@ -3,8 +3,8 @@
 
 #include "autograd/ops/eltwise.h"
 #include "nn/losses/classes/classification.h"
-#include "nn/losses/teacher/absolute_relative.h"
 #include "nn/losses/pairs/triplet.h"
+#include "nn/losses/teacher/absolute_relative.h"
 #include "tests/nn/models_golden.h"
 
 using namespace fledge;

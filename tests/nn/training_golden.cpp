@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "autograd/ops/eltwise.h"
-#include "nn/losses/teacher/absolute_relative.h"
 #include "nn/losses/pairs/triplet.h"
+#include "nn/losses/teacher/absolute_relative.h"
 #include "nn/models/model.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/creation.h"
