@@ -47,6 +47,15 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   return p;
 }
 
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, bool quiet) {
+  EmbedOptions options;
+  options.preprocessing = preprocessing_for(model, flags);
+  options.batch_size = flags.batch_size;
+  options.workers = flags.workers;
+  options.quiet = quiet;
+  return options;
+}
+
 Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
   if (output == Output::Logits) return model.logits(images);
   return output == Output::Pooled ? l2_normalize(model.pooled(images)).y : model.embed(images);

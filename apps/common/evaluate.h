@@ -43,6 +43,8 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
 
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
+/// How `flags` ask for pictures to be embedded with such a model.
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, bool quiet);
 
 /// What is measured beside retrieval when asked for.
 struct EmbeddingReport {

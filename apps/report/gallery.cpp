@@ -57,11 +57,7 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
         continue;
       }
       const LoadedModel loaded = load_model(run->path);
-      EmbedOptions options;
-      options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
-      options.batch_size = o.data.batch_size;
-      options.workers = o.data.workers;
-      options.quiet = o.quiet;
+      EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.quiet);
       options.what = "embed with " + run->name;
       gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
       break;  // one run speaks for its kind

@@ -73,11 +73,7 @@ int run_embed(const EmbedVerbOptions& o) {
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   const Output output = o.pooled ? Output::Pooled : o.logits ? Output::Logits : Output::Embedding;
   if (!o.input.empty()) return embed_input(o, loaded, output);
-  EmbedOptions options;
-  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
-  options.batch_size = o.data.batch_size;
-  options.workers = o.data.workers;
-  options.quiet = o.machine.quiet;
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
   options.output = output;
   const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
   save_npy(o.output + ".npy", e.vectors);

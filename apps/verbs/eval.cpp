@@ -174,11 +174,7 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 
 int evaluate_models(const EvalOptions& o) {
   const LoadedModel loaded = model_of(o), other = gallery_model_of(o, loaded);
-  EmbedOptions options;
-  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
-  options.batch_size = o.data.batch_size;
-  options.workers = o.data.workers;
-  options.quiet = o.machine.quiet;
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
   Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
   const bool same_pictures = o.gallery.empty();

@@ -94,11 +94,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   check_size(index, o.model, o.pooled ? loaded.model->backbone().feature_size() : loaded.model->embedding_size(),
              "search with the model that wrote the index, and with --pooled if it was written so");
-  EmbedOptions options;
-  options.preprocessing = preprocessing_for(loaded.preprocessing, o.data);
-  options.batch_size = o.data.batch_size;
-  options.workers = o.data.workers;
-  options.quiet = o.machine.quiet;
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
   const bool single = !o.pictures.empty();
   const auto dataset =

@@ -90,3 +90,34 @@ TEST_CASE("intervals in the metrics: the seed decides, threads do not", "[metric
   CHECK_THROWS_AS(run({.samples = -1}), Error);
   CHECK_THROWS_AS(run({.level = 1}), Error);
 }
+
+TEST_CASE("a sample of the queries in the whole gallery", "[metrics]") {
+  // 12 classes around centres of their own, as far apart as they are wide.
+  Generator g(41);
+  const std::vector<double> centres = rand_normal({12, 6}, g).to_vector<double>();
+  Labels labels;
+  std::vector<float> x;
+  for (int i = 0; i < 300; ++i) {
+    labels.push_back(i % 12);
+    for (int k = 0; k < 6; ++k) x.push_back(static_cast<float>(centres[(i % 12) * 6 + k] + 1.5 * g.normal()));
+  }
+  const Tensor rows = from_vector(x, {300, 6});
+  const auto measure = [&](std::int64_t queries, std::uint64_t seed) {
+    RetrievalOptions options;
+    options.sample_queries = queries;
+    options.sample_seed = seed;
+    return evaluate_retrieval(rows, labels, rows, labels, options);
+  };
+  const RetrievalMetrics all = measure(0, 0), some = measure(100, 1);
+  CHECK(some.queries == 100);
+  CHECK(some.gallery == 300);
+  CHECK(some.recall.at(1) * 100 == Approx(std::round(some.recall.at(1) * 100)).margin(1e-9));
+  CHECK(measure(100, 1).map_at_r == some.map_at_r);
+  CHECK(measure(100, 2).map_at_r != some.map_at_r);
+  CHECK(measure(300, 1).map_at_r == all.map_at_r);
+  // Ten samples of a third: their mean lies within five standard errors of the whole.
+  double mean = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) mean += measure(100, seed).recall.at(1) / 10;
+  const double p = all.recall.at(1);
+  CHECK(std::abs(mean - p) < 5 * std::sqrt(p * (1 - p) / 1000));
+}

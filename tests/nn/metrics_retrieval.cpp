@@ -350,25 +350,3 @@ TEST_CASE("bad arguments are refused", "[metrics]") {
     }
   }
 }
-
-TEST_CASE("a sample of the queries in the whole gallery", "[metrics][retrieval]") {
-  const Set set = clusters(300, 6, 12, 1.5, 41);
-  const auto measure = [&](std::int64_t queries, std::uint64_t seed) {
-    RetrievalOptions options;
-    options.sample_queries = queries;
-    options.sample_seed = seed;
-    return evaluate_retrieval(set.rows, set.labels, set.rows, set.labels, options);
-  };
-  const RetrievalMetrics all = measure(0, 0), some = measure(100, 1);
-  CHECK(some.queries == 100);
-  CHECK(some.gallery == 300);
-  CHECK(some.recall.at(1) * 100 == Approx(std::round(some.recall.at(1) * 100)).margin(1e-9));
-  CHECK(measure(100, 1).map_at_r == some.map_at_r);
-  CHECK(measure(100, 2).map_at_r != some.map_at_r);
-  CHECK(measure(300, 1).map_at_r == all.map_at_r);
-  // Ten samples of a third: their mean lies within five standard errors of the whole.
-  double mean = 0;
-  for (std::uint64_t seed = 0; seed < 10; ++seed) mean += measure(100, seed).recall.at(1) / 10;
-  const double p = all.recall.at(1);
-  CHECK(std::abs(mean - p) < 5 * std::sqrt(p * (1 - p) / 1000));
-}

@@ -7,6 +7,7 @@
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
 #include "nn/losses/entries.h"
+#include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
@@ -62,8 +63,6 @@ void add_terms(const Tensor& hinge, const Tensor& counts, Terms& terms) {
     if (h[i] > 0) terms.active += c[i];
   }
 }
-
-double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 void check(const Variable& d, const Variable& beta, const Tensor& labels, double margin, const PairCounts& counts) {
   check_labels("margin_loss", d.value(), labels);
