@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/api/device_runtime.h"
 #include "kernels/api/kernel_table.h"
 
 namespace fledge {
@@ -14,18 +15,29 @@ struct Backend {
   Device::Type device = Device::Type::CPU;
   void* (*allocate)(std::size_t bytes) = nullptr;  // 64-byte aligned; throws Error(Resource) naming the size
   void (*deallocate)(void* p, std::size_t bytes) = nullptr;
+  // From and to the device or the host, in the order of the current stream; done on return where the host is involved.
   void (*copy_bytes)(void* to, const void* from, std::size_t bytes) = nullptr;
   void (*synchronize)() = nullptr;
+  const DeviceRuntime* runtime = nullptr;  // null where device memory is host memory
   KernelTable f32;  // tables by compute dtype; an all-null table means the dtype is not computed here
   KernelTable f64;
+  KernelTable bf16;  // mixed precision: kernels/README.md says which arguments stay float32
 
-  const KernelTable& table(DType t) const { return t == DType::Float64 ? f64 : f32; }
+  const KernelTable& table(DType t) const { return t == DType::Float64 ? f64 : t == DType::BFloat16 ? bf16 : f32; }
 };
 
 /// The backend of a device. Throws Error(Resource) saying what is missing when there is none.
 const Backend& backend_for(Device device);
-/// Every backend that exists on this machine, CPU first.
+/// Every backend that exists on this machine, CPU first. Opens the GPU module if nobody has yet.
 std::vector<const Backend*> all_backends();
+
+/// What came of looking for the GPU module (libfledge_cuda.so beside the program, or FLEDGE_CUDA_MODULE).
+struct GpuModule {
+  const Backend* backend = nullptr;  // null: there is no usable GPU here
+  std::string path;                  // of the module that was opened, or the first that was tried
+  std::string missing, hint;         // without backend: what is missing (module, driver, device), and what helps
+};
+const GpuModule& gpu_module();
 
 /// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full
 /// overlay, the default). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the

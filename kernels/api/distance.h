@@ -27,11 +27,18 @@ using PairwiseDistanceBackward = void (*)(ExecContext&, const TensorView& dd, co
                                           const TensorView& d, const TensorView* da, const TensorView* db, bool self,
                                           const PairwiseDistanceParams&);
 
+// positive[i,j] = labels[i] == reference[j], negative[i,j] = labels[i] != reference[j], as 0 or 1. With first_own >= 0
+// query i is reference first_own + i: that pair is neither.
+// labels: R int64  reference: M int64  positive, negative: R,M uint8; all contiguous
+using PairMasks = void (*)(ExecContext&, const TensorView& labels, const TensorView& reference, std::int64_t first_own,
+                           const TensorView& positive, const TensorView& negative);
+
 struct DistanceKernels {
   L2NormalizeForward l2_normalize{};
   L2NormalizeBackward l2_normalize_backward{};
   PairwiseDistanceForward pairwise_distance{};
   PairwiseDistanceBackward pairwise_distance_backward{};
+  PairMasks pair_masks{};
 };
 
 }  // namespace fledge

@@ -11,6 +11,12 @@ struct VendorState {
   virtual ~VendorState() = default;
 };
 
+/// How float32 convolutions and matrix products may multiply on a device that has both.
+enum class Precision : unsigned char {
+  Strict,  // float32 throughout
+  TF32,    // operands rounded to 10 bits of mantissa on the way into the tensor cores, sums in float32
+};
+
 class ExecContext {
  public:
   explicit ExecContext(int threads = 0);  // 0: as many as the machine has
@@ -26,7 +32,10 @@ class ExecContext {
   void* scratch(std::size_t bytes);
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
+  Precision precision = Precision::Strict;
+
   std::unique_ptr<VendorState> onednn;  // filled by kernels/onednn on first use
+  std::unique_ptr<VendorState> cudnn;   // filled by kernels/cudnn: handles, plans
 
  private:
   int threads_ = 1;

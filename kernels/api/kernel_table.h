@@ -7,6 +7,7 @@
 #include "kernels/api/gemm.h"
 #include "kernels/api/norm.h"
 #include "kernels/api/optim.h"
+#include "kernels/api/picture.h"
 #include "kernels/api/pool.h"
 #include "kernels/api/reduce.h"
 
@@ -22,6 +23,7 @@ struct KernelTable {
   GatherKernels gather;
   DistanceKernels distance;
   OptimKernels optim;
+  PictureKernels picture;
 };
 
 }  // namespace fledge

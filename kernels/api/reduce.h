@@ -28,6 +28,11 @@ using MaskedRowExtreme = void (*)(ExecContext&, bool maximum, const TensorView& 
 using MaskedRowExtremeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& index,
                                           const TensorView& dx);
 
+// The k largest (or smallest) of each row in order, ties by column; NaN counts as smaller (larger) than everything.
+// x: R,C with C >= k  value: R,k  index: R,k int64
+using RowTopK = void (*)(ExecContext&, bool largest, const TensorView& x, const TensorView& value,
+                         const TensorView& index);
+
 struct ReduceKernels {
   Reduce reduce{};
   ReduceExtremeBackward extreme_backward{};
@@ -39,6 +44,7 @@ struct ReduceKernels {
   LogSumExpBackward log_sum_exp_backward{};
   MaskedRowExtreme masked_row_extreme{};
   MaskedRowExtremeBackward masked_row_extreme_backward{};
+  RowTopK row_top_k{};
 };
 
 }  // namespace fledge

@@ -93,6 +93,17 @@ void pairwise_distance_backward(ExecContext&, const TensorView& dd, const Tensor
     }
 }
 
+void pair_masks(ExecContext&, const TensorView& labels, const TensorView& reference, int64_t first_own,
+                const TensorView& positive, const TensorView& negative) {
+  for (int64_t i = 0; i < positive.dims[0]; ++i)
+    for (int64_t j = 0; j < positive.dims[1]; ++j) {
+      const bool same = at<int64_t>(labels, i) == at<int64_t>(reference, j),
+                 counts = first_own < 0 || j != first_own + i;
+      at<std::uint8_t>(positive, i, j) = counts && same;
+      at<std::uint8_t>(negative, i, j) = counts && !same;
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -100,7 +111,8 @@ DistanceKernels distance_kernels() {
   return {.l2_normalize = &l2_normalize<T>,
           .l2_normalize_backward = &l2_normalize_backward<T>,
           .pairwise_distance = &pairwise_distance<T>,
-          .pairwise_distance_backward = &pairwise_distance_backward<T>};
+          .pairwise_distance_backward = &pairwise_distance_backward<T>,
+          .pair_masks = &pair_masks};
 }
 
 template DistanceKernels distance_kernels<float>();

@@ -1,8 +1,11 @@
 // Reference row-wise functions of a matrix R,C (contract: kernels/api/reduce.h), each row independent of the others:
 //   softmax y_c = e^(x_c - M) / S     log-softmax y_c = x_c - M - log S     log-sum-exp y = M + log S
 //   with M = max_c x_c and S = sum_c e^(x_c - M), in double.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "kernels/ref/strided.h"
 #include "kernels/ref/table.h"
@@ -105,6 +108,30 @@ void masked_row_extreme_backward(ExecContext&, const TensorView& dy, const Tenso
     for (int64_t c = 0; c < dx.dims[1]; ++c) at<T>(dx, r, c) = at<int64_t>(index, r) == c ? at<T>(dy, r) : T(0);
 }
 
+/// Column a before column b in the order of row r: NaN last, ties by column.
+template <class T>
+bool before(const TensorView& x, int64_t r, bool largest, int64_t a, int64_t b) {
+  const T va = at<T>(x, r, a), vb = at<T>(x, r, b);
+  if (std::isnan(va) || std::isnan(vb)) return std::isnan(va) ? std::isnan(vb) && a < b : true;
+  if (va != vb) return largest ? va > vb : va < vb;
+  return a < b;
+}
+
+template <class T>
+void row_top_k(ExecContext&, bool largest, const TensorView& x, const TensorView& value, const TensorView& index) {
+  const int64_t k = value.dims[1];
+  std::vector<int64_t> order(static_cast<std::size_t>(x.dims[1]));
+  for (int64_t r = 0; r < x.dims[0]; ++r) {
+    std::iota(order.begin(), order.end(), 0);
+    std::partial_sort(order.begin(), order.begin() + k, order.end(),
+                      [&](int64_t a, int64_t b) { return before<T>(x, r, largest, a, b); });
+    for (int64_t i = 0; i < k; ++i) {
+      at<T>(value, r, i) = at<T>(x, r, order[i]);
+      at<int64_t>(index, r, i) = order[i];
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -117,6 +144,7 @@ void fill_row_kernels(ReduceKernels& k) {
   k.log_sum_exp_backward = &log_sum_exp_backward<T>;
   k.masked_row_extreme = &masked_row_extreme<T>;
   k.masked_row_extreme_backward = &masked_row_extreme_backward<T>;
+  k.row_top_k = &row_top_k<T>;
 }
 
 template void fill_row_kernels<float>(ReduceKernels&);

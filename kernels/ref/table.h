@@ -27,5 +27,7 @@ template <class T>
 DistanceKernels distance_kernels();
 template <class T>
 OptimKernels optim_kernels();
+template <class T>
+PictureKernels picture_kernels();
 
 }  // namespace fledge::ref
