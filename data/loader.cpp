@@ -19,7 +19,7 @@ namespace {
 
 /// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
 struct Slot {
-  Tensor images, teacher_images, labels;
+  Tensor images, teacher_images, labels, pixels, teacher_pixels;
   std::vector<SampleRef> samples;
   std::vector<std::string> bad;            // per sample: what was wrong with the pictures passed over, "" if nothing
   std::vector<std::exception_ptr> errors;  // per sample
@@ -52,7 +52,11 @@ struct Loader::State {
   std::set<std::string> bad_seen;
   std::vector<std::thread> threads;
 
+  std::vector<Tensor> buffers;  // for pixels: each in a slot, with the consumer, or free
+
   void open_slots();
+  Tensor pixel_buffer(std::int64_t n);
+  void write_picture(const Slot& slot, std::size_t i, const Views& views) const;
   void run();
   void make_sample(Slot& slot, std::size_t i);
   Views make_or_replace(SampleRef& ref, std::string& bad);
@@ -68,14 +72,49 @@ void Loader::State::open_slots() {
     Slot& slot = slots[opened % slots.size()];
     const std::int64_t n = static_cast<std::int64_t>(batches[opened].size());
     const Dims dims{n, 3, options.size, options.size};
-    slot.images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
-    if (options.teacher_view) slot.teacher_images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
+    if (options.pixels) {
+      slot.pixels = pixel_buffer(n);
+      if (options.teacher_view) slot.teacher_pixels = pixel_buffer(n);
+    } else {
+      slot.images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
+      if (options.teacher_view) slot.teacher_images = Tensor::empty(dims, DType::Float32, Layout::ChannelsLast);
+    }
     slot.labels = Tensor::empty({n}, DType::Int64);
     slot.samples = batches[opened];
     slot.bad.assign(static_cast<std::size_t>(n), "");
     slot.errors.assign(static_cast<std::size_t>(n), nullptr);
     slot.left = n;
     ++opened;
+  }
+}
+
+/// Page-locked memory is dear to make, so it is kept: a free buffer of that size, or a new one.
+Tensor Loader::State::pixel_buffer(std::int64_t n) {
+  const Dims dims{n, options.size, options.size, 3};
+  for (const Tensor& b : buffers)
+    if (b.use_count() == 1 && b.dims() == dims) return b;
+  buffers.push_back(Tensor::empty_pinned(dims, DType::UInt8, options.device));
+  return buffers.back();
+}
+
+/// Picture i of the slot, as its views say.
+void Loader::State::write_picture(const Slot& slot, std::size_t i, const Views& views) const {
+  const std::size_t values = static_cast<std::size_t>(options.size) * options.size * 3;
+  const Image& teacher = views.teacher.empty() ? views.student : views.teacher;
+  if (options.pixels) {
+    std::copy(views.student.rgb.begin(), views.student.rgb.end(), slot.pixels.data<std::uint8_t>() + i * values);
+    if (options.teacher_view)
+      std::copy(teacher.rgb.begin(), teacher.rgb.end(), slot.teacher_pixels.data<std::uint8_t>() + i * values);
+    return;
+  }
+  float* student = slot.images.data<float>() + i * values;
+  normalize_to(views.student, options.normalization, student);
+  if (!options.teacher_view) return;
+  float* to = slot.teacher_images.data<float>() + i * values;
+  if (views.teacher.empty()) {
+    std::copy(student, student + values, to);
+  } else {
+    normalize_to(teacher, options.normalization, to);
   }
 }
 
@@ -122,17 +161,7 @@ Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
 void Loader::State::make_sample(Slot& slot, std::size_t i) {
   try {
     const Views views = make_or_replace(slot.samples[i], slot.bad[i]);
-    const std::size_t floats = static_cast<std::size_t>(options.size) * options.size * 3;
-    float* student = slot.images.data<float>() + i * floats;
-    normalize_to(views.student, options.normalization, student);
-    if (options.teacher_view) {
-      float* teacher = slot.teacher_images.data<float>() + i * floats;
-      if (views.teacher.empty()) {
-        std::copy(student, student + floats, teacher);
-      } else {
-        normalize_to(views.teacher, options.normalization, teacher);
-      }
-    }
+    write_picture(slot, i, views);
     slot.labels.data<std::int64_t>()[i] = dataset->label(slot.samples[i].index);
   } catch (...) {
     slot.errors[i] = std::current_exception();
@@ -231,7 +260,8 @@ std::optional<Batch> Loader::next() {
     s.work.notify_all();
     throw;
   }
-  Batch batch{std::move(slot.images), std::move(slot.teacher_images), std::move(slot.labels), std::move(slot.samples)};
+  Batch batch{std::move(slot.images),  std::move(slot.teacher_images), std::move(slot.labels),
+              std::move(slot.samples), std::move(slot.pixels),         std::move(slot.teacher_pixels)};
   {
     const std::lock_guard lock(s.mutex);
     ++s.cursor;

@@ -12,10 +12,11 @@
 namespace fledge {
 
 struct Batch {
-  Tensor images;          // N,3,size,size float32 channels-last: what the student sees
+  Tensor images;          // N,3,size,size float32 channels-last, normalised: what the student sees
   Tensor teacher_images;  // the same pictures as the teacher sees them; undefined when it sees `images`
   Tensor labels;          // N int64; -1: no label
   std::vector<SampleRef> samples;
+  Tensor pixels, teacher_pixels;  // LoaderOptions::pixels: N,size,size,3 uint8 instead of the two above
 };
 
 /// One sample as student and teacher see it, both size x size.
@@ -37,6 +38,10 @@ struct LoaderOptions {
   double max_bad_fraction =
       0.001;  // Skip: more different bad pictures than this share of all samples of the pass is an error
   bool teacher_view = false;  // every batch has teacher_images; off: a teacher's view, if made, is dropped
+  // Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
+  // batch is used again when nobody holds the batch any more.
+  bool pixels = false;
+  Device device = {};
 };
 
 class Loader {

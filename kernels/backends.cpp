@@ -1,17 +1,85 @@
-// The list of backends. A new backend is one folder and one line here.
+// The list of backends: the CPU's, and the GPU's where its module can be opened. A new backend is one folder and one
+// line here.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
 #include "kernels/api/backend.h"
 #include "kernels/api/error.h"
+#include "kernels/api/gpu_module.h"
 #include "kernels/cpu/backend.h"
 
 namespace fledge {
+namespace {
 
-const Backend& backend_for(Device device) {
-  for (const Backend* b : all_backends())
-    if (b->device == device.type) return *b;
-  throw Error(ErrorKind::Resource, "backend",
-              "no GPU backend in this build; device " + to_string(device) + " cannot be used", "use --device cpu");
+namespace fs = std::filesystem;
+
+/// Where the module may be: where the environment says, else beside the program, else in the lib folder beside bin.
+std::vector<std::string> module_paths() {
+  const char* given = std::getenv("FLEDGE_CUDA_MODULE");
+  if (given && *given) return {given};
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  return {(program / kGpuModuleFile).string(), (program.parent_path() / "lib" / kGpuModuleFile).string()};
 }
 
-std::vector<const Backend*> all_backends() { return {&cpu::cpu_backend()}; }
+/// Asks the opened module for its backend.
+void ask(void* library, GpuModule& module) {
+  const auto entry = reinterpret_cast<GpuModuleEntry>(dlsym(library, kGpuModuleEntry));
+  if (!entry) {
+    module.missing = "'" + module.path + "' is no GPU module of fledge";
+    module.hint = "build fledge where the CUDA toolkit is, or unset FLEDGE_CUDA_MODULE";
+    return;
+  }
+  GpuModuleAnswer answer;
+  entry(sizeof(Backend), &answer);
+  module.backend = answer.backend;
+  module.missing = answer.missing;
+  module.hint = answer.hint;
+}
+
+GpuModule open_module() {
+  GpuModule module;
+  const std::vector<std::string> paths = module_paths();
+  module.path = paths.front();
+  for (const std::string& path : paths) {
+    if (!fs::exists(path)) continue;
+    module.path = path;
+    // Never closed: tensors and contexts of the whole process hold its memory.
+    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+      ask(library, module);
+    } else {
+      const char* reason = dlerror();
+      module.missing = std::string("the GPU module cannot be loaded: ") + (reason ? reason : path);
+      module.hint = "install the CUDA libraries it names (cuDNN 9, cuBLAS), or use --device cpu";
+    }
+    return module;
+  }
+  module.missing = "no GPU module: there is no '" + module.path + "'";
+  module.hint = "build fledge where the CUDA toolkit is, name the module in FLEDGE_CUDA_MODULE, or use --device cpu";
+  return module;
+}
+
+}  // namespace
+
+const GpuModule& gpu_module() {
+  static const GpuModule module = open_module();
+  return module;
+}
+
+const Backend& backend_for(Device device) {
+  if (device.type == Device::Type::CPU) return cpu::cpu_backend();
+  const GpuModule& gpu = gpu_module();
+  if (gpu.backend) return *gpu.backend;
+  throw Error(ErrorKind::Resource, "", "device " + to_string(device) + " cannot be used: " + gpu.missing, gpu.hint);
+}
+
+std::vector<const Backend*> all_backends() {
+  std::vector<const Backend*> all = {&cpu::cpu_backend()};
+  if (gpu_module().backend) all.push_back(gpu_module().backend);
+  return all;
+}
 
 }  // namespace fledge

@@ -9,9 +9,24 @@ namespace fledge {
 
 static std::atomic<int> default_threads{0};  // what a thread's context starts with; 0: all of the machine's
 
+static std::atomic<Precision> default_precision{Precision::Strict};
+
+namespace {
+struct ThreadContext : ExecContext {
+  ThreadContext() : ExecContext(default_threads.load(std::memory_order_relaxed)) {
+    precision = default_precision.load(std::memory_order_relaxed);
+  }
+};
+}  // namespace
+
 ExecContext& context() {
-  thread_local ExecContext instance(default_threads.load(std::memory_order_relaxed));
+  thread_local ThreadContext instance;
   return instance;
+}
+
+void set_precision(Precision precision) {
+  default_precision = precision;
+  context().precision = precision;
 }
 
 void set_num_threads(int threads) {

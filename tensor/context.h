@@ -8,5 +8,7 @@ ExecContext& context();
 /// Threads for kernels called from this thread and, by default, from threads started later. 0: all of the machine's.
 void set_num_threads(int threads);
 int num_threads();
+/// How float32 products are multiplied, for this thread and, by default, for threads started later.
+void set_precision(Precision precision);
 
 }  // namespace fledge

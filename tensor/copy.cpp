@@ -62,7 +62,7 @@ void Tensor::copy_from(const Tensor& source) const {
   check::defined("copy_from", {source, "source"});
   check::writable("copy_from", {*this, "target"});
   check::same_dims("copy_from", {*this, "target"}, {source, "source"});
-  check::same_device("copy_from", {*this, "target"}, {source, "source"});
+  if (source.device() != device()) return copy_from(source.to(device()));
   if (numel() > 0) {
     const Backend& backend = backend_of(device());
     const auto copy = backend.table(dtype_).eltwise.copy;  // one kernel for all pairs of dtypes: either table's will do

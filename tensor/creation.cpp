@@ -4,14 +4,18 @@
 
 namespace fledge {
 
-Tensor full(const Dims& dims, double value, DType dtype, Layout layout) {
-  Tensor t = Tensor::empty(dims, dtype, layout);
+Tensor full(const Dims& dims, double value, DType dtype, Layout layout, Device device) {
+  Tensor t = Tensor::empty(dims, dtype, layout, device);
   t.fill(value);
   return t;
 }
 
-Tensor zeros(const Dims& dims, DType dtype, Layout layout) { return full(dims, 0, dtype, layout); }
-Tensor ones(const Dims& dims, DType dtype, Layout layout) { return full(dims, 1, dtype, layout); }
+Tensor zeros(const Dims& dims, DType dtype, Layout layout, Device device) {
+  return full(dims, 0, dtype, layout, device);
+}
+Tensor ones(const Dims& dims, DType dtype, Layout layout, Device device) {
+  return full(dims, 1, dtype, layout, device);
+}
 
 static Tensor full_like(const Tensor& t, double value) {
   Tensor result = Tensor::empty_like(t);
@@ -21,7 +25,7 @@ static Tensor full_like(const Tensor& t, double value) {
 
 Tensor zeros_like(const Tensor& t) { return full_like(t, 0); }
 Tensor ones_like(const Tensor& t) { return full_like(t, 1); }
-Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
+Tensor scalar(double value, DType dtype, Device device) { return full({}, value, dtype, Layout::Contiguous, device); }
 
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Dims& dims) {

@@ -7,13 +7,14 @@
 
 namespace fledge {
 
-Tensor zeros(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous);
-Tensor ones(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous);
-Tensor full(const Dims& dims, double value, DType dtype = DType::Float32, Layout layout = Layout::Contiguous);
+Tensor zeros(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous, Device device = {});
+Tensor ones(const Dims& dims, DType dtype = DType::Float32, Layout layout = Layout::Contiguous, Device device = {});
+Tensor full(const Dims& dims, double value, DType dtype = DType::Float32, Layout layout = Layout::Contiguous,
+            Device device = {});
 Tensor zeros_like(const Tensor& t);
 Tensor ones_like(const Tensor& t);
-Tensor scalar(double value, DType dtype = DType::Float32);
-/// Row-major values; throws Error(Usage) when the count does not fit the dims.
+Tensor scalar(double value, DType dtype = DType::Float32, Device device = {});
+/// On the CPU. Row-major values; throws Error(Usage) when the count does not fit the dims.
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Dims& dims);
 Tensor arange(std::int64_t n, DType dtype = DType::Int64);

@@ -13,6 +13,22 @@ Storage::Storage(std::size_t bytes, Device device) : backend_(&backend_of(device
   data_ = backend_->allocate(allocated(bytes));
 }
 
-Storage::~Storage() { backend_->deallocate(data_, allocated(bytes_)); }
+std::shared_ptr<Storage> Storage::pinned(std::size_t bytes, Device pinned_for) {
+  const DeviceRuntime* runtime = backend_of(pinned_for).runtime;
+  if (!runtime) return std::make_shared<Storage>(bytes, Device{});
+  const std::shared_ptr<Storage> storage(new Storage);
+  storage->backend_ = &backend_of(Device{});
+  storage->data_ = runtime->allocate_pinned(allocated(bytes));
+  storage->pinned_by_ = runtime;
+  storage->bytes_ = bytes;
+  return storage;
+}
+
+Storage::~Storage() {
+  if (pinned_by_)
+    pinned_by_->deallocate_pinned(data_, allocated(bytes_));
+  else if (data_)
+    backend_->deallocate(data_, allocated(bytes_));
+}
 
 }  // namespace fledge

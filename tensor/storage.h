@@ -11,6 +11,8 @@ class Storage {
  public:
   /// Allocates `bytes` (uninitialised) on `device`. Throws Error(Resource) naming the size.
   Storage(std::size_t bytes, Device device);
+  /// Host memory (device CPU) that is page-locked for `pinned_for`'s copies; plain memory where that device has none.
+  static std::shared_ptr<Storage> pinned(std::size_t bytes, Device pinned_for);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -23,7 +25,10 @@ class Storage {
   SlotHolder* holder() { return &holder_; }
 
  private:
-  const Backend* backend_;
+  Storage() = default;
+
+  const Backend* backend_ = nullptr;
+  const DeviceRuntime* pinned_by_ = nullptr;  // null: memory from the backend
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_;

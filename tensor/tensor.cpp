@@ -1,5 +1,6 @@
 #include "tensor/tensor.h"
 
+#include "tensor/ops/dispatch.h"
 #include "tensor/strides.h"
 
 namespace fledge {
@@ -26,6 +27,17 @@ std::size_t bytes_of(const Dims& dims, DType dtype) {
   return static_cast<std::size_t>(n);
 }
 
+/// Memory for a tensor. What is said when there is none names the tensor.
+std::shared_ptr<Storage> storage_for(const Dims& dims, DType dtype, Device device) {
+  const std::size_t bytes = bytes_of(dims, dtype);
+  try {
+    return std::make_shared<Storage>(bytes, device);
+  } catch (const Error& e) {
+    if (device.type == Device::Type::CPU || e.kind() != ErrorKind::Resource) throw;
+    throw Error(e.kind(), e.op(), e.problem() + ", for a tensor " + to_string(dims) + " " + name_of(dtype), e.hint());
+  }
+}
+
 }  // namespace
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, const Dims& dims, const Dims& strides,
@@ -42,15 +54,18 @@ Tensor Tensor::empty(const Dims& dims, DType dtype, Layout layout, Device device
   if (layout == Layout::ChannelsLast && dims.rank() != 4) [[unlikely]] {
     throw Error(ErrorKind::Usage, "empty", "channels-last needs four axes: " + to_string(dims));
   }
-  const std::size_t bytes = bytes_of(dims, dtype);
-  return Tensor(std::make_shared<Storage>(bytes, device), 0, dims,
+  return Tensor(storage_for(dims, dtype, device), 0, dims,
                 layout == Layout::ChannelsLast ? channels_last_strides(dims) : contiguous_strides(dims), dtype);
 }
 
 Tensor Tensor::empty_like(const Tensor& t) {
   require_defined(t, "empty_like");
   if (!t.is_dense()) return empty(t.dims_, t.dtype_, Layout::Contiguous, t.device());
-  return Tensor(std::make_shared<Storage>(bytes_of(t.dims_, t.dtype_), t.device()), 0, t.dims_, t.strides_, t.dtype_);
+  return Tensor(storage_for(t.dims_, t.dtype_, t.device()), 0, t.dims_, t.strides_, t.dtype_);
+}
+
+Tensor Tensor::empty_pinned(const Dims& dims, DType dtype, Device pinned_for) {
+  return Tensor(Storage::pinned(bytes_of(dims, dtype), pinned_for), 0, dims, contiguous_strides(dims), dtype);
 }
 
 TensorView Tensor::view() const {
@@ -89,9 +104,20 @@ Tensor Tensor::to(DType dtype) const {
   require_defined(*this, "to");
   if (dtype == dtype_) return *this;
   const Dims strides = is_dense() ? strides_ : contiguous_strides(dims_);
-  Tensor converted(std::make_shared<Storage>(bytes_of(dims_, dtype), device()), 0, dims_, strides, dtype);
+  Tensor converted(storage_for(dims_, dtype, device()), 0, dims_, strides, dtype);
   converted.copy_from(*this);
   return converted;
+}
+
+Tensor Tensor::to(Device device) const {
+  require_defined(*this, "to");
+  if (device == this->device()) return *this;
+  const Tensor source = is_dense() ? *this : contiguous();
+  Tensor moved(storage_for(dims_, dtype_, device), 0, dims_, source.strides_, dtype_);
+  const Device gpu = device.type == Device::Type::CPU ? this->device() : device;
+  if (numel() > 0)
+    backend_of(gpu).copy_bytes(moved.raw(), source.raw(), static_cast<std::size_t>(numel()) * size_of(dtype_));
+  return moved;
 }
 
 std::string describe(const Tensor& t) {

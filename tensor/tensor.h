@@ -22,6 +22,8 @@ class Tensor {
                       Device device = {});
   /// Same sizes, dtype, device and, where dense, the same strides.
   static Tensor empty_like(const Tensor& t);
+  /// On the CPU, contiguous, in memory from and to which `pinned_for` copies beside its other work.
+  static Tensor empty_pinned(const Dims& dims, DType dtype, Device pinned_for);
 
   // ---- properties ----
   bool defined() const { return storage_ != nullptr; }
@@ -67,7 +69,9 @@ class Tensor {
   Tensor contiguous(Layout layout = Layout::Contiguous) const;
   Tensor clone() const;  // same layout where dense
   Tensor to(DType dtype) const;
-  /// Copies values (any strides, any dtype, same dims) into this tensor's memory and bumps the version.
+  /// The values on another device, in the same strides where dense; *this when they are there.
+  Tensor to(Device device) const;
+  /// Copies values (any strides, any dtype, same dims, any device) into this tensor's memory and bumps the version.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 

@@ -48,6 +48,9 @@ constexpr const char* name_of(DType t) {
   return "?";
 }
 
+/// What statistics, sums and parameters of activations in `t` are kept in.
+constexpr DType accumulated(DType t) { return t == DType::BFloat16 ? DType::Float32 : t; }
+
 constexpr bool is_floating(DType t) { return t == DType::Float32 || t == DType::Float64 || t == DType::BFloat16; }
 
 template <class T>

@@ -1,4 +1,5 @@
-// Indexed reads and their adjoints. Indices are int64 and already checked to be in range.
+// Indexed reads and their adjoints. Indices are int64. On the CPU they are already checked to be in range; on a GPU an
+// index out of range reads NaN and writes nothing.
 #pragma once
 #include "kernels/api/exec_context.h"
 #include "kernels/api/tensor_view.h"

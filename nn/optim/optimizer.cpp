@@ -99,6 +99,90 @@ void Optimizer::step(double lr) {
   }
 }
 
+std::vector<Tensor> Optimizer::gradients() const {
+  std::vector<Tensor> all;
+  for (const ParameterGroup& group : groups_)
+    for (const auto& named : group.parameters)
+      if (named.second.grad().defined()) all.push_back(named.second.grad());
+  return all;
+}
+
+/// Updates done so far by the parameters that take part: one number, as there is one for all in memory.
+std::int64_t Optimizer::common_step() const {
+  std::int64_t step = -1;
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t i = 0; i < slots_[g].size(); ++i) {
+      const std::int64_t own = slots_[g][i]->step;
+      if (own == 0 && !groups_[g].parameters[i].second.grad().defined()) continue;  // has never taken part
+      require(step < 0 || own == step,
+              "parameter '" + groups_[g].parameters[i].first + "' has had " + std::to_string(own) +
+                  " updates and others " + std::to_string(step),
+              "on a GPU all parameters are updated together: start without the optimiser's state");
+      step = own;
+    }
+  return step < 0 ? 0 : step;
+}
+
+Tensor Optimizer::next_rates(double lr) const {
+  const double t = static_cast<double>(common_step() + 1);
+  std::vector<float> rates = {static_cast<float>(lr), t == 1 ? 1.0f : 0.0f, 0};
+  if (options_.kind != "sgd") {
+    rates[1] = static_cast<float>(1 / (1 - std::pow(options_.beta1, t)));
+    rates[2] = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
+  }
+  return from_vector(rates, {3});
+}
+
+void Optimizer::prepare() {
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t i = 0; i < slots_[g].size(); ++i) {
+      const Variable& p = groups_[g].parameters[i].second;
+      Slot& slot = *slots_[g][i];
+      if (!p.grad().defined()) continue;
+      if (options_.kind == "sgd") {
+        if (options_.momentum > 0 && !slot.momentum.defined()) slot.momentum = zeros_like(p.value());
+      } else if (!slot.exp_avg.defined()) {
+        slot.exp_avg = zeros_like(p.value());
+        slot.exp_avg_sq = zeros_like(p.value());
+      }
+    }
+}
+
+void Optimizer::update(const Tensor& rates, const Tensor& norm, double max_norm) {
+  prepare();
+  std::vector<StepTensor> tensors;
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t i = 0; i < slots_[g].size(); ++i) {
+      const Variable& p = groups_[g].parameters[i].second;
+      if (!p.grad().defined()) continue;
+      const Slot& slot = *slots_[g][i];
+      const bool sgd = options_.kind == "sgd";
+      tensors.push_back({.w = p.value(),
+                         .grad = p.grad(),
+                         .first = sgd ? slot.momentum : slot.exp_avg,
+                         .second = sgd ? Tensor() : slot.exp_avg_sq,
+                         .lr_scale = groups_[g].lr_scale,
+                         .weight_decay = groups_[g].weight_decay ? options_.weight_decay : 0});
+    }
+  if (options_.kind == "sgd") {
+    sgd_step_many(tensors, {.momentum = options_.momentum, .nesterov = options_.nesterov}, rates, norm, max_norm);
+  } else {
+    adam_step_many(tensors,
+                   {.beta1 = options_.beta1,
+                    .beta2 = options_.beta2,
+                    .eps = options_.eps,
+                    .decoupled = options_.kind == "adamw",
+                    .legacy_eps = options_.legacy_eps},
+                   rates, norm, max_norm);
+  }
+}
+
+void Optimizer::count_update() {
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t i = 0; i < slots_[g].size(); ++i)
+      if (groups_[g].parameters[i].second.grad().defined()) ++slots_[g][i]->step;
+}
+
 void Optimizer::zero_grad() {
   for (ParameterGroup& group : groups_)
     for (auto& named : group.parameters) named.second.zero_grad();

@@ -33,6 +33,21 @@ class Optimizer {
   /// finiteness before.
   void step(double lr);
   void zero_grad();
+
+  // ---- the same update as work for a device: it is enqueued and may be recorded and run again, because all that
+  // changes from step to step is read from memory ----
+
+  /// The 3 numbers of the next update at this rate (kernels/api/optim.h, StepScalars::rates): float32, on the CPU.
+  Tensor next_rates(double lr) const;
+  /// Moments for every parameter that has a gradient now, so that update() allocates none.
+  void prepare();
+  /// norm: of all gradients (tensor/ops/optim.h). Where it is not finite nothing is changed; with max_norm > 0 larger
+  /// gradients are scaled down to it. Counts no step: count_update() does, once for each time it ran.
+  void update(const Tensor& rates, const Tensor& norm, double max_norm);
+  void count_update();
+  /// Gradients that are there now, in the order of the groups.
+  std::vector<Tensor> gradients() const;
+
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   const OptimizerOptions& options() const { return options_; }
 
@@ -42,6 +57,7 @@ class Optimizer {
 
  private:
   struct Slot;
+  std::int64_t common_step() const;
   std::vector<ParameterGroup> groups_;
   OptimizerOptions options_;
   std::vector<std::vector<std::shared_ptr<Slot>>> slots_;

@@ -55,6 +55,15 @@ inline void fits(const char* op, const Arg& a, const Arg& arg, const Dims& wante
   if (!(arg.tensor.dims() == wanted)) [[unlikely]]
     fail_dims(op, arg, wanted, why);
 }
+/// As fits, in the dtype that statistics and parameters of `a` are kept in.
+inline void fits_accumulated(const char* op, const Arg& a, const Arg& arg, const Dims& wanted, const char* why) {
+  defined(op, arg);
+  if (arg.tensor.dtype() != accumulated(a.tensor.dtype())) [[unlikely]]
+    fail_dtype(op, arg, accumulated(a.tensor.dtype()));
+  same_device(op, a, arg);
+  if (!(arg.tensor.dims() == wanted)) [[unlikely]]
+    fail_dims(op, arg, wanted, why);
+}
 /// No element is repeated by a stride of 0.
 inline void writable(const char* op, const Arg& arg) {
   if (arg.tensor.is_dense()) return;

@@ -61,6 +61,10 @@ void check_rank4(const char* op, const char* name, const Dims& dims) {
 Tensor channels_last(const Dims& dims, const Tensor& like) {
   return Tensor::empty(dims, like.dtype(), Layout::ChannelsLast, like.device());
 }
+// Gradients of weights and biases: what the optimiser adds up.
+Tensor gradient(const Dims& dims, Layout layout, const Tensor& like) {
+  return Tensor::empty(dims, accumulated(like.dtype()), layout, like.device());
+}
 
 Tensor filled_with_zero(Tensor t) {
   t.fill(0);
@@ -72,7 +76,7 @@ Tensor filled_with_zero(Tensor t) {
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
   constexpr const char* op = "conv2d";
   const Dims y_dims = checked_input(op, x, w, params);
-  if (bias.defined()) check::fits(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
+  if (bias.defined()) check::fits_accumulated(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
   const auto forward = kernel<&KernelTable::conv, &ConvKernels::forward>(op, x);
   Tensor y = channels_last(y_dims, x);
   if (y.numel() == 0) return y;
@@ -93,8 +97,8 @@ Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, 
   Tensor dx = channels_last(x_dims, dy);
   if (dx.numel() == 0) return dx;
   if (dy.numel() == 0) return filled_with_zero(dx);
-  const ChannelsLastArg gradient(op, "output gradient", dy), weight(op, "weight", w);
-  grad_input(context(), gradient, weight, dx.view(), params);
+  const ChannelsLastArg output_gradient(op, "output gradient", dy), weight(op, "weight", w);
+  grad_input(context(), output_gradient, weight, dx.view(), params);
   return dx;
 }
 
@@ -105,11 +109,11 @@ Tensor conv2d_grad_weight(const Tensor& dy, const Tensor& x, const Dims& w_dims,
   check::fits(op, {x, "input"}, {dy, "output gradient"}, checked_output(op, x.dims(), w_dims, params),
               "the output's sizes");
   const auto grad_weight = kernel<&KernelTable::conv, &ConvKernels::grad_weight>(op, dy);
-  Tensor dw = channels_last(w_dims, dy);
+  Tensor dw = gradient(w_dims, Layout::ChannelsLast, dy);
   if (dw.numel() == 0) return dw;
   if (dy.numel() == 0) return filled_with_zero(dw);
-  const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x);
-  grad_weight(context(), gradient, input, dw.view(), params);
+  const ChannelsLastArg output_gradient(op, "output gradient", dy), input(op, "input", x);
+  grad_weight(context(), output_gradient, input, dw.view(), params);
   return dw;
 }
 
@@ -117,7 +121,7 @@ Tensor conv2d_grad_bias(const Tensor& dy) {
   constexpr const char* op = "conv2d_grad_bias";
   check::rank(op, {dy, "output gradient"}, 4);
   const auto grad_bias = kernel<&KernelTable::conv, &ConvKernels::grad_bias>(op, dy);
-  Tensor db = Tensor::empty({dy.dim(1)}, dy.dtype(), Layout::Contiguous, dy.device());
+  Tensor db = gradient({dy.dim(1)}, Layout::Contiguous, dy);
   if (dy.numel() == 0) return filled_with_zero(db);
   grad_bias(context(), ChannelsLastArg(op, "output gradient", dy), db.view());
   return db;
@@ -127,7 +131,7 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const 
                     const Conv2dParams& params) {
   constexpr const char* op = "conv2d_fused";
   const Dims y_dims = checked_input(op, x, w, params);
-  if (bias.defined()) check::fits(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
+  if (bias.defined()) check::fits_accumulated(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
   if (residual.defined()) check::fits(op, {x, "input"}, {residual, "residual"}, y_dims, "the output's sizes");
   const auto forward = kernel<&KernelTable::conv, &ConvKernels::forward_fused>(op, x);
   Tensor y = channels_last(y_dims, x);

@@ -3,7 +3,7 @@
 namespace fledge {
 
 void fail_missing_kernel(const char* op, const Backend& backend, DType dtype, HasKernel has) {
-  std::string available = has(cpu_table("ref", dtype)) ? "ref" : "";
+  std::string available = dtype != DType::BFloat16 && has(cpu_table("ref", dtype)) ? "ref" : "";
   for (const Backend* other : all_backends()) {
     const bool listed_as_ref = other->device == Device::Type::CPU;
     if (other != &backend && !listed_as_ref && has(other->table(dtype))) {
@@ -11,7 +11,7 @@ void fail_missing_kernel(const char* op, const Backend& backend, DType dtype, Ha
     }
   }
   throw Error(ErrorKind::Usage, op, std::string("not implemented by '") + backend.name + "' for " + name_of(dtype),
-              "available: " + (available.empty() ? "nowhere" : available));
+              "available: " + (available.empty() ? "nowhere; convert with to(float32)" : available));
 }
 
 void fail_not_computed(const char* op, const Backend& backend, DType dtype) {

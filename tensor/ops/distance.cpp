@@ -94,4 +94,21 @@ PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Ten
   return grads;
 }
 
+PairMaskPair pair_masks(const Tensor& labels, const Tensor& reference, std::int64_t first_own) {
+  constexpr const char* op = "pair_masks";
+  check::rank(op, {labels, "labels"}, 1);
+  check::rank(op, {reference, "reference labels"}, 1);
+  check::dtype(op, {labels, "labels"}, DType::Int64);
+  check::same_kind(op, {labels, "labels"}, {reference, "reference labels"});
+  const Dims dims{labels.dim(0), reference.dim(0)};
+  const auto mask = [&] { return Tensor::empty(dims, DType::UInt8, Layout::Contiguous, labels.device()); };
+  PairMaskPair result{mask(), mask()};
+  if (dims.numel() > 0)
+    backend_of(labels.device())
+        .f32.distance.pair_masks(context(), ContiguousArg(op, "labels", labels),
+                                 ContiguousArg(op, "reference labels", reference), first_own, result.positive.view(),
+                                 result.negative.view());
+  return result;
+}
+
 }  // namespace fledge

@@ -21,4 +21,11 @@ PairwiseDistanceGradients pairwise_distance_backward(const Tensor& dd, const Ten
                                                      const Tensor& d, bool need_a, bool need_b,
                                                      const PairwiseDistanceParams& params);
 
+struct PairMaskPair {
+  Tensor positive, negative;  // R,M uint8
+};
+/// Which pairs have the same label. labels: R int64, reference: M int64; first_own: query i is reference first_own + i,
+/// a pair that counts as neither; -1: none is.
+PairMaskPair pair_masks(const Tensor& labels, const Tensor& reference, std::int64_t first_own);
+
 }  // namespace fledge

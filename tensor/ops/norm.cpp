@@ -16,18 +16,20 @@ constexpr const char* kPerChannel = "one per channel";
 
 void check_input(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
   check::rank(op, {x, "input"}, 4);
-  check::fits(op, {x, "input"}, {gamma, "gamma"}, {x.dim(1)}, kPerChannel);
-  check::fits(op, {x, "input"}, {beta, "beta"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {gamma, "gamma"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {beta, "beta"}, {x.dim(1)}, kPerChannel);
   if (residual.defined()) check::fits(op, {x, "input"}, {residual, "residual"}, x.dims(), "the input's sizes");
 }
 
 // Running statistics are written in place, so a copy in another layout would lose the update.
 void check_statistic(const char* op, const Tensor& x, const Tensor& t, const char* name) {
-  check::fits(op, {x, "input"}, {t, name}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {t, name}, {x.dim(1)}, kPerChannel);
   if (!t.is_contiguous()) check::fail(op, std::string(name) + " must be contiguous: " + describe(t));
 }
 
-Tensor per_channel(const Tensor& x) { return Tensor::empty({x.dim(1)}, x.dtype(), Layout::Contiguous, x.device()); }
+Tensor per_channel(const Tensor& x) {
+  return Tensor::empty({x.dim(1)}, accumulated(x.dtype()), Layout::Contiguous, x.device());
+}
 Tensor image_like(const Tensor& x) { return Tensor::empty(x.dims(), x.dtype(), Layout::ChannelsLast, x.device()); }
 
 template <class T>
@@ -109,9 +111,9 @@ BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const 
   const bool reads_y = params.activation != Activation::None;
   check::rank(op, {x, "input"}, 4);
   check::fits(op, {x, "input"}, {dy, "output gradient"}, x.dims(), "the input's sizes");
-  check::fits(op, {x, "input"}, {gamma, "gamma"}, {x.dim(1)}, kPerChannel);
-  check::fits(op, {x, "input"}, {forward.mean, "mean"}, {x.dim(1)}, kPerChannel);
-  check::fits(op, {x, "input"}, {forward.invstd, "invstd"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {gamma, "gamma"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {forward.mean, "mean"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {forward.invstd, "invstd"}, {x.dim(1)}, kPerChannel);
   if (reads_y) check::fits(op, {x, "input"}, {forward.y, "output"}, x.dims(), "the input's sizes");
   const auto backward = kernel<&KernelTable::norm, &NormKernels::batch_norm_backward>(op, x);
 

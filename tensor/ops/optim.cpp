@@ -74,4 +74,80 @@ double sum_of_squares(const Tensor& x) {
   return squares(context(), dense(op, "input", x).view());
 }
 
+namespace {
+
+StepScalars scalars(const char* op, const Tensor& w, const Tensor& rates, const Tensor& norm, double max_norm) {
+  check::fits(op, {w, "weight"}, {rates, "rates"}, {3}, "kernels/api/optim.h");
+  check::same_kind(op, {w, "weight"}, {norm, "norm"});
+  if (norm.numel() != 1) check::fail(op, "the norm is one number: " + describe(norm));
+  return {rates.view(), norm.view(), max_norm};
+}
+
+/// Views for the kernel; `kept` holds gradients that had to be brought into their weight's layout.
+std::vector<OptimTensor> views(const char* op, const std::vector<StepTensor>& tensors, int moments,
+                               std::vector<Tensor>& kept) {
+  std::vector<OptimTensor> all;
+  for (const StepTensor& t : tensors) {
+    check_weight(op, t.w, t.grad);
+    if (t.w.numel() == 0) continue;
+    kept.push_back(in_layout_of(op, "gradient", t.grad, t.w));
+    OptimTensor v{.w = t.w.view(), .grad = gradient_view(t.w, kept.back())};
+    if (moments > 0) v.first = state_view(op, t.w, t.first, "first moment");
+    if (moments > 1) v.second = state_view(op, t.w, t.second, "second moment");
+    v.lr_scale = t.lr_scale;
+    v.weight_decay = t.weight_decay;
+    all.push_back(v);
+  }
+  return all;
+}
+
+void bump_versions(const std::vector<StepTensor>& tensors) {
+  for (const StepTensor& t : tensors)
+    for (const Tensor* written : {&t.w, &t.first, &t.second})
+      if (written->defined()) written->bump_version();
+}
+
+}  // namespace
+
+Tensor grad_norm(const std::vector<Tensor>& grads) {
+  constexpr const char* op = "grad_norm";
+  if (grads.empty()) check::fail(op, "no gradients");
+  const auto norm = kernel<&KernelTable::optim, &OptimKernels::grad_norm>(op, grads[0]);
+  std::vector<Tensor> kept;
+  std::vector<TensorView> all;
+  for (const Tensor& g : grads) {
+    check::same_kind(op, {grads[0], "first gradient"}, {g, "gradient"});
+    if (g.numel() == 0) continue;
+    kept.push_back(dense(op, "gradient", g));
+    all.push_back(kept.back().view());
+  }
+  Tensor result = Tensor::empty({}, grads[0].dtype(), Layout::Contiguous, grads[0].device());
+  norm(context(), all, result.view());
+  return result;
+}
+
+void sgd_step_many(const std::vector<StepTensor>& tensors, const SgdParams& params, const Tensor& rates,
+                   const Tensor& norm, double max_norm) {
+  constexpr const char* op = "sgd_step_many";
+  if (tensors.empty()) return;
+  const Tensor& w = tensors[0].w;
+  const auto step = kernel<&KernelTable::optim, &OptimKernels::sgd_step_many>(op, w);
+  std::vector<Tensor> kept;
+  const auto all = views(op, tensors, params.momentum != 0 ? 1 : 0, kept);
+  step(context(), all, params, scalars(op, w, rates, norm, max_norm));
+  bump_versions(tensors);
+}
+
+void adam_step_many(const std::vector<StepTensor>& tensors, const AdamParams& params, const Tensor& rates,
+                    const Tensor& norm, double max_norm) {
+  constexpr const char* op = "adam_step_many";
+  if (tensors.empty()) return;
+  const Tensor& w = tensors[0].w;
+  const auto step = kernel<&KernelTable::optim, &OptimKernels::adam_step_many>(op, w);
+  std::vector<Tensor> kept;
+  const auto all = views(op, tensors, 2, kept);
+  step(context(), all, params, scalars(op, w, rates, norm, max_norm));
+  bump_versions(tensors);
+}
+
 }  // namespace fledge

@@ -77,19 +77,20 @@ Tensor global_avg_pool(const Tensor& x) {
   if (x.dim(2) * x.dim(3) == 0) [[unlikely]]
     check::fail(op, "the mean of no pixels is undefined: input " + describe(x));
   const auto forward = kernel<&KernelTable::pool, &PoolKernels::global_avg_pool>(op, x);
-  Tensor y = Tensor::empty({x.dim(0), x.dim(1)}, x.dtype(), Layout::Contiguous, x.device());
+  Tensor y = Tensor::empty({x.dim(0), x.dim(1)}, accumulated(x.dtype()), Layout::Contiguous, x.device());
   if (y.numel() > 0) forward(context(), ChannelsLastArg(op, "input", x), y.view());
   return y;
 }
 
-Tensor global_avg_pool_backward(const Tensor& dy, const Dims& x_dims) {
+Tensor global_avg_pool_backward(const Tensor& dy, const Dims& x_dims, DType x_dtype) {
   constexpr const char* op = "global_avg_pool_backward";
   check::rank(op, {dy, "output gradient"}, 2);
   check_rank4(op, x_dims);
   check::fits(op, {dy, "output gradient"}, {dy, "output gradient"}, {x_dims[0], x_dims[1]},
               "batch and channels of x_dims");
-  const auto backward = kernel<&KernelTable::pool, &PoolKernels::global_avg_pool_backward>(op, dy);
-  Tensor dx = Tensor::empty(x_dims, dy.dtype(), Layout::ChannelsLast, dy.device());
+  check::dtype(op, {dy, "output gradient"}, accumulated(x_dtype));
+  Tensor dx = Tensor::empty(x_dims, x_dtype, Layout::ChannelsLast, dy.device());
+  const auto backward = kernel<&KernelTable::pool, &PoolKernels::global_avg_pool_backward>(op, dx);
   if (dx.numel() > 0) backward(context(), ContiguousArg(op, "output gradient", dy), dx.view());
   return dx;
 }

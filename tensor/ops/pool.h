@@ -12,9 +12,9 @@ struct MaxPoolResult {
 MaxPoolResult max_pool2d(const Tensor& x, const Pool2dParams& params, bool with_indices);
 /// dy, indices: N,C,P,Q -> x_dims
 Tensor max_pool2d_backward(const Tensor& dy, const Tensor& indices, const Dims& x_dims, const Pool2dParams& params);
-/// N,C,H,W -> N,C
+/// N,C,H,W -> N,C; float32 for bfloat16
 Tensor global_avg_pool(const Tensor& x);
-/// dy: N,C -> x_dims
-Tensor global_avg_pool_backward(const Tensor& dy, const Dims& x_dims);
+/// dy: N,C -> x_dims, of x's dtype
+Tensor global_avg_pool_backward(const Tensor& dy, const Dims& x_dims, DType x_dtype);
 
 }  // namespace fledge

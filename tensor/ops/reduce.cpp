@@ -191,4 +191,18 @@ Tensor masked_row_extreme_backward(const Tensor& dy, const Tensor& index, std::i
   return dx;
 }
 
+TopK row_top_k(const Tensor& x, std::int64_t k, bool largest) {
+  constexpr const char* op = "row_top_k";
+  check::rank(op, {x, "input"}, 2);
+  if (k < 0 || k > x.dim(1))
+    check::fail(op, "k = " + std::to_string(k) + " is not in 0 ... " + std::to_string(x.dim(1)));
+  const auto forward = kernel<&KernelTable::reduce, &ReduceKernels::row_top_k>(op, x);
+  const Dims dims{x.dim(0), k};
+  TopK result{Tensor::empty(dims, x.dtype(), Layout::Contiguous, x.device()),
+              Tensor::empty(dims, DType::Int64, Layout::Contiguous, x.device())};
+  if (result.value.numel() > 0)
+    forward(context(), largest, ContiguousArg(op, "input", x), result.value.view(), result.index.view());
+  return result;
+}
+
 }  // namespace fledge

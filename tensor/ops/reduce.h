@@ -33,6 +33,12 @@ struct MaskedExtreme {
 };
 /// x: R,C  mask: R,C uint8
 MaskedExtreme masked_row_extreme(const Tensor& x, const Tensor& mask, bool maximum);
+struct TopK {
+  Tensor value;  // R,k in order
+  Tensor index;  // R,k int64
+};
+/// The k largest (smallest) of each row; ties by column, NaN last. x: R,C with C >= k
+TopK row_top_k(const Tensor& x, std::int64_t k, bool largest);
 /// dy, index: R -> R,C
 Tensor masked_row_extreme_backward(const Tensor& dy, const Tensor& index, std::int64_t columns);
 

@@ -1,0 +1,57 @@
+// Which GPUs there are, and what they are.
+#include <cuda_runtime.h>
+
+#include <string>
+
+#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/streams.h"
+#include "kernels/cudnn/table.h"
+
+namespace fledge::cuda {
+namespace {
+
+/// 13000 -> "13.0"
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+}  // namespace
+
+int device_count() {
+  int n = 0;
+  check(cudaGetDeviceCount(&n), "devices");
+  return n;
+}
+
+DeviceProperties properties(int index) {
+  cudaDeviceProp p{};
+  check(cudaGetDeviceProperties(&p, index), "devices");
+  DeviceProperties d;
+  d.name = p.name;
+  d.major = p.major;
+  d.minor = p.minor;
+  d.multiprocessors = p.multiProcessorCount;
+  d.memory_bytes = p.totalGlobalMem;
+  std::size_t total = 0;
+  cudaMemGetInfo(&d.free_bytes, &total);
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  d.driver = version_text(driver);
+  d.runtime = version_text(runtime);
+  d.cudnn = cudnn::cudnn_version();
+  d.cublas = cudnn::cublas_version();
+#ifdef FLEDGE_CUDA_EMULATED
+  d.emulated = true;
+#endif
+  return d;
+}
+
+void use_device(int index) {
+  if (index < 0 || index >= device_count())
+    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(index),
+                "this machine has " + std::to_string(device_count()) + ", counted from 0");
+  check(cudaSetDevice(index), "devices");
+}
+
+}  // namespace fledge::cuda

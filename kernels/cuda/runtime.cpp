@@ -1,0 +1,113 @@
+// Errors, properties, streams and events: CUDA's runtime in the terms of kernels/api/device_runtime.h.
+#include "kernels/cuda/runtime.h"
+
+#include <string>
+
+#include "kernels/cuda/streams.h"
+
+namespace fledge::cuda {
+
+void check(cudaError_t status, const char* op) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // an error that was reported must not be found again by the next call
+  const std::string text = std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
+  throw Error(ErrorKind::Resource, op, "the GPU reports " + text,
+              "run under compute-sanitizer to find the kernel, or use --device cpu");
+}
+
+namespace {
+
+/// The compute stream of the process, and what the calling thread uses instead.
+cudaStream_t compute_stream() {
+  static const cudaStream_t stream = [] {
+    cudaStream_t s = nullptr;
+    check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "stream");
+    return s;
+  }();
+  return stream;
+}
+
+thread_local cudaStream_t chosen_stream = nullptr;
+
+cudaEvent_t event_of(DeviceEvent e) { return static_cast<cudaEvent_t>(e); }
+
+bool is_device_memory(const void* p) {
+  cudaPointerAttributes attributes{};
+  if (cudaPointerGetAttributes(&attributes, p) != cudaSuccess) {
+    cudaGetLastError();
+    return false;
+  }
+  return attributes.type == cudaMemoryTypeDevice;
+}
+
+}  // namespace
+
+cudaStream_t stream() { return chosen_stream ? chosen_stream : compute_stream(); }
+
+int multiprocessors() {
+  static const int count = [] {
+    int device = 0, n = 0;
+    check(cudaGetDevice(&device), "device");
+    check(cudaDeviceGetAttribute(&n, cudaDevAttrMultiProcessorCount, device), "device");
+    return n;
+  }();
+  return count;
+}
+
+DeviceStream create_stream() {
+  cudaStream_t s = nullptr;
+  check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "stream");
+  return s;
+}
+void destroy_stream(DeviceStream s) { cudaStreamDestroy(static_cast<cudaStream_t>(s)); }
+DeviceStream current_stream() { return chosen_stream; }
+void use_stream(DeviceStream s) { chosen_stream = static_cast<cudaStream_t>(s); }
+
+DeviceEvent create_event() {
+  cudaEvent_t e = nullptr;
+  check(cudaEventCreateWithFlags(&e, cudaEventDefault), "event");
+  return e;
+}
+void destroy_event(DeviceEvent e) { cudaEventDestroy(event_of(e)); }
+void record_event(DeviceEvent e) { check(cudaEventRecord(event_of(e), stream()), "event"); }
+void wait_event(DeviceEvent e) { check(cudaStreamWaitEvent(stream(), event_of(e), 0), "event"); }
+void synchronize_event(DeviceEvent e) { check(cudaEventSynchronize(event_of(e)), "event"); }
+
+double milliseconds(DeviceEvent begin, DeviceEvent end) {
+  float ms = 0;
+  check(cudaEventSynchronize(event_of(end)), "event");
+  check(cudaEventElapsedTime(&ms, event_of(begin), event_of(end)), "event");
+  return ms;
+}
+
+void synchronize() { check(cudaStreamSynchronize(stream()), "synchronize"); }
+
+void copy_async(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream()), "copy");
+}
+
+void copy_bytes(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  const bool host = !is_device_memory(to) || !is_device_memory(from);
+  if (host && capturing())
+    throw Error(ErrorKind::Internal, "copy", "a copy from or to the host inside a recorded step",
+                "only what stays on the GPU can be recorded; --step plain runs without recording");
+  copy_async(to, from, bytes);
+  if (host) synchronize();
+}
+
+void* allocate_pinned(std::size_t bytes) {
+  void* p = nullptr;
+  const cudaError_t status = cudaHostAlloc(&p, bytes, cudaHostAllocDefault);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw Error(ErrorKind::Resource, "cuda",
+                "cannot allocate " + std::to_string(bytes) + " bytes of page-locked memory",
+                "use a smaller --batch-size");
+  }
+  check(status, "allocate_pinned");
+  return p;
+}
+void deallocate_pinned(void* p, std::size_t) { cudaFreeHost(p); }
+
+}  // namespace fledge::cuda

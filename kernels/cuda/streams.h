@@ -1,0 +1,37 @@
+// The functions behind DeviceRuntime (kernels/api/device_runtime.h), as kernels/cuda/backend.cpp lists them.
+#pragma once
+#include "kernels/api/device_runtime.h"
+
+namespace fledge::cuda {
+
+// runtime.cpp
+DeviceStream create_stream();
+void destroy_stream(DeviceStream);
+DeviceStream current_stream();
+void use_stream(DeviceStream);
+DeviceEvent create_event();
+void destroy_event(DeviceEvent);
+void record_event(DeviceEvent);
+void wait_event(DeviceEvent);
+void synchronize_event(DeviceEvent);
+double milliseconds(DeviceEvent begin, DeviceEvent end);
+void synchronize();
+void copy_async(void* to, const void* from, std::size_t bytes);
+void copy_bytes(void* to, const void* from, std::size_t bytes);
+void* allocate_pinned(std::size_t bytes);
+void deallocate_pinned(void* p, std::size_t bytes);
+
+// graphs.cpp
+bool capturing();  // does the calling thread record?
+void begin_capture();
+DeviceGraph end_capture();
+void abort_capture();
+void launch_graph(DeviceGraph);
+void destroy_graph(DeviceGraph);
+
+// devices.cpp
+int device_count();
+DeviceProperties properties(int index);
+void use_device(int index);
+
+}  // namespace fledge::cuda
