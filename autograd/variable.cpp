@@ -56,9 +56,9 @@ void Variable::set_requires_grad(bool on) {
 
 void Variable::set_grad(Tensor grad) {
   Impl& v = checked_leaf(impl_, "set_grad");
-  if (grad.defined() && !(grad.dims() == v.dims && grad.dtype() == v.dtype)) {
+  if (grad.defined() && !(grad.dims() == v.dims && grad.dtype() == v.dtype && grad.device() == v.value.device())) {
     throw Error(ErrorKind::Usage, "set_grad",
-                "the gradient must have the value's sizes and type: value " + describe(v.value) + ", gradient " +
+                "the gradient must have the value's sizes and type, on its device: value " + describe(v.value) + ", gradient " +
                     describe(grad));
   }
   v.grad = std::move(grad);
@@ -74,7 +74,8 @@ void Variable::set_value(Tensor value) {
                 std::string("a gradient needs a floating type, not ") + name_of(value.dtype()));
   }
   // A gradient that no longer fits would be added to a foreign one later.
-  if (!(value.dims() == v.dims && value.dtype() == v.dtype)) v.grad = {};
+  const bool fits = value.dims() == v.dims && value.dtype() == v.dtype && value.device() == v.value.device();
+  if (!fits) v.grad = {};
   v.dims = value.dims();
   v.dtype = value.dtype();
   v.value = std::move(value);

@@ -11,15 +11,19 @@ namespace {
 
 class ProgramModel : public FusedModel {
  public:
-  explicit ProgramModel(const EmbeddingModel& model) : arch_(model.spec().arch), normalize_(model.spec().normalize) {
+  ProgramModel(const EmbeddingModel& model, Device device, DType dtype)
+      : arch_(model.spec().arch), normalize_(model.spec().normalize), device_(device), dtype_(dtype) {
     model.backbone().lower(program_);
+    program_.to(device, dtype);
+    // A snapshot: training may go on with the model.
+    const auto copy = [&](const Variable& v) { return v.value().clone().to(device).to(accumulated(dtype)); };
     if (const Linear* head = model.head()) {
-      weight_ = head->weight().value().clone();  // a snapshot: training may go on with the model
-      bias_ = head->bias().value().clone();
+      weight_ = copy(head->weight());
+      bias_ = copy(head->bias());
     }
     if (const Linear* classifier = model.classifier()) {
-      class_weight_ = classifier->weight().value().clone();
-      class_bias_ = classifier->bias().value().clone();
+      class_weight_ = copy(classifier->weight());
+      class_bias_ = copy(classifier->bias());
     }
   }
 
@@ -28,7 +32,7 @@ class ProgramModel : public FusedModel {
       throw Error(ErrorKind::Usage, arch_, "images are " + to_string(images.dims()) + ", not N,3,H,W",
                   "grey pictures are repeated in three channels");
     }
-    return global_avg_pool(program_.run(images));
+    return global_avg_pool(program_.run(images.to(device_).to(dtype_)));
   }
 
   Tensor embed(const Tensor& images) const override {
@@ -48,6 +52,8 @@ class ProgramModel : public FusedModel {
  private:
   std::string arch_;
   bool normalize_;
+  Device device_;
+  DType dtype_;
   InferenceProgram program_;
   Tensor weight_, bias_;              // the head, undefined without
   Tensor class_weight_, class_bias_;  // the classifier, likewise
@@ -55,6 +61,13 @@ class ProgramModel : public FusedModel {
 
 }  // namespace
 
-std::unique_ptr<FusedModel> fuse(const EmbeddingModel& model) { return std::make_unique<ProgramModel>(model); }
+std::unique_ptr<FusedModel> fuse(const EmbeddingModel& model) {
+  const Tensor weights = model.parameters().front().value();
+  return fuse(model, weights.device(), weights.dtype());
+}
+
+std::unique_ptr<FusedModel> fuse(const EmbeddingModel& model, Device device, DType dtype) {
+  return std::make_unique<ProgramModel>(model, device, dtype);
+}
 
 }  // namespace fledge

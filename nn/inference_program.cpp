@@ -11,13 +11,13 @@ namespace fledge {
 
 InferenceProgram::Value InferenceProgram::conv(Value x, const Conv2d& conv, const BatchNorm2d& bn,
                                                Activation activation, Value residual) {
+  const auto wide = [](const Tensor& t) { return t.to(Device{}).to(DType::Float64); };
   const Tensor weight = conv.weight().value();
-  const Tensor var = bn.running_var().to(DType::Float64);
-  const Tensor scale = div(bn.weight().value().to(DType::Float64), sqrt(affine(var, 1, bn.eps())));
-  Tensor shift = affine(bn.running_mean().to(DType::Float64), -1, 0);
-  if (conv.bias().defined()) shift = add(shift, conv.bias().value().to(DType::Float64));
-  const Tensor bias = add(mul(shift, scale), bn.bias().value().to(DType::Float64));
-  const Tensor folded = mul(weight.to(DType::Float64), scale.reshape({scale.dim(0), 1, 1, 1}));
+  const Tensor scale = div(wide(bn.weight().value()), sqrt(affine(wide(bn.running_var()), 1, bn.eps())));
+  Tensor shift = affine(wide(bn.running_mean()), -1, 0);
+  if (conv.bias().defined()) shift = add(shift, wide(conv.bias().value()));
+  const Tensor bias = add(mul(shift, scale), wide(bn.bias().value()));
+  const Tensor folded = mul(wide(weight), scale.reshape({scale.dim(0), 1, 1, 1}));
 
   Step step;
   step.x = x;
@@ -34,6 +34,14 @@ InferenceProgram::Value InferenceProgram::max_pool(Value x, const Pool2dParams& 
   step.x = x;
   step.pool = params;
   return append(std::move(step));
+}
+
+void InferenceProgram::to(Device device, DType dtype) {
+  for (Step& s : steps_) {
+    if (!s.weight.defined()) continue;
+    s.weight = s.weight.to(dtype).to(device);
+    s.bias = s.bias.to(accumulated(dtype)).to(device);
+  }
 }
 
 InferenceProgram::Value InferenceProgram::check(Value v) const {

@@ -88,6 +88,17 @@ void Module::to(DType dtype) {
   });
 }
 
+void Module::to(Device device) {
+  apply([device](Module& m) {
+    for (auto& [name, p] : m.parameters_) {
+      p->set_value(p->value().to(device));
+      p->zero_grad();
+    }
+    for (auto& [name, b] : m.buffers_)
+      if (is_floating(b->dtype())) *b = b->to(device);
+  });
+}
+
 Variable& Module::parameter(const std::string& name, Tensor value) {
   check_new_name(name);
   parameters_.emplace_back(name, std::make_shared<Variable>(std::move(value), true));

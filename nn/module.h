@@ -40,6 +40,13 @@ class Module {
   std::int64_t parameter_count() const;
   /// Converts parameters and floating buffers (num_batches_tracked stays int64). Gradients are dropped.
   void to(DType dtype);
+  /// Moves parameters and floating buffers (num_batches_tracked stays on the CPU). Gradients are dropped.
+  void to(Device device);
+
+  /// What forward() does on the host besides its tensor work: a training step that is replayed from a recording runs no
+  /// host code, so apply() this after each replay, in the state (training, frozen) of the recording. The pass that was
+  /// recorded has counted already.
+  virtual void count_replayed_step() {}
 
  protected:
   /// Names must be new in this module (Error(Internal)). The reference stays valid for the module's life.

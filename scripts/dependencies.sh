@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs what fledge needs to build and run, in one list: Debian packages, and oneDNN from its wheels (pinned by hash).
+# Installs what fledge needs to build and run, in one list: Debian packages, and from wheels pinned by hash oneDNN and,
+# where a CUDA toolkit is, the headers of cudnn-frontend.
 #
-# usage: scripts/dependencies.sh [BUILD_FOLDER]      (default: build; oneDNN goes to BUILD_FOLDER/deps/onednn)
+# usage: scripts/dependencies.sh [BUILD_FOLDER]      (default: build; what the wheels hold goes to BUILD_FOLDER/deps)
 # Works as root or with sudo; what is already there is left alone, so a second call costs a moment and needs no network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}
 
 packages=(
-  g++ cmake ninja-build python3-pip                 # build (Python only fetches the oneDNN wheels; nothing needs it at run time)
+  g++ cmake ninja-build python3-pip                 # build (Python only fetches wheels; nothing needs it at run time)
   libjpeg62-turbo-dev libstb-dev zlib1g-dev         # pictures
   libmatio-dev                                      # MATLAB files with the annotations of Cars-196
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libxxhash-dev   # command line, TOML, JSON, text, checksums
@@ -51,5 +52,21 @@ R
   mkdir -p "$(dirname "$prefix")"
   rm -rf "$prefix"
   cp -a "$work/prefix" "$prefix"
+fi
+
+# cudnn-frontend 1.32, headers only: for the GPU module. One wheel serves every Python and machine.
+prefix=$build/deps/cudnn_frontend
+if { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; } && [ ! -e "$prefix/cudnn_frontend.h" ]; then
+  echo "dependencies: fetching the headers of cudnn-frontend 1.32 into $prefix"
+  frontend=$(mktemp -d); trap 'rm -rf "${work:-}" "$frontend"' EXIT
+  cat >"$frontend/requirements.txt" <<'R'
+nvidia-cudnn-frontend==1.32.0 --hash=sha256:c6006556017a4d1c914c52a556c71b1267f2d6a0500f742e7b4edef539878df0
+R
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$frontend/requirements.txt" \
+    --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64 -d "$frontend/wheels"
+  python3 -m zipfile -e "$frontend"/wheels/*.whl "$frontend/unpacked"
+  mkdir -p "$(dirname "$prefix")"
+  rm -rf "$prefix"
+  cp -r "$frontend/unpacked/include" "$prefix"
 fi
 echo "dependencies: all there"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs the whole test suite. usage: scripts/test.sh [BUILD_FOLDER]
+# The GPU module, where the CUDA toolkit is, is built for one compute capability: a development build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}
-scripts/build.sh "$build"
+FLEDGE_CUDA_TARGETS=${FLEDGE_CUDA_TARGETS:-90} scripts/build.sh "$build"
 ctest --test-dir "$build" --output-on-failure --no-tests=error

@@ -1,7 +1,9 @@
 #include "tensor/stream.h"
 
 #include "kernels/api/error.h"
+#include "tensor/ops/check.h"
 #include "tensor/ops/dispatch.h"
+#include "tensor/strides.h"
 
 namespace fledge {
 
@@ -51,6 +53,22 @@ RecordedWork::RecordedWork(Device device, const std::function<void()>& work) : r
 }
 RecordedWork::~RecordedWork() { runtime_->destroy_graph(handle_); }
 void RecordedWork::replay() const { runtime_->launch_graph(handle_); }
+
+void copy_async(const Tensor& to, const Tensor& from) {
+  constexpr const char* op = "copy_async";
+  check::defined(op, {to, "target"});
+  check::defined(op, {from, "source"});
+  check::same_dims(op, {to, "target"}, {from, "source"});
+  const bool alike =
+      to.is_dense() && to.dtype() == from.dtype() && same_strides(to.dims(), to.strides(), from.strides());
+  if (!alike)
+    check::fail(op, "target and source must lie alike in memory: " + describe(to) + ", " + describe(from),
+                "use copy_from");
+  const Backend& backend = backend_of(to.device().type == Device::Type::CPU ? from.device() : to.device());
+  const std::size_t bytes = static_cast<std::size_t>(to.numel()) * size_of(to.dtype());
+  (backend.runtime ? backend.runtime->copy_async : backend.copy_bytes)(to.raw(), from.raw(), bytes);
+  to.bump_version();
+}
 
 void synchronize(Device device) { backend_of(device).synchronize(); }
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <functional>
 
-#include "kernels/api/backend.h"
+#include "tensor/tensor.h"
 
 namespace fledge {
 
@@ -71,6 +71,11 @@ class RecordedWork {
   const DeviceRuntime* runtime_;
   DeviceGraph handle_ = nullptr;
 };
+
+/// Enqueues a copy in the current stream of the device that one of the two is on, and does not wait for it: a host side
+/// must be page-locked (Tensor::empty_pinned) and left alone until the stream has come by. Same dims, dtype and strides,
+/// both dense. Raises the version of `to`.
+void copy_async(const Tensor& to, const Tensor& from);
 
 /// The host waits for all work of the current stream.
 void synchronize(Device device);

@@ -13,6 +13,7 @@
 #include "data/degradation.h"
 #include "kernels/api/error.h"
 #include "tensor/ops/distance.h"
+#include "tensor/ops/picture.h"
 
 namespace fledge {
 namespace {
@@ -47,12 +48,13 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   return p;
 }
 
-EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, bool quiet) {
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine) {
   EmbedOptions options;
   options.preprocessing = preprocessing_for(model, flags);
   options.batch_size = flags.batch_size;
   options.workers = flags.workers;
-  options.quiet = quiet;
+  options.compute = compute_of(machine);
+  options.quiet = machine.quiet;
   return options;
 }
 
@@ -62,7 +64,8 @@ Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
 }
 
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
-  const auto fused = fuse(model);
+  const Compute& compute = options.compute;
+  const auto fused = fuse(model, compute.device, compute.activations);
   EvalTransform transform;
   transform.size = options.preprocessing.size;
   transform.resize_short = options.preprocessing.resize_short;
@@ -72,6 +75,9 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   loading.size = options.preprocessing.size;
   loading.normalization = Normalization::named(options.preprocessing.normalize);
   loading.workers = options.workers;
+  loading.pixels = compute.on_device();
+  loading.device = compute.device;
+  const PictureParams picture = picture_params(loading.normalization);
 
   Embeddings out;
   const std::int64_t n = dataset->size();
@@ -79,7 +85,10 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_views(dataset, transform), loading);
   std::int64_t done = 0;
   while (auto batch = loader.next()) {
-    const Tensor rows = run_model(*fused, batch->images, options.output);
+    const Tensor images = loading.pixels ? augment_pictures(batch->pixels.to(compute.device), {}, loading.size,
+                                                            loading.size, picture, compute.activations)
+                                         : batch->images;
+    const Tensor rows = run_model(*fused, images, options.output);
     if (!out.vectors.defined()) out.vectors = Tensor::empty({n, rows.dim(1)});
     out.vectors.slice(0, done, rows.dim(0)).copy_from(rows);
     done += rows.dim(0);

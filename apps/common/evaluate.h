@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/compute.h"
 #include "apps/common/model_file.h"
 #include "apps/common/options.h"
 #include "data/dataset.h"
@@ -35,6 +36,7 @@ struct EmbedOptions {
   int workers = 1;
   bool quiet = false;
   Output output = Output::Embedding;
+  Compute compute;
   std::string what = "embed";  // shown by the progress bar
 };
 
@@ -44,7 +46,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
 /// How `flags` ask for pictures to be embedded with such a model.
-EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, bool quiet);
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine);
 
 /// What is measured beside retrieval when asked for.
 struct EmbeddingReport {

@@ -4,9 +4,7 @@
 #include <charconv>
 #include <sstream>
 
-#include "kernels/api/backend.h"
 #include "kernels/api/error.h"
-#include "tensor/context.h"
 
 namespace fledge {
 
@@ -15,6 +13,9 @@ void bind_machine(CLI::App& verb, MachineOptions& o) {
       ->check(CLI::Range(0, 1024))
       ->group("Machine");
   verb.add_option("--device", o.device, "auto, cpu or cuda[:N]")->group("Machine");
+  verb.add_option("--precision", o.precision,
+                  "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
+      ->group("Machine");
   verb.add_flag("--quiet", o.quiet, "no progress, only results and errors")->group("Machine");
 }
 
@@ -97,13 +98,6 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
     seeds.push_back(seed);
   }
   return seeds;
-}
-
-void apply(const MachineOptions& o) {
-  if (o.device.rfind("cuda", 0) == 0) backend_for({Device::Type::CUDA, 0});
-  if (o.device != "auto" && o.device != "cpu")
-    throw Error(ErrorKind::Usage, "", "--device: '" + o.device + "' is none of auto, cpu, cuda[:N]");
-  set_num_threads(o.threads);
 }
 
 }  // namespace fledge

@@ -26,7 +26,7 @@ struct EvalDataOptions {
 
 struct MachineOptions {
   int threads = 0;
-  std::string device = "auto";
+  std::string device = "auto", precision = "f32";
   bool quiet = false;
 };
 
@@ -77,7 +77,7 @@ struct TrainOptions {
   bool resume_allow_change = false, final_eval = true;
   std::uint64_t seed = 0;
   std::int64_t save_every = 0, keep = 2, eval_every = 0;
-  std::string recall_at = "1,2,4,8";
+  std::string recall_at = "1,2,4,8", step_graph = "auto";
   std::int64_t test_queries = 0;
   MachineOptions machine;
 };
@@ -93,8 +93,5 @@ std::vector<std::int64_t> parse_counts(const std::string& text, const std::strin
 
 /// "0,1,2" -> seeds, each once. Throws Error(Usage).
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
-
-/// Applies --threads, refuses devices that do not exist.
-void apply(const MachineOptions& o);
 
 }  // namespace fledge

@@ -35,10 +35,12 @@ std::string changed_lines(const std::string& before, const std::string& now) {
   for (std::istringstream in(now); std::getline(in, line);) {
     const std::string key = line.substr(0, line.find(' '));
     static const std::set<std::string> kFree = {
-        "resume",       "resume-allow-change", "quiet",    "run",        "seeds",      "workers",
-        "keep",         "save-every",          "cache-mb", "eval-every", "final-eval", "recall-at",
-        "test-queries", "teacher-cache"};
+        "resume",       "resume-allow-change", "quiet",     "run",        "seeds",      "workers",
+        "keep",         "save-every",          "cache-mb",  "eval-every", "final-eval", "recall-at",
+        "test-queries", "teacher-cache",       "step-graph"};
     // How often a choosing run looks decides what it chooses.
+    // A run from before there was a choice computed in f32.
+    if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
     const bool free =
         kFree.count(key) && !(key == "eval-every" && now.find("\nvalidation = \"0\"\n") == std::string::npos);
     if (!old.count(line) && !free) changed += (changed.empty() ? "" : ", ") + line;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/common/evaluate.h"
 #include "apps/common/progress.h"
@@ -38,8 +39,12 @@ double hinge_margin(const TrainOptions& o) {
 
 class Trainer {
  public:
-  explicit Trainer(const TrainOptions& options)
-      : o_(options), setup_(set_up_training(options)), alarm_({.margin = hinge_margin(options)}) {
+  Trainer(const TrainOptions& options, const Compute& compute)
+      : o_(options),
+        compute_(compute),
+        setup_(set_up_training(options, compute.device, compute.activations)),
+        runner_(make_step_runner(setup_, options, compute)),
+        alarm_({.margin = hinge_margin(options)}) {
     state_.seed = o_.seed;
   }
 
@@ -81,6 +86,11 @@ class Trainer {
     } catch (const Stopped& stopped) {  // during an evaluation
       save();
       return stopped.signal;
+    } catch (const Error& e) {
+      if (!compute_.on_device() || e.kind() != ErrorKind::Resource) throw;
+      save();  // the step that failed had not touched the weights
+      throw Error(e.kind(), e.op(), e.problem() + fmt::format(" (batch size {}, {} px)", o_.batch_size, o_.size),
+                  e.hint() + "; all finished steps are in the checkpoint");
     }
     state_.finished = true;
     save();
@@ -101,8 +111,13 @@ class Trainer {
     {
       Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size,
                         o_.machine.quiet, state_.batch * o_.batch_size);
-      while (auto batch = loader.next()) {
-        train_step(*batch);
+      std::optional<Batch> batch = loader.next(), following;
+      if (batch) runner_->prepare(*batch, state_.epoch);
+      for (; batch; batch = std::move(following)) {
+        train_step(*batch, [&] {
+          following = loader.next();
+          if (following) runner_->prepare(*following, state_.epoch);
+        });
         progress.update(state_.batch * o_.batch_size, note());
         last = state_.batch == per_epoch;
         const int signal = stop_signal();
@@ -126,33 +141,30 @@ class Trainer {
     if (stopped || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
   }
 
-  void train_step(const Batch& batch) {
-    const StepLosses losses = compute_losses(setup_, o_, batch, state_.epoch, state_.step);
+  void train_step(const Batch& batch, const std::function<void()>& meanwhile) {
+    const StepPlace place{state_.epoch, state_.step, setup_.schedule.at(state_.step)};
+    const StepResult result = runner_->run(batch, place, meanwhile);
     json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
-    for (const auto& [name, value] : losses.numbers) record(line, name, value);
-    require_finite(losses.total.item(), "loss", batch);
-    watch(losses, line);
-    setup_.optimizer->zero_grad();
-    losses.total.backward();
-    const double norm = clip_grad_norm(setup_.optimizer->groups(), o_.clip_grad);
-    require_finite(norm, "gradient norm", batch);
-    const double lr = setup_.schedule.at(state_.step);
-    setup_.optimizer->step(lr);
-    remember(setup_, losses, state_.step);
-    line["lr"] = lr;
-    line["grad_norm"] = norm;
+    for (const auto& [name, value] : result.numbers) record(line, name, value);
+    if (!result.not_finite.empty())
+      refuse(result.not_finite, result.not_finite == "loss" ? result.loss : result.grad_norm, batch);
+    watch(result, line);
+    line["lr"] = place.lr;
+    line["grad_norm"] = result.grad_norm;
     ++state_.step;
     ++state_.batch;
     run_->log(line.dump());
   }
 
   // The alarms, and the number that one of them looks at.
-  void watch(const StepLosses& losses, json& line) {
-    const Tensor& embedding = losses.student.embedding.value();
-    const double rank = batch_rank(embedding);
-    record(line, "embedding_rank", rank);
-    std::vector<std::string> messages = {rank_alarm_.observe(rank, embedding.dim(0), embedding.dim(1))};
-    for (const auto& numbers : losses.own) {
+  void watch(const StepResult& result, json& line) {
+    std::vector<std::string> messages;
+    if (result.rank >= 0) {
+      last_rank_ = result.rank;
+      messages.push_back(rank_alarm_.observe(result.rank, o_.batch_size, setup_.model->embedding_size()));
+    }
+    record(line, "embedding_rank", last_rank_);
+    for (const auto& numbers : result.own) {
       messages.push_back(alarm_.observe(numbers));
       if (!setup_.teacher) messages.push_back(dead_alarm_.observe(numbers));
     }
@@ -165,9 +177,8 @@ class Trainer {
     state_.epoch_sums[name] += value;
   }
 
-  // Stops before the weights are touched, naming the pictures.
-  void require_finite(double value, const char* what, const Batch& batch) {
-    if (std::isfinite(value)) return;
+  // The weights were not touched. Names the pictures.
+  [[noreturn]] void refuse(const std::string& what, double value, const Batch& batch) {
     std::string names;
     for (std::size_t i = 0; i < batch.samples.size() && i < 8; ++i)
       names += (i ? ", " : "") + setup_.train->name(batch.samples[i].index);
@@ -257,6 +268,8 @@ class Trainer {
     options.preprocessing = setup_.preprocessing;
     options.workers = o_.workers;
     options.quiet = o_.machine.quiet;
+    options.compute = compute_;
+    options.compute.activations = DType::Float32;  // what is measured is the weights' doing, not rounding's
     options.what = std::string(type) == "eval" ? "evaluate" : type;
     const Embeddings e = embed_dataset(model, pictures, options);
     RetrievalOptions retrieval;
@@ -281,20 +294,24 @@ class Trainer {
 
   const TrainOptions& o_;
   RunFolder* run_ = nullptr;
+  const Compute compute_;
   TrainingSetup setup_;
+  std::unique_ptr<StepRunner> runner_;
   RunState state_;
   CollapseAlarm alarm_;
   DeadLossAlarm dead_alarm_;
   RankAlarm rank_alarm_;
+  double last_rank_ = 0;
 };
 
 }  // namespace
 
 int run_training(const TrainOptions& options, const std::string& config, const std::string& command) {
-  apply(options.machine);
+  const Compute compute = apply(options.machine);
   parse_counts(options.recall_at, "--recall-at");
   watch_signals();
-  Trainer trainer(options);  // first: what is wrong with pictures, weights or losses leaves no run folder behind
+  Trainer trainer(options,
+                  compute);  // first: what is wrong with pictures, weights or losses leaves no run folder behind
   RunFolder run(options.run, config, options.resume == "auto", options.resume_allow_change);
   trainer.use(run);
   if (!options.machine.quiet)

@@ -155,6 +155,9 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
       ->check(CLI::NonNegativeNumber);
   add("--final-eval", o.final_eval, "evaluate on the test pictures at the end");
   add("--recall-at", o.recall_at, "K of Recall@K");
+  add("--step-graph", o.step_graph,
+      "on a GPU: auto records a step once and replays it where all losses allow that; off runs every operation anew")
+      ->check(CLI::IsMember({"auto", "off"}));
   add("--test-queries", o.test_queries, "so many queries drawn at random instead of all; 0: all")
       ->check(CLI::NonNegativeNumber);
 }

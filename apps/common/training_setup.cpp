@@ -145,7 +145,7 @@ void open_cache(TrainingSetup& s, const TrainOptions& o) {
   s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache);
 }
 
-void build_losses(TrainingSetup& s, const TrainOptions& o) {
+void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType activations) {
   const auto distill = parse_distill(o.distill);
   if (!distill.empty() && o.teacher.empty())
     throw Error(ErrorKind::Usage, "", "--distill " + o.distill + " needs a teacher",
@@ -162,6 +162,7 @@ void build_losses(TrainingSetup& s, const TrainOptions& o) {
   setup.seed = o.seed;
   if (!distill.empty()) {
     s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization);
+    s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
     setup.teacher_stages = teacher.stage_channels();
@@ -236,9 +237,20 @@ Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const N
   shift_ = from_vector(shift, {1, 3, 1, 1});
 }
 
+void Teacher::move_to(Device device, DType activations) {
+  device_ = device;
+  activations_ = activations;
+  if (device == Device{}) return;
+  loaded_.model->to(device);
+  if (scale_.defined()) {
+    scale_ = scale_.to(device).to(activations);
+    shift_ = shift_.to(device).to(activations);
+  }
+}
+
 void Teacher::prepare(bool stages) {
   stages_ = stages;
-  fused_ = stages ? nullptr : fuse(*loaded_.model);
+  fused_ = stages ? nullptr : fuse(*loaded_.model, device_, activations_);
 }
 
 Features Teacher::forward(const Tensor& images) const {
@@ -250,14 +262,21 @@ Features Teacher::forward(const Tensor& images) const {
   return features;
 }
 
-TrainingSetup set_up_training(const TrainOptions& o) {
+TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activations) {
   TrainingSetup s;
   open_data(s, o);
   s.model = std::make_shared<EmbeddingModel>(o.model, o.seed);
   s.notes.push_back("model: " + o.model.describe());
   if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights));
-  build_losses(s, o);
+  build_losses(s, o, device, activations);
   open_cache(s, o);
+  if (device != Device{}) {
+    s.loading.pixels = true;
+    s.loading.device = device;
+    s.model->to(device);
+    for (const auto& l : s.losses)
+      if (l.loss->runs_on_device()) l.loss->to(device);
+  }
   build_optimizer(s, o);
   s.model->train();
   if (o.freeze_bn)
@@ -267,12 +286,22 @@ TrainingSetup set_up_training(const TrainOptions& o) {
   return s;
 }
 
+namespace {
+
+/// Files are written from the host's memory.
+NamedTensors on_host(NamedTensors tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(Device{});
+  return tensors;
+}
+
+}  // namespace
+
 void store(const TrainingSetup& s, Checkpoint& c) {
-  c.model = state_dict(*s.model);
+  c.model = on_host(state_dict(*s.model));
   c.model_metadata = model_metadata(s.model->spec(), s.preprocessing);
   c.optimizer = s.optimizer->state();
   for (const auto& l : s.losses)
-    for (auto& [name, tensor] : state_dict(*l.loss))
+    for (auto& [name, tensor] : on_host(state_dict(*l.loss)))
       c.optimizer.emplace_back(std::string(kLossPrefix) + l.loss->name() + "." + name, tensor);
 }
 

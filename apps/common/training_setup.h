@@ -27,6 +27,8 @@ class Teacher {
   Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student);
   /// To be called once before forward(): are stage maps wanted?
   void prepare(bool stages);
+  /// Where it computes from now on; before prepare().
+  void move_to(Device device, DType activations);
   /// images: normalised for the student. No graph is recorded.
   Features forward(const Tensor& images) const;
   const LoadedModel& loaded() const { return loaded_; }
@@ -35,6 +37,8 @@ class Teacher {
   LoadedModel loaded_;
   std::unique_ptr<FusedModel> fused_;
   bool stages_ = true;
+  Device device_;
+  DType activations_ = DType::Float32;
   Tensor scale_, shift_;  // 1,3,1,1: from the student's normalisation to the teacher's; undefined when they are equal
 };
 
@@ -58,7 +62,8 @@ struct TrainingSetup {
 };
 
 /// Errors (Usage, BadInput) as the parts throw them, plus: no --train, no loss at all, --distill without --teacher.
-TrainingSetup set_up_training(const TrainOptions& options);
+/// Model, losses that can, and teacher are put on `device`.
+TrainingSetup set_up_training(const TrainOptions& options, Device device, DType activations);
 
 /// Weights, moments and loss parameters into and out of a checkpoint.
 void store(const TrainingSetup& setup, Checkpoint& checkpoint);

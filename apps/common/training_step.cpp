@@ -1,48 +1,54 @@
 #include "apps/common/training_step.h"
 
+#include <cmath>
+
+#include "apps/common/device_step.h"
+#include "autograd/ops/device.h"
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/shape.h"
+#include "nn/losses/collapse.h"
 
 namespace fledge {
 namespace {
 
-/// What the teacher says of a batch: kept, or computed and then kept.
-Features teacher_features(TrainingSetup& s, const TrainOptions& o, const Batch& batch, std::int64_t epoch) {
-  if (!s.teacher) return {};
-  const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
-  if (!s.cache) return s.teacher->forward(images);
-  std::vector<CropId> crops;
-  for (const SampleRef& sample : batch.samples) {
-    const CropKey key = crop_key(sample, epoch, o.crops);
-    crops.push_back({sample.index, key.epoch, key.occurrence});
-  }
-  Features kept;
-  if (const Tensor rows = s.cache->find(crops); rows.defined()) {
-    kept.embedding = Variable(rows);
-    return kept;
-  }
-  Features fresh = s.teacher->forward(images);
-  s.cache->add(crops, fresh.embedding.value());
-  return fresh;
-}
-
-Features first_rows(const Features& all, std::int64_t rows) {
-  const auto cut = [rows](const Variable& v) { return v.defined() ? slice(v, 0, 0, rows) : v; };
+Features each_of(const Features& all, const std::function<Variable(const Variable&)>& f) {
+  const auto apply = [&](const Variable& v) { return v.defined() ? f(v) : v; };
   Features part;
-  part.embedding = cut(all.embedding);
-  part.pooled = cut(all.pooled);
-  part.logits = cut(all.logits);
-  for (const Variable& stage : all.stages) part.stages.push_back(cut(stage));
+  part.embedding = apply(all.embedding);
+  part.pooled = apply(all.pooled);
+  part.logits = apply(all.logits);
+  for (const Variable& stage : all.stages) part.stages.push_back(apply(stage));
   return part;
 }
 
-/// The pictures without a label are the last ones of a batch.
-std::int64_t count_labelled(const Tensor& labels) {
-  const std::int64_t* y = labels.data<std::int64_t>();
-  std::int64_t rows = 0;
-  while (rows < labels.dim(0) && y[rows] >= 0) ++rows;
-  return rows;
+Features first_rows(const Features& all, std::int64_t rows) {
+  return each_of(all, [rows](const Variable& v) { return slice(v, 0, 0, rows); });
 }
+
+/// On the host, with the way back for gradients.
+Features on_host(const Features& all) {
+  return each_of(all, [](const Variable& v) { return to_device(v, Device{}); });
+}
+
+/// The same features on the host, made when the first loss wants them.
+struct HostFeatures {
+  bool made = false;
+  Features student, teacher, labelled, labelled_teacher;
+  Tensor labels;
+
+  void make(const TrainingSetup& s, const StepLosses& l, std::int64_t rows) {
+    if (made) return;
+    made = true;
+    student = on_host(l.student);
+    const bool all = rows == student.embedding.dim(0);
+    labelled = all ? student : first_rows(student, rows);
+    if (s.teacher) {
+      teacher = on_host(l.teacher);
+      labelled_teacher = all ? teacher : first_rows(teacher, rows);
+    }
+    labels = l.labels.to(Device{});
+  }
+};
 
 LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepLosses& l, std::int64_t step) {
   const bool labels = loss.needs().labels;
@@ -50,32 +56,126 @@ LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepLosses& l
           step};
 }
 
+LossInput input_of(const Loss& loss, const TrainingSetup& s, const HostFeatures& l, std::int64_t step) {
+  const bool labels = loss.needs().labels;
+  return {labels ? l.labelled : l.student, l.labels, s.teacher ? (labels ? &l.labelled_teacher : &l.teacher) : nullptr,
+          step};
+}
+
+/// Step by step on the CPU: nothing is updated before its numbers have been looked at.
+class HostStep : public StepRunner {
+ public:
+  HostStep(TrainingSetup& setup, const TrainOptions& options) : s_(setup), o_(options) {}
+
+  StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override {
+    const Features teacher = teacher_features(batch, place.epoch);
+    const Features student = s_.model->forward(Variable(batch.images), {.stages = s_.needs.student_stages});
+    const StepLosses losses = losses_of(s_, student, teacher, batch.labels, count_labelled(batch.labels), place.step);
+    StepResult result;
+    result.numbers = values_of(losses.numbers);
+    for (const auto& numbers : losses.own) result.own.push_back(values_of(numbers));
+    result.loss = losses.total.item();
+    if (!std::isfinite(result.loss)) {
+      result.not_finite = "loss";
+      return result;
+    }
+    result.rank = batch_rank(losses.student.embedding.value());
+    s_.optimizer->zero_grad();
+    losses.total.backward();
+    result.grad_norm = clip_grad_norm(s_.optimizer->groups(), o_.clip_grad);
+    if (!std::isfinite(result.grad_norm)) {
+      result.not_finite = "gradient norm";
+      return result;
+    }
+    s_.optimizer->step(place.lr);
+    remember(s_, losses, place.step);
+    meanwhile();
+    return result;
+  }
+
+ private:
+  /// What the teacher says of a batch: kept, or computed and then kept.
+  Features teacher_features(const Batch& batch, std::int64_t epoch) {
+    if (!s_.teacher) return {};
+    const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
+    if (!s_.cache) return s_.teacher->forward(images);
+    const std::vector<CropId> crops = crops_of(batch, epoch, o_.crops);
+    Features kept;
+    if (const Tensor rows = s_.cache->find(crops); rows.defined()) {
+      kept.embedding = Variable(rows);
+      return kept;
+    }
+    Features fresh = s_.teacher->forward(images);
+    s_.cache->add(crops, fresh.embedding.value());
+    return fresh;
+  }
+
+  TrainingSetup& s_;
+  const TrainOptions& o_;
+};
+
 }  // namespace
 
-StepLosses compute_losses(TrainingSetup& s, const TrainOptions& o, const Batch& batch, std::int64_t epoch,
-                          std::int64_t step) {
+std::vector<CropId> crops_of(const Batch& batch, std::int64_t epoch, std::int64_t crops) {
+  std::vector<CropId> ids;
+  for (const SampleRef& sample : batch.samples) {
+    const CropKey key = crop_key(sample, epoch, crops);
+    ids.push_back({sample.index, key.epoch, key.occurrence});
+  }
+  return ids;
+}
+
+std::int64_t count_labelled(const Tensor& labels) {
+  const std::int64_t* y = labels.data<std::int64_t>();
+  std::int64_t rows = 0;
+  while (rows < labels.dim(0) && y[rows] >= 0) ++rows;
+  return rows;
+}
+
+StepLosses losses_of(TrainingSetup& s, const Features& student, const Features& teacher, const Tensor& labels,
+                     std::int64_t labelled, std::int64_t step) {
   StepLosses l;
-  l.teacher = teacher_features(s, o, batch, epoch);
-  l.student = s.model->forward(Variable(batch.images), {.stages = s.needs.student_stages});
-  const std::int64_t labelled = count_labelled(batch.labels);
-  const bool all = labelled == batch.labels.dim(0);
-  l.labelled = all ? l.student : first_rows(l.student, labelled);
-  l.labelled_teacher = all || !s.teacher ? l.teacher : first_rows(l.teacher, labelled);
-  l.labels = all ? batch.labels : batch.labels.slice(0, 0, labelled);
+  l.teacher = teacher;
+  l.student = student;
+  const bool all = labelled == labels.dim(0);
+  l.labelled = all ? student : first_rows(student, labelled);
+  l.labelled_teacher = all || !s.teacher ? teacher : first_rows(teacher, labelled);
+  l.labels = all ? labels : labels.slice(0, 0, labelled);
+  const Device device = labels.device();
+  HostFeatures host;
   for (const auto& [loss, weight] : s.losses) {
-    LossOutput out = loss->forward(input_of(*loss, s, l, step));
-    l.numbers.emplace_back(loss->name(), out.value.item());
-    for (const auto& [name, value] : out.numbers) l.numbers.emplace_back(std::string(loss->name()) + "." + name, value);
+    const bool through_host = device != Device{} && !loss->runs_on_device();
+    if (through_host) host.make(s, l, labelled);
+    LossOutput out = loss->forward(through_host ? input_of(*loss, s, host, step) : input_of(*loss, s, l, step));
+    const Variable value = through_host ? to_device(out.value, device) : out.value;
+    l.numbers.emplace_back(loss->name(), LoggedNumber(value.value()));
+    for (const auto& [name, number] : out.numbers)
+      l.numbers.emplace_back(std::string(loss->name()) + "." + name, number);
     l.own.push_back(std::move(out.numbers));
-    const Variable weighted = affine(out.value, weight, 0);
+    const Variable weighted = affine(value, weight, 0);
     l.total = l.total.defined() ? add(l.total, weighted) : weighted;
   }
-  l.numbers.emplace_back("loss", l.total.item());
+  l.numbers.emplace_back("loss", LoggedNumber(l.total.value()));
   return l;
 }
 
 void remember(TrainingSetup& s, const StepLosses& l, std::int64_t step) {
-  for (const auto& weighted : s.losses) weighted.loss->after_step(input_of(*weighted.loss, s, l, step));
+  HostFeatures host;
+  for (const auto& weighted : s.losses) {
+    Loss& loss = *weighted.loss;
+    if (l.labels.device() == Device{} || loss.runs_on_device()) {
+      loss.after_step(input_of(loss, s, l, step));
+    } else {
+      host.make(s, l, l.labels.dim(0));
+      loss.after_step(input_of(loss, s, host, step));
+    }
+  }
+}
+
+std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const TrainOptions& options,
+                                             const Compute& compute) {
+  if (compute.on_device()) return std::make_unique<DeviceStep>(setup, options, compute);
+  return std::make_unique<HostStep>(setup, options);
 }
 
 }  // namespace fledge

@@ -57,7 +57,7 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
         continue;
       }
       const LoadedModel loaded = load_model(run->path);
-      EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.quiet);
+      EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
       options.what = "embed with " + run->name;
       gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
       break;  // one run speaks for its kind

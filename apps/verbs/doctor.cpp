@@ -1,4 +1,5 @@
 // fledge doctor: what this machine has and what fledge will use of it.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/options.h"
 #include "apps/verbs/verbs.h"
@@ -31,18 +33,43 @@ std::string proc_value(const char* file, const std::string& name) {
 
 double gibibytes(const char* name) { return std::atof(proc_value("/proc/meminfo", name).c_str()) / (1024.0 * 1024.0); }
 
-int nvidia_devices() {
-  int count = 0;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored))
-    count += entry.is_directory();
-  return count;
+/// What the GPU is, or what keeps it from being used.
+void add_gpu(nlohmann::ordered_json& report) {
+  const GpuModule& module = gpu_module();
+  report["gpu_module"] = module.path;
+  if (!module.backend) {
+    report["gpu"] = "none: " + module.missing;
+    report["gpu_hint"] = module.hint;
+    return;
+  }
+  const DeviceRuntime& runtime = *module.backend->runtime;
+  const DeviceProperties first = runtime.properties(0);
+  report["gpu_driver"] = first.driver;
+  report["cuda"] = first.runtime;
+  report["cudnn"] = first.cudnn;
+  report["cublas"] = first.cublas;
+  report["gpus"] = nlohmann::ordered_json::array();
+  for (int i = 0; i < runtime.device_count(); ++i) {
+    const DeviceProperties p = runtime.properties(i);
+    report["gpus"].push_back({{"name", p.name},
+                              {"compute_capability", fmt::format("{}.{}", p.major, p.minor)},
+                              {"multiprocessors", p.multiprocessors},
+                              {"memory_gib", static_cast<double>(p.memory_bytes) / (1 << 30)},
+                              {"memory_free_gib", static_cast<double>(p.free_bytes) / (1 << 30)},
+                              {"emulated", p.emulated}});
+  }
+}
+
+void print_gpu(int index, const nlohmann::ordered_json& gpu) {
+  fmt::print("{:<22} {}, compute capability {}, {} multiprocessors, {:.1f} GiB ({:.1f} free){}\n",
+             fmt::format("gpu {}", index), gpu["name"].get<std::string>(), gpu["compute_capability"].get<std::string>(),
+             gpu["multiprocessors"].get<int>(), gpu["memory_gib"].get<double>(), gpu["memory_free_gib"].get<double>(),
+             gpu["emulated"].get<bool>() ? ", emulated on the CPU: for checking only" : "");
 }
 
 int run_doctor(const MachineOptions& machine, bool json) {
   apply(machine);
-  const int gpus = nvidia_devices();
-  const nlohmann::ordered_json report = {
+  nlohmann::ordered_json report = {
       {"fledge", FLEDGE_VERSION},
       {"processor", proc_value("/proc/cpuinfo", "model name")},
       {"cores", std::thread::hardware_concurrency()},
@@ -52,31 +79,31 @@ int run_doctor(const MachineOptions& machine, bool json) {
       {"onednn", onednn_version()},
       {"memory_gib", gibibytes("MemTotal")},
       {"memory_available_gib", gibibytes("MemAvailable")},
-      {"gpus", gpus},
-      {"gpu_backend", "none in this version"},
       {"presets", preset_folder()},
       {"presets_found", std::filesystem::is_directory(preset_folder())},
   };
+  add_gpu(report);
   if (json) {
     std::printf("%s\n", report.dump().c_str());
     return 0;
   }
   for (const auto& [key, value] : report.items()) {
-    if (value.is_number_float())
+    if (value.is_array())
+      for (std::size_t i = 0; i < value.size(); ++i) print_gpu(static_cast<int>(i), value[i]);
+    else if (value.is_number_float())
       std::printf("%-22s %.1f\n", key.c_str(), value.get<double>());
     else
       std::printf("%-22s %s\n", key.c_str(),
                   value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
   }
-  if (gpus > 0) std::printf("note: this version computes on the CPU; the GPU stays idle\n");
   return 0;
 }
 
 }  // namespace
 
 RunVerb add_doctor(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPUs.");
+  CLI::App* verb = app.add_subcommand(
+      "doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPU, driver, cuDNN.");
   verb->footer(help_footer("  fledge doctor\n  fledge doctor --json\n  FLEDGE_CPU_ISA=avx2 fledge doctor\n"));
   auto machine = std::make_shared<MachineOptions>();
   auto json = std::make_shared<bool>(false);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/signals.h"
@@ -41,7 +42,8 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
   const Tensor images = read_input(o.input).to(DType::Float32);
   if (images.rank() != 4)
     throw Error(ErrorKind::BadInput, "", "'" + o.input + "' is " + to_string(images.dims()) + ", not N,3,H,W");
-  const auto fused = fuse(*loaded.model);
+  const Compute compute = compute_of(o.machine);
+  const auto fused = fuse(*loaded.model, compute.device, compute.activations);
   Tensor all;
   for (std::int64_t at = 0; at < images.dim(0); at += o.data.batch_size) {
     const std::int64_t count = std::min<std::int64_t>(o.data.batch_size, images.dim(0) - at);
@@ -73,7 +75,7 @@ int run_embed(const EmbedVerbOptions& o) {
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   const Output output = o.pooled ? Output::Pooled : o.logits ? Output::Logits : Output::Embedding;
   if (!o.input.empty()) return embed_input(o, loaded, output);
-  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = output;
   const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
   save_npy(o.output + ".npy", e.vectors);

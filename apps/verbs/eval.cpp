@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/signals.h"
@@ -174,7 +175,7 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 
 int evaluate_models(const EvalOptions& o) {
   const LoadedModel loaded = model_of(o), other = gallery_model_of(o, loaded);
-  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
   Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
   const bool same_pictures = o.gallery.empty();

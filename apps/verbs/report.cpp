@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/signals.h"
 #include "apps/report/markup.h"
@@ -51,10 +52,10 @@ int run_report(ReportVerbOptions& o) {
           : o.map == "pca"  ? MapKind::Pca
           : o.map == "tsne" ? MapKind::Tsne
                             : MapKind::Both;
-  r.quiet = o.machine.quiet;
+  r.machine = o.machine;
   require_writable(r);
   const report::Report made = report::make_report(r);
-  if (!r.quiet)
+  if (!r.machine.quiet)
     for (const std::string& note : made.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   write_file_atomic(r.output, made.html);
   for (const report::PlotFile& plot : made.plots)

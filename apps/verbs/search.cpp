@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/nearest_pictures.h"
@@ -94,7 +95,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   check_size(index, o.model, o.pooled ? loaded.model->backbone().feature_size() : loaded.model->embedding_size(),
              "search with the model that wrote the index, and with --pooled if it was written so");
-  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine.quiet);
+  EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
   const bool single = !o.pictures.empty();
   const auto dataset =

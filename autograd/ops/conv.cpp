@@ -9,9 +9,10 @@ namespace {
 // Inputs x, w, bias. x is kept for grad_weight only and w for grad_input only, so a frozen or first layer keeps less.
 class Conv2dNode : public Node {
  public:
-  Conv2dNode(const Variable& x, const Variable& w, const Conv2dParams& params)
+  /// weight: of w, as the products read it.
+  Conv2dNode(const Variable& x, const Variable& w, const Tensor& weight, const Conv2dParams& params)
       : x_(w.requires_grad() ? Saved(x.value()) : Saved()),
-        w_(x.requires_grad() ? Saved(w.value()) : Saved()),
+        w_(x.requires_grad() ? Saved(weight) : Saved()),
         x_dims_(x.dims()),
         w_dims_(w.dims()),
         params_(params) {}
@@ -40,9 +41,11 @@ class Conv2dNode : public Node {
 }  // namespace
 
 Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, const Conv2dParams& params) {
-  Tensor y = conv2d(x.value(), w.value(), bias.defined() ? bias.value() : Tensor(), params);
+  const bool mixed = x.value().dtype() == DType::BFloat16 && w.value().dtype() == DType::Float32;
+  const Tensor weight = mixed ? w.value().to(DType::BFloat16) : w.value();
+  Tensor y = conv2d(x.value(), weight, bias.defined() ? bias.value() : Tensor(), params);
   if (!wants_graph({&x, &w, &bias})) return Variable(y);
-  return attach(y, std::make_shared<Conv2dNode>(x, w, params), {x, w, bias});
+  return attach(y, std::make_shared<Conv2dNode>(x, w, weight, params), {x, w, bias});
 }
 
 }  // namespace fledge

@@ -1,6 +1,7 @@
 // All differentiable operations on Variables, by family. Same names as in tensor/ops, one file per family.
 #pragma once
 #include "autograd/ops/conv.h"
+#include "autograd/ops/device.h"
 #include "autograd/ops/distance.h"
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/gather.h"

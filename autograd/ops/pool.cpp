@@ -24,15 +24,16 @@ class MaxPool2dNode : public Node {
 
 class GlobalAvgPoolNode : public Node {
  public:
-  explicit GlobalAvgPoolNode(const Dims& x_dims) : x_dims_(x_dims) {}
+  GlobalAvgPoolNode(const Dims& x_dims, DType x_dtype) : x_dims_(x_dims), x_dtype_(x_dtype) {}
   const char* name() const override { return "global_avg_pool"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
-    return {global_avg_pool_backward(dy, x_dims_)};
+    return {global_avg_pool_backward(dy, x_dims_, x_dtype_)};
   }
   void release() override {}
 
  private:
   Dims x_dims_;
+  DType x_dtype_;
 };
 
 }  // namespace
@@ -47,7 +48,7 @@ Variable max_pool2d(const Variable& x, const Pool2dParams& params) {
 Variable global_avg_pool(const Variable& x) {
   Tensor y = global_avg_pool(x.value());
   if (!wants_graph({&x})) return Variable(y);
-  return attach(y, std::make_shared<GlobalAvgPoolNode>(x.dims()), {x});
+  return attach(y, std::make_shared<GlobalAvgPoolNode>(x.dims(), x.value().dtype()), {x});
 }
 
 }  // namespace fledge

@@ -6,7 +6,7 @@
 namespace fledge {
 
 Variable max_pool2d(const Variable& x, const Pool2dParams& params);
-/// N,C,H,W -> N,C
+/// N,C,H,W -> N,C; float32 for bfloat16
 Variable global_avg_pool(const Variable& x);
 
 }  // namespace fledge

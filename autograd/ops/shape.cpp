@@ -39,7 +39,7 @@ class SliceNode : public Node {
         length_(length) {}
   const char* name() const override { return "slice"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
-    const Tensor dx = zeros(x_dims_, dy.dtype(), layout_);
+    const Tensor dx = zeros(x_dims_, dy.dtype(), layout_, dy.device());
     dx.slice(axis_, start_, length_).copy_from(dy);
     return {dx};
   }

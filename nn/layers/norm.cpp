@@ -13,9 +13,15 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, double eps, double momentum) : e
   batches_ = &buffer("num_batches_tracked", constant({}, 0, DType::Int64));
 }
 
+void BatchNorm2d::count_batch() const { batches_->fill(batches_->item() + 1); }
+
+void BatchNorm2d::count_replayed_step() {
+  if (uses_batch_statistics()) count_batch();
+}
+
 Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual) const {
-  const bool batch_statistics = is_training() && !frozen_;
-  if (batch_statistics) batches_->fill(batches_->item() + 1);
+  const bool batch_statistics = uses_batch_statistics();
+  if (batch_statistics) count_batch();
   const BatchNormParams params{.eps = eps_, .momentum = momentum_, .activation = activation};
   return batch_norm(x, *weight_, *bias_, residual, *running_mean_, *running_var_, batch_statistics, params);
 }

@@ -1,5 +1,5 @@
 // BatchNorm2d with optional residual add and activation fused (kernels/api/norm.h).
-// Parameters weight, bias: C; buffers running_mean, running_var: C, num_batches_tracked: scalar int64.
+// Parameters weight, bias: C; buffers running_mean, running_var: C, num_batches_tracked: scalar int64, always on the CPU.
 #pragma once
 #include "kernels/api/norm.h"
 #include "nn/module.h"
@@ -11,6 +11,8 @@ class BatchNorm2d : public Module {
   explicit BatchNorm2d(std::int64_t channels, double eps = 1e-5, double momentum = 0.1);
   /// residual may be undefined. Statistics: the batch's when training and not frozen, else the running ones.
   Variable forward(const Variable& x, Activation activation = Activation::None, const Variable& residual = {}) const;
+  /// Counts a batch, as forward() does with the batch's statistics.
+  void count_replayed_step() override;
   /// Keeps using running statistics while training.
   void freeze_statistics(bool on) { frozen_ = on; }
 
@@ -21,6 +23,9 @@ class BatchNorm2d : public Module {
   double eps() const { return eps_; }
 
  private:
+  bool uses_batch_statistics() const { return is_training() && !frozen_; }
+  void count_batch() const;
+
   double eps_, momentum_;
   bool frozen_ = false;
   Variable* weight_ = nullptr;

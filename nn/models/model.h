@@ -69,6 +69,8 @@ class EmbeddingModel : public Module {
   static std::shared_ptr<EmbeddingModel> uninitialised(const ModelSpec& spec);
   /// The same network to be listed, not run: its weights have shapes and no memory.
   static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);
+  /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the trunk and its
+  /// stage maps are bfloat16, and pooled features, head, embedding and logits float32.
   Features forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }

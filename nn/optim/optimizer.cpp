@@ -1,5 +1,6 @@
 #include "nn/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -99,12 +100,19 @@ void Optimizer::step(double lr) {
   }
 }
 
-std::vector<Tensor> Optimizer::gradients() const {
-  std::vector<Tensor> all;
+Tensor Optimizer::gradient_norm() const {
+  std::vector<Tensor> here, elsewhere;
   for (const ParameterGroup& group : groups_)
-    for (const auto& named : group.parameters)
-      if (named.second.grad().defined()) all.push_back(named.second.grad());
-  return all;
+    for (const auto& named : group.parameters) {
+      const Tensor& grad = named.second.grad();
+      if (!grad.defined()) continue;
+      (here.empty() || grad.device() == here[0].device() ? here : elsewhere).push_back(grad);
+    }
+  const Tensor norm = grad_norm(here);
+  if (elsewhere.empty()) return norm;
+  const double a = norm.item(), b = grad_norm(elsewhere).item();
+  norm.fill(std::sqrt(a * a + b * b));
+  return norm;
 }
 
 /// Updates done so far by the parameters that take part: one number, as there is one for all in memory.
@@ -150,31 +158,41 @@ void Optimizer::prepare() {
 
 void Optimizer::update(const Tensor& rates, const Tensor& norm, double max_norm) {
   prepare();
-  std::vector<StepTensor> tensors;
+  std::vector<std::pair<Device, std::vector<StepTensor>>> by_device;
   for (std::size_t g = 0; g < groups_.size(); ++g)
     for (std::size_t i = 0; i < slots_[g].size(); ++i) {
       const Variable& p = groups_[g].parameters[i].second;
       if (!p.grad().defined()) continue;
       const Slot& slot = *slots_[g][i];
       const bool sgd = options_.kind == "sgd";
-      tensors.push_back({.w = p.value(),
-                         .grad = p.grad(),
-                         .first = sgd ? slot.momentum : slot.exp_avg,
-                         .second = sgd ? Tensor() : slot.exp_avg_sq,
-                         .lr_scale = groups_[g].lr_scale,
-                         .weight_decay = groups_[g].weight_decay ? options_.weight_decay : 0});
+      const Device device = p.value().device();
+      auto place = std::find_if(by_device.begin(), by_device.end(), [&](const auto& d) { return d.first == device; });
+      if (place == by_device.end()) place = by_device.insert(by_device.end(), {device, {}});
+      place->second.push_back({.w = p.value(),
+                               .grad = p.grad(),
+                               .first = sgd ? slot.momentum : slot.exp_avg,
+                               .second = sgd ? Tensor() : slot.exp_avg_sq,
+                               .lr_scale = groups_[g].lr_scale,
+                               .weight_decay = groups_[g].weight_decay ? options_.weight_decay : 0});
     }
+  for (const auto& [device, tensors] : by_device) update_some(tensors, rates.to(device), norm.to(device), max_norm);
+}
+
+void Optimizer::update_some(const std::vector<StepTensor>& tensors, const Tensor& rates, const Tensor& norm,
+                            double max_norm) const {
   if (options_.kind == "sgd") {
-    sgd_step_many(tensors, {.momentum = options_.momentum, .nesterov = options_.nesterov}, rates, norm, max_norm);
-  } else {
-    adam_step_many(tensors,
-                   {.beta1 = options_.beta1,
-                    .beta2 = options_.beta2,
-                    .eps = options_.eps,
-                    .decoupled = options_.kind == "adamw",
-                    .legacy_eps = options_.legacy_eps},
-                   rates, norm, max_norm);
+    SgdParams params;
+    params.momentum = options_.momentum;
+    params.nesterov = options_.nesterov;
+    return sgd_step_many(tensors, params, rates, norm, max_norm);
   }
+  AdamParams params;
+  params.beta1 = options_.beta1;
+  params.beta2 = options_.beta2;
+  params.eps = options_.eps;
+  params.decoupled = options_.kind == "adamw";
+  params.legacy_eps = options_.legacy_eps;
+  adam_step_many(tensors, params, rates, norm, max_norm);
 }
 
 void Optimizer::count_update() {
@@ -188,6 +206,9 @@ void Optimizer::zero_grad() {
     for (auto& named : group.parameters) named.second.zero_grad();
 }
 
+/// A copy, as a state taken now must not change with the next step; on the host, where no device memory is needed for it.
+static Tensor snapshot(const Tensor& t) { return t.device() == Device{} ? t.clone() : t.to(Device{}); }
+
 NamedTensors Optimizer::state() const {
   NamedTensors out;
   for (std::size_t g = 0; g < groups_.size(); ++g)
@@ -195,11 +216,10 @@ NamedTensors Optimizer::state() const {
       const Slot& slot = *slots_[g][i];
       const std::string& name = groups_[g].parameters[i].first;
       if (slot.step == 0) continue;
-      // Copies: a state taken now must not change with the next step.
-      if (slot.momentum.defined()) out.emplace_back("momentum." + name, slot.momentum.clone());
+      if (slot.momentum.defined()) out.emplace_back("momentum." + name, snapshot(slot.momentum));
       if (slot.exp_avg.defined()) {
-        out.emplace_back("exp_avg." + name, slot.exp_avg.clone());
-        out.emplace_back("exp_avg_sq." + name, slot.exp_avg_sq.clone());
+        out.emplace_back("exp_avg." + name, snapshot(slot.exp_avg));
+        out.emplace_back("exp_avg_sq." + name, snapshot(slot.exp_avg_sq));
       }
       out.emplace_back("step." + name, scalar(static_cast<double>(slot.step), DType::Int64));
     }

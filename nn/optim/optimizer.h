@@ -6,6 +6,7 @@
 
 #include "kernels/api/optim.h"
 #include "nn/module.h"
+#include "tensor/ops/optim.h"
 
 namespace fledge {
 
@@ -45,19 +46,22 @@ class Optimizer {
   /// gradients are scaled down to it. Counts no step: count_update() does, once for each time it ran.
   void update(const Tensor& rates, const Tensor& norm, double max_norm);
   void count_update();
-  /// Gradients that are there now, in the order of the groups.
-  std::vector<Tensor> gradients() const;
+  /// The norm of all gradients that are there now: 0-d, where the first of them is. Gradients on two devices (a loss
+  /// that lives on the host beside a model that does not) are brought together by the host.
+  Tensor gradient_norm() const;
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   const OptimizerOptions& options() const { return options_; }
 
-  /// Moments and step counts: "exp_avg.NAME", "exp_avg_sq.NAME", "momentum.NAME", "step.NAME".
+  /// On the CPU. Moments and step counts: "exp_avg.NAME", "exp_avg_sq.NAME", "momentum.NAME", "step.NAME".
   NamedTensors state() const;
   void load_state(const NamedTensors& state);  // Error(BadInput) on names or shapes that do not fit
 
  private:
   struct Slot;
   std::int64_t common_step() const;
+  void update_some(const std::vector<StepTensor>& tensors, const Tensor& rates, const Tensor& norm,
+                   double max_norm) const;
   std::vector<ParameterGroup> groups_;
   OptimizerOptions options_;
   std::vector<std::vector<std::shared_ptr<Slot>>> slots_;

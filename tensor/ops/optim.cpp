@@ -91,7 +91,9 @@ std::vector<OptimTensor> views(const char* op, const std::vector<StepTensor>& te
     check_weight(op, t.w, t.grad);
     if (t.w.numel() == 0) continue;
     kept.push_back(in_layout_of(op, "gradient", t.grad, t.w));
-    OptimTensor v{.w = t.w.view(), .grad = gradient_view(t.w, kept.back())};
+    OptimTensor v;
+    v.w = t.w.view();
+    v.grad = gradient_view(t.w, kept.back());
     if (moments > 0) v.first = state_view(op, t.w, t.first, "first moment");
     if (moments > 1) v.second = state_view(op, t.w, t.second, "second moment");
     v.lr_scale = t.lr_scale;

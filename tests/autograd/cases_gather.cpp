@@ -5,26 +5,26 @@
 namespace fledge::test {
 
 std::vector<GradCase> gather_cases() {
-  const auto indices = [](std::vector<std::int64_t> values) {
-    return from_vector(values, {static_cast<std::int64_t>(values.size())});
+  const auto indices = [](const Leaves& v, std::vector<std::int64_t> values) {
+    return from_vector(values, {static_cast<std::int64_t>(values.size())}).to(v[0].value().device());
   };
   return {
       {"take_along_row",
        "",
        {normal({4, 5}, 1)},
        [=](const Leaves& v) {
-         return take_along_row(v[0], indices({4, 0, 2, 2}));
+         return take_along_row(v[0], indices(v, {4, 0, 2, 2}));
        }},
       {"index_select",
        "repeated, reordered and left-out rows",
        {normal({4, 3}, 2)},
        [=](const Leaves& v) {
-         return index_select(v[0], indices({2, 0, 2, 2, 3, 0}));
+         return index_select(v[0], indices(v, {2, 0, 2, 2, 3, 0}));
        }},
       {"index_select",
        "one row",
        {normal({4, 3}, 3)},
-       [=](const Leaves& v) { return index_select(v[0], indices({1})); }},
+       [=](const Leaves& v) { return index_select(v[0], indices(v, {1})); }},
       {"concat",
        "rows",
        {normal({2, 3}, 4), normal({1, 3}, 5), normal({3, 3}, 6)},

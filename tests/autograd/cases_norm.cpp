@@ -12,7 +12,9 @@ const char* name_of_activation(Activation a) {
 
 Variable apply(const Leaves& v, bool training, bool residual, Activation activation) {
   // Constants of evaluation mode; training must not depend on them.
-  static const Tensor mean = normal({3}, 77), var = uniform({3}, 78, 0.5, 2);
+  static const Tensor means = normal({3}, 77), vars = uniform({3}, 78, 0.5, 2);
+  const Tensor& gamma = v[1].value();
+  const Tensor mean = means.to(gamma.dtype()).to(gamma.device()), var = vars.to(gamma.dtype()).to(gamma.device());
   const BatchNormParams params{.activation = activation};
   const Variable added = residual ? v[3] : Variable();
   return batch_norm(v[0], v[1], v[2], added, training ? Tensor() : mean, training ? Tensor() : var, training, params);

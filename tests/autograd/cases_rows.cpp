@@ -11,6 +11,7 @@ std::vector<GradCase> row_cases() {
   const auto f_log_sum_exp = [](const Leaves& v) { return log_sum_exp(v[0]); };
   // Row 1 has an empty mask, row 2 a single element.
   const Tensor mask = from_vector<std::uint8_t>({1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1, 1}, {4, 4});
+  const auto mask_for = [mask](const Variable& v) { return mask.to(v.value().device()); };
   const Tensor wide = uniform({3, 5}, 3, -30, 30);
   return {
       {"softmax", "", {normal({4, 6}, 1)}, f_softmax},
@@ -23,15 +24,17 @@ std::vector<GradCase> row_cases() {
       {"masked_row_max",
        "with an empty row",
        {spaced({4, 4}, 6)},
-       [=](const Leaves& v) { return masked_row_max(v[0], mask); }},
+       [=](const Leaves& v) { return masked_row_max(v[0], mask_for(v[0])); }},
       {"masked_row_min",
        "with an empty row",
        {spaced({4, 4}, 7)},
-       [=](const Leaves& v) { return masked_row_min(v[0], mask); }},
+       [=](const Leaves& v) { return masked_row_min(v[0], mask_for(v[0])); }},
       {"masked_row_max",
        "of a computed matrix",
        {spaced({4, 4}, 8)},
-       [=](const Leaves& v) { return masked_row_max(square(v[0]), mask) - masked_row_min(v[0], mask); }},
+       [=](const Leaves& v) {
+         return masked_row_max(square(v[0]), mask_for(v[0])) - masked_row_min(v[0], mask_for(v[0]));
+       }},
   };
 }
 

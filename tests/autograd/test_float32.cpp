@@ -1,24 +1,13 @@
 // The float32 path (the backend's kernels) gives the gradients of the float64 path (reference kernels).
 #include <catch2/catch.hpp>
-#include <cmath>
 
 #include "autograd/ops/ops.h"
 #include "tensor/creation.h"
 #include "tests/autograd/cases.h"
+#include "tests/support/gpu.h"
 
 namespace fledge::test {
 namespace {
-
-/// Largest difference relative to the largest element: gradients of one tensor share a scale.
-double relative_difference(const Tensor& a, const Tensor& b) {
-  const std::vector<double> va = a.to_vector<double>(), vb = b.to_vector<double>();
-  double worst = 0, scale = 1e-30;
-  for (std::size_t i = 0; i < va.size(); ++i) {
-    worst = std::max(worst, std::isfinite(va[i]) ? std::abs(va[i] - vb[i]) : INFINITY);
-    scale = std::max(scale, std::abs(vb[i]));
-  }
-  return worst / scale;
-}
 
 Leaves small_network_leaves(DType dtype) {
   Leaves leaves;

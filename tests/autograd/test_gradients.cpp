@@ -71,8 +71,9 @@ TEST_CASE("every case runs the node it is listed for") {
 TEST_CASE("every node of autograd/ops has a gradient case") {
   std::set<std::string> covered;
   for (const GradCase& c : all_cases()) covered.insert(c.op);
-  const std::set<std::string> names = names_in_sources();
+  std::set<std::string> names = names_in_sources();
   REQUIRE(names.size() >= 36);
+  names.erase("to_device");  // needs a second device: test_device.cpp
   for (const std::string& name : names) {
     INFO("node " << name << " has no case in tests/autograd/cases_*.cpp");
     CHECK(covered.count(name) == 1);

@@ -54,7 +54,7 @@ const std::vector<ProxyCase>& cases() {
 
 double number(const LossOutput& out, const std::string& name) {
   for (const auto& [key, value] : out.numbers)
-    if (key == name) return value;
+    if (key == name) return value.value();
   return NAN;
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("copies of one picture, zero rows, one class, one picture", "[losses][
       const Variable f(b.f.clone(), true), p(random(4 * c.per_class, 8, 10), true);
       const LossOutput out = c.function(f, p, labels_of(b.y));
       CHECK(std::isfinite(out.value.item()));
-      for (const auto& [name, value] : out.numbers) CHECK(std::isfinite(value));
+      for (const auto& [name, value] : out.numbers) CHECK(std::isfinite(value.value()));
       out.value.backward();
       CHECK(std::isfinite(largest(f.grad())));
       CHECK(std::isfinite(largest(p.grad())));

@@ -33,7 +33,7 @@ Features random_features(std::int64_t n, std::int64_t d, std::uint64_t seed) {
 
 double number(const LossOutput& out, const std::string& name) {
   for (const auto& [key, value] : out.numbers)
-    if (key == name) return value;
+    if (key == name) return value.value();
   return NAN;
 }
 

@@ -118,7 +118,7 @@ TEST_CASE(
       const Tensor labels = from_vector(y, {32});
       const LossOutput out = hard ? triplet_batch_hard(f, labels, 0.2, TripletMargin::Hinge)
                                   : triplet_all(f, labels, 0.2, TripletMargin::Hinge);
-      message = alarm.observe(out.numbers);
+      message = alarm.observe(values_of(out.numbers));
       optimizer.zero_grad();
       out.value.backward();
       optimizer.step(lr);

@@ -116,7 +116,7 @@ TEST_CASE("margin 0 and a collapsed batch: zero loss (Q1 of the paper's code)", 
   const Variable f(ones({8, 4}, DType::Float64), true);
   const LossOutput out = triplet_batch_hard(f, labels_of({0, 0, 1, 1, 2, 2, 3, 3}), 0, TripletMargin::Hinge);
   CHECK(out.value.item() == 0);
-  CHECK(out.numbers[0] == std::pair<std::string, double>("active", 0));
+  CHECK(values_of(out.numbers)[0] == std::pair<std::string, double>("active", 0));
 }
 
 TEST_CASE("batches without triplets have loss 0 and gradient 0", "[losses]") {
@@ -128,7 +128,7 @@ TEST_CASE("batches without triplets have loss 0 and gradient 0", "[losses]") {
         const LossOutput out =
             hard ? triplet_batch_hard(f, labels_of(y), 0.2, form) : triplet_all(f, labels_of(y), 0.2, form);
         CHECK(out.value.item() == 0);
-        CHECK(out.numbers[0].second == 0);
+        CHECK(out.numbers[0].second.value() == 0);
         out.value.backward();
         CHECK(largest(f.grad()) == 0);
       }
@@ -141,15 +141,15 @@ TEST_CASE("numbers for the log", "[losses]") {
   // Hardest z: 0: 1-3, 1: 1-2, 2: 2-2, 3: 2-4.
   const LossOutput hard = triplet_batch_hard(Variable(x), y, 1.5, TripletMargin::Hinge);
   CHECK(hard.value.item() == Approx((0 + 0.5 + 1.5 + 0) / 4));
-  CHECK(hard.numbers[0].second == Approx(0.5));
-  CHECK(hard.numbers[1].second == Approx(1.5));
-  CHECK(hard.numbers[2].second == Approx((3 + 2 + 2 + 4) / 4.0));
+  CHECK(hard.numbers[0].second.value() == Approx(0.5));
+  CHECK(hard.numbers[1].second.value() == Approx(1.5));
+  CHECK(hard.numbers[2].second.value() == Approx((3 + 2 + 2 + 4) / 4.0));
   // Triplets' z: 0: 1-3, 1-5; 1: 1-2, 1-4; 2: 2-3, 2-2; 3: 2-5, 2-4. With margin 1.5 three are active.
   const LossOutput all = triplet_all(Variable(x), y, 1.5, TripletMargin::Hinge);
   CHECK(all.value.item() == Approx((0.5 + 0.5 + 1.5) / 3));
-  CHECK(all.numbers[0].second == Approx(3.0 / 8));
-  CHECK(all.numbers[1].second == Approx(1.5));
-  CHECK(all.numbers[2].second == Approx((3 + 5 + 2 + 4) / 4.0));
+  CHECK(all.numbers[0].second.value() == Approx(3.0 / 8));
+  CHECK(all.numbers[1].second.value() == Approx(1.5));
+  CHECK(all.numbers[2].second.value() == Approx((3 + 5 + 2 + 4) / 4.0));
 }
 
 TEST_CASE("losses refuse what does not fit, and say what", "[losses]") {

@@ -32,7 +32,7 @@ double largest(const Tensor& t) {
 }
 double number(const LossOutput& out, const std::string& name) {
   for (const auto& [key, value] : out.numbers)
-    if (key == name) return value;
+    if (key == name) return value.value();
   return NAN;
 }
 double total(const Tensor& t) {
@@ -142,7 +142,7 @@ TEST_CASE("empty cases of the margin loss", "[losses][margin-loss]") {
       student.embedding = Variable(b.f.clone(), true);
       const LossOutput out = loss->forward({student, labels_of(b.y)});
       CHECK(out.value.item() == Approx(b.value).epsilon(1e-5));  // beta starts as a float32
-      for (const auto& [name, value] : out.numbers) CHECK(std::isfinite(value));
+      for (const auto& [name, value] : out.numbers) CHECK(std::isfinite(value.value()));
       out.value.backward();
       CHECK(largest(student.embedding.grad()) == 0);
       CHECK(loss->parameters()[0].grad().item() == (b.value > 0 ? 1 : 0));

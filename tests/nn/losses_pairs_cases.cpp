@@ -83,7 +83,7 @@ Result run(const std::function<LossOutput(const Variable&)>& loss, const Tensor&
   const LossOutput out = loss(f);
   for (const auto& [name, number] : out.numbers) {
     INFO(name);
-    CHECK(std::isfinite(number));
+    CHECK(std::isfinite(number.value()));
   }
   out.value.backward();
   Result r{out.value.item(), f.grad().to_vector<double>()};
@@ -299,12 +299,12 @@ TEST_CASE("numbers of the losses of pairs for the log", "[losses][pairs]") {
   const auto check = [](const LossOutput& out, double value, double active, double positive, double negative) {
     CHECK(out.value.item() == Approx(value));
     REQUIRE(out.numbers.size() == 3);
-    CHECK(out.numbers[0] == std::pair<std::string, double>("active", out.numbers[0].second));
-    CHECK(out.numbers[0].second == Approx(active).margin(1e-15));
-    CHECK(out.numbers[1] == std::pair<std::string, double>("mean_positive", out.numbers[1].second));
-    CHECK(out.numbers[1].second == Approx(positive));
-    CHECK(out.numbers[2] == std::pair<std::string, double>("mean_negative", out.numbers[2].second));
-    CHECK(out.numbers[2].second == Approx(negative));
+    CHECK(out.numbers[0].first == "active");
+    CHECK(out.numbers[0].second.value() == Approx(active).margin(1e-15));
+    CHECK(out.numbers[1].first == "mean_positive");
+    CHECK(out.numbers[1].second.value() == Approx(positive));
+    CHECK(out.numbers[2].first == "mean_negative");
+    CHECK(out.numbers[2].second.value() == Approx(negative));
   };
   // Beyond 1.5: the positive pair of 2. Below 3.5: the negative pairs of 3 and 2.
   check(contrastive(line, {ContrastiveForm::Pml, 1.5, 3.5}), 0.5 + (0.5 + 1.5) / 2, 3.0 / 6, 1.5, 3.5);
@@ -329,10 +329,10 @@ TEST_CASE("numbers of the losses of pairs for the log", "[losses][pairs]") {
   check(n_pair(Variable(angles), y), (std::log1p(e(-1 - 0.5)) + std::log1p(e(h - 0))) / 2, 0.5, positive,
         (2 + std::sqrt(2 - 2 * h)) / 2);
   // Kept with epsilon 0.1: nothing at 0 degrees (.4 < 0 is false) and at 180 (-.1 < -.5 is false).
-  CHECK(multi_similarity(circle).numbers[0].second == 0.5);
-  CHECK(multi_similarity(circle, {.miner = false}).numbers[0].second == 1);
-  CHECK(multi_similarity(circle).numbers[1].second == Approx(positive));
-  CHECK(multi_similarity(circle).numbers[2].second == Approx(negative));
+  CHECK(multi_similarity(circle).numbers[0].second.value() == 0.5);
+  CHECK(multi_similarity(circle, {.miner = false}).numbers[0].second.value() == 1);
+  CHECK(multi_similarity(circle).numbers[1].second.value() == Approx(positive));
+  CHECK(multi_similarity(circle).numbers[2].second.value() == Approx(negative));
 }
 
 TEST_CASE("losses of pairs refuse labels that do not fit", "[losses][pairs]") {

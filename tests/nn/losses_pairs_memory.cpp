@@ -52,7 +52,7 @@ std::vector<float> memory_rows(const MemoryLoss& m, std::int64_t first, std::int
 }
 double number(const LossOutput& out, const std::string& name) {
   for (const auto& [key, value] : out.numbers)
-    if (key == name) return value;
+    if (key == name) return value.value();
   return -1;
 }
 

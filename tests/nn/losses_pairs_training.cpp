@@ -28,7 +28,7 @@ Tensor noisy_pictures(const std::vector<float>& centres, Generator& g) {
 double separation(const Variable& embedding, const Tensor& labels) {
   const PairBatch batch = pairs_within("test", embedding, labels);
   const LossNumbers numbers = pair_numbers(0, pair_distances(batch).value(), batch);
-  return numbers[2].second / numbers[1].second;
+  return numbers[2].second.value() / numbers[1].second.value();
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ TEST_CASE("accuracy is the share of rows whose own class wins", "[losses][regist
   for (std::int64_t c : {2, 0, 1, 0}) rows.insert(rows.end(), p.begin() + c * 6, p.begin() + (c + 1) * 6);
   student.embedding = Variable(from_vector(rows, {4, 6}));
   const LossOutput out = loss->forward({student, labels});
-  CHECK(out.numbers[0] == std::pair<std::string, double>("accuracy", 0.75));
+  CHECK(values_of(out.numbers)[0] == std::pair<std::string, double>("accuracy", 0.75));
 }
 
 TEST_CASE("edit distance and suggestions", "[suggest]") {

@@ -9,6 +9,7 @@
 #include "nn/losses/classes/classification.h"
 #include "nn/losses/entries.h"
 #include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
 
 namespace fledge {
 namespace {
@@ -27,14 +28,20 @@ Variable of_nearest_sub_centre(const Variable& cosine, std::int64_t sub_centres)
   return max(reshape(cosine, {cosine.dim(0), cosine.dim(1) / sub_centres, sub_centres}), {2});
 }
 
+/// 1 where theta <= pi - margin, else 0.
+Tensor within_margin(const Tensor& t, double margin) {
+  if (!on_host(t)) return not_below_zero(affine(t, 1, std::cos(margin)));
+  std::vector<double> within;
+  for (double c : t.to_vector<double>()) within.push_back(c >= -std::cos(margin) ? 1 : 0);
+  return from_vector(within, t.dims()).to(t.dtype());
+}
+
 /// cos(theta + margin) of N cosines, continued as in the header beyond pi - margin.
 Variable with_angle(const Variable& t, double margin) {
   // (1 - t)(1 + t) keeps its digits near t = 1, where 1 - t^2 loses them; rounding may leave t a little above 1.
   const Variable sine = sqrt(clamp(affine(t, -1, 1) * affine(t, 1, 1), 0, 1));
   const Variable turned = std::cos(margin) * t - std::sin(margin) * sine;
-  std::vector<double> near;  // 1 where theta <= pi - margin
-  for (double c : t.value().to_vector<double>()) near.push_back(c >= -std::cos(margin) ? 1 : 0);
-  const Variable choice(from_vector(near, t.dims()).to(t.value().dtype()));
+  const Variable choice(within_margin(t.value(), margin));
   const Variable beyond = t - margin * std::sin(margin);
   return choice * (turned - beyond) + beyond;
 }

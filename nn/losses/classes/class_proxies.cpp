@@ -9,6 +9,9 @@
 #include "nn/metrics/retrieval.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/gather.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -16,13 +19,16 @@ namespace fledge {
 Variable cosines(const Variable& a, const Variable& b) { return matmul(l2_normalize(a), l2_normalize(b), false, true); }
 
 Tensor label_matrix(const Tensor& labels, std::int64_t classes, double own, double other, DType dtype) {
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  std::vector<double> values(y.size() * static_cast<std::size_t>(classes), other);
-  for (std::size_t i = 0; i < y.size(); ++i) values[i * static_cast<std::size_t>(classes) + y[i]] = own;
-  return from_vector(values, {labels.dim(0), classes}).to(dtype);
+  const Tensor marks = ones(labels.dims(), dtype, Layout::Contiguous, labels.device());
+  return affine(take_along_row_backward(marks, labels, classes), own - other, other);
 }
 
-double accuracy(const Tensor& scores, const Tensor& labels) {
+LoggedNumber accuracy(const Tensor& scores, const Tensor& labels) {
+  if (!on_host(scores)) {
+    const Tensor best = row_top_k(scores, 1, true).index.reshape(labels.dims()).to(DType::Float32);
+    const Tensor wrong = not_none(abs(sub(best, labels.to(DType::Float32))));  // class numbers are exact to 2^24
+    return total_of(affine(wrong, -1, 1), static_cast<double>(labels.dim(0)));
+  }
   const std::vector<float> x = scores.to_vector<float>();
   const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
   const std::int64_t classes = scores.dim(1);
@@ -34,15 +40,23 @@ double accuracy(const Tensor& scores, const Tensor& labels) {
   return y.empty() ? 0 : right / static_cast<double>(y.size());
 }
 
-std::vector<std::pair<std::string, double>> class_numbers(const Variable& f, const Tensor& scores,
-                                                          const Tensor& labels) {
-  const EmbeddingSpread spread = embedding_spread(l2_normalize(f.value()).y, labels);
-  return {{"accuracy", accuracy(scores, labels)},
-          {"mean_positive", spread.mean_positive},
-          {"mean_negative", spread.mean_negative}};
+LossNumbers class_numbers(const Variable& f, const Tensor& scores, const Tensor& labels) {
+  const Tensor unit = l2_normalize(f.value()).y;
+  const LoggedNumber right = accuracy(scores, labels);
+  if (!on_host(unit)) {
+    const Tensor distances = pairwise_distance(unit, unit);
+    const PairMaskPair masks = pair_masks(labels, labels, 0);
+    const auto mean = [&](const Tensor& mask) {
+      return ratio(total_of(mul(distances, factors(mask, distances.dtype()))), count_of(mask));
+    };
+    return {{"accuracy", right}, {"mean_positive", mean(masks.positive)}, {"mean_negative", mean(masks.negative)}};
+  }
+  const EmbeddingSpread spread = embedding_spread(unit, labels);
+  return {{"accuracy", right}, {"mean_positive", spread.mean_positive}, {"mean_negative", spread.mean_negative}};
 }
 
 void check_classes(const char* op, const Tensor& labels, std::int64_t classes) {
+  if (!on_host(labels)) return;
   const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < y.size(); ++i)
     if (y[i] < 0 || y[i] >= classes)

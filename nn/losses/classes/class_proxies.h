@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/losses/counts.h"
 #include "nn/losses/loss.h"
 
 namespace fledge {
@@ -16,17 +17,17 @@ Variable cosines(const Variable& a, const Variable& b);
 Tensor label_matrix(const Tensor& labels, std::int64_t classes, double own, double other, DType dtype);
 
 /// Share of rows whose largest score is the label's (of equal ones the first counts). scores: N,classes
-double accuracy(const Tensor& scores, const Tensor& labels);
+LoggedNumber accuracy(const Tensor& scores, const Tensor& labels);
 
 /// accuracy, and mean_positive, mean_negative: mean distances, at unit length, of the batch's pairs of one and of two
 /// classes. f: N,D  scores: N,classes
-std::vector<std::pair<std::string, double>> class_numbers(const Variable& f, const Tensor& scores,
-                                                          const Tensor& labels);
+LossNumbers class_numbers(const Variable& f, const Tensor& scores, const Tensor& labels);
 
-/// Throws Error(Usage) unless every label is in 0..classes-1.
+/// Throws Error(Usage) unless every label is in 0..classes-1. On a device, where nobody may wait, a wrong one is not
+/// looked for: its row of the loss becomes NaN (kernels/api/gather.h).
 void check_classes(const char* op, const Tensor& labels, std::int64_t classes);
 /// Throws Error(Usage) unless f is N,D with N > 0, proxies are classes * per_class,D of two classes or more, and labels
-/// are N int64 in 0..classes-1. Returns classes.
+/// are N int64 in 0..classes-1 (check_classes). Returns classes.
 std::int64_t check_proxies(const char* op, const Variable& f, const Variable& proxies, const Tensor& labels,
                            std::int64_t per_class = 1);
 /// Throws Error(Usage) unless there are two training classes and an embedding.
@@ -41,6 +42,7 @@ class ProxyLoss : public Loss {
   ProxyLoss(const char* name, const LossSetup& setup, Function function, std::int64_t per_class = 1);
   const char* name() const override { return name_; }
   LossNeeds needs() const override { return {.labels = true}; }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     return function_(input.student.embedding, *proxies_, input.labels);
   }

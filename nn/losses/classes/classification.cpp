@@ -46,6 +46,7 @@ class SoftmaxLoss : public Loss {
   }
   const char* name() const override { return "softmax"; }
   LossNeeds needs() const override { return {.labels = true}; }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     return classification_output(classifier_->forward(input.student.embedding), input.labels, smoothing_);
   }

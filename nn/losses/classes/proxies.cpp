@@ -8,6 +8,7 @@
 #include "nn/losses/classes/classification.h"
 #include "nn/losses/entries.h"
 #include "tensor/creation.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -22,7 +23,13 @@ void check_positive(const char* op, const char* what, double value) {
 
 /// log(1 + sum_j e^{x_ij}): R,C -> R
 Variable log_one_plus_sum_exp(const Variable& x) {
-  return log_sum_exp(concat({x, Variable(zeros({x.dim(0), 1}, x.value().dtype()))}, 1));
+  return log_sum_exp(concat({x, Variable(zeros_like(x.value().slice(1, 0, 1)))}, 1));
+}
+
+LoggedNumber classes_in(const Tensor& labels, std::int64_t classes) {
+  if (!on_host(labels)) return total_of(not_none(sum(label_matrix(labels, classes, 1, 0, DType::Float32), {0})));
+  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
+  return static_cast<double>(std::set<std::int64_t>(y.begin(), y.end()).size());
 }
 
 }  // namespace
@@ -46,12 +53,10 @@ LossOutput proxy_anchor(const Variable& f, const Variable& proxies, const Tensor
   const DType dtype = s.value().dtype();
   const Variable others_out(label_matrix(labels, classes, 0, kLeftOut, dtype).transpose(0, 1).contiguous());
   const Variable own_out(label_matrix(labels, classes, kLeftOut, 0, dtype).transpose(0, 1).contiguous());
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  const double in_batch = static_cast<double>(std::set<std::int64_t>(y.begin(), y.end()).size());
   // A proxy without pictures on one side has log(1 + 0) = 0 there: the sums need no selection.
   const Variable pull = sum(log_one_plus_sum_exp(affine(s, -alpha, alpha * margin) + others_out));
   const Variable push = sum(log_one_plus_sum_exp(affine(s, alpha, alpha * margin) + own_out));
-  return {(1 / in_batch) * pull + (1 / static_cast<double>(classes)) * push,
+  return {over(pull, classes_in(labels, classes)) + (1 / static_cast<double>(classes)) * push,
           class_numbers(f, s.value().transpose(0, 1), labels)};
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/node.h"
+#include "nn/losses/counts.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 
@@ -16,7 +17,7 @@ class AllTripletsNode : public Node {
   explicit AllTripletsNode(Tensor gradient) : gradient_(std::move(gradient)) {}
   const char* name() const override { return "all_triplets"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
-    return {affine(gradient_.get(name(), "gradient"), dy.item(), 0)};
+    return {times_scalar(gradient_.get(name(), "gradient"), dy)};
   }
   void release() override { gradient_.release(); }
 

@@ -4,6 +4,7 @@
 #include "autograd/ops/reduce.h"
 #include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
 
 namespace fledge {
 namespace {
@@ -14,6 +15,8 @@ constexpr double kSamePoint = 1.001e-6;
 
 /// Of the marked elements those above the floor.
 Tensor above(const Tensor& values, const Tensor& mask, double floor) {
+  if (!on_host(values))
+    return mul(factors(mask, values.dtype()), above_zero(affine(values, 1, -floor))).to(DType::UInt8);
   const std::vector<double> v = values.to_vector<double>();
   const Tensor kept = zeros(mask.dims(), DType::UInt8);
   const std::uint8_t* marks = mask.data<std::uint8_t>();
@@ -30,13 +33,13 @@ LossOutput contrastive(const PairBatch& batch, const ContrastiveOptions& options
   const Variable pull = relu(d - options.positive_margin), push = relu(-d + options.negative_margin);
   const Tensor pulled = above(pull.value(), batch.positive, kSamePoint),
                pushed = above(push.value(), batch.negative, 0);
-  const double positives = count_of(pulled), negatives = count_of(pushed),
-               pairs = count_of(batch.positive) + count_of(batch.negative);
+  const LoggedNumber positives = count_of(pulled), negatives = count_of(pushed),
+                     pairs = plus(count_of(batch.positive), count_of(batch.negative));
   const Variable value =
       options.form == ContrastiveForm::Pml
-          ? ratio(1, positives) * masked_sum(pull, pulled) + ratio(1, negatives) * masked_sum(push, pushed)
-          : ratio(1, pairs) * (masked_sum(square(pull), pulled) + masked_sum(square(push), pushed));
-  return {value, pair_numbers(ratio(positives + negatives, pairs), d.value(), batch)};
+          ? over(masked_sum(pull, pulled), positives) + over(masked_sum(push, pushed), negatives)
+          : over(masked_sum(square(pull), pulled) + masked_sum(square(push), pushed), pairs);
+  return {value, pair_numbers(ratio(plus(positives, negatives), pairs), d.value(), batch)};
 }
 
 }  // namespace fledge

@@ -85,8 +85,7 @@ Variable beta_of_anchors(const Variable& beta, const Tensor& labels) {
   return beta.dim(0) == 1 ? column : index_select(column, labels);
 }
 
-std::vector<std::pair<std::string, double>> numbers_of(const Tensor& distances, const Tensor& beta,
-                                                       const Tensor& labels, const Terms& terms) {
+LossNumbers numbers_of(const Tensor& distances, const Tensor& beta, const Tensor& labels, const Terms& terms) {
   const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
   const std::vector<double> d = distances.to_vector<double>(), b = beta.to_vector<double>();
   double positives = 0, negatives = 0, sum_positive = 0, sum_negative = 0, sum_beta = 0;
@@ -177,7 +176,8 @@ class MarginLoss : public Loss {
     const Variable f = l2_normalize(input.student.embedding);
     const Variable d = pairwise_distance(f, f);
     Generator g = Generator::of({seed_, 0x6d617267696e, static_cast<std::uint64_t>(input.step)});  // "margin"
-    return margin_loss(d, cast(beta_, d.value().dtype()), input.labels, options_.margin,
+    const Variable beta = cast(to_device(beta_, d.value().device()), d.value().dtype());
+    return margin_loss(d, beta, input.labels, options_.margin,
                        options_.every_negative ? every_triplet_pairs(input.labels)
                                                : distance_weighted_pairs(d.value(), input.labels, f.dim(1), g));
   }

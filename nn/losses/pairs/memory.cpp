@@ -43,7 +43,8 @@ LossOutput MemoryLoss::forward(const LossInput& input) const {
   LossOutput out =
       input.step < options_.start
           ? loss_(pairs_within("memory", f, input.labels))
-          : loss_(pairs_against("memory", f, input.labels, embeddings_.slice(0, 0, kept).to(f.value().dtype()),
+          : loss_(pairs_against("memory", f, input.labels,
+                                embeddings_.slice(0, 0, kept).to(f.value().device()).to(f.value().dtype()),
                                 labels_.slice(0, 0, kept)));
   out.numbers.emplace_back("memory", static_cast<double>(kept));
   return out;

@@ -7,6 +7,8 @@
 #include "autograd/ops/reduce.h"
 #include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -29,7 +31,20 @@ void mine_row(const double* s, const std::uint8_t* positive, const std::uint8_t*
   }
 }
 
+Tensor column(const Tensor& rows) { return rows.reshape({rows.dim(0), 1}); }
+
+Kept mine_on_device(const Tensor& s, const PairBatch& batch, double epsilon) {
+  const Tensor positive = factors(batch.positive, s.dtype()), negative = factors(batch.negative, s.dtype());
+  const Tensor complete = not_none(mul(sum(positive, {1}, true), sum(negative, {1}, true)));
+  const Tensor nearest_negative = column(masked_row_extreme(s, batch.negative, true).value),
+               farthest_positive = column(masked_row_extreme(s, batch.positive, false).value);
+  const Tensor near = above_zero(sub(nearest_negative, affine(s, 1, -epsilon))),
+               far = above_zero(sub(affine(s, 1, epsilon), farthest_positive));
+  return {mul(mul(positive, near), complete).to(DType::UInt8), mul(mul(negative, far), complete).to(DType::UInt8)};
+}
+
 Kept mine(const Tensor& cosines, const PairBatch& batch, double epsilon) {
+  if (!on_host(cosines)) return mine_on_device(cosines, batch, epsilon);
   const std::vector<double> s = cosines.to_vector<double>();
   const std::int64_t n = cosines.dim(0), m = cosines.dim(1);
   Kept kept{zeros({n, m}, DType::UInt8), zeros({n, m}, DType::UInt8)};
@@ -39,8 +54,12 @@ Kept mine(const Tensor& cosines, const PairBatch& batch, double epsilon) {
   return kept;
 }
 
-double share_of_rows(const Kept& kept) {
+LoggedNumber share_of_rows(const Kept& kept) {
   const std::int64_t n = kept.positive.dim(0), m = kept.positive.dim(1);
+  if (!on_host(kept.positive)) {
+    const Tensor both = add(factors(kept.positive, DType::Float32), factors(kept.negative, DType::Float32));
+    return total_of(not_none(sum(both, {1})), static_cast<double>(n));
+  }
   const std::uint8_t *p = kept.positive.data<std::uint8_t>(), *q = kept.negative.data<std::uint8_t>();
   double rows = 0;
   for (std::int64_t i = 0; i < n; ++i, p += m, q += m) rows += std::count(p, p + m, 1) + std::count(q, q + m, 1) > 0;

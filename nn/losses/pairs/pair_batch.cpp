@@ -1,41 +1,17 @@
 #include "nn/losses/pairs/pair_batch.h"
 
-#include <vector>
-
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
 #include "nn/losses/entries.h"
-#include "tensor/creation.h"
+#include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/gather.h"
 
 namespace fledge {
-namespace {
-
-/// Query i is reference first_own + i.
-void mark_pairs(PairBatch& batch, const Tensor& labels, const Tensor& reference_labels, std::int64_t first_own) {
-  const std::vector<std::int64_t> query = labels.to_vector<std::int64_t>(),
-                                  reference = reference_labels.to_vector<std::int64_t>();
-  const auto n = static_cast<std::int64_t>(query.size()), m = static_cast<std::int64_t>(reference.size());
-  batch.positive = zeros({n, m}, DType::UInt8);
-  batch.negative = zeros({n, m}, DType::UInt8);
-  std::uint8_t* positive = batch.positive.data<std::uint8_t>();
-  std::uint8_t* negative = batch.negative.data<std::uint8_t>();
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < m; ++j) {
-      const bool same = query[i] == reference[j];
-      positive[i * m + j] = same && j != first_own + i;
-      negative[i * m + j] = !same;
-    }
-}
-
-}  // namespace
-
 PairBatch pairs_within(const char* op, const Variable& embedding, const Tensor& labels) {
   check_labels(op, embedding.value(), labels);
-  PairBatch batch{embedding, embedding, {}, {}};
-  mark_pairs(batch, labels, labels, 0);
-  return batch;
+  const PairMaskPair masks = pair_masks(labels, labels, 0);
+  return {embedding, embedding, masks.positive, masks.negative};
 }
 
 PairBatch pairs_against(const char* op, const Variable& embedding, const Tensor& labels, const Tensor& memory,
@@ -48,9 +24,8 @@ PairBatch pairs_against(const char* op, const Variable& embedding, const Tensor&
                     describe(embedding.value()),
                 "give the loss the size of the student's embedding");
   const Tensor& own = embedding.value();
-  PairBatch batch{embedding, Variable(concat({memory, own}, 0)), {}, {}};
-  mark_pairs(batch, labels, concat({memory_labels, labels}, 0), memory.dim(0));
-  return batch;
+  const PairMaskPair masks = pair_masks(labels, concat({memory_labels, labels}, 0), memory.dim(0));
+  return {embedding, Variable(concat({memory, own}, 0)), masks.positive, masks.negative};
 }
 
 Variable pair_distances(const PairBatch& batch) { return pairwise_distance(batch.queries, batch.references); }

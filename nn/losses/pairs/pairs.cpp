@@ -15,21 +15,21 @@ constexpr double kSmallestTemperature = 1e-3;
 
 std::shared_ptr<Loss> make_contrastive(const LossOptions& options, const LossSetup&) {
   const ContrastiveOptions o = read_contrastive(OptionReader("contrastive", options));
-  return std::make_shared<LabelLoss>("contrastive", [o](const Variable& f, const Tensor& labels) {
+  return std::make_shared<LabelLoss>("contrastive", true, [o](const Variable& f, const Tensor& labels) {
     return contrastive(pairs_within("contrastive", f, labels), o);
   });
 }
 
 std::shared_ptr<Loss> make_multi_similarity(const LossOptions& options, const LossSetup&) {
   const MultiSimilarityOptions o = read_multi_similarity(OptionReader("multi-similarity", options));
-  return std::make_shared<LabelLoss>("multi-similarity", [o](const Variable& f, const Tensor& labels) {
+  return std::make_shared<LabelLoss>("multi-similarity", true, [o](const Variable& f, const Tensor& labels) {
     return multi_similarity(pairs_within("multi_similarity", f, labels), o);
   });
 }
 
 std::shared_ptr<Loss> make_n_pair(const LossOptions& options, const LossSetup&) {
   const double l2 = OptionReader("n-pair", options).number("n-pair-l2", 0, kInfinity);
-  return std::make_shared<LabelLoss>("n-pair",
+  return std::make_shared<LabelLoss>("n-pair", false,
                                      [l2](const Variable& f, const Tensor& labels) { return n_pair(f, labels, l2); });
 }
 
@@ -39,7 +39,7 @@ LossEntry temperature_entry(const char* name, const char* summary, const char* o
   const auto make = [=](const LossOptions& options, const LossSetup&) -> std::shared_ptr<Loss> {
     const double t = OptionReader(name, options).number(option, kSmallestTemperature, kInfinity);
     return std::make_shared<LabelLoss>(
-        name, [=](const Variable& e, const Tensor& labels) { return f(pairs_within(name, e, labels), t); });
+        name, true, [=](const Variable& e, const Tensor& labels) { return f(pairs_within(name, e, labels), t); });
   };
   return {LossKind::Metric, summary, {{option, value}}, make};
 }

@@ -13,12 +13,23 @@
 #include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
 
+/// 1 for rows with a marked element: n,1.
+Tensor rows_with(const Tensor& mask) { return not_none(sum(factors(mask, DType::Float32), {1}, true)); }
+
 /// Share of the positive pairs of a row whose row has a negative as similar or more.
-double share_overtaken(const Tensor& similarities, const PairBatch& batch) {
+LoggedNumber share_overtaken(const Tensor& similarities, const PairBatch& batch) {
+  if (!on_host(similarities)) {
+    const Tensor nearest = masked_row_extreme(similarities, batch.negative, true).value;
+    const Tensor reached = not_below_zero(sub(nearest.reshape({nearest.dim(0), 1}), similarities));
+    const Tensor overtaken = mul(mul(reached, rows_with(batch.negative)), factors(batch.positive, DType::Float32));
+    return ratio(total_of(overtaken), count_of(batch.positive));
+  }
   const std::vector<double> s = similarities.to_vector<double>();
   const std::int64_t n = similarities.dim(0), m = similarities.dim(1);
   const std::uint8_t *p = batch.positive.data<std::uint8_t>(), *q = batch.negative.data<std::uint8_t>();
@@ -56,8 +67,22 @@ Variable rows_of(const Variable& x, const std::vector<std::int64_t>& rows) {
   return index_select(x, from_vector(rows, {static_cast<std::int64_t>(rows.size())}));
 }
 
-/// Positive pairs over the number of positives of their row; rows without a negative have none.
-Tensor row_shares(const PairBatch& batch) {
+/// Positive pairs over the number of positives of their row; rows without a negative have none. And the number of rows
+/// that have any.
+struct RowShares {
+  Tensor shares;
+  LoggedNumber rows;
+};
+
+RowShares row_shares_on_device(const PairBatch& batch) {
+  const Tensor positive = factors(batch.positive, DType::Float32), counts = sum(positive, {1}, true);
+  const Tensor complete = mul(not_none(counts), rows_with(batch.negative));
+  const Tensor shares = div(positive, clamp(counts, 1, std::numeric_limits<double>::infinity()));
+  return {mul(shares, complete), total_of(complete)};
+}
+
+RowShares row_shares(const PairBatch& batch) {
+  if (!on_host(batch.positive)) return row_shares_on_device(batch);
   const std::int64_t n = batch.positive.dim(0), m = batch.positive.dim(1);
   const Tensor shares = zeros({n, m}, DType::Float64);
   const std::uint8_t *p = batch.positive.data<std::uint8_t>(), *q = batch.negative.data<std::uint8_t>();
@@ -67,7 +92,9 @@ Tensor row_shares(const PairBatch& batch) {
     if (std::count(q, q + m, 1) == 0) continue;
     for (std::int64_t j = 0; j < m; ++j) w[j] = ratio(p[j], positives);
   }
-  return shares;
+  double queries = 0;
+  for (double share : shares.to_vector<double>()) queries += share;
+  return {shares, queries};
 }
 
 }  // namespace
@@ -96,7 +123,7 @@ LossOutput nt_xent(const PairBatch& batch, double temperature) {
   const Variable negatives = reshape(masked_log_sum_exp(s, batch.negative), {s.dim(0), 1});
   // -log(e^s / (e^s + N)) = softplus(log N - s); a row without negatives has log N near -1e30 and adds 0.
   const Variable h = softplus(negatives - s) * factor_of(batch.positive, s.value().dtype());
-  return {affine(sum(h), ratio(1, count_of(batch.positive)), 0), cosine_numbers(cosines.value(), batch)};
+  return {over(sum(h), count_of(batch.positive)), cosine_numbers(cosines.value(), batch)};
 }
 
 LossOutput supcon(const PairBatch& batch, double temperature) {
@@ -104,10 +131,8 @@ LossOutput supcon(const PairBatch& batch, double temperature) {
   const DType dtype = s.value().dtype();
   const Variable both = factor_of(batch.positive, dtype) + factor_of(batch.negative, dtype);
   const Variable all = reshape(masked_log_sum_exp(s, both.value().to(DType::UInt8)), {s.dim(0), 1});
-  const Tensor shares = row_shares(batch);
-  double queries = 0;
-  for (double w : shares.to_vector<double>()) queries += w;
-  return {affine(sum((all - s) * Variable(shares.to(dtype))), ratio(1, queries), 0),
+  const RowShares weights = row_shares(batch);
+  return {over(sum((all - s) * Variable(weights.shares.to(dtype))), weights.rows),
           cosine_numbers(cosines.value(), batch)};
 }
 

@@ -63,6 +63,7 @@ class AbsoluteLoss : public Loss {
   }
   const char* name() const override { return "absolute"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return true; }
   /// numbers: teacher_distance, the mean distance to the teacher whatever the form.
   LossOutput forward(const LossInput& input) const override {
     const Tensor& g = teacher_embedding(input, name());
@@ -70,7 +71,7 @@ class AbsoluteLoss : public Loss {
     const Variable f = projection_ ? l2_normalize(linear(student, *projection_, {})) : student;
     const Variable value = absolute_teacher(f, g, form_, eps_inside_);
     NoGradGuard no_grad;
-    return {value, {{"teacher_distance", absolute_teacher(f, g, AbsoluteForm::L2).item()}}};
+    return {value, {{"teacher_distance", absolute_teacher(f, g, AbsoluteForm::L2).value()}}};
   }
 
  private:
@@ -84,13 +85,14 @@ class RelativeLoss : public Loss {
   explicit RelativeLoss(RelativeForm form) : form_(form) {}
   const char* name() const override { return "relative"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return true; }
   /// numbers: distance_error, the mean over pairs of |D^S - D^T| whatever the form.
   LossOutput forward(const LossInput& input) const override {
     const Variable& f = input.student.embedding;
     const Tensor& g = teacher_embedding(input, name());
     const Variable value = relative_teacher(f, g, form_);
     NoGradGuard no_grad;
-    return {value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).item()}}};
+    return {value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).value()}}};
   }
 
  private:

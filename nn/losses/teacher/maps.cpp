@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
 
 namespace fledge {
 namespace {
@@ -47,10 +48,32 @@ void mix(const T* x, const std::vector<double>& shares, const AxisSizes& s, T* y
       }
 }
 
+/// The same by tensor ops: a few for each new row.
+Tensor resize_axis_on_device(const Tensor& x, int axis, const Dims& dims) {
+  const std::int64_t from = x.dim(axis), to = dims[axis];
+  const std::vector<double> shares = axis_shares(from, to);
+  const Tensor y = Tensor::empty(dims, x.dtype(), Layout::ChannelsLast, x.device());
+  for (std::int64_t i = 0; i < to; ++i) {
+    Tensor row;
+    for (std::int64_t j = 0; j < from; ++j) {
+      const double share = shares[static_cast<std::size_t>(i * from + j)];
+      if (share == 0) continue;
+      const Tensor part = affine(x.slice(axis, j, 1), share, 0);
+      row = row.defined() ? add(row, part) : part;
+    }
+    y.slice(axis, i, 1).copy_from(row);
+  }
+  return y;
+}
+
 /// `axis` is 2 or 3. Memory is N,H,W,C on both sides.
 Tensor resize_axis(const Tensor& map, int axis, std::int64_t size) {
   Dims dims = map.dims();
   if (dims[axis] == size) return map;
+  if (map.device().type != Device::Type::CPU) {
+    dims[axis] = size;
+    return resize_axis_on_device(map, axis, dims);
+  }
   const Tensor x = map.contiguous(Layout::ChannelsLast);
   const AxisSizes sizes{axis == 2 ? dims[0] : dims[0] * dims[2], dims[axis], size,
                         axis == 2 ? dims[3] * dims[1] : dims[1]};

@@ -10,6 +10,8 @@
 #include "nn/losses/teacher/rows.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -35,12 +37,27 @@ Tensor nearest_others(const Tensor& d, std::int64_t length) {
   return from_vector(lists, {n * length});
 }
 
+/// The same on a device, as columns of d: n,L.
+Tensor nearest_others_on_device(const Tensor& d, std::int64_t length) {
+  constexpr double kFar = 1e30;
+  const Tensor own_far = affine(off_diagonal(d.dim(0), d).value(), -kFar, kFar);
+  return row_top_k(add(d, own_far), length, false).index;
+}
+
+/// Distances of the lists: n,L. lists: positions or columns.
+Variable listed(const Variable& d, const Tensor& lists) {
+  const std::int64_t n = d.dim(0);
+  if (lists.rank() == 1) return reshape(index_select(reshape(d, {n * n, 1}), lists), {n, lists.dim(0) / n});
+  std::vector<Variable> columns;
+  for (std::int64_t m = 0; m < lists.dim(1); ++m)
+    columns.push_back(reshape(take_along_row(d, lists.slice(1, m, 1).contiguous().reshape({n})), {n, 1}));
+  return concat(columns, 1);
+}
+
 /// Scores of the lists: n,L.
 Variable list_scores(const Variable& d, const Tensor& lists, const RankOptions& options) {
-  const std::int64_t n = d.dim(0), length = lists.dim(0) / n;
-  const Variable listed = index_select(reshape(d, {n * n, 1}), lists);
   // Listed distances are never below the clamp of 1e-6, so the logarithm is finite.
-  return reshape(affine(exp(affine(log(listed), options.beta, 0)), -options.alpha, 0), {n, length});
+  return affine(exp(affine(log(listed(d, lists)), options.beta, 0)), -options.alpha, 0);
 }
 
 /// log P of the order in which the columns stand: n.
@@ -74,14 +91,27 @@ Variable all_log_probabilities(const Variable& scores) {
   } while (std::next_permutation(order.begin(), order.end()));
 
   const DType dtype = scores.value().dtype();
-  const Variable masks(from_vector(absent, {1, sets, length}).to(dtype));
-  const Variable meets(from_vector(met, {orders, sets}).to(dtype));
+  const Device device = scores.value().device();
+  const Variable masks(from_vector(absent, {1, sets, length}).to(dtype).to(device));
+  const Variable meets(from_vector(met, {orders, sets}).to(dtype).to(device));
   const Variable members = reshape(scores, {n, 1, length}) + masks;
   const Variable denominators = reshape(log_sum_exp(reshape(members, {n * sets, length})), {n, sets});
   return sum(scores, {1}, true) - matmul(denominators, meets, false, true);
 }
 
-double agreement(const Tensor& scores) {
+LoggedNumber agreement_on_device(const Tensor& scores) {
+  const std::int64_t n = scores.dim(0), length = scores.dim(1);
+  if (length < 2) return 1;
+  LoggedNumber same = 0;
+  for (std::int64_t a = 0; a + 1 < length; ++a) {
+    const Tensor ahead = sub(scores.slice(1, a, 1), scores.slice(1, a + 1, length - a - 1));
+    same = plus(same, total_of(not_below_zero(ahead)));
+  }
+  return times(same, 2 / static_cast<double>(n * length * (length - 1)));
+}
+
+LoggedNumber agreement(const Tensor& scores) {
+  if (!on_host(scores)) return agreement_on_device(scores);
   const std::vector<double> s = scores.to_vector<double>();
   const std::size_t length = static_cast<std::size_t>(scores.dim(1));
   double pairs = 0, same = 0;
@@ -107,9 +137,11 @@ LossOutput darkrank(const Variable& f, const Tensor& g, const RankOptions& optio
   check_options(options);
   const Tensor teacher = g.to(f.value().dtype());
   const Variable ds = pairwise_distance(f, f), dt(pairwise_distance(teacher, teacher));
-  const Tensor lists = nearest_others(dt.value(), std::min<std::int64_t>(options.length, f.dim(0) - 1));
+  const std::int64_t length = std::min<std::int64_t>(options.length, f.dim(0) - 1);
+  const Tensor lists =
+      on_host(teacher) ? nearest_others(dt.value(), length) : nearest_others_on_device(dt.value(), length);
   const Variable student = list_scores(ds, lists, options);
-  const double rank_agreement = agreement(student.value());
+  const LoggedNumber rank_agreement = agreement(student.value());
   if (options.form == RankForm::Hard) return {-mean(log_probability(student)), {{"rank_agreement", rank_agreement}}};
   const Variable expected = all_log_probabilities(list_scores(dt, lists, options));
   const Variable divergence = sum(exp(expected) * (expected - all_log_probabilities(student)), {1});
@@ -123,6 +155,7 @@ class DarkRankLoss : public Loss {
   explicit DarkRankLoss(const RankOptions& options) : options_(options) {}
   const char* name() const override { return "darkrank"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return options_.form == RankForm::Hard; }  // soft: its tables are the host's
   LossOutput forward(const LossInput& input) const override {
     return darkrank(input.student.embedding, teacher_embedding(input, name()), options_);
   }

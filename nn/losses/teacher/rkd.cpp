@@ -7,7 +7,6 @@
 #include "nn/losses/teacher/rows.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
-#include "tensor/ops/reduce.h"
 
 namespace fledge {
 
@@ -17,7 +16,7 @@ LossOutput rkd_distance(const Variable& f, const Tensor& g) {
   const Tensor teacher = g.to(f.value().dtype());
   const Variable error = over_mean(pairwise_distance(f, f)) - over_mean(Variable(pairwise_distance(teacher, teacher)));
   return {affine(sum(huber(error)), 1 / (n * n), 0),
-          {{"distance_error", sum(abs(error.value())).item() / (n * (n - 1))}}};
+          {{"distance_error", total_of(abs(error.value()), n * (n - 1))}}};
 }
 
 namespace {
@@ -27,6 +26,7 @@ class RkdLoss : public Loss {
   explicit RkdLoss(bool angle) : angle_(angle) {}
   const char* name() const override { return angle_ ? "rkd-angle" : "rkd-distance"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     const Tensor& g = teacher_embedding(input, name());
     return angle_ ? rkd_angle(input.student.embedding, g) : rkd_distance(input.student.embedding, g);

@@ -1,12 +1,14 @@
 // rkd_angle as one node. The composition would hold n^3 cosines and n^2 D differences. Here every product comes from
 // the squared distances q by the law of cosines, <x_j - x_i, x_k - x_i> = (q_ij + q_ik - q_jk) / 2, one anchor i at a
-// time. That sum cancels, so it is done in float64, from distances that are sums of squared differences.
+// time. That sum cancels, so it is done in float64, from distances that are sums of squared differences. On a device it
+// is done by tensor ops (rkd_angle_sums.cpp).
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "autograd/node.h"
 #include "nn/losses/teacher/rkd.h"
+#include "nn/losses/teacher/rkd_angle.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
@@ -21,7 +23,7 @@ class RkdAngleNode : public Node {
   explicit RkdAngleNode(Tensor gradient) : gradient_(std::move(gradient)) {}
   const char* name() const override { return "rkd_angle"; }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
-    return {affine(gradient_.get(name(), "gradient"), dy.item(), 0)};
+    return {times_scalar(gradient_.get(name(), "gradient"), dy)};
   }
   void release() override { gradient_.release(); }
 
@@ -126,12 +128,21 @@ std::vector<double> rows_gradient(const std::vector<double>& x, const std::vecto
   return gradient;
 }
 
+LossOutput on_device(const Variable& f, const Tensor& g) {
+  const bool graph = wants_graph({&f});
+  const AngleSums sums = rkd_angle_sums(f.value(), g, graph);
+  LossOutput out{Variable(sums.value), {{"angle_error", total_of(sums.error, std::pow(f.dim(0), 3))}}};
+  if (graph) out.value = attach(sums.value, std::make_shared<RkdAngleNode>(sums.gradient), {f});
+  return out;
+}
+
 }  // namespace
 
 LossOutput rkd_angle(const Variable& f, const Tensor& g) {
   check_teacher_pairs("rkd_angle", f.value(), g);
   const std::size_t n = static_cast<std::size_t>(f.dim(0));
   const DType dtype = f.value().dtype();
+  if (!on_host(f.value())) return on_device(f, g.to(dtype));
   const std::vector<double> x = f.value().to_vector<double>();
   const Sides student(x, n), teacher(g.to_vector<double>(), n);
   const bool graph = wants_graph({&f});

@@ -40,9 +40,10 @@ Variable huber(const Variable& e) {
 Variable over_mean(const Variable& d) { return d / pair_mean(d); }
 
 Variable off_diagonal(std::int64_t n, const Tensor& like) {
-  std::vector<double> mask(static_cast<std::size_t>(n * n), 1);
-  for (std::int64_t i = 0; i < n; ++i) mask[static_cast<std::size_t>(i * n + i)] = 0;
-  return Variable(from_vector(mask, {n, n}).to(like.dtype()));
+  // The elements of the diagonal are n + 1 apart: the first column of a matrix with rows of that length.
+  const Tensor marks = ones({n * (n + 1)}, like.dtype(), Layout::Contiguous, like.device());
+  marks.reshape({n, n + 1}).slice(1, 0, 1).fill(0);
+  return Variable(marks.slice(0, 0, n * n).reshape({n, n}));
 }
 
 }  // namespace fledge

@@ -1,5 +1,6 @@
 // What the losses on embeddings of student and teacher share. Private to nn/losses/teacher/.
 #pragma once
+#include "nn/losses/counts.h"
 #include "nn/losses/loss.h"
 
 namespace fledge {
@@ -17,7 +18,7 @@ Variable pair_mean(const Variable& matrix);
 Variable huber(const Variable& e);
 /// D / mean of D off the diagonal. The mean is part of the graph (Park et al. 2019, eq. 5: mu depends on the batch).
 Variable over_mean(const Variable& d);
-/// n,n of the dtype of `like`: 0 on the diagonal, 1 elsewhere.
+/// n,n of the dtype and device of `like`: 0 on the diagonal, 1 elsewhere.
 Variable off_diagonal(std::int64_t n, const Tensor& like);
 
 }  // namespace fledge

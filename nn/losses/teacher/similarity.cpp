@@ -8,7 +8,6 @@
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/gemm.h"
-#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -27,10 +26,10 @@ Variable row_shares(const Variable& weights) {
 }
 
 /// Sum of |a - b| off the diagonal over n(n-1).
-double pair_error(const Tensor& a, const Tensor& b) {
+LoggedNumber pair_error(const Tensor& a, const Tensor& b) {
   const double n = static_cast<double>(a.dim(0));
   const Tensor error = mul(abs(sub(a, b)), off_diagonal(a.dim(0), a).value());
-  return sum(error).item() / (n * (n - 1));
+  return total_of(error, n * (n - 1));
 }
 
 Variable over_row_mean(const Variable& d) { return d / mean(d, {1}, true); }
@@ -71,6 +70,7 @@ class PktLoss : public Loss {
   explicit PktLoss(bool diagonal) : diagonal_(diagonal) {}
   const char* name() const override { return "pkt"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     return pkt(input.student.embedding, teacher_embedding(input, name()), diagonal_);
   }
@@ -84,6 +84,7 @@ class RelaxedContrastiveLoss : public Loss {
   RelaxedContrastiveLoss(double sigma, double delta) : sigma_(sigma), delta_(delta) {}
   const char* name() const override { return "relaxed-contrastive"; }
   LossNeeds needs() const override { return {.teacher_embedding = true}; }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     return relaxed_contrastive(input.student.embedding, teacher_embedding(input, name()), sigma_, delta_);
   }

@@ -9,6 +9,7 @@
 #include "nn/losses/teacher/maps.h"
 #include "nn/losses/teacher/rows.h"
 #include "nn/losses/teacher/squared_error.h"
+#include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/reduce.h"
@@ -33,12 +34,19 @@ Variable attention_map(const Variable& energy) {
   return l2_normalize(reshape(energy, {energy.dim(0), energy.dim(2) * energy.dim(3)}));
 }
 
+LossOutput hint_on_device(const Variable& value, const Tensor& target, bool normalize) {
+  const Tensor power = mean(square(target)), none = affine(above_zero(power), -1, 1);
+  const Tensor scale = div(ones_like(power), add(power, none));
+  return {normalize ? value * Variable(scale) : value, {{"hint_error", mul(value.value(), scale)}}};
+}
+
 }  // namespace
 
 LossOutput hint(const Variable& a, const Variable& w, const Tensor& teacher, bool normalize) {
   check_maps("hint", a.value(), teacher);
   const Tensor target = resize_map(teacher.to(a.value().dtype()), a.dim(2), a.dim(3));
   const Variable value = squared_error(conv2d(a, w, {}, {}), target);
+  if (!on_host(target)) return hint_on_device(value, target, normalize);
   const double power = sum_of_squares(target) / static_cast<double>(target.numel()), scale = power > 0 ? 1 / power : 1;
   return {normalize ? affine(value, scale, 0) : value, {{"hint_error", value.item() * scale}}};
 }
@@ -48,7 +56,7 @@ LossOutput attention(const Variable& a, const Tensor& teacher) {
   const Tensor target = energy(Variable(teacher.to(a.value().dtype()))).value();
   const Variable qs = attention_map(energy(a));
   const Variable qt = attention_map(Variable(resize_map(target, a.dim(2), a.dim(3))));
-  const double agreement = sum(mul(qs.value(), qt.value())).item() / static_cast<double>(a.dim(0));
+  const LoggedNumber agreement = total_of(mul(qs.value(), qt.value()), static_cast<double>(a.dim(0)));
   return {mean(square(qs - qt)), {{"attention_agreement", agreement}}};
 }
 
@@ -56,7 +64,8 @@ namespace {
 
 std::string stage_name(int stage) { return stage == kEmbedding ? "the embedding" : "stage " + std::to_string(stage); }
 
-/// What student and teacher have at a stage; the embedding as a map of one pixel.
+/// What student and teacher have at a stage, the student's in float32 if it is bfloat16; the embedding as a map of one
+/// pixel.
 struct StagePair {
   Variable student;
   Tensor teacher;
@@ -73,7 +82,8 @@ StagePair stage_pair(const LossInput& input, int stage, const char* loss) {
   if (index >= input.student.stages.size() || index >= input.teacher->stages.size())
     throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there are no maps of " + stage_name(stage),
                 "student and teacher must be run with their stage maps kept");
-  return {input.student.stages[index], input.teacher->stages[index].value()};
+  const Variable& map = input.student.stages[index];
+  return {cast(map, accumulated(map.value().dtype())), input.teacher->stages[index].value()};
 }
 
 /// Mean over stages of values and of numbers.
@@ -82,9 +92,9 @@ LossOutput mean_of(const std::vector<LossOutput>& parts) {
   LossOutput out{affine(parts[0].value, share, 0), parts[0].numbers};
   for (std::size_t i = 1; i < parts.size(); ++i) {
     out.value = out.value + affine(parts[i].value, share, 0);
-    out.numbers[0].second += parts[i].numbers[0].second;
+    out.numbers[0].second = plus(out.numbers[0].second, parts[i].numbers[0].second);
   }
-  out.numbers[0].second *= share;
+  out.numbers[0].second = times(out.numbers[0].second, share);
   return out;
 }
 
@@ -117,6 +127,7 @@ class HintLoss : public Loss {
   }
   const char* name() const override { return "hints"; }
   LossNeeds needs() const override { return needs_of(stages_); }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     std::vector<LossOutput> parts;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
@@ -137,6 +148,7 @@ class AttentionLoss : public Loss {
   explicit AttentionLoss(std::vector<int> stages) : stages_(std::move(stages)) {}
   const char* name() const override { return "attention"; }
   LossNeeds needs() const override { return needs_of(stages_); }
+  bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
     std::vector<LossOutput> parts;
     for (int stage : stages_) {

@@ -1,0 +1,168 @@
+// Networks on a device, in float32 and in mixed precision, against the CPU.
+#include <catch2/catch.hpp>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/eltwise.h"
+#include "autograd/ops/reduce.h"
+#include "nn/fuse.h"
+#include "nn/init.h"
+#include "nn/layers/norm.h"
+#include "nn/models/model.h"
+#include "nn/state_dict.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+#include "tests/nn/models_golden.h"
+#include "tests/support/gpu.h"
+
+using namespace fledge;
+using namespace fledge::test;
+
+namespace {
+
+ModelSpec spec_of(const std::string& arch) {
+  ModelSpec spec;
+  spec.arch = arch;
+  spec.width = 0.25;
+  spec.embedding = 16;
+  spec.classes = 5;
+  spec.stem = "small";
+  return spec;
+}
+
+Tensor pictures() {
+  Generator g(11);
+  return rand_normal({8, 3, 32, 32}, g, 0, 1, DType::Float32, Layout::ChannelsLast);
+}
+
+/// Forward in training mode, and the gradients of a sum that reads embedding and logits.
+struct Pass {
+  Features features;
+  Variable x;
+
+  Pass(const EmbeddingModel& model, const Tensor& images, DType activations) {
+    x = Variable(images, true);
+    features = model.forward(cast(x, activations), {.stages = true, .logits = true});
+    Generator g(5);
+    const auto weigh = [&](const Variable& v) {
+      return sum(v * Variable(rand_normal(v.dims(), g).to(v.value().device())));
+    };
+    (weigh(features.embedding) + 0.1 * weigh(features.logits)).backward();
+  }
+};
+
+/// All gradients of a module as one vector on the CPU.
+Tensor all_gradients(const Module& module) {
+  std::vector<float> all;
+  for (const auto& [name, p] : module.named_parameters()) {
+    REQUIRE(p.grad().defined());
+    for (float v : p.grad().contiguous().to_vector<float>()) all.push_back(v);
+  }
+  const auto n = static_cast<std::int64_t>(all.size());
+  return from_vector(all, {n});
+}
+
+}  // namespace
+
+TEST_CASE("a model moves to a device and back") {
+  const std::optional<Device> device = gpu();
+  if (!device) return;
+  EmbeddingModel model(spec_of("resnet18"), 1);
+  const NamedTensors before = state_dict(model);
+  const std::vector<float> conv1 = find(before, "conv1.weight").to_vector<float>();
+  model.parameters()[0].set_grad(find(before, "conv1.weight").clone());
+  model.to(*device);
+  CHECK_FALSE(model.parameters()[0].grad().defined());
+  for (const auto& [name, t] : state_dict(model)) {
+    INFO(name);
+    CHECK(t.device() == (is_batch_counter(name) ? Device{} : *device));
+    CHECK(t.strides() == find(before, name).strides());
+  }
+  load_state_dict(model, before);  // from the CPU
+  model.to(Device{});
+  for (const auto& [name, t] : state_dict(model)) CHECK(t.device() == Device{});
+  CHECK(find(state_dict(model), "conv1.weight").to_vector<float>() == conv1);
+}
+
+TEST_CASE("a replayed step is counted as a forward pass is") {
+  BatchNorm2d bn(3);
+  const auto batches = [&] { return find(state_dict(bn), "num_batches_tracked").item(); };
+  const auto replay = [&] { bn.apply([](Module& m) { m.count_replayed_step(); }); };
+  replay();
+  CHECK(batches() == 1);
+  bn.freeze_statistics(true);
+  replay();
+  bn.freeze_statistics(false);
+  bn.eval();
+  replay();
+  CHECK(batches() == 1);
+}
+
+TEST_CASE("forward and backward of a network on a device equal the CPU's") {
+  const std::optional<Device> device = gpu();
+  if (!device) return;
+  const std::string arch = GENERATE("resnet18", "mobilenet_v1");
+  INFO(arch);
+  EmbeddingModel here(spec_of(arch), 1), there(spec_of(arch), 1);
+  there.to(*device);
+  const Pass a(here, pictures(), DType::Float32), b(there, pictures().to(*device), DType::Float32);
+  CHECK(relative_error(b.features.embedding.value(), a.features.embedding.value()) < 1e-4);
+  CHECK(relative_error(b.features.logits.value(), a.features.logits.value()) < 1e-4);
+  for (std::size_t i = 0; i < a.features.stages.size(); ++i)
+    CHECK(relative_error(b.features.stages[i].value(), a.features.stages[i].value()) < 1e-4);
+  CHECK(relative_error(b.x.grad(), a.x.grad()) < 1e-3);
+  const auto names = here.named_parameters(), others = there.named_parameters();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO(names[i].first);
+    CHECK(relative_error(others[i].second.grad(), names[i].second.grad()) < 1e-3);
+  }
+  const NamedTensors moved = state_dict(there);
+  for (const auto& [name, t] : here.named_buffers()) {
+    INFO(name);
+    CHECK(relative_error(find(moved, name), t) < 1e-4);
+  }
+}
+
+TEST_CASE("mixed precision: the gradients of a network point where those of float32 do") {
+  const std::optional<Device> device = gpu();
+  if (!device) return;
+  const std::string arch = GENERATE("resnet18", "mobilenet_v1");
+  INFO(arch);
+  EmbeddingModel here(spec_of(arch), 1), there(spec_of(arch), 1);
+  there.to(*device);
+  const Pass a(here, pictures(), DType::Float32), b(there, pictures().to(*device), DType::BFloat16);
+  CHECK(b.features.pooled.value().dtype() == DType::Float32);
+  CHECK(b.features.embedding.value().dtype() == DType::Float32);
+  for (const Variable& stage : b.features.stages) CHECK(stage.value().dtype() == DType::BFloat16);
+  CHECK(cosine_similarity(b.features.embedding.value(), a.features.embedding.value()) > 0.999);
+  for (const auto& [name, p] : there.named_parameters()) {
+    INFO(name);
+    CHECK(p.grad().dtype() == DType::Float32);
+  }
+  CHECK(cosine_similarity(all_gradients(there), all_gradients(here)) > 0.99);
+  CHECK(cosine_similarity(b.x.grad(), a.x.grad()) > 0.98);
+}
+
+TEST_CASE("a fused model runs on a device, wherever its model and its pictures are") {
+  const std::optional<Device> device = gpu();
+  if (!device) return;
+  const std::string arch = GENERATE("resnet18", "mobilenet_v1");
+  INFO(arch);
+  ModelSpec spec = spec_of(arch);
+  spec.stem = "imagenet";  // has a max pool
+  EmbeddingModel model(spec, 1);
+  fill_by_formula(model);
+  model.eval();
+  const Tensor x = pictures();
+  const auto reference = fuse(model);
+  const auto fused = fuse(model, *device, DType::Float32), mixed = fuse(model, *device, DType::BFloat16);
+  CHECK(fused->embed(x).device() == *device);
+  CHECK(relative_error(fused->embed(x), reference->embed(x)) < 1e-4);
+  CHECK(relative_error(fused->pooled(x.to(*device)), reference->pooled(x)) < 1e-4);
+  CHECK(relative_error(fused->logits(x), reference->logits(x)) < 1e-4);
+  CHECK(mixed->embed(x).dtype() == DType::Float32);
+  CHECK(cosine_similarity(mixed->embed(x), reference->embed(x)) > 0.999);
+  CHECK(relative_error(mixed->pooled(x.to(*device).to(DType::BFloat16)), reference->pooled(x)) < 0.05);
+  model.to(*device);
+  CHECK(fuse(model)->embed(x).to_vector<float>() == fused->embed(x).to_vector<float>());
+  CHECK(fuse(model, Device{}, DType::Float32)->embed(x).to_vector<float>() == reference->embed(x).to_vector<float>());
+}
