@@ -10,6 +10,7 @@
 #include "kernels/api/error.h"
 #include "kernels/api/gpu_module.h"
 #include "kernels/cpu/backend.h"
+#include "kernels/profile/profile.h"
 
 namespace fledge {
 namespace {
@@ -70,15 +71,21 @@ const GpuModule& gpu_module() {
 }
 
 const Backend& backend_for(Device device) {
-  if (device.type == Device::Type::CPU) return cpu::cpu_backend();
+  if (device.type == Device::Type::CPU) {
+    static const Backend& watched_cpu = watched(cpu::cpu_backend());
+    return watched_cpu;
+  }
   const GpuModule& gpu = gpu_module();
-  if (gpu.backend) return *gpu.backend;
+  if (gpu.backend) {
+    static const Backend& watched_gpu = watched(*gpu.backend);
+    return watched_gpu;
+  }
   throw Error(ErrorKind::Resource, "", "device " + to_string(device) + " cannot be used: " + gpu.missing, gpu.hint);
 }
 
 std::vector<const Backend*> all_backends() {
-  std::vector<const Backend*> all = {&cpu::cpu_backend()};
-  if (gpu_module().backend) all.push_back(gpu_module().backend);
+  std::vector<const Backend*> all = {&backend_for(Device{})};
+  if (gpu_module().backend) all.push_back(&backend_for({Device::Type::CUDA, 0}));
   return all;
 }
 

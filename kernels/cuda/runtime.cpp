@@ -31,6 +31,13 @@ thread_local cudaStream_t chosen_stream = nullptr;
 
 cudaEvent_t event_of(DeviceEvent e) { return static_cast<cudaEvent_t>(e); }
 
+/// Waiting would break the recording, and CUDA's own words for it say nothing to a user.
+void refuse_while_recording() {
+  if (!capturing()) return;
+  throw Error(ErrorKind::Internal, "record", "the host reads from or waits for the GPU inside recorded work",
+              "--step-graph off runs steps without recording");
+}
+
 bool is_device_memory(const void* p) {
   cudaPointerAttributes attributes{};
   if (cudaPointerGetAttributes(&attributes, p) != cudaSuccess) {
@@ -80,7 +87,10 @@ double milliseconds(DeviceEvent begin, DeviceEvent end) {
   return ms;
 }
 
-void synchronize() { check(cudaStreamSynchronize(stream()), "synchronize"); }
+void synchronize() {
+  refuse_while_recording();
+  check(cudaStreamSynchronize(stream()), "synchronize");
+}
 
 void copy_async(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream()), "copy");
@@ -89,9 +99,7 @@ void copy_async(void* to, const void* from, std::size_t bytes) {
 void copy_bytes(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
   const bool host = !is_device_memory(to) || !is_device_memory(from);
-  if (host && capturing())
-    throw Error(ErrorKind::Internal, "copy", "a copy from or to the host inside a recorded step",
-                "only what stays on the GPU can be recorded; --step plain runs without recording");
+  if (host) refuse_while_recording();
   copy_async(to, from, bytes);
   if (host) synchronize();
 }

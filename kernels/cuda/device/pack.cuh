@@ -1,5 +1,7 @@
 // 16 bytes of T at a time, as floats: one memory transaction a thread.
 #pragma once
+#include <cstdint>
+
 #include "kernels/cuda/device/bf16.cuh"
 
 namespace fledge::cuda {

@@ -1,0 +1,97 @@
+// Sums of squares in double, in a fixed order: a partial sum per chunk, then all of them by one block.
+#include "kernels/cuda/device/entries.cuh"
+#include "kernels/cuda/device/many.cuh"
+#include "kernels/cuda/device/pack.cuh"
+#include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/streams.h"
+
+namespace fledge::cuda {
+namespace {
+
+constexpr int kBlock = 256;
+
+struct Entry {
+  const float* data;
+  std::int64_t numel;
+};
+using Tensors = Batch<Entry, 128>;
+static_assert(sizeof(Tensors) <= 4096 - 64);
+
+__device__ double square(float v) { return static_cast<double>(v) * v; }
+
+/// A block per chunk.
+__global__ void __launch_bounds__(kBlock) chunk_squares(const Tensors tensors, double* __restrict__ partial) {
+  __shared__ double shared[kBlock / kWarp];
+  const int number = tensors.find(blockIdx.x), thread = static_cast<int>(threadIdx.x);
+  const Entry e = tensors.entry[number];
+  std::int64_t begin = static_cast<std::int64_t>(blockIdx.x - tensors.first_chunk[number]) * kChunk;
+  const std::int64_t end = begin + kChunk < e.numel ? begin + kChunk : e.numel;
+  double sum = 0;
+  if (reinterpret_cast<std::uintptr_t>(e.data) % 16 == 0) {
+    const std::int64_t whole = end - (end - begin) % 4;
+#pragma unroll 4
+    for (std::int64_t i = begin + thread * 4; i < whole; i += kBlock * 4) {
+      float v[4];
+      load<4>(e.data + i, v);
+      sum += (square(v[0]) + square(v[1])) + (square(v[2]) + square(v[3]));
+    }
+    begin = whole;
+  }
+  for (std::int64_t i = begin + thread; i < end; i += kBlock) sum += square(e.data[i]);
+  sum = block_fold<kBlock>(sum, shared, Sum{});
+  if (thread == 0) partial[blockIdx.x] = sum;
+}
+
+/// One block. Writes the sum, or its root as a float.
+__global__ void __launch_bounds__(kBlock)
+    fold_squares(std::int64_t n, const double* __restrict__ partial, double* sum, float* root) {
+  __shared__ double shared[kBlock / kWarp];
+  double all = 0;
+  for (std::int64_t i = threadIdx.x; i < n; i += kBlock) all += partial[i];
+  all = block_fold<kBlock>(all, shared, Sum{});
+  if (threadIdx.x != 0) return;
+  if (sum) *sum = all;
+  if (root) *root = static_cast<float>(sqrt(all));
+}
+
+std::int64_t chunks_of(std::int64_t numel) { return (numel + kChunk - 1) / kChunk; }
+
+/// Writes `chunks` partial sums of the tensors, and folds them.
+void add_squares(const char* op, std::span<const TensorView> tensors, std::int64_t chunks, double* partial, double* sum,
+                 float* root) {
+  Tensors batch;
+  double* to = partial;
+  const auto flush = [&] {
+    launch(op, &chunk_squares, batch.chunks(), kBlock, batch, to);
+    to += batch.chunks();
+    batch = {};
+  };
+  for (const TensorView& t : tensors) {
+    if (t.numel() == 0) continue;
+    batch.add({t.as<float>(), t.numel()});
+    if (batch.full()) flush();
+  }
+  if (batch.count > 0) flush();
+  launch(op, &fold_squares, 1, kBlock, chunks, partial, sum, root);
+}
+
+}  // namespace
+
+double sum_of_squares(ExecContext&, const TensorView& x) {
+  const std::int64_t chunks = chunks_of(x.numel());
+  const Scratch memory(static_cast<std::size_t>(chunks + 1) * sizeof(double));
+  auto* partial = memory.as<double>();
+  add_squares("sum_of_squares", {&x, 1}, chunks, partial, partial + chunks, nullptr);
+  double sum = 0;
+  copy_bytes(&sum, partial + chunks, sizeof sum);
+  return sum;
+}
+
+void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView& norm) {
+  std::int64_t chunks = 0;
+  for (const TensorView& g : grads) chunks += chunks_of(g.numel());
+  const Scratch partial(static_cast<std::size_t>(chunks) * sizeof(double));
+  add_squares("grad_norm", grads, chunks, partial.as<double>(), nullptr, norm.as<float>());
+}
+
+}  // namespace fledge::cuda

@@ -1,0 +1,126 @@
+#include "kernels/cudnn/choose.h"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/runtime.h"
+
+namespace fledge::cudnn {
+namespace {
+
+constexpr int kMostTimed = 8, kRounds = 3;
+constexpr std::size_t kLargeWorkspace = std::size_t{1} << 30;
+
+/// Two time stamps in the current stream.
+class Stopwatch {
+ public:
+  Stopwatch() {
+    cuda::check(cudaEventCreate(&begin_), "tune");
+    cuda::check(cudaEventCreate(&end_), "tune");
+  }
+  ~Stopwatch() {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+  template <class Work>
+  float milliseconds(Work work) {
+    cuda::check(cudaEventRecord(begin_, cuda::stream()), "tune");
+    work();
+    cuda::check(cudaEventRecord(end_, cuda::stream()), "tune");
+    cuda::check(cudaEventSynchronize(end_), "tune");
+    float ms = 0;
+    cuda::check(cudaEventElapsedTime(&ms, begin_, end_), "tune");
+    return ms;
+  }
+
+ private:
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+};
+
+/// Runs a built candidate; false with the reason.
+bool start(State& state, ConvGraph& graph, int candidate, void* const* operands, int count, std::string& failure) {
+  try {
+    run_candidate(state, graph, candidate, graph.workspace(candidate), operands, count);
+    return true;
+  } catch (const std::runtime_error& e) {  // the vendor's, or no memory for its workspace
+    failure = e.what();
+    graph.drop(candidate);
+    return false;
+  }
+}
+
+/// The candidates that can be built and started, at most `wanted`; what they wrote is the result. One that needs a
+/// gigabyte of workspace is taken when there is no other.
+std::vector<int> startable(State& state, ConvGraph& graph, int wanted, void* const* operands, int count) {
+  std::vector<int> usable;
+  std::string failure;
+  for (const bool large : {false, true}) {
+    for (int i = 0; i < graph.candidates() && static_cast<int>(usable.size()) < wanted; ++i) {
+      if (!usable.empty() && graph.compiled_at_run_time(i)) continue;  // half a second each
+      if (!graph.build(i)) {
+        failure = graph.failure();
+        continue;
+      }
+      if ((graph.workspace(i) > kLargeWorkspace) != large) {
+        graph.drop(i);
+        continue;
+      }
+      if (start(state, graph, i, operands, count, failure)) usable.push_back(i);
+    }
+    if (!usable.empty()) return usable;
+  }
+  throw VendorError(failure);
+}
+
+int fastest_of(State& state, ConvGraph& graph, const std::vector<int>& usable, void* const* operands, int count) {
+  Stopwatch watch;
+  std::vector<float> best(usable.size(), 1e30f);
+  for (int round = 0; round < kRounds; ++round)
+    for (std::size_t i = 0; i < usable.size(); ++i) {
+      const std::size_t workspace = graph.workspace(usable[i]);
+      const float ms = watch.milliseconds([&] { run_candidate(state, graph, usable[i], workspace, operands, count); });
+      if (ms < best[i]) best[i] = ms;
+    }
+  std::size_t fastest = 0;
+  for (std::size_t i = 1; i < usable.size(); ++i)
+    if (best[i] < 0.98f * best[fastest]) fastest = i;  // a near tie stays with the heuristics' order
+  return usable[fastest];
+}
+
+}  // namespace
+
+bool switched_on(const char* variable, bool otherwise) {
+  const char* value = std::getenv(variable);
+  return value && *value ? *value != '0' : otherwise;
+}
+
+bool capturing() {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  cuda::check(cudaStreamIsCapturing(cuda::stream(), &status), "cudnn");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+void run_candidate(State& state, const ConvGraph& graph, int candidate, std::size_t workspace, void* const* operands,
+                   int count) {
+  const cuda::Scratch scratch(workspace);
+  graph.run(state.cudnn(), candidate, operands, count, scratch.as<void>());
+}
+
+ConvPlan choose_and_run(State& state, const ProblemKey& key, void* const* operands, int count) {
+  static const bool tune = switched_on("FLEDGE_CUDNN_TUNE", false);
+  ConvPlan plan;
+  plan.graph = std::make_unique<ConvGraph>(key, Target{.handle = state.cudnn(), .device_json = {}});
+  const bool timed = tune && !capturing();
+  const std::vector<int> usable = startable(state, *plan.graph, timed ? kMostTimed : 1, operands, count);
+  plan.candidate = usable.size() > 1 ? fastest_of(state, *plan.graph, usable, operands, count) : usable[0];
+  for (const int i : usable)
+    if (i != plan.candidate) plan.graph->drop(i);
+  plan.workspace = plan.graph->workspace(plan.candidate);
+  return plan;
+}
+
+}  // namespace fledge::cudnn

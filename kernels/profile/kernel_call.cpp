@@ -1,0 +1,122 @@
+#include "kernels/profile/kernel_call.h"
+
+#include <algorithm>
+
+namespace fledge {
+namespace {
+
+/// Nothing for float32, which most are.
+const char* suffix_of(DType t) {
+  switch (t) {
+    case DType::Float32:
+      return "";
+    case DType::Float64:
+      return ":f64";
+    case DType::BFloat16:
+      return ":bf16";
+    case DType::Int32:
+      return ":i32";
+    case DType::Int64:
+      return ":i64";
+    case DType::UInt8:
+      return ":u8";
+  }
+  return "";
+}
+
+/// As it lies in memory: a repeated axis has size 1.
+Dims stored_dims(const TensorView& t) {
+  Dims d = t.dims;
+  for (int i = 0; i < d.rank(); ++i)
+    if (t.strides[i] == 0) d[i] = std::min<std::int64_t>(d[i], 1);
+  return d;
+}
+
+std::string count_text(std::size_t tensors, double numbers) {
+  return std::to_string(tensors) + " tensors of " + std::to_string(static_cast<long long>(numbers)) + " numbers";
+}
+
+}  // namespace
+
+double bytes_behind(const TensorView& t) {
+  return static_cast<double>(stored_dims(t).numel()) * static_cast<double>(size_of(t.dtype));
+}
+
+void CallReader::word(const std::string& text) {
+  if (text == last_) return;  // inputs and output of one shape: said once
+  text_ += (text_.empty() ? "" : " ") + text;
+  last_ = text;
+}
+
+void CallReader::add(const TensorView& t) {
+  if (t.data) {
+    if (std::find(seen_.begin(), seen_.end(), t.data) != seen_.end()) return;
+    seen_.push_back(t.data);
+  }
+  bytes_ += bytes_behind(t);
+  word(to_string(stored_dims(t)) + suffix_of(t.dtype));
+}
+
+void CallReader::add(const ConvEpilogue& e) {
+  add(e.bias);
+  add(e.residual);
+}
+
+void CallReader::add(const BatchNormBackwardArgs& a) {
+  for (const TensorView* t : {&a.dy, &a.x, &a.y, &a.gamma, &a.mean, &a.invstd}) add(t);
+}
+
+void CallReader::add(const BatchNormGrads& g) {
+  for (const TensorView* t : {g.dx, g.dgamma, g.dbeta, g.dresidual}) add(t);
+}
+
+void CallReader::add(const StepScalars& s) { bytes_ += bytes_behind(s.rates) + bytes_behind(s.norm); }
+
+void CallReader::add(std::span<const TensorView> tensors) {
+  double numbers = 0;
+  for (const TensorView& t : tensors) {
+    numbers += static_cast<double>(t.numel());
+    bytes_ += bytes_behind(t);
+  }
+  word(count_text(tensors.size(), numbers));
+}
+
+void CallReader::add(std::span<const OptimTensor> tensors) {
+  double numbers = 0;
+  for (const OptimTensor& t : tensors) {
+    numbers += static_cast<double>(t.w.numel());
+    bytes_ += bytes_behind(t.grad);
+    for (const TensorView* updated : {&t.w, &t.first, &t.second})
+      if (updated->data) bytes_ += 2 * bytes_behind(*updated);
+  }
+  word(count_text(tensors.size(), numbers));
+}
+
+void CallReader::add(UnaryOp op) {
+  static const char* const names[] = {"relu",   "relu6", "exp",   "log",    "sqrt",
+                                      "square", "abs",   "clamp", "affine", "softplus"};
+  word(names[static_cast<int>(op)]);
+}
+void CallReader::add(BinaryOp op) {
+  static const char* const names[] = {"add", "sub", "mul", "div"};
+  word(names[static_cast<int>(op)]);
+}
+void CallReader::add(ReduceOp op) {
+  static const char* const names[] = {"sum", "mean", "max", "min"};
+  word(names[static_cast<int>(op)]);
+}
+
+void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w, const TensorView& y,
+                     const Conv2dParams& p) {
+  call.descriptor = p.descriptor(x.dims, w.dims) + suffix_of(x.dtype);
+  call.flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w.dims[1] * w.dims[2] * w.dims[3]);
+}
+
+void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p) {
+  const std::int64_t m = c.dims[0], n = c.dims[1], k = a.dims[p.transpose_a ? 0 : 1];
+  call.descriptor = "m" + std::to_string(m) + "n" + std::to_string(n) + "k" + std::to_string(k) +
+                    (p.transpose_a ? " ta" : "") + (p.transpose_b ? " tb" : "");
+  call.flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+}
+
+}  // namespace fledge
