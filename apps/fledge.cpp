@@ -27,10 +27,10 @@ int run(int argc, char** argv) {
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.footer("'fledge VERB --help' shows a verb's flags with examples.");
   std::vector<std::pair<std::string, fledge::RunVerb>> verbs = {
-      {"train", fledge::add_train(app)},  {"distill", fledge::add_distill(app)}, {"eval", fledge::add_eval(app)},
-      {"embed", fledge::add_embed(app)},  {"inspect", fledge::add_inspect(app)}, {"convert", fledge::add_convert(app)},
-      {"data", fledge::add_data(app)},    {"report", fledge::add_report(app)},   {"doctor", fledge::add_doctor(app)},
-      {"search", fledge::add_search(app)}};
+      {"train", fledge::add_train(app)},   {"distill", fledge::add_distill(app)}, {"eval", fledge::add_eval(app)},
+      {"embed", fledge::add_embed(app)},   {"inspect", fledge::add_inspect(app)}, {"convert", fledge::add_convert(app)},
+      {"data", fledge::add_data(app)},     {"report", fledge::add_report(app)},   {"doctor", fledge::add_doctor(app)},
+      {"search", fledge::add_search(app)}, {"bench", fledge::add_bench(app)}};
 
   std::string command = "fledge";
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];

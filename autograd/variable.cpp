@@ -58,8 +58,8 @@ void Variable::set_grad(Tensor grad) {
   Impl& v = checked_leaf(impl_, "set_grad");
   if (grad.defined() && !(grad.dims() == v.dims && grad.dtype() == v.dtype && grad.device() == v.value.device())) {
     throw Error(ErrorKind::Usage, "set_grad",
-                "the gradient must have the value's sizes and type, on its device: value " + describe(v.value) + ", gradient " +
-                    describe(grad));
+                "the gradient must have the value's sizes and type, on its device: value " + describe(v.value) +
+                    ", gradient " + describe(grad));
   }
   v.grad = std::move(grad);
 }

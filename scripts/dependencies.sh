@@ -56,7 +56,7 @@ fi
 
 # cudnn-frontend 1.32, headers only: for the GPU module. One wheel serves every Python and machine.
 prefix=$build/deps/cudnn_frontend
-if { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; } && [ ! -e "$prefix/cudnn_frontend.h" ]; then
+if { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; } && [ ! -e "$prefix/include/cudnn_frontend.h" ]; then
   echo "dependencies: fetching the headers of cudnn-frontend 1.32 into $prefix"
   frontend=$(mktemp -d); trap 'rm -rf "${work:-}" "$frontend"' EXIT
   cat >"$frontend/requirements.txt" <<'R'
@@ -65,8 +65,8 @@ R
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$frontend/requirements.txt" \
     --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64 -d "$frontend/wheels"
   python3 -m zipfile -e "$frontend"/wheels/*.whl "$frontend/unpacked"
-  mkdir -p "$(dirname "$prefix")"
   rm -rf "$prefix"
-  cp -r "$frontend/unpacked/include" "$prefix"
+  mkdir -p "$prefix"
+  cp -r "$frontend/unpacked/include" "$prefix/"  # the name matters: a header there includes ../include/
 fi
 echo "dependencies: all there"

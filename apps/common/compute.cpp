@@ -39,8 +39,16 @@ Compute compute_of(const MachineOptions& o) {
                   "use --precision f32, or --device cuda");
     return c;
   }
-  backend_for(c.device);  // says what is missing
-  c.device.index = 0;     // one process, one GPU: inside, it is the only one
+  const Backend& gpu = backend_for(c.device);  // says what is missing
+  if (c.device.index >= gpu.runtime->device_count())
+    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(c.device.index),
+                "this machine has " + std::to_string(gpu.runtime->device_count()) + ", counted from 0");
+  const DeviceProperties properties = gpu.runtime->properties(c.device.index);
+  if (o.precision == "bf16" && properties.major < 8)
+    throw Error(ErrorKind::Resource, "",
+                "--precision bf16 needs a GPU of compute capability 8.0, not " + properties.name,
+                "use --precision f32");
+  c.device.index = 0;  // one process, one GPU: inside, it is the only one
   if (o.precision == "bf16") c.activations = DType::BFloat16;
   return c;
 }

@@ -4,7 +4,10 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "apps/common/distance_bounds.h"
+#include "apps/common/nearest_device.h"
 #include "apps/common/signals.h"
 #include "kernels/api/error.h"
 #include "tensor/ops/gemm.h"
@@ -12,47 +15,14 @@
 namespace fledge {
 namespace {
 
-constexpr std::int64_t kQueryBlock = 256, kRowBlock = 8192;
+constexpr std::size_t kQueryBlock = 256;
+constexpr std::int64_t kRowBlock = 8192;
 constexpr std::int64_t kProducts = 1 << 20;  // numbers: 4 MB, more would leave the caches
 
 void check_rows(const char* what, const Tensor& x) {
   if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || x.dtype() != DType::Float32)
     throw Error(ErrorKind::Usage, "nearest_pictures",
                 std::string(what) + " must be N,D float32: " + (x.defined() ? describe(x) : std::string("undefined")));
-}
-
-double squared_length(const float* x, std::int64_t d) {
-  double sums[4] = {};  // side by side, as each sum waits for itself
-  std::int64_t k = 0;
-  for (; k + 4 <= d; k += 4)
-    for (int s = 0; s < 4; ++s) sums[s] += static_cast<double>(x[k + s]) * x[k + s];
-  for (; k < d; ++k) sums[0] += static_cast<double>(x[k]) * x[k];
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-double squared_distance(const float* a, const float* b, std::int64_t d) {
-  double sum = 0;
-  for (std::int64_t k = 0; k < d; ++k) {
-    const double difference = static_cast<double>(a[k]) - b[k];
-    sum += difference * difference;
-  }
-  return sum;
-}
-
-struct Size {
-  float square, length;  // |x|^2, |x|
-};
-
-Size size_of(const float* x, std::int64_t d) {
-  const double square = squared_length(x, d);
-  return {static_cast<float>(square), static_cast<float>(std::sqrt(square))};
-}
-
-/// A true squared distance lies within slack * (|q| + |g|)^2 of |q|^2 + |g|^2 - 2 q.g in float32, whatever the order of
-/// summation: D roundings of products that |q||g| <= (|q| + |g|)^2 / 4 bounds, twice, and a few for the sum of three.
-float slack_of(std::int64_t d) {
-  constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
-  return static_cast<float>((0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
 }
 
 /// q.g of a block of queries and a block of rows, in float32: count,m. Up to two queries are bound by memory: reading
@@ -77,12 +47,6 @@ Tensor products_of(const Tensor& queries, const Tensor& rows) {
   }
   return products;
 }
-
-struct Candidate {
-  double square;  // of the distance
-  std::int64_t row;
-  bool operator<(const Candidate& o) const { return square < o.square || (square == o.square && row < o.row); }
-};
 
 /// The `top` nearest so far to one query. Rows come in rising order.
 class Nearest {
@@ -137,7 +101,7 @@ class Nearest {
 
   const float* query_;
   std::int64_t d_, top_;
-  Size size_;
+  RowSize size_;
   float slack_, floor_;                                   // floor: what underflow of D products may take away
   float limit_ = std::numeric_limits<float>::infinity();  // rows that are farther cannot be among the nearest
   std::vector<Candidate> heap_;                           // the farthest in front
@@ -145,15 +109,18 @@ class Nearest {
 
 }  // namespace
 
-NearestPictures::NearestPictures(const Tensor& rows) : rows_(rows.defined() ? rows.contiguous() : rows) {
+NearestPictures::NearestPictures(const Tensor& rows, Device device) : rows_(rows.defined() ? rows.contiguous() : rows) {
   check_rows("the index", rows_);
   const std::int64_t n = rows_.dim(0), d = rows_.dim(1);
   squares_.resize(n), lengths_.resize(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    const Size size = size_of(rows_.data<float>() + i * d, d);
+    const RowSize size = size_of(rows_.data<float>() + i * d, d);
     squares_[i] = size.square, lengths_[i] = size.length;
   }
+  if (device != Device{}) on_device_ = std::make_unique<NearestOnDevice>(rows_, squares_, lengths_, device);
 }
+
+NearestPictures::~NearestPictures() = default;
 
 std::vector<std::vector<Neighbour>> NearestPictures::search(const Tensor& queries, std::int64_t top) const {
   check_rows("the queries", queries);
@@ -164,33 +131,53 @@ std::vector<std::vector<Neighbour>> NearestPictures::search(const Tensor& querie
                 "top counts from 1, and both must be of one size D");
   const Tensor all = queries.contiguous();
   std::vector<std::vector<Neighbour>> found(all.dim(0));
-  for (std::int64_t begin = 0; begin < all.dim(0); begin += kQueryBlock) {
-    const std::int64_t count = std::min(kQueryBlock, all.dim(0) - begin);
-    const Tensor block = all.slice(0, begin, count);
-    std::vector<Nearest> nearest;
-    for (std::int64_t i = 0; i < count; ++i) nearest.emplace_back(block.data<float>() + i * d, d, std::min(top, n));
-    const std::int64_t width = std::min<std::int64_t>(kRowBlock, kProducts / count);
-    for (std::int64_t first = 0; first < n; first += width) {
-      const std::int64_t m = std::min(width, n - first);
-      const Tensor rows = rows_.slice(0, first, m);
-      const Tensor products = products_of(block, rows);
-      for (std::int64_t i = 0; i < count; ++i)
-        nearest[i].offer(products.data<float>() + i * m, rows.data<float>(), squares_.data() + first,
-                         lengths_.data() + first, first, m);
-      if (const int signal = stop_signal()) throw Stopped{signal};
-    }
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* query = block.data<float>() + i * d;
-      for (const Candidate& c : nearest[i].sorted()) {
-        const float* row = rows_.data<float>() + c.row * d;
-        double product = 0;
-        for (std::int64_t k = 0; k < d; ++k) product += static_cast<double>(query[k]) * row[k];
-        const double lengths = std::sqrt(squared_length(query, d)) * std::sqrt(squared_length(row, d));
-        found[begin + i].push_back({c.row, std::sqrt(c.square), lengths > 0 ? product / lengths : 0});
-      }
-    }
-  }
+  std::vector<std::int64_t> open(all.dim(0));  // queries whose answer is not known yet
+  std::iota(open.begin(), open.end(), 0);
+  const auto keep = [&](std::int64_t query, const std::vector<Candidate>& nearest) {
+    found[query] = described(all.data<float>() + query * d, nearest);
+  };
+  if (on_device_) open = on_device_->search(all, std::min(top, n), keep);
+  for (std::size_t begin = 0; begin < open.size(); begin += kQueryBlock)
+    search_block(all, {open.begin() + begin, open.begin() + std::min(begin + kQueryBlock, open.size())},
+                 std::min(top, n), keep);
   return found;
+}
+
+/// On the host: every row is offered to every query.
+void NearestPictures::search_block(const Tensor& queries, const std::vector<std::int64_t>& numbers, std::int64_t top,
+                                   const FoundNearest& keep) const {
+  const std::int64_t n = rows_.dim(0), d = rows_.dim(1), count = static_cast<std::int64_t>(numbers.size());
+  const Tensor block = Tensor::empty({count, d});
+  std::vector<Nearest> nearest;
+  for (std::int64_t i = 0; i < count; ++i) {
+    float* query = block.data<float>() + i * d;
+    std::copy_n(queries.data<float>() + numbers[i] * d, d, query);
+    nearest.emplace_back(query, d, top);
+  }
+  const std::int64_t width = std::min<std::int64_t>(kRowBlock, kProducts / count);
+  for (std::int64_t first = 0; first < n; first += width) {
+    const std::int64_t m = std::min(width, n - first);
+    const Tensor rows = rows_.slice(0, first, m);
+    const Tensor products = products_of(block, rows);
+    for (std::int64_t i = 0; i < count; ++i)
+      nearest[i].offer(products.data<float>() + i * m, rows.data<float>(), squares_.data() + first,
+                       lengths_.data() + first, first, m);
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  }
+  for (std::int64_t i = 0; i < count; ++i) keep(numbers[i], nearest[i].sorted());
+}
+
+std::vector<Neighbour> NearestPictures::described(const float* query, const std::vector<Candidate>& nearest) const {
+  const std::int64_t d = rows_.dim(1);
+  std::vector<Neighbour> neighbours;
+  for (const Candidate& c : nearest) {
+    const float* row = rows_.data<float>() + c.row * d;
+    double product = 0;
+    for (std::int64_t k = 0; k < d; ++k) product += static_cast<double>(query[k]) * row[k];
+    const double lengths = std::sqrt(squared_length(query, d)) * std::sqrt(squared_length(row, d));
+    neighbours.push_back({c.row, std::sqrt(c.square), lengths > 0 ? product / lengths : 0});
+  }
+  return neighbours;
 }
 
 Vote vote(const std::vector<Neighbour>& neighbours, const std::vector<std::string>& labels) {

@@ -1,6 +1,8 @@
 // The nearest of many stored embeddings to a query, exactly, and what the nearest say about its label.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,15 @@ struct Neighbour {
   double cosine;     // q.g / (|q| |g|), 0 where one of them has no length
 };
 
+struct Candidate;
+class NearestOnDevice;
+
 class NearestPictures {
  public:
-  /// rows: N,D float32, finite; kept, not copied. Errors (Usage): another shape or dtype.
-  explicit NearestPictures(const Tensor& rows);
+  /// rows: N,D float32, finite, on the CPU; kept, not copied. With a device, that one looks first, in strict float32
+  /// (apps/common/nearest_device.h); the answers are the same. Errors (Usage): another shape or dtype.
+  explicit NearestPictures(const Tensor& rows, Device device = {});
+  ~NearestPictures();
 
   /// For each row of queries (Q,D float32, finite) the min(top, N) nearest rows in the order of their distance in
   /// double, ties by row. Matrix products in float32 of a block of queries and a block of rows, with a bound on their
@@ -26,8 +33,14 @@ class NearestPictures {
   std::vector<std::vector<Neighbour>> search(const Tensor& queries, std::int64_t top) const;
 
  private:
+  using FoundNearest = std::function<void(std::int64_t query, const std::vector<Candidate>& nearest)>;
+  void search_block(const Tensor& queries, const std::vector<std::int64_t>& numbers, std::int64_t top,
+                    const FoundNearest& keep) const;
+  std::vector<Neighbour> described(const float* query, const std::vector<Candidate>& nearest) const;
+
   Tensor rows_;
   std::vector<float> squares_, lengths_;  // |g|^2, |g|
+  std::unique_ptr<NearestOnDevice> on_device_;
 };
 
 struct Vote {

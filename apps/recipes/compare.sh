@@ -5,12 +5,14 @@
 # usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER     (ImageNet MobileNet-0.75 and -0.25 weights in WEIGHTS_FOLDER)
 #        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER                (from random weights)
 # The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
-# In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores),
+#        JOBS=1 WORKERS=8 apps/recipes/compare.sh cars196-gpu CARS_FOLDER WEIGHTS_FOLDER      (needs a GPU)
+# In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding
+# threads a run; default 1),
 # README (the file whose table is replaced; empty: none).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?"usage: apps/recipes/compare.sh cars196|omniglot FOLDER [WEIGHTS]"} data=${2:?"which folder holds train/ and test/?"}
-export FLEDGE=${FLEDGE:-build/apps/fledge} RUN_ROOT=${RUNS:-runs}/$name DATA=$data WEIGHTS=${3:-} NAME=$name
+export FLEDGE=${FLEDGE:-build/apps/fledge} RUN_ROOT=${RUNS:-runs}/$name DATA=$data WEIGHTS=${3:-} NAME=$name WORKERS=${WORKERS:-1}
 jobs=${JOBS:-$(nproc)} readme=${README-README.md} rows=apps/recipes/$name.rows
 [ -f "$rows" ] || { echo "compare: no recipe '$name'; there are: $(cd apps/recipes && ls ./*.rows | sed 's#./##; s/\.rows//' | tr '\n' ' ')" >&2; exit 2; }
 if grep -v '^#' "$rows" | grep -q '@WEIGHTS' && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
@@ -21,7 +23,7 @@ one() {
   local row=$1 seed=$2 verb=$3; shift 3
   local run=$RUN_ROOT/$row-$seed flags=()
   read -ra flags <<<"$(sed "s#@DATA#$DATA#g; s#@WEIGHTS#$WEIGHTS#g; s#@RUNS#$RUN_ROOT#g; s#@SEED#$seed#g" <<<"$*")"
-  if "$FLEDGE" "$verb" "${flags[@]}" --seed "$seed" --threads 1 --workers 1 --resume auto --run "$run" >"$run.txt" 2>&1; then
+  if "$FLEDGE" "$verb" "${flags[@]}" --seed "$seed" --threads 1 --workers "$WORKERS" --resume auto --run "$run" >"$run.txt" 2>&1; then
     echo "$(date +%H:%M:%S) done $row-$seed"
   else
     echo "compare: $row-$seed failed, see $run.txt:" >&2; tail -3 "$run.txt" >&2; return 1

@@ -115,7 +115,7 @@ Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
 }
 
 std::vector<Answer> answers_of(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries) {
-  const NearestPictures pictures(index.vectors);
+  const NearestPictures pictures(index.vectors, compute_of(o.machine).device);
   const auto start = std::chrono::steady_clock::now();
   auto found = pictures.search(queries.vectors, o.top);
   const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;

@@ -19,6 +19,7 @@ RunVerb add_convert(CLI::App& app);
 RunVerb add_report(CLI::App& app);
 RunVerb add_doctor(CLI::App& app);
 RunVerb add_search(CLI::App& app);
+RunVerb add_bench(CLI::App& app);
 
 /// Text under every verb's flags: environment variables, exit codes, files.
 std::string help_footer(const std::string& examples);

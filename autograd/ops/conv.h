@@ -1,6 +1,6 @@
 // Differentiable convolution. Saves x and w. Formula: kernels/api/conv.h; errors: tensor/ops/conv.h.
-// Mixed precision: x bfloat16, w and bias float32 -> y bfloat16; w is rounded to bfloat16 for the products (that copy is
-// saved), its gradient and the bias's are float32.
+// Mixed precision: x bfloat16, w and bias float32 -> y bfloat16; w is rounded to bfloat16 for the products (that copy
+// is saved), its gradient and the bias's are float32.
 #pragma once
 #include "autograd/variable.h"
 #include "kernels/api/conv.h"

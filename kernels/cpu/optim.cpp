@@ -75,7 +75,9 @@ double sum_of_squares(ExecContext& ctx, const TensorView& x) {
 }  // namespace
 
 void overlay_optim(KernelTable& t) {
-  t.optim = {.sgd_step = &sgd_step, .adam_step = &adam_step, .sum_of_squares = &sum_of_squares};
+  t.optim.sgd_step = &sgd_step;
+  t.optim.adam_step = &adam_step;
+  t.optim.sum_of_squares = &sum_of_squares;
 }
 
 }  // namespace fledge::cpu

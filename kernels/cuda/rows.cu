@@ -1,5 +1,5 @@
-// softmax, log-softmax, log-sum-exp of the rows of a contiguous matrix, and their gradients. Exponentials in float, sums
-// in double: the gradients are differences of nearly equal numbers.
+// softmax, log-softmax, log-sum-exp of the rows of a contiguous matrix, and their gradients. Exponentials in float,
+// sums in double: the gradients are differences of nearly equal numbers.
 //   softmax y_c = e^(x_c - M) / S     log-softmax y_c = x_c - M - log S     log-sum-exp y = M + log S
 #include "kernels/cuda/device/rows.cuh"
 

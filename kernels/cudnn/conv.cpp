@@ -50,7 +50,7 @@ void zero(const TensorView& t, const char* op) {
 
 /// Convolution and epilogue as one graph. False: cuDNN has no engine for it that is worth having (acceptable() says
 /// which are), and nothing was written. Strict float32 never has: what cuDNN fuses for are the tensor cores.
-bool run_fused(ExecContext& ctx, const ProblemKey& problem, Operands operands, const ConvEpilogue& e) {
+bool run_fused(ExecContext& ctx, const char* op, const ProblemKey& problem, Operands operands, const ConvEpilogue& e) {
   static const bool allowed = switched_on("FLEDGE_CUDNN_FUSE", true);
   if (!allowed || problem.flags == 0 || !(problem.bfloat16 || problem.tf32)) return false;
   const bool round_bias = e.bias && problem.bfloat16;
@@ -66,8 +66,8 @@ bool run_fused(ExecContext& ctx, const ProblemKey& problem, Operands operands, c
   try {
     run_plan(state, key, operands);
     return true;
-  } catch (const VendorError&) {
-    if (known) throw;
+  } catch (const VendorError& error) {
+    if (known) rethrow(error, "cuDNN " + cudnn_version(), op, describe(key));
     state.convolutions.insert(key, {});  // not asked again
     return false;
   }
@@ -86,7 +86,7 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
   operands.add(y);
   key.flags = epilogue_flags(e);
   const bool in_place = e.residual && e.residual->data == y.data;
-  if (!in_place && run_fused(ctx, key, operands, e)) return;
+  if (!in_place && run_fused(ctx, op, key, operands, e)) return;
 
   key.flags = 0;
   const void* residual = e.residual ? e.residual->data : nullptr;

@@ -1,5 +1,5 @@
-// Own kernels beside the vendor's: the pass that a convolution needs when cuDNN does not fuse its epilogue, and the casts
-// between bfloat16 and float32 of weight gradients and biases. They only enqueue on cuda::stream().
+// Own kernels beside the vendor's: the pass that a convolution needs where cuDNN does not fuse its epilogue, and the
+// casts between bfloat16 and float32 of weight gradients and biases. They only enqueue on cuda::stream().
 #pragma once
 #include "kernels/api/conv.h"
 

@@ -25,8 +25,8 @@ LtLayout layout(std::int64_t rows, std::int64_t columns) {
   return LtLayout(l);
 }
 
-/// Fills in the algorithm. False: there is none.
-bool find_algorithm(cublasLtHandle_t handle, const GemmKey& key, GemmPlan& plan) {
+/// Fills in the algorithm; CUBLAS_STATUS_NOT_SUPPORTED when there is none.
+cublasStatus_t find_algorithm(cublasLtHandle_t handle, const GemmKey& key, GemmPlan& plan) {
   cublasLtMatmulPreference_t made = nullptr;
   check(cublasLtMatmulPreferenceCreate(&made));
   const LtPreference preference(made);
@@ -40,11 +40,11 @@ bool find_algorithm(cublasLtHandle_t handle, const GemmKey& key, GemmPlan& plan)
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(handle, plan.product.get(), plan.first.get(), plan.second.get(), plan.result.get(),
                                      plan.result.get(), preference.get(), 1, &found, &count);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0)) return false;
-  check(status);
+  if (status != CUBLAS_STATUS_SUCCESS) return status;
+  if (count == 0) return CUBLAS_STATUS_NOT_SUPPORTED;
   plan.algorithm = found.algo;
   plan.workspace = found.workspaceSize;
-  return true;
+  return CUBLAS_STATUS_SUCCESS;
 }
 
 void run(State& state, const GemmPlan& plan, const TensorView& a, const TensorView& b, const TensorView* bias,
@@ -81,15 +81,16 @@ GemmPlan describe_product(const GemmKey& key) {
   return plan;
 }
 
-GemmPlan make_gemm_plan(cublasLtHandle_t handle, const GemmKey& key) {
+GemmPlan make_gemm_plan(cublasLtHandle_t handle, const GemmKey& key, const void* bias) {
   GemmPlan plan = describe_product(key);
-  if (key.bias) {
+  if (bias) {
     set(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    plan.bias_fused = find_algorithm(handle, key, plan);
+    set(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    plan.bias_fused = find_algorithm(handle, key, plan) == CUBLAS_STATUS_SUCCESS;
     if (plan.bias_fused) return plan;
     set(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT);
   }
-  if (!find_algorithm(handle, key, plan)) throw VendorError("no algorithm");
+  check(find_algorithm(handle, key, plan));
   return plan;
 }
 
@@ -113,7 +114,7 @@ void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const Te
     try {
       State& state = state_of(ctx);
       GemmPlan* plan = state.products.find(key);
-      if (!plan) plan = &state.products.insert(key, make_gemm_plan(state.cublas, key));
+      if (!plan) plan = &state.products.insert(key, make_gemm_plan(state.cublas, key, bias ? bias->data : nullptr));
       run(state, *plan, a, b, bias, c);
       add_bias = add_bias && !plan->bias_fused;
     } catch (const VendorError& e) {

@@ -40,7 +40,8 @@ struct GemmPlan {
 /// The product in cuBLAS's terms, without algorithm and epilogue.
 GemmPlan describe_product(const GemmKey& key);
 /// Throws VendorError when cuBLAS has no algorithm.
-GemmPlan make_gemm_plan(cublasLtHandle_t handle, const GemmKey& key);
+/// bias: null, or that of the first call (the heuristics may look at the address).
+GemmPlan make_gemm_plan(cublasLtHandle_t handle, const GemmKey& key, const void* bias);
 std::string describe(const GemmKey& key);
 
 void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,

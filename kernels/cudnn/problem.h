@@ -12,8 +12,8 @@ enum class Op : std::int64_t { Forward = 1, GradInput, GradWeight };
 // Bits of ProblemKey::flags: the epilogue of a forward convolution.
 inline constexpr std::int64_t kBias = 1, kResidual = 2, kReLU = 4, kReLU6 = 8;
 
-/// Only whole words, so no padding: compared and hashed as bytes. Strides are missing on purpose: every operand is dense
-/// channels-last, so dims say it all. In the order of the letters of kernels/README.md.
+/// Only whole words, so no padding: compared and hashed as bytes. Strides are missing on purpose: every operand is
+/// dense channels-last, so dims say it all. In the order of the letters of kernels/README.md.
 struct ProblemKey {
   Op op{};
   std::int64_t bfloat16 = 0;  // type of all operands, else float32

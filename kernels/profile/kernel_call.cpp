@@ -43,9 +43,9 @@ double bytes_behind(const TensorView& t) {
 }
 
 void CallReader::word(const std::string& text) {
-  if (text == last_) return;  // inputs and output of one shape: said once
+  if (std::find(words_.begin(), words_.end(), text) != words_.end()) return;  // inputs and output of one shape
   text_ += (text_.empty() ? "" : " ") + text;
-  last_ = text;
+  words_.push_back(text);
 }
 
 void CallReader::add(const TensorView& t) {

@@ -45,14 +45,15 @@ class CallReader {
   void add(const AdamParams&) {}
   void add(const PictureParams&) {}
 
-  /// Bytes of all tensors so far, and their shapes as text.
+  /// Bytes of all tensors so far, and their shapes as text, each once.
   KernelCall call() const { return {text_, bytes_, 0}; }
 
  private:
   void word(const std::string& text);
 
   std::vector<const void*> seen_;
-  std::string text_, last_;
+  std::vector<std::string> words_;
+  std::string text_;  // the words
   double bytes_ = 0;
 };
 

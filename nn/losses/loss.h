@@ -21,13 +21,13 @@ struct LossNeeds {
 
 struct LossInput {
   const Features& student;
-  Tensor labels;                      // N int64, where the features are; for losses that need labels only rows with one are there
+  Tensor labels;  // N int64, where the features are; for losses that need labels only rows with one are there
   const Features* teacher = nullptr;  // frozen; no graph; the same pictures, row by row
   std::int64_t step = 0;              // of the run: what a loss draws at random is a function of (seed, step)
 };
 
 struct LossOutput {
-  Variable value;  // scalar
+  Variable value;       // scalar
   LossNumbers numbers;  // for the log: "active" (fraction), "mean_positive", "mean_negative", ...
 };
 
@@ -36,9 +36,9 @@ class Loss : public Module {
   virtual const char* name() const = 0;
   virtual LossNeeds needs() const = 0;
   virtual LossOutput forward(const LossInput& input) const = 0;
-  /// Forward and backward consist of tensor ops alone, on whatever device the features are, and never wait for it: such a
-  /// loss can be part of a recorded step (its parameters must be there too). The others are given features and labels on
-  /// the CPU, wherever their parameters are.
+  /// Forward and backward consist of tensor ops alone, on whatever device the features are, and never wait for it: such
+  /// a loss can be part of a recorded step (its parameters must be there too). The others are given features and labels
+  /// on the CPU, wherever their parameters are.
   virtual bool runs_on_device() const { return false; }
   /// Called once after each optimiser step that this loss took part in, with the same input: a loss that remembers
   /// (cross-batch memory) does it here, in buffers, so that a checkpoint holds it and forward() has no side effect.

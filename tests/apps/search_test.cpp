@@ -7,6 +7,7 @@
 #include "io/npy.h"
 #include "io/table.h"
 #include "tests/apps/runner.h"
+#include "tests/support/gpu.h"
 
 using namespace fledge::test;
 using Catch::Contains;
@@ -51,8 +52,9 @@ Tensor tensor_of(const std::vector<std::vector<float>>& rows) {
   return t;
 }
 
-void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top) {
-  const auto found = fledge::NearestPictures(rows).search(queries, top);
+void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top, fledge::Device device) {
+  INFO(to_string(device));
+  const auto found = fledge::NearestPictures(rows, device).search(queries, top);
   REQUIRE(static_cast<std::int64_t>(found.size()) == queries.dim(0));
   std::int64_t wrong = 0;
   for (std::size_t q = 0; q < found.size(); ++q) {
@@ -62,6 +64,12 @@ void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top) {
       wrong += found[q][r].row != plain[r].row || found[q][r].distance != plain[r].distance;
   }
   CHECK(wrong == 0);
+}
+
+/// On the CPU, and with the help of a GPU where there is one.
+void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top) {
+  check_equal(rows, queries, top, {});
+  if (const auto device = fledge::test::gpu()) check_equal(rows, queries, top, *device);
 }
 
 /// NAME.npy and NAME.tsv below the folder; row i is "p/i.png" with label labels[i].
@@ -101,7 +109,7 @@ struct Pictures {
 
 }  // namespace
 
-TEST_CASE("nearest pictures are those of the plain double-precision search", "[search]") {
+TEST_CASE("nearest pictures are those of the plain double-precision search", "[search][nearest]") {
   SECTION("sizes around the blocks, one and many queries") {
     for (const std::int64_t d : {1, 3, 17, 128})
       for (const std::int64_t n : {1, 31, 33, 1000}) {

@@ -23,7 +23,7 @@ Leaves leaves_of(const std::vector<Tensor>& values, DType dtype, Device device) 
 
 }  // namespace
 
-TEST_CASE("a cast to bfloat16 rounds the value, and its gradient on the way back") {
+TEST_CASE("a cast to bfloat16 rounds the value, and its gradient on the way back", "[device]") {
   const Variable x(normal({3, 5}, 1).to(DType::Float32), true);
   const Variable y = cast(x, DType::BFloat16);
   CHECK(y.value().dtype() == DType::BFloat16);
@@ -32,12 +32,12 @@ TEST_CASE("a cast to bfloat16 rounds the value, and its gradient on the way back
   CHECK(x.grad().to_vector<float>() == affine(Variable(rounded(x.value())), 2, 0).value().to_vector<float>());
 }
 
-TEST_CASE("a copy to the device where the value is, is the value") {
+TEST_CASE("a copy to the device where the value is, is the value", "[device]") {
   const Variable x(normal({3}, 1), true);
   CHECK(to_device(x, Device{}).impl() == x.impl());
 }
 
-TEST_CASE("a copy to a device hands its gradient back") {
+TEST_CASE("a copy to a device hands its gradient back", "[device]") {
   const std::optional<Device> device = gpu();
   if (!device) return;
   for (const Layout layout : {Layout::Contiguous, Layout::ChannelsLast}) {
@@ -60,7 +60,7 @@ TEST_CASE("a copy to a device hands its gradient back") {
   CHECK_FALSE(to_device(Variable(normal({3}, 1).to(DType::Float32), true), *device).creator());
 }
 
-TEST_CASE("every operation gives the CPU's value and gradient on a device") {
+TEST_CASE("every operation gives the CPU's value and gradient on a device", "[device]") {
   const std::optional<Device> device = gpu();
   if (!device) return;
   for (const GradCase& c : all_cases()) {
@@ -82,7 +82,7 @@ TEST_CASE("every operation gives the CPU's value and gradient on a device") {
   }
 }
 
-TEST_CASE("a leaf that moves to a device drops its gradient") {
+TEST_CASE("a leaf that moves to a device drops its gradient", "[device]") {
   const std::optional<Device> device = gpu();
   if (!device) return;
   Variable w(normal({3}, 1).to(DType::Float32), true);
@@ -95,7 +95,7 @@ TEST_CASE("a leaf that moves to a device drops its gradient") {
 }
 
 // Activations bfloat16, weights, statistics and everything after pooling float32.
-TEST_CASE("mixed precision: dtypes of values and gradients, and how near they come to float32") {
+TEST_CASE("mixed precision: dtypes of values and gradients, and how near they come to float32", "[device]") {
   const std::optional<Device> device = gpu();
   if (!device) return;
   const std::vector<Tensor> inputs{normal({4, 6, 9, 8}, 1, Layout::ChannelsLast),

@@ -20,7 +20,7 @@ void run_both(const TableUnderTest& t, F&& f) {
 
 TEST_CASE("conv2d forward", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 11);
+    Operands make(t, 11);
     for (const ConvCase& c : conv_cases()) {
       const Operand x = make.input(c.x), w = make.input(c.w()), bias = make.input({c.k});
       for (bool with_bias : {false, true}) {
@@ -36,7 +36,7 @@ TEST_CASE("conv2d forward", "[conv]") {
 
 TEST_CASE("conv2d grad_input", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 12);
+    Operands make(t, 12);
     for (const ConvCase& c : conv_cases()) {
       const Operand dy = make.input(c.y()), w = make.input(c.w());
       Operand dx = make.output(c.x);
@@ -48,7 +48,7 @@ TEST_CASE("conv2d grad_input", "[conv]") {
 
 TEST_CASE("conv2d grad_weight", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 13);
+    Operands make(t, 13);
     for (const ConvCase& c : conv_cases()) {
       const Operand dy = make.input(c.y()), x = make.input(c.x);
       Operand dw = make.output(c.w());
@@ -60,7 +60,7 @@ TEST_CASE("conv2d grad_weight", "[conv]") {
 
 TEST_CASE("conv2d grad_bias", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 14);
+    Operands make(t, 14);
     for (const ConvCase& c : conv_cases()) {
       const Operand dy = make.input(c.y());
       Operand db = make.output({c.k});
@@ -72,7 +72,7 @@ TEST_CASE("conv2d grad_bias", "[conv]") {
 
 TEST_CASE("conv2d forward_fused with every activation, bias and residual", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 15);
+    Operands make(t, 15);
     int turn = 0;
     for (const ConvCase& c : conv_cases()) {
       // Scaled so that ReLU6 clips some elements at both ends.
@@ -99,7 +99,7 @@ TEST_CASE("conv2d forward_fused with every activation, bias and residual", "[con
 
 TEST_CASE("conv2d: packed weights in a slot follow the weights' version", "[conv]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 16);
+    Operands make(t, 16);
     for (const ConvCase& c : conv_cases()) {
       const Operand x = make.input(c.x), dy = make.input(c.y());
       Operand w = make.input(c.w());

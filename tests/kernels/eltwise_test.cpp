@@ -29,7 +29,7 @@ const UnaryCase kUnary[] = {{UnaryOp::ReLU, "relu", -2, 2},
 
 /// Relative to each element alone (no rms): y of exp spans seventeen decades.
 std::string relative_mismatch(const std::string& what, const Operand& y) {
-  for (std::int64_t i = 0; i < y.fast.view().numel(); ++i) {
+  for (std::int64_t i = 0; i < y.fast.dims().numel(); ++i) {
     const HostTensor got({1}, {y.fast.get(i)}), expected({1}, {y.oracle.get(i)});
     const std::string m = mismatch(what + " element " + std::to_string(i), got, expected, 1, 1e-6);
     if (!m.empty()) return m;
@@ -50,7 +50,7 @@ TensorView expanded(const Operand& o, Side s, const Dims& dims) {
 
 TEST_CASE("unary functions and their gradients", "[eltwise]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 41);
+    Operands make(t, 41);
     for (const UnaryCase& u : kUnary)
       for (const Dims& dims : elementwise_dims()) {
         const Operand x = make.input(dims, u.low, u.high), dy = make.input(dims);
@@ -77,7 +77,7 @@ TEST_CASE("unary functions and their gradients", "[eltwise]") {
 
 TEST_CASE("unary gradients on the kinks", "[eltwise]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 42);
+    Operands make(t, 42);
     const UnaryParams p{.a = -1, .b = 2};
     for (UnaryOp op : {UnaryOp::ReLU, UnaryOp::ReLU6, UnaryOp::Abs, UnaryOp::Clamp, UnaryOp::Sqrt}) {
       const Operand x = make.ties({67}, op == UnaryOp::Sqrt ? 0 : -3, 7), dy = make.input({67});
@@ -106,7 +106,7 @@ TEST_CASE("binary functions, broadcast in every way, and in place", "[eltwise]")
                            {{1, 1, 1, 1}, {2, 7, 3, 5}, {2, 7, 3, 5}},
                            {{2, 7, 1, 1}, {1, 1, 3, 5}, {2, 7, 3, 5}}};
   for_each_table([&](const TableUnderTest& t) {
-    Operands make(t.layout, 43);
+    Operands make(t, 43);
     for (const Shapes& shape : shapes)
       for (BinaryOp op : {BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div}) {
         const Operand a = make.input(shape.a, 0.5, 2), b = make.input(shape.b, 0.5, 2);
@@ -128,16 +128,18 @@ TEST_CASE("binary functions, broadcast in every way, and in place", "[eltwise]")
 TEST_CASE("copy between layouts and dtypes, and fill", "[eltwise]") {
   const DType all[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Int32, DType::Int64, DType::UInt8};
   for_each_table([&](const TableUnderTest& t) {
-    Operands make(t.layout, 44);
+    Operands make(t, 44);
     for (const Dims& dims :
          {Dims{2, 3, 5, 7}, Dims{1, 17, 4, 4}, Dims{2, 32, 9, 8}, Dims{3, 1, 8, 8}, Dims{0, 3, 2, 2}})
       for (DType from : all)
         for (DType to : all)
           for (HostLayout a : {HostLayout::Contiguous, HostLayout::ChannelsLast})
             for (HostLayout b : {HostLayout::Contiguous, HostLayout::ChannelsLast}) {
-              HostTensor x(dims, from, a), got(dims, to, b), expected(dims, to, b);
+              HostTensor x(dims, from, a), fast_x = t.tensor(dims, from, a), got = t.tensor(dims, to, b);
+              HostTensor expected(dims, to, b);
               x.fill_from([&](std::int64_t) { return make.uniform(0, 255); });
-              t.table.eltwise.copy(t.ctx, x, got);
+              fast_x.fill_from([&](std::int64_t i) { return x.get(i); });
+              t.table.eltwise.copy(t.ctx, fast_x, got);
               oracle_table().eltwise.copy(t.ctx, x, expected);
               CHECK(mismatch(t.label() + " copy " + to_string(dims) + " " + name_of(from) + " " + name_of(a) + " to " +
                                  name_of(to) + " " + name_of(b),
@@ -145,7 +147,7 @@ TEST_CASE("copy between layouts and dtypes, and fill", "[eltwise]") {
             }
     for (DType to : all)
       for (const Dims& dims : elementwise_dims()) {
-        HostTensor got(dims, to, t.layout), expected(dims, to, t.layout);
+        HostTensor got = t.tensor(dims, to, t.layout), expected(dims, to, t.layout);
         t.table.eltwise.fill(t.ctx, got, 3.5);
         oracle_table().eltwise.fill(t.ctx, expected, 3.5);
         CHECK(mismatch(t.label() + " fill " + to_string(dims) + " " + name_of(to), got, expected, 1, 0) == "");
@@ -155,25 +157,37 @@ TEST_CASE("copy between layouts and dtypes, and fill", "[eltwise]") {
 
 TEST_CASE("copy out of broadcast, transposed and sliced views", "[eltwise]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 45);
+    Operands make(t, 45);
     const Operand x = make.input({37, 21});
-    const TensorView& whole = x.fast;
-    TensorView transposed = whole, sliced = whole, broadcast = whole;
-    transposed.dims = {21, 37}, transposed.strides = {1, 21};
-    sliced.dims = {30, 19}, sliced.data = whole.as<float>() + 21 + 1;
-    broadcast.dims = {40, 21}, broadcast.strides = {0, 1};
-    for (const TensorView& from : {transposed, sliced, broadcast}) {
-      HostTensor got(from.dims), expected(from.dims);
-      t.table.eltwise.copy(t.ctx, from, got);
+    const HostTensor x_host = x.oracle.as(DType::Float32, HostLayout::Contiguous);
+    const auto transposed = [](TensorView v) {
+      v.dims = {21, 37}, v.strides = {1, 21};
+      return v;
+    };
+    const auto sliced = [](TensorView v) {
+      v.dims = {30, 19}, v.data = v.as<float>() + 21 + 1;
+      return v;
+    };
+    const auto broadcast = [](TensorView v) {
+      v.dims = {40, 21}, v.strides = {0, 1};
+      return v;
+    };
+    const auto check = [&](auto view_of) {
+      const TensorView from = view_of(x_host.view());
+      HostTensor got = t.tensor(from.dims), expected(from.dims);
+      t.table.eltwise.copy(t.ctx, view_of(x.fast.view()), got);
       oracle_table().eltwise.copy(t.ctx, from, expected);
       CHECK(mismatch(t.label() + " " + to_string(from.dims), got, expected, 1, 0) == "");
-    }
+    };
+    check(transposed);
+    check(sliced);
+    check(broadcast);
     // Into a slice: what lies around it stays.
-    HostTensor around({40, 30});
+    HostTensor around = t.tensor({40, 30});
     around.fill_from([](std::int64_t i) { return static_cast<double>(i); });
     TensorView hole = around;
-    hole.dims = {37, 21}, hole.data = around.view().as<float>() + 30 + 4;
-    t.table.eltwise.copy(t.ctx, whole, hole);
+    hole.dims = {37, 21}, hole.data = hole.as<float>() + 30 + 4;
+    t.table.eltwise.copy(t.ctx, x.fast, hole);
     HostTensor expected({40, 30});
     expected.fill_from([&](std::int64_t i) {
       const std::int64_t r = i / 30 - 1, c = i % 30 - 4;

@@ -10,7 +10,7 @@ using namespace fledge::test;
 
 TEST_CASE("matmul with every transpose, bias, and b as a weight that changes", "[gemm]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 61);
+    Operands make(t, 61);
     for (const GemmCase& g : gemm_cases())
       for (int flags = 0; flags < 16; ++flags) {
         const bool ta = flags & 1, tb = flags & 2, with_bias = flags & 4, weight = flags & 8;
@@ -28,7 +28,7 @@ TEST_CASE("matmul with every transpose, bias, and b as a weight that changes", "
                              std::to_string(round),
                          c, g.k) == "");
           if (round == 0) continue;  // the second round reads what the first one packed
-          const Operand fresh = make.input(b.fast.view().dims);
+          const Operand fresh = make.input(b.fast.dims());
           for (HostTensor* h : {&b.fast, &b.oracle}) h->fill_from([&](std::int64_t i) { return fresh.fast.get(i); });
           b.fast.bump_version();
         }
@@ -38,7 +38,7 @@ TEST_CASE("matmul with every transpose, bias, and b as a weight that changes", "
 
 TEST_CASE("gathers and their adjoints", "[gather]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 62);
+    Operands make(t, 62);
     const GatherKernels &fast = t.table.gather, &slow = oracle_table().gather;
     for (const Dims& dims : matrix_dims()) {
       const std::int64_t picks = dims[0] + 5;
@@ -66,7 +66,7 @@ TEST_CASE("gathers and their adjoints", "[gather]") {
 
 TEST_CASE("l2 normalize, with a zero row", "[distance]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 63);
+    Operands make(t, 63);
     const double eps = 1e-3;
     for (const Dims& dims : matrix_dims()) {
       Operand x = make.input(dims);
@@ -89,7 +89,7 @@ TEST_CASE("l2 normalize, with a zero row", "[distance]") {
 
 TEST_CASE("pairwise distance of one matrix: symmetric, zero diagonal, duplicates without gradient", "[distance]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 64);
+    Operands make(t, 64);
     for (const Dims& dims : matrix_dims())
       for (bool squared : {false, true}) {
         const std::int64_t n = dims[0];
@@ -117,7 +117,7 @@ TEST_CASE("pairwise distance of one matrix: symmetric, zero diagonal, duplicates
 
 TEST_CASE("pairwise distance of two matrices, gradients of both or one", "[distance]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 65);
+    Operands make(t, 65);
     for (const Dims& dims : matrix_dims())
       for (bool squared : {false, true})
         for (bool with_db : {true, false}) {
@@ -144,7 +144,7 @@ TEST_CASE("pairwise distance of two matrices, gradients of both or one", "[dista
 
 TEST_CASE("sgd and adam steps, and the sum of squares", "[optim]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 66);
+    Operands make(t, 66);
     const OptimKernels &fast = t.table.optim, &slow = oracle_table().optim;
     for (const Dims& dims : elementwise_dims()) {
       const Operand grad = make.input(dims);

@@ -24,7 +24,7 @@ std::int64_t values_per_channel(const NormCase& c) { return c.x.numel() / c.x[1]
 
 TEST_CASE("batch norm, training", "[norm]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 21);
+    Operands make(t, 21);
     for (const NormCase& c : norm_cases()) {
       const Dims channels{c.x[1]};
       const Operand x = make.input(c.x, -1, 3), res = make.input(c.x, -3, 3);
@@ -53,7 +53,7 @@ TEST_CASE("batch norm, training", "[norm]") {
 TEST_CASE("batch norm, training on values far from zero", "[norm]") {
   // A variance computed as E[x^2] - E[x]^2 in float loses every digit here.
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 22);
+    Operands make(t, 22);
     for (std::int64_t c : {3, 16, 33}) {
       const Operand x = make.input({4, c, 6, 6}, 999.5, 1000.5), gamma = make.input({c}, 1, 2), beta = make.input({c});
       Operand y = make.output({4, c, 6, 6}), mean = make.output({c}), invstd = make.output({c});
@@ -71,7 +71,7 @@ TEST_CASE("batch norm, training on values far from zero", "[norm]") {
 
 TEST_CASE("batch norm, evaluation", "[norm]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 23);
+    Operands make(t, 23);
     for (const NormCase& c : norm_cases()) {
       const Dims channels{c.x[1]};
       const Operand x = make.input(c.x, -1, 3), res = make.input(c.x, -3, 3);
@@ -88,7 +88,7 @@ TEST_CASE("batch norm, evaluation", "[norm]") {
 
 TEST_CASE("batch norm, backward: both kinds of statistics, every choice of outputs", "[norm]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 24);
+    Operands make(t, 24);
     int turn = 0;
     for (const NormCase& c : norm_cases()) {
       const Dims channels{c.x[1]};

@@ -12,7 +12,7 @@ using namespace fledge::test;
 
 TEST_CASE("max pool forward and backward", "[pool]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 31);
+    Operands make(t, 31);
     for (const PoolCase& c : pool_cases()) {
       const Dims y_dims = c.p.output_dims(c.x);
       for (int high : {3, -1}) {  // -1: all negative, where padding with zero would win
@@ -38,7 +38,7 @@ TEST_CASE("max pool forward and backward", "[pool]") {
 
 TEST_CASE("max pool: NaN is a maximum, minus infinity is a value", "[pool]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 32);
+    Operands make(t, 32);
     for (std::int64_t channels : {3, 16, 37}) {
       const Dims x_dims{1, channels, 7, 7}, y_dims = Pool2dParams{}.output_dims(x_dims);
       Operand x = make.ties(x_dims, -2, 2);
@@ -58,7 +58,7 @@ TEST_CASE("max pool: NaN is a maximum, minus infinity is a value", "[pool]") {
 
 TEST_CASE("global average pool forward and backward", "[pool]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 33);
+    Operands make(t, 33);
     for (const PoolCase& c : pool_cases()) {
       const Dims flat{c.x[0], c.x[1]};
       const Operand x = make.input(c.x), dy = make.input(flat);

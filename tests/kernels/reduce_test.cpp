@@ -27,7 +27,7 @@ const ReduceOp kOps[] = {ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Max, ReduceOp:
 
 TEST_CASE("reduce over every subset of axes", "[reduce]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 51);
+    Operands make(t, 51);
     for (const Dims& dims : {Dims{1}, Dims{100}, Dims{70001}, Dims{5, 13}, Dims{300, 33}, Dims{3, 4, 17},
                              Dims{2, 16, 5, 3}, Dims{3, 7, 4, 4}})
       for (const Dims& y_dims : reduced_dims(dims))
@@ -45,7 +45,7 @@ TEST_CASE("reduce over every subset of axes", "[reduce]") {
 
 TEST_CASE("extreme backward shares among ties", "[reduce]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 52);
+    Operands make(t, 52);
     for (const Dims& dims : {Dims{100}, Dims{5, 13}, Dims{3, 4, 17}, Dims{2, 16, 5, 3}})
       for (const Dims& y_dims : reduced_dims(dims))
         for (ReduceOp op : {ReduceOp::Max, ReduceOp::Min}) {
@@ -62,7 +62,7 @@ TEST_CASE("extreme backward shares among ties", "[reduce]") {
 
 TEST_CASE("softmax, log-softmax, log-sum-exp and their gradients", "[rows]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 53);
+    Operands make(t, 53);
     const ReduceKernels &fast = t.table.reduce, &slow = oracle_table().reduce;
     for (const Dims& dims : matrix_dims())
       for (double offset : {0.0, 500.0}) {
@@ -104,7 +104,7 @@ TEST_CASE("softmax, log-softmax, log-sum-exp and their gradients", "[rows]") {
 
 TEST_CASE("masked row extreme: ties, sparse, full and empty masks", "[rows]") {
   for_each_table([](const TableUnderTest& t) {
-    Operands make(t.layout, 54);
+    Operands make(t, 54);
     for (const Dims& dims : matrix_dims())
       for (int density : {0, 1, 5})  // mask values 0..density: none, about half, most (and not only 1)
         for (bool maximum : {true, false}) {

@@ -1,22 +1,24 @@
-// Completeness: the reference computes everything, and so does the CPU's default table.
+// Completeness: the reference computes everything, and so do the CPU's default table and the GPU's.
 #include "kernels/ref/table.h"
 
 #include <catch2/catch.hpp>
 
 #include "kernels/api/backend.h"
 #include "kernels/api/error.h"
+#include "tests/support/compare.h"
 
 using namespace fledge;
 
 namespace {
 
 /// A KernelTable is nothing but function pointers, so that entries added later are counted without being listed here.
-int null_entries(const KernelTable& table) {
+template <class Entries>
+int null_entries(const Entries& table) {
   using Entry = void (*)();
-  static_assert(sizeof(KernelTable) % sizeof(Entry) == 0);
+  static_assert(sizeof(Entries) % sizeof(Entry) == 0);
   const auto* entries = reinterpret_cast<const unsigned char*>(&table);
   int nulls = 0;
-  for (std::size_t i = 0; i < sizeof(KernelTable); i += sizeof(Entry)) {
+  for (std::size_t i = 0; i < sizeof(Entries); i += sizeof(Entry)) {
     bool any = false;
     for (std::size_t b = 0; b < sizeof(Entry); ++b) any |= entries[i + b] != 0;
     nulls += !any;
@@ -24,10 +26,16 @@ int null_entries(const KernelTable& table) {
   return nulls;
 }
 
+template <class Entries>
+bool is_empty(const Entries& entries) {
+  return null_entries(entries) == static_cast<int>(sizeof(Entries) / sizeof(void*));
+}
+
 }  // namespace
 
 TEST_CASE("an empty table counts as empty", "[table]") {
-  CHECK(null_entries(KernelTable{}) == static_cast<int>(sizeof(KernelTable) / sizeof(void*)));
+  CHECK(is_empty(KernelTable{}));
+  CHECK_FALSE(is_empty(ref::ref_table<float>()));
 }
 
 TEST_CASE("the reference tables have no null entry", "[table]") {
@@ -43,6 +51,23 @@ TEST_CASE("the CPU tables have no null entry", "[table]") {
   const Backend& cpu = backend_for({});
   CHECK(null_entries(cpu.f32) == 0);
   CHECK(null_entries(cpu.f64) == 0);
+}
+
+TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pass through", "[table]") {
+  const Backend* gpu = test::gpu_under_test();
+  if (!gpu) return;
+  CHECK(null_entries(gpu->f32) == 0);
+  CHECK(is_empty(gpu->f64));
+  CHECK(null_entries(gpu->bf16.conv) == 0);
+  CHECK(null_entries(gpu->bf16.norm) == 0);
+  CHECK(null_entries(gpu->bf16.pool) == 0);
+  CHECK(null_entries(gpu->bf16.eltwise) == 0);
+  CHECK(null_entries(gpu->bf16.picture) == 0);
+  CHECK(is_empty(gpu->bf16.reduce));
+  CHECK(is_empty(gpu->bf16.gemm));
+  CHECK(is_empty(gpu->bf16.gather));
+  CHECK(is_empty(gpu->bf16.distance));
+  CHECK(is_empty(gpu->bf16.optim));
 }
 
 TEST_CASE("the full CPU table is faster than plain loops where it must be", "[table]") {

@@ -12,6 +12,7 @@
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/random.h"
+#include "tensor/stream.h"
 #include "tests/support/gpu.h"
 
 using namespace fledge;
@@ -67,6 +68,12 @@ std::vector<Variant> variants() {
                             {"attention", {{"attention-stages", "1,4"}}}})
     all.push_back(v);
   return all;
+}
+
+std::string describe_variant(const Variant& v) {
+  std::string text = v.name;
+  for (const auto& [option, value] : v.options) text += " " + option + "=" + value;
+  return text;
 }
 
 /// Class 5 has one picture, which has no positive.
@@ -162,9 +169,7 @@ TEST_CASE("a loss gives the CPU's value, numbers and gradients on a device", "[l
   const std::optional<Device> device = gpu();
   if (!device) return;
   for (const Variant& v : variants()) {
-    std::string text = v.name;
-    for (const auto& [option, value] : v.options) text += " " + option + "=" + value;
-    INFO(text);
+    INFO(describe_variant(v));
     check_same(v, Batch(v.setup, kLabels), *device);
   }
 }
@@ -178,6 +183,44 @@ TEST_CASE("batches without positives or without negatives on a device", "[losses
       INFO(v.name << " of " << labels.size() << " pictures, classes from " << labels[0] << " to " << labels.back());
       check_same(v, Batch(v.setup, labels), *device);
     }
+}
+
+// A recording refuses whatever waits for the device, and what it replays must be all there is.
+TEST_CASE("a loss that runs on a device can be recorded, and its replay gives the same", "[losses][device]") {
+  const std::optional<Device> device = gpu();
+  if (!device) return;
+  for (const Variant& v : variants()) {
+    INFO(describe_variant(v));
+    const std::shared_ptr<Loss> loss = make_loss(v.name, v.options, v.setup);
+    if (!loss->runs_on_device()) continue;
+    loss->to(*device);
+    const Batch batch(Batch(v.setup, kLabels), *device);
+    LossOutput out;
+    const auto pass = [&] {
+      for (Variable& leaf : batch.leaves(*loss)) leaf.zero_grad();
+      out = loss->forward(batch.input());
+      out.value.backward();
+    };
+    const auto results = [&] {
+      std::vector<std::vector<double>> all{out.value.value().to_vector<double>()};
+      for (const auto& [name, number] : out.numbers) all.push_back({number.value()});
+      for (const Variable& leaf : batch.leaves(*loss))
+        if (leaf.grad().defined()) all.push_back(leaf.grad().to_vector<double>());
+      return all;
+    };
+    pass();
+    const auto plain = results();
+    const RecordedWork recorded(*device, pass);
+    recorded.replay();
+    CHECK(results() == plain);
+    // With other embeddings at the same place.
+    const Variable& f = batch.student.embedding;
+    f.value().copy_from(f.value().slice(1, 0, 1).contiguous().expand(f.dims()));
+    recorded.replay();
+    const auto other = results();
+    pass();
+    CHECK(results() == other);
+  }
 }
 
 TEST_CASE("stage maps in bfloat16 are compared in float32", "[losses][device]") {
@@ -222,7 +265,7 @@ TEST_CASE("losses that stay on the host take parameters that were moved", "[loss
   }
 }
 
-TEST_CASE("rkd_angle by tensor ops equals the sums of the host, in blocks too", "[losses][teacher]") {
+TEST_CASE("rkd_angle by tensor ops equals the sums of the host, in blocks too", "[losses][teacher][device]") {
   for (const std::int64_t n : {2, 3, 7, 200}) {  // 200: two blocks of anchors
     INFO(n << " pictures");
     Generator g(static_cast<std::uint64_t>(n));

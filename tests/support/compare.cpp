@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <sstream>
 
 #include "kernels/ref/table.h"
@@ -22,10 +25,6 @@ std::string index_text(const Dims& dims, std::int64_t number) {
 
 }  // namespace
 
-Operand Operands::empty(const Dims& dims, DType fast, DType oracle) {
-  return {HostTensor(dims, fast, layout_), HostTensor(dims, oracle, HostLayout::Contiguous)};
-}
-
 double Operands::uniform(double low, double high) {
   // splitmix64 (Steele et al. 2014)
   std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);
@@ -35,46 +34,46 @@ double Operands::uniform(double low, double high) {
   return low + (high - low) * (static_cast<double>(z >> 11) * 0x1p-53);
 }
 
-Operand Operands::input(const Dims& dims, double low, double high) {
-  Operand o = output(dims);
-  o.fast.fill_from([&](std::int64_t) { return uniform(low, high); });
+namespace {
+
+/// Fills the fast side, and the oracle with what its rounding left.
+Operand filled(Operand o, const std::function<double(std::int64_t)>& value) {
+  o.fast.fill_from(value);
   o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
   return o;
 }
 
-Operand Operands::ties(const Dims& dims, int low, int high) {
-  Operand o = output(dims);
-  o.fast.fill_from([&](std::int64_t) { return std::floor(uniform(low, high + 1)); });
-  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
-  return o;
+}  // namespace
+
+Operand Operands::input(const Dims& dims, double low, double high, DType fast) {
+  return filled(output(dims, fast), [&](std::int64_t) { return uniform(low, high); });
 }
 
-Operand Operands::integers(const Dims& dims, DType dtype, int low, int high) {
-  Operand o = output(dims, dtype);
-  o.fast.fill_from([&](std::int64_t) { return std::floor(uniform(low, high + 1)); });
-  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
-  return o;
+Operand Operands::ties(const Dims& dims, int low, int high, DType fast) {
+  return filled(output(dims, fast), [&](std::int64_t) { return std::floor(uniform(low, high + 1)); });
 }
+
+Operand Operands::integers(const Dims& dims, DType dtype, int low, int high) { return ties(dims, low, high, dtype); }
 
 Operand Operands::from_oracle(const Operand& from) {
-  const TensorView& v = from.oracle;
-  Operand o = is_floating(v.dtype) ? output(v.dims) : output(v.dims, v.dtype);
-  o.fast.fill_from([&](std::int64_t i) { return from.oracle.get(i); });
-  o.oracle.fill_from([&](std::int64_t i) { return o.fast.get(i); });
-  return o;
+  const DType t = from.oracle.dtype();
+  return from_oracle(from, is_floating(t) ? DType::Float32 : t);
+}
+Operand Operands::from_oracle(const Operand& from, DType fast) {
+  return filled(output(from.oracle.dims(), fast), [&](std::int64_t i) { return from.oracle.get(i); });
 }
 
 std::string mismatch(const std::string& what, const HostTensor& got, const HostTensor& expected,
                      std::int64_t reduction_length, double tolerance) {
   if (!got.canaries_intact()) return what + ": wrote outside its buffer";
-  const TensorView& v = got;
-  if (!(v.dims == expected.view().dims)) return what + ": dims differ";
-  const std::int64_t n = v.numel();
+  const Dims& dims = got.dims();
+  if (!(dims == expected.dims())) return what + ": dims differ";
+  const std::int64_t n = dims.numel();
   double squares = 0;
   for (std::int64_t i = 0; i < n; ++i)
     if (std::isfinite(expected.get(i))) squares += expected.get(i) * expected.get(i);
   const double rms = n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0;
-  const double factor = is_floating(v.dtype)
+  const double factor = is_floating(got.dtype())
                             ? tolerance * std::sqrt(static_cast<double>(std::max<std::int64_t>(1, reduction_length)))
                             : 0;
   std::int64_t worst = -1;
@@ -94,7 +93,7 @@ std::string mismatch(const std::string& what, const HostTensor& got, const HostT
   if (worst < 0) return "";
   std::ostringstream s;
   s.precision(9);
-  s << what << " at " << index_text(v.dims, worst) << " of " << to_string(v.dims) << ": got " << got.get(worst)
+  s << what << " at " << index_text(dims, worst) << " of " << to_string(dims) << ": got " << got.get(worst)
     << ", expected " << expected.get(worst) << ", " << worst_ratio << " times the allowed error (reduction length "
     << reduction_length << ", tolerance " << tolerance << ")";
   return s.str();
@@ -105,16 +104,41 @@ std::string mismatch(const std::string& what, const Operand& y, std::int64_t red
 }
 
 std::string TableUnderTest::label() const {
-  return name + " " + name_of(layout) + " " + std::to_string(ctx.threads()) + " threads";
+  return name + " " + name_of(layout) + (backend ? "" : " " + std::to_string(ctx.threads()) + " threads");
+}
+
+const Backend* gpu_under_test() {
+  const GpuModule& gpu = gpu_module();
+  static const bool said = [&] {
+    if (!gpu.backend) std::fprintf(stderr, "skipped on the GPU: %s\n", gpu.missing.c_str());
+    return true;
+  }();
+  (void)said;
+  return gpu.backend;
+}
+
+std::string gpu_name(const Backend& gpu) {
+  static const DeviceProperties p = gpu.runtime->properties(0);
+  return p.emulated ? "cuda (emulated)" : "cuda (" + p.name + ")";
 }
 
 void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
-  static ExecContext one(1), two(2);
+  static ExecContext one(1), two(2), device(1);
   static const KernelTable ref_f32 = ref::ref_table<float>();
-  f({"ref", ref_f32, HostLayout::Contiguous, one});
-  f({"ref", ref_f32, HostLayout::ChannelsLast, one});
-  for (const char* name : {"simd", "onednn"})
-    for (ExecContext* ctx : {&one, &two}) f({name, cpu_table(name, DType::Float32), HostLayout::ChannelsLast, *ctx});
+  const char* only = std::getenv("FLEDGE_TEST_TABLES");
+  if (!only || std::strcmp(only, "cuda") != 0) {
+    f({"ref", ref_f32, HostLayout::Contiguous, one});
+    f({"ref", ref_f32, HostLayout::ChannelsLast, one});
+    for (const char* name : {"simd", "onednn"})
+      for (ExecContext* ctx : {&one, &two}) f({name, cpu_table(name, DType::Float32), HostLayout::ChannelsLast, *ctx});
+  }
+  if (const Backend* gpu = gpu_under_test()) f({gpu_name(*gpu), gpu->f32, HostLayout::ChannelsLast, device, gpu});
+}
+
+void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f) {
+  static ExecContext device(1);
+  if (const Backend* gpu = gpu_under_test())
+    f({gpu_name(*gpu) + " bf16", gpu->bf16, HostLayout::ChannelsLast, device, gpu});
 }
 
 const KernelTable& oracle_table() {

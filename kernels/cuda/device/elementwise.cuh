@@ -1,5 +1,5 @@
-// Elementwise kernels: a body is run for every index tuple of its views' common shape. Dense views of one layout are one
-// flat run in packs of 16 bytes; broadcast row and column vectors and scalars go in packs too; the rest by elements.
+// Elementwise kernels: a body is run for every index tuple of its views' common shape. Dense views of one layout are
+// one flat run in packs of 16 bytes; broadcast rows, columns and scalars go in packs too; the rest by elements.
 //
 //   struct Body {
 //     static constexpr int kViews, kPack;    // the first view is the one written

@@ -1,5 +1,5 @@
-// Nest: the axes of several views of one shape, as kernels walk them. Made on the host: unit axes dropped, ordered by the
-// first view's strides, merged wherever every view can step over two at once; so a same-layout problem is one flat axis.
+// Nest: the axes of several views of one shape, as kernels walk them. Made on the host: unit axes dropped, ordered by
+// the first view's strides, merged wherever every view can step over two at once: one layout is one flat axis.
 // Passed to kernels by value.
 #pragma once
 #include <array>

@@ -1,5 +1,5 @@
-// One optimiser step of a run of elements (formulas: kernels/api/optim.h). The sums are short, so float serves; what is a
-// number of the step alone is computed before, in double where the host does it.
+// One optimiser step of a run of elements (formulas: kernels/api/optim.h). The sums are short, so float serves; what
+// is a number of the step alone is computed before, in double where the host does it.
 #pragma once
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime.h"

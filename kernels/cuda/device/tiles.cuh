@@ -1,6 +1,6 @@
-// Square tiles of an output matrix, each summed over a depth by a block of 16 x 16 threads with PER x PER elements each,
-// from strips of two inputs in shared memory. Long sums are kept in two floats (Kahan 1965), which costs little beside
-// the arithmetic and holds everywhere, where doubles would be slow on some devices.
+// Square tiles of an output matrix, each summed over a depth by a block of 16 x 16 threads with PER x PER elements
+// each, from strips of two inputs in shared memory. Long sums are kept in two floats (Kahan 1965): that costs little
+// beside the arithmetic on every device, where doubles would be slow on some.
 #pragma once
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime.h"

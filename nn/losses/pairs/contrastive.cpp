@@ -35,10 +35,9 @@ LossOutput contrastive(const PairBatch& batch, const ContrastiveOptions& options
                pushed = above(push.value(), batch.negative, 0);
   const LoggedNumber positives = count_of(pulled), negatives = count_of(pushed),
                      pairs = plus(count_of(batch.positive), count_of(batch.negative));
-  const Variable value =
-      options.form == ContrastiveForm::Pml
-          ? over(masked_sum(pull, pulled), positives) + over(masked_sum(push, pushed), negatives)
-          : over(masked_sum(square(pull), pulled) + masked_sum(square(push), pushed), pairs);
+  const Variable value = options.form == ContrastiveForm::Pml
+                             ? over(masked_sum(pull, pulled), positives) + over(masked_sum(push, pushed), negatives)
+                             : over(masked_sum(square(pull), pulled) + masked_sum(square(push), pushed), pairs);
   return {value, pair_numbers(ratio(plus(positives, negatives), pairs), d.value(), batch)};
 }
 

@@ -40,12 +40,11 @@ std::int64_t MemoryLoss::seen() const {
 LossOutput MemoryLoss::forward(const LossInput& input) const {
   const Variable& f = input.student.embedding;
   const std::int64_t kept = std::min(seen(), options_.size);
-  LossOutput out =
-      input.step < options_.start
-          ? loss_(pairs_within("memory", f, input.labels))
-          : loss_(pairs_against("memory", f, input.labels,
-                                embeddings_.slice(0, 0, kept).to(f.value().device()).to(f.value().dtype()),
-                                labels_.slice(0, 0, kept)));
+  LossOutput out = input.step < options_.start
+                       ? loss_(pairs_within("memory", f, input.labels))
+                       : loss_(pairs_against("memory", f, input.labels,
+                                             embeddings_.slice(0, 0, kept).to(f.value().device()).to(f.value().dtype()),
+                                             labels_.slice(0, 0, kept)));
   out.numbers.emplace_back("memory", static_cast<double>(kept));
   return out;
 }

@@ -26,11 +26,13 @@ struct Anchors {
 /// positive, negative: distances of the hardest. z above 0: an active anchor's.
 Anchors anchors_on_device(const PairBatch& batch, const Tensor& positive, const Tensor& negative, const Tensor& z) {
   const DType dtype = z.dtype();
-  const Tensor positives = sum(factors(batch.positive, dtype), {1}), negatives = sum(factors(batch.negative, dtype), {1});
+  const Tensor positives = sum(factors(batch.positive, dtype), {1}),
+               negatives = sum(factors(batch.negative, dtype), {1});
   const Tensor complete = mul(not_none(positives), not_none(negatives));
   const LoggedNumber count = total_of(complete);
   const auto mean = [&](const Tensor& x) { return ratio(total_of(mul(x, complete)), count); };
-  return {complete, count,
+  return {complete,
+          count,
           {{"active", mean(above_zero(z))}, {"mean_positive", mean(positive)}, {"mean_negative", mean(negative)}}};
 }
 
@@ -49,7 +51,8 @@ Anchors anchors_on_host(const Tensor& labels, const Tensor& positive, const Tens
     sum_positive += ap[i];
     sum_negative += an[i];
   }
-  return {from_vector(complete, labels.dims()).to(positive.dtype()), anchors,
+  return {from_vector(complete, labels.dims()).to(positive.dtype()),
+          anchors,
           {{"active", ratio(active, anchors)},
            {"mean_positive", ratio(sum_positive, anchors)},
            {"mean_negative", ratio(sum_negative, anchors)}}};
@@ -64,9 +67,9 @@ LossOutput triplet_batch_hard(const Variable& embedding, const Tensor& labels, d
   const Variable positive = masked_row_max(d, batch.positive), negative = masked_row_min(d, batch.negative);
   const Variable difference = positive - negative, z = hinge ? difference + margin : difference;
   const Variable h = hinge ? relu(z) : softplus(z);
-  const Anchors anchors =
-      on_host(labels) ? anchors_on_host(labels, positive.value(), negative.value(), hinge ? margin : 0)
-                      : anchors_on_device(batch, positive.value(), negative.value(), z.value());
+  const Anchors anchors = on_host(labels)
+                              ? anchors_on_host(labels, positive.value(), negative.value(), hinge ? margin : 0)
+                              : anchors_on_device(batch, positive.value(), negative.value(), z.value());
   // Left-out anchors are multiplied by 0: their row extremes are 0 by contract, never infinite.
   return {over(sum(h * Variable(anchors.complete)), anchors.count), anchors.numbers};
 }

@@ -15,8 +15,7 @@ LossOutput rkd_distance(const Variable& f, const Tensor& g) {
   const double n = static_cast<double>(f.dim(0));
   const Tensor teacher = g.to(f.value().dtype());
   const Variable error = over_mean(pairwise_distance(f, f)) - over_mean(Variable(pairwise_distance(teacher, teacher)));
-  return {affine(sum(huber(error)), 1 / (n * n), 0),
-          {{"distance_error", total_of(abs(error.value()), n * (n - 1))}}};
+  return {affine(sum(huber(error)), 1 / (n * n), 0), {{"distance_error", total_of(abs(error.value()), n * (n - 1))}}};
 }
 
 namespace {

@@ -15,7 +15,7 @@
 namespace fledge {
 namespace {
 
-constexpr double kNearest = 1e-12;                       // as in rkd_angle.cpp
+constexpr double kNearest = 1e-12;                      // as in rkd_angle.cpp
 constexpr std::int64_t kBlock = std::int64_t{1} << 22;  // elements of a block's matrices
 
 Tensor centred(const Tensor& x) { return sub(x, mean(x, {0}, true)); }
@@ -78,8 +78,7 @@ AngleSums rkd_angle_sums(const Tensor& f, const Tensor& g, bool with_gradient) {
   }
   const double scale = 1 / (static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n));
   AngleSums sums{affine(value, scale, 0), error, {}};
-  if (with_gradient)
-    sums.gradient = rows_gradient(x, sub(concat(at_anchor, 0), affine(opposite, 0.5, 0)), scale);
+  if (with_gradient) sums.gradient = rows_gradient(x, sub(concat(at_anchor, 0), affine(opposite, 0.5, 0)), scale);
   return sums;
 }
 

@@ -1,0 +1,37 @@
+// What one process measures of one case.
+#pragma once
+#include <vector>
+
+#include "apps/bench/workload.h"
+#include "kernels/profile/profile.h"
+
+namespace fledge::bench {
+
+struct Timing {
+  double median_ms = 0, minimum_ms = 0;   // a step; on a device means over windows of some steps
+  std::int64_t steps = 0;                 // timed
+  double peak_mib = 0, reserved_mib = 0;  // device: by tensors, from the driver. CPU: resident memory, 0
+  bool recorded = false;
+};
+Timing measure(Workload& workload, const Compute& compute, double seconds, bool record);
+
+/// What the machine can do at most, measured; per second.
+struct Peaks {
+  double flops = 0;       // of float32 products as the precision has them
+  double bf16_flops = 0;  // 0 where nothing computes in it
+  double bytes = 0;       // read and written by a large copy
+};
+Peaks measure_peaks(const Compute& compute);
+
+struct KernelProfile {
+  double step_ms = 0;
+  std::vector<KernelUse> kernels;  // of one step
+  Peaks peaks;
+};
+/// Runs plainly, not recorded. profile_kernels() must have been called.
+KernelProfile profile_workload(Workload& workload, const Compute& compute, double seconds, const Peaks& peaks);
+
+/// The share of its roofline that a kernel reaches: the shortest time its arithmetic and traffic allow, over its own.
+double roofline_share(const KernelUse& use, const Peaks& peaks);
+
+}  // namespace fledge::bench

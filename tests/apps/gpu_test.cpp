@@ -1,0 +1,205 @@
+// The binary with --device cuda. On a machine with a GPU it runs there; everywhere the same is run on the module whose
+// kernels are emulated on the CPU (tests/cuda), so that all but the vendor's libraries is tested without one.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+
+#include "nn/losses/loss.h"
+#include "tests/apps/runner.h"
+
+using namespace fledge::test;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+/// A variable of the environment for the children started while it lives.
+class Setting {
+ public:
+  Setting(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Setting() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+Arguments cuda(const std::string& precision = "f32") { return {"--device", "cuda", "--precision", precision}; }
+
+std::vector<double> column(const std::string& run, const std::string& key) {
+  std::vector<double> values;
+  for (const std::string& line : log_lines(run, "step")) values.push_back(json::parse(line).at(key).get<double>());
+  return values;
+}
+
+/// Largest difference of two logged columns, relative to the largest value.
+double difference(const std::vector<double>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::fabs(a[i] - b[i]));
+    largest = std::max(largest, std::fabs(b[i]));
+  }
+  return worst / largest;
+}
+
+void make_data(const TempFolder& folder) {
+  make_pictures(folder / "train", 6, 8, 32, 1);
+  make_pictures(folder / "test", 3, 8, 32, 2);
+}
+
+std::string last_model(const TempFolder& folder, const std::string& run) {
+  return slurp(folder / (run + "/checkpoints/" + checkpoints(folder / run).back() + "/model.safetensors"));
+}
+
+}  // namespace
+
+TEST_CASE("no GPU: one message, exit 4", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Arguments command = Arguments{"train"} + tiny() + Arguments{"--run", "r"} + cuda();
+  SECTION("a module, and no device") {
+    const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE), none("FLEDGE_EMULATOR_DEVICES", "0");
+    const Outcome outcome = run_fledge(folder, command);
+    CHECK(outcome.code == 4);
+    CHECK_THAT(outcome.err, Contains("no NVIDIA GPU was found") && Contains("--device cpu"));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    const Outcome doctor = must(folder, {"doctor"});
+    CHECK_THAT(doctor.out, Contains("none: no NVIDIA GPU was found"));
+    must(folder, Arguments{"train"} + tiny() + Arguments{"--run", "auto", "--device", "auto"});  // goes to the CPU
+  }
+  SECTION("no module") {
+    const Setting module("FLEDGE_CUDA_MODULE", folder / "nowhere.so");
+    const Outcome outcome = run_fledge(folder, command);
+    CHECK(outcome.code == 4);
+    CHECK_THAT(outcome.err, Contains("no GPU module: there is no") && Contains("nowhere.so"));
+  }
+  SECTION("a file that is no module") {
+    std::ofstream(folder / "text.so") << "text";
+    const Setting module("FLEDGE_CUDA_MODULE", folder / "text.so");
+    const Outcome outcome = run_fledge(folder, command);
+    CHECK(outcome.code == 4);
+    CHECK_THAT(outcome.err, Contains("cannot be loaded"));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "r"));  // nothing was begun
+}
+
+TEST_CASE("devices and precisions that do not exist", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const auto fails = [&](const Arguments& more, int code, const std::string& text) {
+    const Outcome outcome = run_fledge(folder, Arguments{"train"} + tiny() + Arguments{"--run", "r"} + more);
+    CHECK(outcome.code == code);
+    CHECK_THAT(outcome.err, Contains(text));
+  };
+  fails({"--device", "gpu"}, 2, "none of auto, cpu, cuda[:N]");
+  fails({"--device", "cuda:x"}, 2, "none of auto, cpu, cuda[:N]");
+  fails({"--device", "cuda:7"}, 4, "no GPU number 7");
+  fails({"--device", "cuda", "--precision", "f16"}, 2, "none of f32, tf32, bf16");
+  fails({"--device", "cpu", "--precision", "bf16"}, 2, "needs a GPU");
+}
+
+TEST_CASE("doctor names the GPU and its libraries", "[e2e][gpu]") {
+  const TempFolder folder;
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Outcome text = must(folder, {"doctor"});
+  CHECK_THAT(text.out, Contains("compute capability 9.0") && Contains("emulated") && Contains("cudnn"));
+  const json j = json::parse(must(folder, {"doctor", "--json"}).out);
+  CHECK(j.at("gpus").size() == 1);
+  CHECK(j.at("gpu_module") == FLEDGE_EMULATED_MODULE);
+}
+
+TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
+  const Arguments command = Arguments{"distill"} + tiny("mobilenet_v1") +
+                            Arguments{"--teacher",
+                                      "teacher",
+                                      "--distill",
+                                      "absolute=1,relative=0.3",
+                                      "--epochs",
+                                      "10",
+                                      "--batches-per-epoch",
+                                      "5",
+                                      "--optimizer",
+                                      "sgd",
+                                      "--lr",
+                                      "0.01",
+                                      "--clip-grad",
+                                      "5"};
+  must(folder, command + Arguments{"--run", "cpu", "--device", "cpu"});
+  must(folder, command + Arguments{"--run", "recorded"} + cuda());
+  must(folder, command + Arguments{"--run", "plain", "--step-graph", "off"} + cuda());
+  REQUIRE(column(folder / "cpu", "loss").size() == 50);
+
+  // Recording changes who launches, not what is computed.
+  for (const char* key : {"loss", "grad_norm", "triplet", "relative"})
+    CHECK(column(folder / "recorded", key) == column(folder / "plain", key));
+  CHECK(last_model(folder, "recorded") == last_model(folder, "plain"));
+
+  // The same arithmetic in another order: the runs drift apart as rounding is amplified, so the first steps must agree
+  // closely and all of them roughly.
+  for (const char* key : {"loss", "absolute", "grad_norm"}) {
+    INFO(key);
+    auto cpu = column(folder / "cpu", key), gpu = column(folder / "recorded", key);
+    CHECK(difference(gpu, cpu) < 0.05);
+    cpu.resize(3), gpu.resize(3);
+    CHECK(difference(gpu, cpu) < 1e-4);
+  }
+  must(folder, command + Arguments{"--run", "mixed"} + cuda("bf16"));
+  CHECK(difference(column(folder / "mixed", "loss"), column(folder / "cpu", "loss")) < 0.2);
+}
+
+TEST_CASE("a GPU run is stopped, resumed and evaluated", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Arguments command = Arguments{"train"} + tiny() + Arguments{"--batches-per-epoch", "4"} + cuda();
+  must(folder, command + Arguments{"--run", "straight", "--epochs", "3"});
+  must(folder, command + Arguments{"--run", "parts", "--epochs", "1"});
+  must(folder,
+       command + Arguments{"--run", "parts", "--epochs", "3", "--resume", "auto", "--resume-allow-change", "true"});
+  CHECK(last_model(folder, "parts") == last_model(folder, "straight"));
+
+  // What it learned does not depend on where it is looked at.
+  const Arguments embed = {"embed", "--model", "straight", "--data", "test", "--quiet", "--output"};
+  must(folder, embed + Arguments{"on-cpu", "--device", "cpu"});
+  must(folder, embed + Arguments{"on-gpu"} + cuda());
+  const Outcome on_cpu = must(folder, {"eval", "--embeddings", "on-cpu", "--json"});
+  const Outcome on_gpu =
+      must(folder, {"eval", "--model", "straight", "--data", "test", "--quiet", "--json", "--device", "cuda"});
+  CHECK(json::parse(on_cpu.out).at("recall@1") == json::parse(on_gpu.out).at("recall@1"));
+}
+
+TEST_CASE("out of GPU memory: what did not fit, the batch size, and nothing lost", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE), memory("FLEDGE_EMULATOR_MEMORY", "60000000");
+  const Arguments command = Arguments{"train"} + tiny("resnet18") + Arguments{"--width", "1", "--run", "r"} + cuda();
+  const Outcome outcome = run_fledge(folder, command);
+  CHECK(outcome.code == 4);
+  CHECK_THAT(outcome.err, Contains("out of GPU memory") && Contains("batch size") && Contains("--batch-size"));
+}
+
+TEST_CASE("every loss trains on the GPU as on the CPU", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
+  const auto agree = [&](const Arguments& command, const std::string& name) {
+    INFO(name);
+    must(folder, command + Arguments{"--run", "cpu-" + name, "--device", "cpu"});
+    must(folder, command + Arguments{"--run", "gpu-" + name} + cuda());
+    CHECK(difference(column(folder / ("gpu-" + name), "loss"), column(folder / ("cpu-" + name), "loss")) < 1e-3);
+  };
+  const Arguments short_run = {"--batches-per-epoch", "4", "--epochs", "1", "--final-eval", "false", "--lr", "1e-4"};
+  for (const auto& [name, entry] : fledge::loss_registry()) {
+    if (entry.kind == fledge::LossKind::Metric)
+      agree(Arguments{"train"} + tiny() + Arguments{"--loss", name} + short_run, name);
+    else
+      agree(Arguments{"distill"} + tiny() + Arguments{"--teacher", "teacher", "--distill", name} + short_run, name);
+  }
+}
