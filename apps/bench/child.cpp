@@ -41,7 +41,7 @@ Json time_case(const BenchOptions& o, const Compute& compute) {
 
 Json profile_case(const BenchOptions& o, const Compute& compute) {
   const Peaks peaks = measure_peaks(compute);  // first, and freed: the case may need all of the memory
-  const auto workload = make_workload(parse_case(o.cases.at(0)), o.size, compute);
+  const auto workload = make_workload(parse_case(o.cases.at(0)), o.size, compute, Streams::One);
   const KernelProfile profile = profile_workload(*workload, compute, o.seconds, peaks);
   Json j = {{"step_ms", profile.step_ms},
             {"peak_flops", peaks.flops},

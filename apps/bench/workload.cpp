@@ -39,8 +39,9 @@ class Inference : public Workload {
 /// momentum and weight decay.
 class TrainingStep : public Workload {
  public:
-  TrainingStep(const BenchCase& c, int size, const Compute& compute)
+  TrainingStep(const BenchCase& c, int size, const Compute& compute, Streams streams)
       : compute_(compute),
+        streams_(streams),
         model_(c.model, 1),
         images_(random_images(c.batch, size, compute)),
         teacher_stream_(compute.device),
@@ -84,7 +85,7 @@ class TrainingStep : public Workload {
   void backward() {
     const Tensor taught = teacher_ ? teacher_embedding() : target_;
     const Features f = model_.forward(Variable(images_));
-    if (teacher_) teacher_ready_.wait();
+    if (teacher_ && streams_ == Streams::AsInTraining) teacher_ready_.wait();
     const Variable loss = absolute_teacher(f.embedding, taught, AbsoluteForm::L2);
     optimizer_->zero_grad();
     loss.backward();
@@ -92,6 +93,7 @@ class TrainingStep : public Workload {
 
   /// Beside the student's forward, in a stream of its own, as in training.
   Tensor teacher_embedding() {
+    if (streams_ == Streams::One) return teacher_->embed(images_);
     inputs_ready_.record();
     const StreamGuard guard(teacher_stream_);
     inputs_ready_.wait();
@@ -101,6 +103,7 @@ class TrainingStep : public Workload {
   }
 
   const Compute compute_;
+  const Streams streams_;
   EmbeddingModel model_;
   Tensor images_, target_, rates_;
   Stream teacher_stream_;
@@ -113,9 +116,9 @@ class TrainingStep : public Workload {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_workload(const BenchCase& c, int size, const Compute& compute) {
+std::unique_ptr<Workload> make_workload(const BenchCase& c, int size, const Compute& compute, Streams streams) {
   if (c.mode == BenchCase::Mode::Infer) return std::make_unique<Inference>(c, size, compute);
-  return std::make_unique<TrainingStep>(c, size, compute);
+  return std::make_unique<TrainingStep>(c, size, compute, streams);
 }
 
 }  // namespace fledge::bench

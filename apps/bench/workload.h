@@ -18,7 +18,10 @@ class Workload {
   virtual bool record() { return false; }
 };
 
+enum class Streams { AsInTraining, One };  // One: no kernels beside each other, so that each has a time of its own
+
 /// size: side of the pictures.
-std::unique_ptr<Workload> make_workload(const BenchCase& c, int size, const Compute& compute);
+std::unique_ptr<Workload> make_workload(const BenchCase& c, int size, const Compute& compute,
+                                        Streams streams = Streams::AsInTraining);
 
 }  // namespace fledge::bench

@@ -17,6 +17,7 @@
 #include "apps/common/training_setup.h"
 #include "apps/common/training_step.h"
 #include "io/file.h"
+#include "kernels/api/device_runtime.h"
 #include "kernels/api/error.h"
 #include "nn/losses/collapse.h"
 
@@ -36,6 +37,8 @@ double hinge_margin(const TrainOptions& o) {
   if (!has_margin || (form != o.loss_options.end() && form->second == "soft")) return 0;
   return std::atof(o.loss_options.at("margin").c_str());
 }
+
+bool out_of_gpu_memory(const Error& e) { return e.problem().rfind(kOutOfGpuMemory, 0) == 0; }
 
 class Trainer {
  public:
@@ -87,10 +90,9 @@ class Trainer {
       save();
       return stopped.signal;
     } catch (const Error& e) {
-      if (!compute_.on_device() || e.kind() != ErrorKind::Resource) throw;
+      if (!out_of_gpu_memory(e)) throw;
       save();  // the step that failed had not touched the weights
-      throw Error(e.kind(), e.op(), e.problem() + fmt::format(" (batch size {}, {} px)", o_.batch_size, o_.size),
-                  e.hint() + "; all finished steps are in the checkpoint");
+      throw Error(e.kind(), e.op(), e.problem(), e.hint() + "; all finished steps are in the checkpoint");
     }
     state_.finished = true;
     save();
@@ -306,12 +308,12 @@ class Trainer {
 
 }  // namespace
 
-int run_training(const TrainOptions& options, const std::string& config, const std::string& command) {
-  const Compute compute = apply(options.machine);
+static int run(const TrainOptions& options, const Compute& compute, const std::string& config,
+               const std::string& command) {
   parse_counts(options.recall_at, "--recall-at");
   watch_signals();
-  Trainer trainer(options,
-                  compute);  // first: what is wrong with pictures, weights or losses leaves no run folder behind
+  // First: what is wrong with pictures, weights or losses leaves no run folder behind.
+  Trainer trainer(options, compute);
   RunFolder run(options.run, config, options.resume == "auto", options.resume_allow_change);
   trainer.use(run);
   if (!options.machine.quiet)
@@ -329,6 +331,17 @@ int run_training(const TrainOptions& options, const std::string& config, const s
     std::fputs(metrics_table({{options.run, std::string(text.begin(), text.end())}}).c_str(), stdout);
   }
   return 0;
+}
+
+int run_training(const TrainOptions& options, const std::string& config, const std::string& command) {
+  const Compute compute = apply(options.machine);
+  try {
+    return run(options, compute, config, command);
+  } catch (const Error& e) {
+    if (!out_of_gpu_memory(e)) throw;
+    const std::string place = fmt::format(" (batch size {}, {} px)", options.batch_size, options.size);
+    throw Error(e.kind(), e.op(), e.problem() + place, e.hint());
+  }
 }
 
 }  // namespace fledge

@@ -18,6 +18,9 @@ struct DeviceProperties {
   bool emulated = false;         // kernels run on the host (tests/cuda): for checking, never for speed
 };
 
+/// How the problem of the Error(Resource) of a failed allocation begins: who knows what to make smaller adds it.
+inline constexpr const char* kOutOfGpuMemory = "out of GPU memory";
+
 /// Bytes of the caching allocator of one device.
 struct DeviceMemory {
   std::size_t in_use = 0, peak_in_use = 0;  // held by tensors and scratch

@@ -215,9 +215,9 @@ class Allocator {
     std::size_t free_bytes = 0, total = 0;
     cudaMemGetInfo(&free_bytes, &total);
     throw Error(ErrorKind::Resource, "",
-                "out of GPU memory: " + bytes_text(wanted) + " do not fit: " + bytes_text(memory_.in_use) +
-                    " in use, " + bytes_text(memory_.reserved - memory_.in_use) + " cached, " + bytes_text(free_bytes) +
-                    " free on the device of " + bytes_text(total),
+                std::string(kOutOfGpuMemory) + ": " + bytes_text(wanted) + " do not fit: " +
+                    bytes_text(memory_.in_use) + " in use, " + bytes_text(memory_.reserved - memory_.in_use) +
+                    " cached, " + bytes_text(free_bytes) + " free on the device of " + bytes_text(total),
                 "use a smaller --batch-size or picture size, or --precision bf16");
   }
 

@@ -38,7 +38,7 @@ void fails(const TempFolder& folder, const Arguments& arguments, int code, const
 TEST_CASE("help of every verb, with examples; version", "[e2e][errors]") {
   const TempFolder folder;
   for (const std::string verb :
-       {"train", "distill", "eval", "embed", "search", "report", "inspect", "convert", "data", "doctor"}) {
+       {"train", "distill", "eval", "embed", "search", "report", "inspect", "convert", "data", "doctor", "bench"}) {
     const Outcome help = must(folder, {verb, "--help"});
     CHECK_THAT(help.out, Contains("Examples:\n  fledge " + verb) && Contains("Exit codes:"));
     CHECK(help.err.empty());

@@ -48,7 +48,7 @@ void make_data(const TempFolder& folder) {
   make_pictures(folder / "test", 3, 8, 32, 2);
 }
 
-std::string last_model(const TempFolder& folder, const std::string& run) {
+Bytes last_model(const TempFolder& folder, const std::string& run) {
   return slurp(folder / (run + "/checkpoints/" + checkpoints(folder / run).back() + "/model.safetensors"));
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("no GPU: one message, exit 4", "[e2e][gpu]") {
     const Outcome outcome = run_fledge(folder, command);
     CHECK(outcome.code == 4);
     CHECK_THAT(outcome.err, Contains("no NVIDIA GPU was found") && Contains("--device cpu"));
-    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 2);  // the error and its hint
     const Outcome doctor = must(folder, {"doctor"});
     CHECK_THAT(doctor.out, Contains("none: no NVIDIA GPU was found"));
     must(folder, Arguments{"train"} + tiny() + Arguments{"--run", "auto", "--device", "auto"});  // goes to the CPU
@@ -111,46 +111,71 @@ TEST_CASE("doctor names the GPU and its libraries", "[e2e][gpu]") {
 }
 
 TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
+  // The same arithmetic in another order of summation. As long as rounding alone separates two runs they agree to a few
+  // units of float32; later a ReLU or a crop's neighbour falls on the other side, and they drift. How far is allowed to
+  // be is measured: as far as the CPU's plain loops drift from its fast kernels, times three.
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Arguments command = Arguments{"train"} + tiny("resnet18") + Arguments{"--loss",
+                                                                              "cosine-softmax",
+                                                                              "--optimizer",
+                                                                              "sgd",
+                                                                              "--lr",
+                                                                              "1e-3",
+                                                                              "--batch-size",
+                                                                              "24",
+                                                                              "--epochs",
+                                                                              "10",
+                                                                              "--batches-per-epoch",
+                                                                              "5",
+                                                                              "--final-eval",
+                                                                              "false"};
+  must(folder, command + Arguments{"--run", "cpu", "--device", "cpu"});
+  {
+    const Setting reference("FLEDGE_CPU_KERNELS", "ref");
+    must(folder, command + Arguments{"--run", "ref", "--device", "cpu"});
+  }
+  must(folder, command + Arguments{"--run", "gpu"} + cuda());
+  must(folder, command + Arguments{"--run", "mixed"} + cuda("bf16"));
+  for (const char* key : {"loss", "grad_norm"}) {
+    INFO(key);
+    auto cpu = column(folder / "cpu", key), ref = column(folder / "ref", key), gpu = column(folder / "gpu", key);
+    REQUIRE(cpu.size() == 50);
+    CHECK(difference(gpu, cpu) <= std::max(1e-5, 3 * difference(ref, cpu)));
+    cpu.resize(8), gpu.resize(8);
+    CHECK(difference(gpu, cpu) < 1e-5);
+    auto mixed = column(folder / "mixed", key);
+    mixed.resize(8);
+    CHECK(difference(mixed, cpu) < 0.1);
+    CHECK(difference(mixed, cpu) > 1e-5);  // it did compute in bfloat16
+  }
+  CHECK(column(folder / "gpu", "loss").back() < 0.8 * column(folder / "gpu", "loss").front());
+}
+
+TEST_CASE("a recorded step is the step", "[e2e][gpu]") {
+  // With a teacher in a stream of its own, clipping, a schedule, and three losses. Recording changes who launches, not
+  // what is computed: every number is equal.
   const TempFolder folder;
   make_data(folder);
   const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
   must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
   const Arguments command = Arguments{"distill"} + tiny("mobilenet_v1") +
-                            Arguments{"--teacher",
-                                      "teacher",
-                                      "--distill",
-                                      "absolute=1,relative=0.3",
-                                      "--epochs",
-                                      "10",
-                                      "--batches-per-epoch",
-                                      "5",
-                                      "--optimizer",
-                                      "sgd",
-                                      "--lr",
-                                      "0.01",
-                                      "--clip-grad",
-                                      "5"};
-  must(folder, command + Arguments{"--run", "cpu", "--device", "cpu"});
-  must(folder, command + Arguments{"--run", "recorded"} + cuda());
-  must(folder, command + Arguments{"--run", "plain", "--step-graph", "off"} + cuda());
-  REQUIRE(column(folder / "cpu", "loss").size() == 50);
-
-  // Recording changes who launches, not what is computed.
-  for (const char* key : {"loss", "grad_norm", "triplet", "relative"})
-    CHECK(column(folder / "recorded", key) == column(folder / "plain", key));
-  CHECK(last_model(folder, "recorded") == last_model(folder, "plain"));
-
-  // The same arithmetic in another order: the runs drift apart as rounding is amplified, so the first steps must agree
-  // closely and all of them roughly.
-  for (const char* key : {"loss", "absolute", "grad_norm"}) {
-    INFO(key);
-    auto cpu = column(folder / "cpu", key), gpu = column(folder / "recorded", key);
-    CHECK(difference(gpu, cpu) < 0.05);
-    cpu.resize(3), gpu.resize(3);
-    CHECK(difference(gpu, cpu) < 1e-4);
+                            Arguments{"--teacher",  "teacher", "--distill",           "absolute=1,relative=0.3",
+                                      "--epochs",   "2",       "--batches-per-epoch", "5",
+                                      "--schedule", "cosine",  "--clip-grad",         "5"};
+  for (const std::string precision : {"f32", "bf16"}) {
+    INFO(precision);
+    const std::string recorded = "recorded-" + precision, plain = "plain-" + precision;
+    must(folder, command + Arguments{"--run", recorded} + cuda(precision));
+    must(folder, command + Arguments{"--run", plain, "--step-graph", "off"} + cuda(precision));
+    CHECK(log_lines(folder / recorded, "step") == log_lines(folder / plain, "step"));
+    CHECK(last_model(folder, recorded) == last_model(folder, plain));
   }
-  must(folder, command + Arguments{"--run", "mixed"} + cuda("bf16"));
-  CHECK(difference(column(folder / "mixed", "loss"), column(folder / "cpu", "loss")) < 0.2);
+  // What the teacher said is kept and used again: two kinds of steps, each with its recording.
+  must(folder, command + Arguments{"--run", "kept", "--teacher-cache", "cache", "--crops", "1"} + cuda());
+  must(folder, command + Arguments{"--run", "asked", "--crops", "1"} + cuda());
+  CHECK(difference(column(folder / "kept", "loss"), column(folder / "asked", "loss")) < 1e-6);
 }
 
 TEST_CASE("a GPU run is stopped, resumed and evaluated", "[e2e][gpu]") {
@@ -168,7 +193,7 @@ TEST_CASE("a GPU run is stopped, resumed and evaluated", "[e2e][gpu]") {
   const Arguments embed = {"embed", "--model", "straight", "--data", "test", "--quiet", "--output"};
   must(folder, embed + Arguments{"on-cpu", "--device", "cpu"});
   must(folder, embed + Arguments{"on-gpu"} + cuda());
-  const Outcome on_cpu = must(folder, {"eval", "--embeddings", "on-cpu", "--json"});
+  const Outcome on_cpu = must(folder, {"eval", "--embeddings", "on-cpu.npy", "--table", "on-cpu.tsv", "--json"});
   const Outcome on_gpu =
       must(folder, {"eval", "--model", "straight", "--data", "test", "--quiet", "--json", "--device", "cuda"});
   CHECK(json::parse(on_cpu.out).at("recall@1") == json::parse(on_gpu.out).at("recall@1"));

@@ -54,3 +54,25 @@ TEST_CASE("mismatch: a byte written before or behind the buffer", "[compare]") {
     CHECK(mismatch("x", a, HostTensor({3}, {1, 2, 3}), 1, 1e-6) == "x: wrote outside its buffer");
   }
 }
+
+TEST_CASE("values travel to a device and back, and its canaries are watched", "[compare]") {
+  const Backend* gpu = gpu_under_test();
+  if (!gpu) return;
+  ExecContext ctx(1);
+  HostTensor a({3}, {1, 2, 3}, DType::Float32, HostLayout::Contiguous, gpu),
+      b({3}, DType::Float32, HostLayout::Contiguous, gpu);
+  CHECK(a.view().device == Device{Device::Type::CUDA, 0});
+  CHECK(mismatch("x", b, HostTensor({3}, {1, 2, 3}), 1, 0) != "");  // NaN
+  gpu->f32.eltwise.copy(ctx, a, b);
+  CHECK(mismatch("x", b, a, 1, 0) == "");
+  a.set(1, 7);
+  gpu->f32.eltwise.copy(ctx, a, b);
+  CHECK(b.values() == std::vector<double>{1, 7, 3});
+  for (int offset : {-1, 1}) {
+    HostTensor c({3}, DType::Float32, HostLayout::Contiguous, gpu);
+    TensorView shifted = c;
+    shifted.data = shifted.as<float>() + offset;
+    gpu->f32.eltwise.fill(ctx, shifted, 5);
+    CHECK_FALSE(c.canaries_intact());
+  }
+}

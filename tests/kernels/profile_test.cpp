@@ -1,4 +1,4 @@
-// The kernel profile: every entry of a table is wrapped, calls get through, and what is counted is what the formulas say.
+// The kernel profile: every entry of a table is wrapped, calls get through, and costs are what the formulas say.
 #include "kernels/profile/profile.h"
 
 #include <algorithm>

@@ -99,7 +99,9 @@ TEST_CASE("backends: memory is aligned, and a missing GPU is said", "[table]") {
     FAIL("a device that does not exist was given a backend");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::Resource);
-    CHECK(std::string(e.what()).find("no GPU backend") != std::string::npos);
+    CHECK_THAT(e.what(), Catch::Contains("device cuda:0 cannot be used: " + gpu_module().missing));
+    CHECK_FALSE(gpu_module().missing.empty());
+    CHECK_FALSE(e.hint().empty());
   }
 }
 

@@ -223,7 +223,7 @@ TEST_CASE("global average pool", "[ops][pool]") {
   const Tensor x = arange(12, DType::Float32).reshape({1, 3, 2, 2});
   CHECK(global_avg_pool(x).to_vector<double>() == Doubles{1.5, 5.5, 9.5});
   CHECK(global_avg_pool(x.contiguous(Layout::ChannelsLast)).to_vector<double>() == Doubles{1.5, 5.5, 9.5});
-  const Tensor dx = global_avg_pool_backward(from_vector<float>({4, 8, 12}, {1, 3}), x.dims());
+  const Tensor dx = global_avg_pool_backward(from_vector<float>({4, 8, 12}, {1, 3}), x.dims(), DType::Float32);
   CHECK(dx.is_channels_last());
   CHECK(dx.to_vector<double>() == Doubles{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3});
   CHECK(error_of([] { global_avg_pool(zeros({1, 3, 0, 2})); }).find("the mean of no pixels") != std::string::npos);

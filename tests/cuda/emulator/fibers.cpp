@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "report.h"
-#ifndef __x86_64__
+#if !defined(__x86_64__) || defined(FLEDGE_EMULATOR_UCONTEXT)
 #include <ucontext.h>
 #endif
 
 namespace emulator {
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(FLEDGE_EMULATOR_UCONTEXT)
 
 // Saves what a function must keep on the old stack, and takes it from the new one.
 extern "C" void fledge_emulator_switch(void** save_to, void* go_to) __attribute__((visibility("hidden")));

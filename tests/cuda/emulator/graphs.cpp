@@ -127,7 +127,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t s) {
   const std::lock_guard lock(the_lock());
   if (!executable) return answer(cudaErrorInvalidValue);
-  return add(s, {[recording = executable->recording] { replay(*recording); }, nullptr, nullptr});
+  return add(s, step_of([recording = executable->recording] { replay(*recording); }));
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {

@@ -38,6 +38,13 @@ struct Arena {
   int empty_file = -1, open = 0;
   std::map<const char*, Allocation> allocations;
 
+  using Place = std::map<const char*, Allocation>::const_iterator;
+  /// The last allocation that begins at or before an address; end() without one.
+  Place before(const void* p) const {
+    const auto next = allocations.upper_bound(static_cast<const char*>(p));
+    return next == allocations.begin() ? allocations.end() : std::prev(next);
+  }
+
   Arena() {
     if (const char* text = std::getenv("FLEDGE_EMULATOR_MEMORY")) limit = std::strtoull(text, nullptr, 10);
     empty_file = memfd_create("no device memory here", MFD_CLOEXEC);
@@ -114,30 +121,26 @@ bool is_device_address(const void* p) {
 }
 
 bool is_device_range(const void* p, std::size_t bytes) {
-  const auto* c = static_cast<const char*>(p);
-  const auto& all = arena().allocations;
-  const auto next = all.upper_bound(c);
-  if (next == all.begin()) return false;
-  const auto& [begin, a] = *std::prev(next);
-  return c + bytes <= begin + a.bytes;
+  const auto found = arena().before(p);
+  return found != arena().allocations.end() &&
+         static_cast<const char*>(p) + bytes <= found->first + found->second.bytes;
 }
 
 std::string describe_device_address(const void* p) {
   const auto* c = static_cast<const char*>(p);
   const auto& all = arena().allocations;
-  const auto next = all.upper_bound(c);
+  const auto before = arena().before(p);
+  const auto next = before == all.end() ? all.begin() : std::next(before);
   const auto text = [](std::ptrdiff_t n) { return std::to_string(n); };
+  const auto of = [](const Allocation& a) { return " an allocation of " + std::to_string(a.bytes) + " bytes"; };
   std::string s;
-  if (next != all.begin()) {
-    const auto& [begin, a] = *std::prev(next);
-    const std::ptrdiff_t behind = c - (begin + a.bytes), size = static_cast<std::ptrdiff_t>(a.bytes);
-    s = behind < 0 ? "byte " + text(c - begin) + " of an allocation of " + text(size) + " bytes"
-                   : text(behind) + " bytes behind an allocation of " + text(size) + " bytes";
-    if (behind < 0) return s;
+  if (before != all.end()) {
+    const auto& [begin, a] = *before;
+    const std::ptrdiff_t behind = c - (begin + a.bytes);
+    if (behind < 0) return "byte " + text(c - begin) + " of" + of(a);
+    s = text(behind) + " bytes behind" + of(a);
   }
-  if (next != all.end())
-    s += (s.empty() ? "" : ", ") + text(next->first - c) + " bytes before an allocation of " +
-         text(static_cast<std::ptrdiff_t>(next->second.bytes)) + " bytes";
+  if (next != all.end()) s += (s.empty() ? "" : ", ") + text(next->first - c) + " bytes before" + of(next->second);
   return s.empty() ? "nothing is allocated" : s;
 }
 
@@ -166,6 +169,18 @@ DeviceAccess::DeviceAccess() {
 }
 DeviceAccess::~DeviceAccess() {
   if (--arena().open == 0) arena().protect();
+}
+
+AllocationAccess::AllocationAccess(const void* p) {
+  const Arena& a = arena();
+  if (a.open > 0 || !is_device_range(p, 1)) return;
+  const Allocation& of = a.before(p)->second;
+  first_page_ = of.first_page;
+  bytes_ = of.mapped;
+  mprotect(first_page_, bytes_, PROT_READ | PROT_WRITE);
+}
+AllocationAccess::~AllocationAccess() {
+  if (first_page_) mprotect(first_page_, bytes_, PROT_NONE);
 }
 
 }  // namespace emulator

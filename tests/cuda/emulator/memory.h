@@ -24,13 +24,25 @@ void* pinned_allocate(std::size_t bytes);
 bool pinned_free(void*);
 bool is_pinned_range(const void* p, std::size_t bytes);
 
-/// While one lives, allocations can be read and written. They nest.
+/// While one lives, all allocations can be read and written. They nest.
 class DeviceAccess {
  public:
   DeviceAccess();
   ~DeviceAccess();
   DeviceAccess(const DeviceAccess&) = delete;
   DeviceAccess& operator=(const DeviceAccess&) = delete;
+};
+/// The same for the one allocation an address lies in, if any: what a copy needs, at the price of that.
+class AllocationAccess {
+ public:
+  explicit AllocationAccess(const void* p);
+  ~AllocationAccess();
+  AllocationAccess(const AllocationAccess&) = delete;
+  AllocationAccess& operator=(const AllocationAccess&) = delete;
+
+ private:
+  void* first_page_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 /// Explains faults at device addresses and on the stacks of fibers before the process ends; others go to whoever was

@@ -49,7 +49,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, const v
       fatal("argument " + std::to_string(i) + " of kernel " + function_name(kernel) + " points to host memory");
   // Shared, so that a recording's steps can be copied out of it.
   auto work = std::make_shared<const Kernel>(Kernel{kernel, std::move(thread), config.gridDim, config.blockDim});
-  return add(config.stream, {[work] { run_kernel(*work); }, nullptr, nullptr});
+  return add(config.stream, step_of([work] { run_kernel(*work); }));
 }
 
 }  // namespace emulator
@@ -204,7 +204,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     stream_of(s).capture->invalid = true;
     return answer(cudaErrorStreamCaptureUnsupported);
   }
-  const cudaError_t status = add(s, {[=] { std::memmove(to, from, bytes); }, nullptr, nullptr});
+  const cudaError_t status = add(s, step_of_copy([=] { std::memmove(to, from, bytes); }, from, to));
   if (status == cudaSuccess && pageable) finish(stream_of(s));
   return status;
 }
@@ -221,6 +221,6 @@ cudaError_t cudaMemsetAsync(void* p, int value, std::size_t bytes, cudaStream_t 
   const std::lock_guard lock(the_lock());
   if (bytes == 0) return cudaSuccess;
   if (!is_device_range(p, bytes)) return answer(cudaErrorInvalidValue);
-  return add(s, {[=] { std::memset(p, value, bytes); }, nullptr, nullptr});
+  return add(s, step_of_copy([=] { std::memset(p, value, bytes); }, p, p));
 }
 cudaError_t cudaMemset(void* p, int value, std::size_t bytes) { return cudaMemsetAsync(p, value, bytes, nullptr); }

@@ -1,9 +1,10 @@
-// Late on purpose: a stream's work runs when the host waits for it, and of other streams only what it waits for in turn.
-// A wait that was forgotten shows as a wrong result, every time.
+// Late on purpose: a stream's work runs when the host waits for it, and of other streams only what it waits for in
+// turn. A wait that was forgotten shows as a wrong result, every time.
 #include "streams.h"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "memory.h"
 #include "report.h"
@@ -20,17 +21,39 @@ std::vector<std::unique_ptr<Stream>>& streams() {
   return *all;
 }
 
-void run_first(Stream& s) {
+/// Opened when the first work needs it, and kept open for the next.
+using LazyAccess = std::optional<DeviceAccess>;
+
+void run_first(Stream& s, LazyAccess& access) {
   Step step = std::move(s.steps.front());
   s.steps.pop_front();
   if (step.wait) finish(*step.wait);
-  if (step.work) step.work();
+  if (step.work && step.copies) {
+    const AllocationAccess from(step.from), to(step.to);
+    step.work();
+  } else if (step.work) {
+    if (!access) access.emplace();
+    step.work();
+  }
   if (!step.record) return;
   step.record->done = true;
   step.record->time = std::chrono::steady_clock::now();
 }
 
 }  // namespace
+
+Step step_of(std::function<void()> work) {
+  Step step;
+  step.work = std::move(work);
+  return step;
+}
+Step step_of_copy(std::function<void()> work, const void* from, const void* to) {
+  Step step = step_of(std::move(work));
+  step.copies = true;
+  step.from = from;
+  step.to = to;
+  return step;
+}
 
 std::recursive_mutex& the_lock() {
   static auto* lock = new std::recursive_mutex;
@@ -44,24 +67,22 @@ Stream& stream_of(cudaStream_t s) { return s ? *s : *streams().front(); }
 
 void finish(Stream& s) {
   watch_faults();
-  if (s.steps.empty()) return;
-  const DeviceAccess access;
-  while (!s.steps.empty()) run_first(s);
+  LazyAccess access;
+  while (!s.steps.empty()) run_first(s, access);
 }
 
 void finish(const Record& r) {
   watch_faults();
   if (r.done || !r.stream) return;
-  const DeviceAccess access;
+  LazyAccess access;
   // A record whose stream is gone was done before; a stream never waits for what comes after itself.
   while (!r.done) {
     if (r.stream->steps.empty()) fatal("an event waits for a stream that has nothing left to do");
-    run_first(*r.stream);
+    run_first(*r.stream, access);
   }
 }
 
 void finish_everything() {
-  const DeviceAccess access;
   for (const auto& s : streams()) finish(*s);
 }
 
@@ -80,7 +101,7 @@ cudaError_t add(cudaStream_t handle, Step step) {
 
 void enqueue(cudaStream_t s, std::function<void()> work) {
   const std::lock_guard lock(the_lock());
-  if (add(s, {std::move(work), nullptr, nullptr}) != cudaSuccess) fatal("work for a stream that takes none");
+  if (add(s, step_of(std::move(work))) != cudaSuccess) fatal("work for a stream that takes none");
 }
 
 }  // namespace emulator
@@ -157,7 +178,9 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t handle) {
   } else {
     e->last->stream = &s;
   }
-  return add(handle, {nullptr, e->last, nullptr});
+  Step step;
+  step.record = e->last;
+  return add(handle, std::move(step));
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t e, unsigned) {
@@ -181,7 +204,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t e, unsigned) {
     recording->branches.emplace_back();
     recording->streams.push_back(&s);
   }
-  return add(handle, {nullptr, nullptr, e->last});
+  Step step;
+  step.wait = e->last;
+  return add(handle, std::move(step));
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {

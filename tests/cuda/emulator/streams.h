@@ -29,6 +29,8 @@ struct Record {
 struct Step {
   std::function<void()> work;
   std::shared_ptr<Record> record, wait;
+  bool copies = false;  // work touches nothing but these two
+  const void *from = nullptr, *to = nullptr;
 };
 
 /// A recording: the steps of each stream that took part, the first being the one it began in.
@@ -66,13 +68,15 @@ void finish(Stream&);
 void finish(const Record&);
 void finish_everything();
 
+Step step_of(std::function<void()> work);
+Step step_of_copy(std::function<void()> work, const void* from, const void* to);
 /// Puts a step into the stream, or into the recording it is part of.
 cudaError_t add(cudaStream_t, Step);
 bool is_stream(cudaStream_t);
 Stream& stream_of(cudaStream_t);  // null: the legacy default stream
 
-/// Calls that wait or allocate are forbidden while this thread records (and in global mode: while any does). Such a call
-/// spoils the recordings it collides with.
+/// Calls that wait or allocate are forbidden while this thread records (and in global mode: while any does). Such a
+/// call spoils the recordings it collides with.
 bool forbidden_while_recording();
 /// Runs a recording, each branch only as far as another one waits for it.
 void replay(const Capture&);
