@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "autograd/grad_mode.h"
-#include "kernels/api/error.h"
+#include "kernels/api/backend.h"
 #include "nn/losses/collapse.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/picture.h"
@@ -164,7 +164,12 @@ void DeviceStep::write_report(const StepLosses& losses, const Tensor& norm, Outc
 }
 
 void DeviceStep::record(const Kind& kind, const StepPlace& place, Outcome& outcome) {
+  // The recording gets memory of its own: what plain steps needed goes back first.
   outcome.losses.reset();
+  outcome.embedding = outcome.teacher_rows = outcome.report = {};
+  outcome.numbers.clear(), outcome.own.clear();
+  s_.optimizer->zero_grad();
+  backend_for(device_).runtime->release_cached_memory();
   outcome.work = std::make_unique<RecordedWork>(device_, [&] { compute(kind, place, outcome); });
   outcome.losses.reset();  // the graph of nodes; its memory stays with the recording
 }

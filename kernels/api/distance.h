@@ -33,12 +33,28 @@ using PairwiseDistanceBackward = void (*)(ExecContext&, const TensorView& dd, co
 using PairMasks = void (*)(ExecContext&, const TensorView& labels, const TensorView& reference, std::int64_t first_own,
                            const TensorView& positive, const TensorView& negative);
 
+// Every triplet (a, p, n) of a batch, p a positive and n a negative of a, whose gap D_an - D_ap lies in (above, upto]:
+//   z = D_ap - D_an + margin, h = max(0, z), active: z > 0, value = sum h / active triplets      hinge
+//   z = D_ap - D_an, h = log(1 + e^z), active: z > 0, value = sum h / triplets let through        soft
+// The count is a constant for the gradient; without any triplet value and gradient are 0.
+struct TripletParams {
+  double margin = 0.2;
+  bool soft = false;
+  double above = -1e300, upto = 1e300;  // cut to the range of the compute dtype
+};
+// d: R,M  positive, negative: R,M uint8  value: 1  counts: 3 float64: triplets, of these let through, of these active
+// gradient: R,M, of value with respect to d. All contiguous.
+using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
+                             const TripletParams&, const TensorView& value, const TensorView& counts,
+                             const TensorView& gradient);
+
 struct DistanceKernels {
   L2NormalizeForward l2_normalize{};
   L2NormalizeBackward l2_normalize_backward{};
   PairwiseDistanceForward pairwise_distance{};
   PairwiseDistanceBackward pairwise_distance_backward{};
   PairMasks pair_masks{};
+  AllTriplets all_triplets{};
 };
 
 }  // namespace fledge

@@ -32,6 +32,7 @@ struct Tables {
     overlay_reduce(simd);
     overlay_rows(simd);
     overlay_distance(simd);
+    overlay_triplets(simd, f64);
     overlay_gather(simd);
     overlay_optim(simd);
     onednn = simd;

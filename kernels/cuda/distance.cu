@@ -65,6 +65,7 @@ void overlay_distance(KernelTable& f32) {
   f32.distance.pairwise_distance = &pairwise_distance;
   f32.distance.pairwise_distance_backward = &pairwise_distance_backward;
   f32.distance.pair_masks = &pair_masks;
+  f32.distance.all_triplets = &all_triplets;
 }
 
 }  // namespace fledge::cuda

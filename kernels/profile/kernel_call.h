@@ -41,6 +41,7 @@ class CallReader {
   void add(const MatmulParams&) {}
   void add(const UnaryParams&) {}
   void add(const PairwiseDistanceParams&) {}
+  void add(const TripletParams&) {}
   void add(const SgdParams&) {}
   void add(const AdamParams&) {}
   void add(const PictureParams&) {}

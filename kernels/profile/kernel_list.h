@@ -65,6 +65,7 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::distance, &DistanceKernels::pairwise_distance>{"pairwise_distance"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::pairwise_distance_backward>{"pairwise_distance_backward"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::pair_masks>{"pair_masks"},
+    KernelEntry<&KernelTable::distance, &DistanceKernels::all_triplets>{"all_triplets"},
     KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step, Work::UpdateInPlace>{"sgd_step"},
     KernelEntry<&KernelTable::optim, &OptimKernels::adam_step, Work::UpdateInPlace>{"adam_step"},
     KernelEntry<&KernelTable::optim, &OptimKernels::sum_of_squares>{"sum_of_squares"},

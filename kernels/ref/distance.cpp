@@ -4,6 +4,8 @@
 //   d d_ij / d a_i = (a_i - b_j) / d_ij      squared: 2 (a_i - b_j)      and the opposite for b_j
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 #include "kernels/ref/strided.h"
 #include "kernels/ref/table.h"
@@ -104,6 +106,55 @@ void pair_masks(ExecContext&, const TensorView& labels, const TensorView& refere
     }
 }
 
+/// What one triplet adds; nothing when the miner does not let it through.
+struct Triplet {
+  double h = 0, slope = 0;
+  bool mined = false, active = false;
+};
+
+template <class T>
+Triplet triplet(T positive, T negative, const TripletParams& p) {
+  const double lowest = std::numeric_limits<T>::lowest(), highest = std::numeric_limits<T>::max();
+  const T gap = negative - positive, above = static_cast<T>(std::max(p.above, lowest)),
+          upto = static_cast<T>(std::min(p.upto, highest));
+  if (!(gap > above && gap <= upto)) return {};
+  if (!p.soft) {
+    const T z = static_cast<T>(positive + p.margin) - negative;
+    return z > 0 ? Triplet{z, 1, true, true} : Triplet{0, 0, true, false};
+  }
+  const T z = positive - negative;
+  const double e = std::exp(-std::abs(static_cast<double>(z)));
+  return {std::max<double>(z, 0) + std::log1p(e), z > 0 ? 1 / (1 + e) : e / (1 + e), true, z > 0};
+}
+
+template <class T>
+void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
+                  const TripletParams& params, const TensorView& value, const TensorView& counts,
+                  const TensorView& gradient) {
+  const int64_t rows = d.dims[0], columns = d.dims[1];
+  double sum = 0, triplets = 0, mined = 0, active = 0;
+  std::vector<double> slopes(static_cast<std::size_t>(rows * columns), 0.0);
+  for (int64_t a = 0; a < rows; ++a)
+    for (int64_t p = 0; p < columns; ++p)
+      for (int64_t n = 0; n < columns; ++n) {
+        if (!at<std::uint8_t>(positive, a, p) || !at<std::uint8_t>(negative, a, n)) continue;
+        const Triplet t = triplet(at<T>(d, a, p), at<T>(d, a, n), params);
+        sum += t.h;
+        triplets += 1;
+        mined += t.mined;
+        active += t.active;
+        slopes[a * columns + p] += t.slope;
+        slopes[a * columns + n] -= t.slope;
+      }
+  const double count = params.soft ? mined : active, scale = count > 0 ? 1 / count : 0;
+  *value.as<T>() = static_cast<T>(sum * scale);
+  counts.as<double>()[0] = triplets;
+  counts.as<double>()[1] = mined;
+  counts.as<double>()[2] = active;
+  for (int64_t a = 0; a < rows; ++a)
+    for (int64_t j = 0; j < columns; ++j) at<T>(gradient, a, j) = static_cast<T>(slopes[a * columns + j] * scale);
+}
+
 }  // namespace
 
 template <class T>
@@ -112,7 +163,8 @@ DistanceKernels distance_kernels() {
           .l2_normalize_backward = &l2_normalize_backward<T>,
           .pairwise_distance = &pairwise_distance<T>,
           .pairwise_distance_backward = &pairwise_distance_backward<T>,
-          .pair_masks = &pair_masks};
+          .pair_masks = &pair_masks,
+          .all_triplets = &all_triplets<T>};
 }
 
 template DistanceKernels distance_kernels<float>();

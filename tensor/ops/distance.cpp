@@ -111,4 +111,29 @@ PairMaskPair pair_masks(const Tensor& labels, const Tensor& reference, std::int6
   return result;
 }
 
+TripletResult all_triplets(const Tensor& d, const Tensor& positive, const Tensor& negative,
+                           const TripletParams& params) {
+  constexpr const char* op = "all_triplets";
+  check::rank(op, {d, "distances"}, 2);
+  for (const check::Arg& mask : {check::Arg{positive, "positive mask"}, check::Arg{negative, "negative mask"}}) {
+    check::rank(op, mask, 2);
+    check::dtype(op, mask, DType::UInt8);
+    check::same_device(op, {d, "distances"}, mask);
+    check::same_dims(op, {d, "distances"}, mask);
+  }
+  const auto forward = kernel<&KernelTable::distance, &DistanceKernels::all_triplets>(op, d);
+  TripletResult result{Tensor::empty({}, d.dtype(), Layout::Contiguous, d.device()),
+                       Tensor::empty({3}, DType::Float64, Layout::Contiguous, d.device()),
+                       Tensor::empty(d.dims(), d.dtype(), Layout::Contiguous, d.device())};
+  if (d.numel() == 0) {
+    result.value.fill(0);
+    result.counts.fill(0);
+    return result;
+  }
+  forward(context(), ContiguousArg(op, "distances", d), ContiguousArg(op, "positive mask", positive),
+          ContiguousArg(op, "negative mask", negative), params, result.value.view(), result.counts.view(),
+          result.gradient.view());
+  return result;
+}
+
 }  // namespace fledge

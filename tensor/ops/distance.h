@@ -28,4 +28,13 @@ struct PairMaskPair {
 /// a pair that counts as neither; -1: none is.
 PairMaskPair pair_masks(const Tensor& labels, const Tensor& reference, std::int64_t first_own);
 
+struct TripletResult {
+  Tensor value;     // 0-d
+  Tensor counts;    // 3 float64: triplets, of these let through by the miner, of these active
+  Tensor gradient;  // R,M: of value with respect to d
+};
+/// Every triplet of a batch (kernels/api/distance.h has the formulas). d: R,M  positive, negative: R,M uint8
+TripletResult all_triplets(const Tensor& d, const Tensor& positive, const Tensor& negative,
+                           const TripletParams& params);
+
 }  // namespace fledge

@@ -161,7 +161,7 @@ TEST_CASE("which losses run on a device", "[losses][device]") {
   for (const auto& [name, entry] : loss_registry())
     if (!make_loss(name, {}, kSetup)->runs_on_device()) on_host.insert(name);
   // They draw, sort or search, or remember more than a batch.
-  CHECK(on_host == std::set<std::string>{"margin", "memory", "n-pair", "triplet", "triplet-semihard"});
+  CHECK(on_host == std::set<std::string>{"margin", "memory", "n-pair", "triplet-semihard"});
   CHECK_FALSE(make_loss("darkrank", {{"darkrank-form", "soft"}}, kSetup)->runs_on_device());
 }
 

@@ -276,15 +276,15 @@ TEST_CASE("hard, semi-hard and easy triplets share out all of them", "[losses][p
       const auto of = [&](TripletMiner miner) {
         return all_triplets(d, batch, {.margin = 0.2, .form = form, .miner = miner});
       };
-      const AllTriplets all = of(TripletMiner::All), hard = of(TripletMiner::Hard),
+      const TripletSum all = of(TripletMiner::All), hard = of(TripletMiner::Hard),
                         semihard = of(TripletMiner::Semihard), easy = of(TripletMiner::Easy);
-      CHECK(all.triplets == 16 * 3 * 12);
-      CHECK(all.mined == all.triplets);
-      CHECK(hard.mined + semihard.mined + easy.mined == all.mined);
-      CHECK(hard.active + semihard.active + easy.active == all.active);
-      if (form == TripletMargin::Hinge) CHECK(easy.active == 0);
-      const auto sum = [&](const AllTriplets& t) {
-        return t.value.item() * static_cast<double>(form == TripletMargin::Hinge ? t.active : t.mined);
+      CHECK(all.triplets.value() == 16 * 3 * 12);
+      CHECK(all.mined.value() == all.triplets.value());
+      CHECK(hard.mined.value() + semihard.mined.value() + easy.mined.value() == all.mined.value());
+      CHECK(hard.active.value() + semihard.active.value() + easy.active.value() == all.active.value());
+      if (form == TripletMargin::Hinge) CHECK(easy.active.value() == 0);
+      const auto sum = [&](const TripletSum& t) {
+        return t.value.item() * (form == TripletMargin::Hinge ? t.active.value() : t.mined.value());
       };
       CHECK(sum(hard) + sum(semihard) + sum(easy) ==
             Approx(sum(all)).epsilon(x.dtype() == DType::Float32 ? 1e-5 : 1e-12));

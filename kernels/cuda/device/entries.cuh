@@ -30,6 +30,10 @@ void pairwise_distance_backward(ExecContext&, const TensorView& dd, const Tensor
 void pair_masks(ExecContext&, const TensorView& labels, const TensorView& reference, std::int64_t first_own,
                 const TensorView& positive, const TensorView& negative);
 
+// triplets.cu
+void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
+                  const TripletParams&, const TensorView& value, const TensorView& counts, const TensorView& gradient);
+
 // optim_many.cu
 void sgd_step_many(ExecContext&, std::span<const OptimTensor>, const SgdParams&, const StepScalars&);
 void adam_step_many(ExecContext&, std::span<const OptimTensor>, const AdamParams&, const StepScalars&);

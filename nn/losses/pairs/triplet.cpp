@@ -76,9 +76,8 @@ LossOutput triplet_batch_hard(const Variable& embedding, const Tensor& labels, d
 
 LossOutput triplet_all(const PairBatch& batch, const TripletOptions& options) {
   const Variable d = pair_distances(batch);
-  const AllTriplets all = all_triplets(d, batch, options);
-  const double active = ratio(static_cast<double>(all.active), static_cast<double>(all.triplets));
-  return {all.value, pair_numbers(active, d.value(), batch)};
+  const TripletSum all = all_triplets(d, batch, options);
+  return {all.value, pair_numbers(ratio(all.active, all.triplets), d.value(), batch)};
 }
 
 LossOutput triplet_all(const Variable& embedding, const Tensor& labels, double margin, TripletMargin form) {
@@ -99,7 +98,7 @@ LossEntry entry(const char* name, bool on_device, const char* summary,
 
 std::shared_ptr<Loss> make_triplet(const LossOptions& options, const LossSetup&) {
   const TripletOptions o = read_triplet(OptionReader("triplet", options), true);
-  return std::make_shared<LabelLoss>("triplet", false, [o](const Variable& e, const Tensor& labels) {
+  return std::make_shared<LabelLoss>("triplet", true, [o](const Variable& e, const Tensor& labels) {
     return triplet_all(pairs_within("triplet", e, labels), o);
   });
 }
