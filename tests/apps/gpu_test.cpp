@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <numeric>
 
 #include "nn/losses/loss.h"
 #include "tests/apps/runner.h"
@@ -112,25 +114,35 @@ TEST_CASE("doctor names the GPU and its libraries", "[e2e][gpu]") {
 
 TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
   // The same arithmetic in another order of summation. As long as rounding alone separates two runs they agree to a few
-  // units of float32; later a ReLU or a crop's neighbour falls on the other side, and they drift. How far is allowed to
-  // be is measured: as far as the CPU's plain loops drift from its fast kernels, times three.
+  // units of float32; later a ReLU falls on the other side, and they drift. How far is allowed to be is measured: as far
+  // as the CPU's plain loops drift from its fast kernels, times three.
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) {
+    WARN("skipped: dataset-fashion-mnist is not installed");
+    return;
+  }
   const TempFolder folder;
-  make_data(folder);
   const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
-  const Arguments command = Arguments{"train"} + tiny("resnet18") + Arguments{"--loss",
-                                                                              "cosine-softmax",
-                                                                              "--optimizer",
-                                                                              "sgd",
-                                                                              "--lr",
-                                                                              "1e-3",
-                                                                              "--batch-size",
-                                                                              "24",
-                                                                              "--epochs",
-                                                                              "10",
-                                                                              "--batches-per-epoch",
-                                                                              "5",
-                                                                              "--final-eval",
-                                                                              "false"};
+  const Arguments command = Arguments{"train"} + tiny("resnet18") +
+                            Arguments{"--train",
+                                      "fashion-mnist:train",
+                                      "--train-classes",
+                                      "0-4",
+                                      "--test",
+                                      "",
+                                      "--loss",
+                                      "cosine-softmax",
+                                      "--optimizer",
+                                      "sgd",
+                                      "--lr",
+                                      "1e-3",
+                                      "--batch-size",
+                                      "20",
+                                      "--epochs",
+                                      "10",
+                                      "--batches-per-epoch",
+                                      "5",
+                                      "--final-eval",
+                                      "false"};
   must(folder, command + Arguments{"--run", "cpu", "--device", "cpu"});
   {
     const Setting reference("FLEDGE_CPU_KERNELS", "ref");
@@ -145,12 +157,16 @@ TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
     CHECK(difference(gpu, cpu) <= std::max(1e-5, 3 * difference(ref, cpu)));
     cpu.resize(8), gpu.resize(8);
     CHECK(difference(gpu, cpu) < 1e-5);
-    auto mixed = column(folder / "mixed", key);
-    mixed.resize(8);
-    CHECK(difference(mixed, cpu) < 0.1);
-    CHECK(difference(mixed, cpu) > 1e-5);  // it did compute in bfloat16
   }
   CHECK(column(folder / "gpu", "loss").back() < 0.8 * column(folder / "gpu", "loss").front());
+
+  // Mixed precision rounds more than it sums: single steps scatter, the course is the same.
+  auto cpu = column(folder / "cpu", "loss"), mixed = column(folder / "mixed", "loss");
+  CHECK(std::accumulate(mixed.begin(), mixed.end(), 0.0) ==
+        Approx(std::accumulate(cpu.begin(), cpu.end(), 0.0)).epsilon(0.15));
+  cpu.resize(2), mixed.resize(2);
+  CHECK(difference(mixed, cpu) < 0.05);
+  CHECK(difference(mixed, cpu) > 1e-5);  // it did compute in bfloat16
 }
 
 TEST_CASE("a recorded step is the step", "[e2e][gpu]") {
@@ -202,11 +218,23 @@ TEST_CASE("a GPU run is stopped, resumed and evaluated", "[e2e][gpu]") {
 TEST_CASE("out of GPU memory: what did not fit, the batch size, and nothing lost", "[e2e][gpu]") {
   const TempFolder folder;
   make_data(folder);
-  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE), memory("FLEDGE_EMULATOR_MEMORY", "60000000");
-  const Arguments command = Arguments{"train"} + tiny("resnet18") + Arguments{"--width", "1", "--run", "r"} + cuda();
-  const Outcome outcome = run_fledge(folder, command);
-  CHECK(outcome.code == 4);
-  CHECK_THAT(outcome.err, Contains("out of GPU memory") && Contains("batch size") && Contains("--batch-size"));
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE), memory("FLEDGE_EMULATOR_MEMORY", "24000000");
+  const Arguments command = Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "r"} + cuda();
+  SECTION("in a step") {
+    const Outcome outcome = run_fledge(folder, command + Arguments{"--width", "0.25"});
+    CHECK(outcome.code == 4);
+    CHECK_THAT(outcome.err, Contains("out of GPU memory") && Contains("for a tensor") &&
+                                Contains("(batch size 12, 28 px)") && Contains("--batch-size"));
+    REQUIRE(checkpoints(folder / "r").size() == 1);  // before the step that failed; more memory lets it go on
+    unsetenv("FLEDGE_EMULATOR_MEMORY");
+    must(folder, command + Arguments{"--width", "0.25", "--resume", "auto"});
+  }
+  SECTION("by the weights alone") {
+    const Outcome outcome = run_fledge(folder, command + Arguments{"--width", "1"});
+    CHECK(outcome.code == 4);
+    CHECK_THAT(outcome.err, Contains("out of GPU memory") && Contains("batch size 12"));
+    CHECK_FALSE(std::filesystem::exists(folder / "r"));
+  }
 }
 
 TEST_CASE("every loss trains on the GPU as on the CPU", "[e2e][gpu]") {
