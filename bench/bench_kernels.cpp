@@ -14,8 +14,8 @@
 
 #include "bench/conv_case.h"
 #include "bench/conv_check.h"
-#include "bench/machine.h"
 #include "kernels/api/backend.h"
+#include "kernels/profile/machine.h"
 
 namespace fledge::bench {
 namespace {

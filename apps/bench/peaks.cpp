@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "apps/bench/measure.h"
-#include "bench/machine.h"
 #include "kernels/api/backend.h"
+#include "kernels/profile/machine.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"
 #include "tensor/ops/conv.h"

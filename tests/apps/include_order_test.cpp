@@ -16,19 +16,23 @@ struct Folder {
   std::set<std::string> may_include;  // folders
 };
 
-const std::set<std::string> kKernels = {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"};
+const std::set<std::string> kKernels = {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn",
+                                        "kernels/profile"};
 const std::vector<Folder> kOrder = {
     {"kernels/api", true, {"kernels/api"}},
     {"kernels/ref", true, {"kernels/api", "kernels/ref"}},
     {"kernels/onednn", true, {"kernels/api", "kernels/onednn"}},
-    {"kernels/cpu", true, kKernels},
+    {"kernels/cpu", true, {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"}},
+    {"kernels/cudnn", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
+    {"kernels/cuda", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
+    {"kernels/profile", true, {"kernels/api", "kernels/profile"}},
     {"kernels", false, kKernels},
     {"tensor", true, {"kernels/api", "tensor"}},
     {"autograd", true, {"kernels/api", "tensor", "autograd"}},
     {"io", true, {"kernels/api", "tensor", "io"}},
     {"data", true, {"kernels/api", "tensor", "io", "data"}},
     {"nn", true, {"kernels/api", "tensor", "autograd", "nn"}},
-    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "apps"}},
+    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "apps", "kernels/profile"}},
 };
 
 template <class Visit>
@@ -37,7 +41,8 @@ void each_source(const std::string& folder, bool recursive, Visit visit) {
   for (auto it = fs::recursive_directory_iterator(root / folder); it != fs::recursive_directory_iterator(); ++it) {
     if (!recursive) it.disable_recursion_pending();
     const std::string extension = it->path().extension().string();
-    if (extension == ".h" || extension == ".cpp") visit(fs::relative(it->path(), root).generic_string(), it->path());
+    const bool source = extension == ".h" || extension == ".cpp" || extension == ".cu" || extension == ".cuh";
+    if (source) visit(fs::relative(it->path(), root).generic_string(), it->path());
   }
 }
 
@@ -53,7 +58,9 @@ std::vector<std::string> includes(const fs::path& file) {
 
 // "kernels/cpu/simd/vec.h" -> "kernels/cpu", "tensor/ops/conv.h" -> "tensor"; "" for what is no header of ours.
 std::string folder_of(const std::string& include) {
-  static const std::regex kOurs("^(kernels/(?:api|ref|cpu|onednn)|tensor|autograd|io|data|nn|apps|bench|tests)/.*\\.h");
+  static const std::regex kOurs(
+      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|tensor|autograd|io|data|nn|apps|bench|tests)/"
+      ".*\\.(?:h|cuh)");
   std::smatch match;
   return std::regex_match(include, match, kOurs) ? match[1].str() : "";
 }
@@ -75,8 +82,8 @@ TEST_CASE("includes follow the one-way order", "[structure]") {
   CHECK(seen > 300);  // the search itself works
 }
 
-TEST_CASE("oneDNN and intrinsics stay where they belong", "[structure]") {
-  bool vendor = false, intrinsics = false;
+TEST_CASE("vendors' headers and intrinsics stay where they belong", "[structure]") {
+  bool vendor = false, intrinsics = false, cuda = false, cudnn = false;
   for (const Folder& f : kOrder)
     each_source(f.path, f.recursive, [&](const std::string& name, const fs::path& file) {
       for (const std::string& include : includes(file)) {
@@ -85,12 +92,23 @@ TEST_CASE("oneDNN and intrinsics stay where they belong", "[structure]") {
           vendor = true;
           CHECK(name.rfind("kernels/onednn/", 0) == 0);
         }
+        if (include == "cuda_runtime.h" || include == "cuda_bf16.h") {
+          cuda = true;
+          CHECK((name.rfind("kernels/cuda/", 0) == 0 || name.rfind("kernels/cudnn/", 0) == 0));
+        }
+        if (include.rfind("cudnn", 0) == 0 || include.rfind("cublas", 0) == 0) {
+          cudnn = true;
+          CHECK(name.rfind("kernels/cudnn/", 0) == 0);
+        }
         if (include.find("intrin.h") != std::string::npos || include.find("cpuid.h") != std::string::npos) {
           intrinsics = true;
-          CHECK((name.rfind("kernels/cpu/simd/", 0) == 0 || name == "io/image/resize_passes.cpp"));
+          CHECK((name.rfind("kernels/cpu/simd/", 0) == 0 || name == "io/image/resize_passes.cpp" ||
+                 name == "kernels/profile/machine.h"));
         }
       }
     });
   CHECK(vendor);
+  CHECK(cuda);
+  CHECK(cudnn);
   CHECK(intrinsics);
 }

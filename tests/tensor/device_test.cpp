@@ -1,9 +1,11 @@
 // Tensors on a GPU: moving, streams, recorded work, memory. Skipped where there is none (the emulated module is one).
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "kernels/api/backend.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
+#include "tensor/ops/gather.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/random.h"
 #include "tensor/stream.h"
@@ -60,6 +62,28 @@ TEST_CASE("copy_from takes values from any device", "[device]") {
   back.copy_from(there);
   CHECK(back.to_vector<float>() == source.to_vector<float>());
   CHECK_THROWS_AS(add(source, there), Error);  // ops do not move their arguments
+}
+
+TEST_CASE("an index out of range reads NaN on a GPU and writes nothing", "[device]") {
+  if (!have_gpu()) return;
+  const Tensor x = numbers({3, 4}).to(kGpu);
+  const Tensor good = from_vector<std::int64_t>({1, 3, 0}, {3}), bad = from_vector<std::int64_t>({1, 4, -1}, {3});
+  CHECK_THROWS_AS(take_along_row(x.to(Device{}), bad), Error);
+  const auto taken = take_along_row(x, bad.to(kGpu)).to_vector<float>();
+  CHECK(taken[0] == x.to_vector<float>()[1]);
+  CHECK((std::isnan(taken[1]) && std::isnan(taken[2])));
+  CHECK(take_along_row(x, good.to(kGpu)).to_vector<float>() == take_along_row(x.to(Device{}), good).to_vector<float>());
+  for (const std::int64_t columns : {4, 3}) {
+    const Tensor rows = numbers({3, columns}).to(kGpu), picks = from_vector<std::int64_t>({2, 3, -7}, {3}).to(kGpu);
+    const auto selected = index_select(rows, picks).to_vector<float>();
+    CHECK(selected[0] == rows.to_vector<float>()[static_cast<std::size_t>(2 * columns)]);
+    for (std::size_t i = static_cast<std::size_t>(columns); i < selected.size(); ++i) CHECK(std::isnan(selected[i]));
+    const auto back = index_select_backward(rows, picks, 3).to_vector<float>();
+    for (std::size_t i = 0; i < back.size(); ++i)
+      CHECK(back[i] == (i < static_cast<std::size_t>(2 * columns)
+                            ? 0
+                            : rows.to_vector<float>()[i - static_cast<std::size_t>(2 * columns)]));
+  }
 }
 
 TEST_CASE("page-locked memory and copies that nobody waits for", "[device]") {
