@@ -25,7 +25,7 @@ const std::vector<Folder> kOrder = {
     {"kernels/cpu", true, {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"}},
     {"kernels/cudnn", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
     {"kernels/cuda", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
-    {"kernels/profile", true, {"kernels/api", "kernels/profile"}},
+    {"kernels/profile", true, {"kernels/api", "kernels/cpu", "kernels/profile"}},  // cpu: whether FLEDGE_VERBOSE is set
     {"kernels", false, kKernels},
     {"tensor", true, {"kernels/api", "tensor"}},
     {"autograd", true, {"kernels/api", "tensor", "autograd"}},
