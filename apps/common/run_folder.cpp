@@ -119,13 +119,12 @@ void RunFolder::log(const std::string& json_line) {
                 "make room, then go on with --resume auto");
 }
 
-std::string run_json(const std::string& config, const std::string& command, const std::string& dataset) {
-  return json{{"format", "fledge-run-1"},
-              {"version", FLEDGE_VERSION},
-              {"command", command},
-              {"dataset", dataset},
-              {"config", config},
-              {"machine", {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}}}}
+std::string run_json(const std::string& config, const std::string& command, const std::string& dataset,
+                     const std::string& gpu) {
+  json machine = {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}};
+  if (!gpu.empty()) machine["gpu"] = gpu;
+  return json{{"format", "fledge-run-1"}, {"version", FLEDGE_VERSION}, {"command", command},
+              {"dataset", dataset},       {"config", config},          {"machine", machine}}
       .dump(2);
 }
 

@@ -30,6 +30,7 @@ class RunFolder {
 };
 
 /// run.json: config, command line, version, machine (ISA, threads, oneDNN).
-std::string run_json(const std::string& config, const std::string& command, const std::string& dataset);
+std::string run_json(const std::string& config, const std::string& command, const std::string& dataset,
+                     const std::string& gpu);
 
 }  // namespace fledge

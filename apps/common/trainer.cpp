@@ -316,13 +316,15 @@ static int run(const TrainOptions& options, const Compute& compute, const std::s
   Trainer trainer(options, compute);
   RunFolder run(options.run, config, options.resume == "auto", options.resume_allow_change);
   trainer.use(run);
+  const std::string gpu = describe(compute, options.machine);
+  if (!options.machine.quiet && !gpu.empty()) std::fprintf(stderr, "gpu: %s\n", gpu.c_str());
   if (!options.machine.quiet)
     for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", note.c_str());
   if (options.resume == "auto") trainer.resume();
   if (trainer.finished()) {
     std::fprintf(stderr, "%s is complete\n", options.run.c_str());
   } else {
-    write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description()));
+    write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description(), gpu));
     if (const int signal = trainer.train()) return 128 + signal;
   }
   const std::string metrics = run.file("metrics.json");

@@ -59,6 +59,7 @@ void read_facts(const fs::path& path, RunRecord& run) {
   run.version = string_in(j, "version"), run.command = string_in(j, "command"), run.dataset = string_in(j, "dataset");
   const json machine = j.value("machine", json::object());
   run.isa = string_in(machine, "isa"), run.onednn = string_in(machine, "onednn");
+  run.gpu = string_in(machine, "gpu");
   if (machine.contains("threads") && machine["threads"].is_number()) run.threads = machine["threads"];
 }
 

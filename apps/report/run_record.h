@@ -18,7 +18,7 @@ struct RunRecord {
   std::string name;  // last part of the path; the whole path where two runs share it
   std::string kind;  // of a run named KIND-SEED, SEED a number: KIND; else the name
   std::vector<std::pair<std::string, std::string>> config;  // in the file's order
-  std::string version, command, dataset, isa, onednn;       // "" where run.json does not say
+  std::string version, command, dataset, isa, onednn, gpu;  // "" where run.json does not say
   std::int64_t threads = 0;
   Curves epochs, evals, validations;  // lines of the log by type; the first of an epoch counts
   std::vector<std::string> warnings;

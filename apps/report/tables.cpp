@@ -210,6 +210,7 @@ std::string facts_html(const std::vector<RunRecord>& runs) {
     if (!run.isa.empty())
       out += fact("machine", fmt::format("{}, {} thread{}, oneDNN {}", run.isa, run.threads,
                                          run.threads == 1 ? "" : "s", run.onednn));
+    if (!run.gpu.empty()) out += fact("GPU", run.gpu);
     out += fact("folder", run.path);
     for (const std::string& warning : run.warnings) out += fact("warning", warning);
     if (!run.command.empty()) out += "<dd class=\"wide\"><code>" + escape(run.command) + "</code></dd>\n";

@@ -157,6 +157,8 @@ Arguments tiny(const std::string& arch) {
           "0",
           "--threads",
           "1",
+          "--device",
+          "cpu",
           "--quiet"};
 }
 
