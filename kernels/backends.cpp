@@ -65,6 +65,11 @@ GpuModule open_module() {
 
 }  // namespace
 
+bool gpu_driver_present() {
+  const char* given = std::getenv("FLEDGE_CUDA_MODULE");
+  return (given && *given) || fs::exists("/dev/nvidiactl") || fs::exists("/dev/dxg");  // dxg: Linux inside Windows
+}
+
 const GpuModule& gpu_module() {
   static const GpuModule module = open_module();
   return module;

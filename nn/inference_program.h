@@ -30,7 +30,8 @@ class InferenceProgram {
   /// The newest value: what run() returns.
   Value last() const { return static_cast<Value>(steps_.size()); }
 
-  /// x: N,3,H,W of the weights' device and dtype -> the last value. Intermediate values are freed after their last use. Reentrant.
+  /// x: N,3,H,W of the weights' device and dtype -> the last value. Intermediate values are freed after their last use.
+  /// Reentrant.
   Tensor run(const Tensor& x) const;
 
  private:

@@ -57,8 +57,9 @@ class Event {
 class RecordedWork {
  public:
   /// Runs `work` in recording: nothing is computed, tensors it makes have their place but no values until replay().
-  /// What it allocates stays with this object. Throws what `work` throws (nothing is recorded then), and Error(Internal)
-  /// when work waits for the device or reads from it. Errors (Usage): a device that cannot record (the CPU).
+  /// What it allocates stays with this object. Throws what `work` throws (nothing is recorded then), and
+  /// Error(Internal) when work waits for the device or reads from it. Errors (Usage): a device that cannot record (the
+  /// CPU).
   RecordedWork(Device device, const std::function<void()>& work);
   ~RecordedWork();
   RecordedWork(const RecordedWork&) = delete;
@@ -73,8 +74,8 @@ class RecordedWork {
 };
 
 /// Enqueues a copy in the current stream of the device that one of the two is on, and does not wait for it: a host side
-/// must be page-locked (Tensor::empty_pinned) and left alone until the stream has come by. Same dims, dtype and strides,
-/// both dense. Raises the version of `to`.
+/// must be page-locked (Tensor::empty_pinned) and left alone until the stream has come by. Same dims, dtype and
+/// strides, both dense. Raises the version of `to`.
 void copy_async(const Tensor& to, const Tensor& from);
 
 /// The host waits for all work of the current stream.

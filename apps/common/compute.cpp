@@ -12,6 +12,7 @@ namespace {
 Device parse_device(const std::string& text) {
   if (text == "cpu") return {};
   if (text == "auto") {
+    if (!gpu_driver_present()) return {};
     // An emulated GPU is for checking kernels, so nobody gets it who has not asked.
     const Backend* gpu = gpu_module().backend;
     return gpu && !gpu->runtime->properties(0).emulated ? Device{Device::Type::CUDA, 0} : Device{};
@@ -44,6 +45,11 @@ Compute compute_of(const MachineOptions& o) {
     throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(c.device.index),
                 "this machine has " + std::to_string(gpu.runtime->device_count()) + ", counted from 0");
   const DeviceProperties properties = gpu.runtime->properties(c.device.index);
+  if (10 * properties.major + properties.minor < 75)
+    throw Error(ErrorKind::Resource, "",
+                "the GPU " + properties.name + " is too old: it has compute capability " +
+                    std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", 7.5 is needed",
+                "use --device cpu");
   if (o.precision == "bf16" && properties.major < 8)
     throw Error(ErrorKind::Resource, "",
                 "--precision bf16 needs a GPU of compute capability 8.0, not " + properties.name,

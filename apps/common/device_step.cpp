@@ -57,10 +57,13 @@ bool DeviceStep::may_record() const {
 }
 
 void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
+  for (Upload& other : uploads_)
+    if (other.source == batch.pixels.raw()) other.source = nullptr;  // never run; the loader uses its memory again
   // In turns: what was sent from here two steps ago has arrived, so its page-locked memory may be written again.
   Upload& u = uploads_[next_upload_];
   next_upload_ = 1 - next_upload_;
-  u.batch = &batch;
+  u.arrived->synchronize();  // costs nothing then
+  u.source = batch.pixels.raw();
   u.kind = {batch.pixels.dim(0), count_labelled(batch.labels), s_.teacher != nullptr};
   u.crops.clear();
   if (s_.cache) {
@@ -90,8 +93,8 @@ void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
 
 DeviceStep::Upload& DeviceStep::uploaded(const Batch& batch, std::int64_t epoch) {
   for (Upload& u : uploads_)
-    if (u.batch == &batch) return u;
-  for (Upload& u : uploads_) u.batch = nullptr;  // prepared, never run: an epoch that was stopped
+    if (u.source == batch.pixels.raw()) return u;
+  for (Upload& u : uploads_) u.source = nullptr;  // prepared, never run: an epoch that was stopped
   prepare(batch, epoch);
   return uploads_[1 - next_upload_];
 }
@@ -174,6 +177,19 @@ void DeviceStep::record(const Kind& kind, const StepPlace& place, Outcome& outco
   outcome.losses.reset();  // the graph of nodes; its memory stays with the recording
 }
 
+/// The outcome of this kind of step. A new kind gets the memory that recordings of others hold: mostly their time is
+/// over (the teacher's rows are kept now), and those that come again are recorded again.
+DeviceStep::Outcome& DeviceStep::outcome_of(const Kind& kind) {
+  const auto [place, made] = outcomes_.try_emplace(kind);
+  if (made)
+    for (auto& [other, outcome] : outcomes_)
+      if (outcome.work) {
+        outcome = {};
+        outcome.plain_steps = kPlainSteps;
+      }
+  return place->second;
+}
+
 void DeviceStep::run_or_replay(const Kind& kind, const StepPlace& place, Outcome& outcome) {
   const bool recorded = outcome.work != nullptr;
   if (!recorded && (!record_ || outcome.plain_steps < kPlainSteps)) {
@@ -196,7 +212,7 @@ void DeviceStep::count_replayed_step() {
   for (const auto& l : s_.losses) written(*l.loss);
 }
 
-StepResult DeviceStep::read_back(const Outcome& outcome, bool with_rank) {
+StepResult DeviceStep::read_back(const Outcome& outcome) {
   StepResult result;
   const float* next = host_report_.data<float>();
   const auto read = [&](const auto& numbers, Numbers& into) {
@@ -211,9 +227,6 @@ StepResult DeviceStep::read_back(const Outcome& outcome, bool with_rank) {
     result.not_finite = "loss";
   else if (!std::isfinite(result.grad_norm))
     result.not_finite = "gradient norm";
-  else if (with_rank)
-    last_rank_ = batch_rank(outcome.embedding.to(Device{}));
-  result.rank = with_rank ? last_rank_ : -1;
   return result;
 }
 
@@ -223,19 +236,29 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
     outcomes_.clear();
     pixels_ = teacher_pixels_ = labels_ = rows_ = {};
   }
-  Outcome& outcome = outcomes_[u.kind];
+  Outcome& outcome = outcome_of(u.kind);
   take_inputs(u, place);
   run_or_replay(u.kind, place, outcome);
   keep_pinned(host_report_, outcome.report, device_);
   copy_async(host_report_, outcome.report);
+  const bool looks_at_rank = steps_ % kRankEvery == 0;
+  if (looks_at_rank) {
+    keep_pinned(host_embedding_, outcome.embedding, device_);
+    copy_async(host_embedding_, outcome.embedding);
+  }
   const std::vector<CropId> crops = u.kind.live_teacher ? u.crops : std::vector<CropId>();
-  u.batch = nullptr;
+  u.source = nullptr;
   Event done(device_);
   done.record();
   meanwhile();
+  double rank = -1;
+  if (steps_ > 1 && steps_ % kRankEvery == 1)
+    rank = batch_rank(host_embedding_);  // of the step before, beside this one
   done.synchronize();
-  StepResult result = read_back(outcome, steps_++ % kRankEvery == 0);
+  StepResult result = read_back(outcome);
+  ++steps_;
   if (!result.not_finite.empty()) return result;
+  result.rank = steps_ == 1 ? batch_rank(host_embedding_) : rank;
   s_.optimizer->count_update();
   if (!crops.empty()) s_.cache->add(crops, outcome.teacher_rows.to(Device{}));
   if (outcome.losses) {

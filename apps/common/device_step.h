@@ -32,7 +32,7 @@ class DeviceStep : public StepRunner {
     Tensor pixels, teacher_pixels, labels, rows;  // on the device
     Tensor host_labels, host_rows;                // page-locked
     std::unique_ptr<Event> arrived, taken;        // the copy is done; the step has its own copy
-    const Batch* batch = nullptr;                 // null: free
+    const void* source = nullptr;                 // null: free
   };
   /// What a step leaves behind, at the same place after each replay.
   struct Outcome {
@@ -50,10 +50,11 @@ class DeviceStep : public StepRunner {
   Features teacher_features(const Kind& kind, const Tensor& student_images);
   void compute(const Kind& kind, const StepPlace& place, Outcome& outcome);
   void write_report(const StepLosses& losses, const Tensor& norm, Outcome& outcome);
+  Outcome& outcome_of(const Kind& kind);
   void run_or_replay(const Kind& kind, const StepPlace& place, Outcome& outcome);
   void record(const Kind& kind, const StepPlace& place, Outcome& outcome);
   void count_replayed_step();
-  StepResult read_back(const Outcome& outcome, bool with_rank);
+  StepResult read_back(const Outcome& outcome);
   bool may_record() const;
 
   TrainingSetup& s_;
@@ -67,10 +68,9 @@ class DeviceStep : public StepRunner {
   std::array<Upload, 2> uploads_;
   int next_upload_ = 0;
   Tensor pixels_, teacher_pixels_, labels_, rows_, rates_;  // the inputs at fixed addresses
-  Tensor host_rates_, host_report_;                         // page-locked
+  Tensor host_rates_, host_report_, host_embedding_;        // page-locked
   std::map<Kind, Outcome> outcomes_;
   std::int64_t steps_ = 0;
-  double last_rank_ = -1;
 };
 
 }  // namespace fledge

@@ -14,6 +14,7 @@
 #include "kernels/api/error.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/picture.h"
+#include "tensor/stream.h"
 
 namespace fledge {
 namespace {
@@ -63,6 +64,44 @@ Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
   return output == Output::Pooled ? l2_normalize(model.pooled(images)).y : model.embed(images);
 }
 
+namespace {
+
+/// Rows on their way to the host. The device computes the next batch meanwhile, so that it never waits for one.
+class RowsToHost {
+ public:
+  explicit RowsToHost(Device device) : arrived_(device), device_(device) {}
+  ~RowsToHost() {
+    try {
+      receive();  // after an exception: nothing may write into memory that is given back
+    } catch (const Error&) {
+    }
+  }
+
+  /// `batch` is kept until its rows are here: the copy of its pixels may still run.
+  void send(Batch batch, const Tensor& rows) {
+    batch_ = std::move(batch);
+    if (!host_.defined() || !(host_.dims() == rows.dims()))
+      host_ = Tensor::empty_pinned(rows.dims(), rows.dtype(), device_);
+    copy_async(host_, rows);
+    arrived_.record();
+  }
+  /// Null when nothing was sent.
+  const Tensor* receive() {
+    if (!batch_) return nullptr;
+    arrived_.synchronize();
+    batch_.reset();
+    return &host_;
+  }
+
+ private:
+  Event arrived_;
+  Device device_;
+  Tensor host_;
+  std::optional<Batch> batch_;
+};
+
+}  // namespace
+
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
   const Compute& compute = options.compute;
   const auto fused = fuse(model, compute.device, compute.activations);
@@ -84,17 +123,29 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   Progress progress(options.what, n, options.quiet);
   Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_views(dataset, transform), loading);
   std::int64_t done = 0;
-  while (auto batch = loader.next()) {
-    const Tensor images = loading.pixels ? augment_pictures(batch->pixels.to(compute.device), {}, loading.size,
-                                                            loading.size, picture, compute.activations)
-                                         : batch->images;
-    const Tensor rows = run_model(*fused, images, options.output);
+  const auto keep = [&](const Tensor& rows) {
     if (!out.vectors.defined()) out.vectors = Tensor::empty({n, rows.dim(1)});
     out.vectors.slice(0, done, rows.dim(0)).copy_from(rows);
     done += rows.dim(0);
     progress.update(done);
     if (const int signal = stop_signal()) throw Stopped{signal};
+  };
+  RowsToHost sent[2] = {RowsToHost(compute.device), RowsToHost(compute.device)};
+  int turn = 0;
+  while (auto batch = loader.next()) {
+    if (!loading.pixels) {
+      keep(run_model(*fused, batch->images, options.output));
+      continue;
+    }
+    if (const Tensor* rows = sent[turn].receive()) keep(*rows);
+    const Tensor pixels = Tensor::empty(batch->pixels.dims(), DType::UInt8, Layout::Contiguous, compute.device);
+    copy_async(pixels, batch->pixels);
+    const Tensor images = augment_pictures(pixels, {}, loading.size, loading.size, picture, compute.activations);
+    sent[turn].send(std::move(*batch), run_model(*fused, images, options.output));
+    turn = 1 - turn;
   }
+  for (int i = 0; i < 2; ++i, turn = 1 - turn)
+    if (const Tensor* rows = sent[turn].receive()) keep(*rows);
   for (std::int64_t i = 0; i < n; ++i) {
     out.labels.push_back(dataset->label(i));
     out.paths.push_back(dataset->name(i));

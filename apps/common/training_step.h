@@ -26,7 +26,7 @@ struct StepResult {
   std::vector<Numbers> own;  // LossOutput::numbers of each loss
   double loss = 0, grad_norm = 0;
   std::string not_finite;  // "loss" or "gradient norm": then nothing was updated
-  double rank = -1;        // effective rank of the batch's embeddings; -1: not looked at in this step
+  double rank = -1;        // effective rank of the embeddings, on a device those of the step before; -1: not looked at
 };
 
 class StepRunner {

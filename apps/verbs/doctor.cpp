@@ -68,7 +68,8 @@ void print_gpu(int index, const nlohmann::ordered_json& gpu) {
 }
 
 int run_doctor(const MachineOptions& machine, bool json) {
-  apply(machine);
+  set_num_threads(machine.threads);
+  compute_of(machine);  // looks at the options; with no GPU in use, all can be asked what memory they have
   nlohmann::ordered_json report = {
       {"fledge", FLEDGE_VERSION},
       {"processor", proc_value("/proc/cpuinfo", "model name")},

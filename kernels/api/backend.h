@@ -38,6 +38,9 @@ struct GpuModule {
   std::string missing, hint;         // without backend: what is missing (module, driver, device), and what helps
 };
 const GpuModule& gpu_module();
+/// Whether it is worth opening: a driver's device file is there, or a module was named. Costs microseconds, where
+/// loading cuDNN and cuBLAS to learn that there is no GPU costs 200 MB and a tenth of a second.
+bool gpu_driver_present();
 
 /// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full
 /// overlay, the default). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the

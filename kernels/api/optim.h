@@ -34,8 +34,8 @@ using AdamStep = void (*)(ExecContext&, const TensorView& w, const TensorView& g
 // Sum of squares of all elements, in double: for gradient clipping and finiteness checks.
 using SumOfSquares = double (*)(ExecContext&, const TensorView& x);
 
-// ---- many tensors in few launches, with everything that changes from step to step read from memory: a recorded step can
-// be run again with new numbers ----
+// ---- many tensors in few launches, with everything that changes from step to step read from memory: a recorded step
+// can be run again with new numbers ----
 
 /// One parameter: w and its moments are updated in place. All views dense with the same strides.
 struct OptimTensor {

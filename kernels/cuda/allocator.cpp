@@ -52,6 +52,18 @@ struct BySize {
 };
 using FreeList = std::set<Block*, BySize>;
 
+/// The thread may do what a recording would forbid.
+class Relaxed {
+ public:
+  Relaxed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~Relaxed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  Relaxed(const Relaxed&) = delete;
+  Relaxed& operator=(const Relaxed&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 class Allocator {
  public:
   void* allocate(std::size_t bytes, Owner owner) {
@@ -127,7 +139,8 @@ class Allocator {
     Block key{nullptr, wanted, owner, small};
     for (auto it = list->second.lower_bound(&key); it != list->second.end(); ++it) {
       // A big free block is not broken up for a little: at most the remainder a new segment would leave.
-      if ((*it)->small != small || (!small && (*it)->bytes > wanted + wanted / 2 + kLargeSegment)) continue;
+      if (!small && (*it)->bytes > wanted + wanted / 2 + kLargeSegment) break;  // and so are all behind it
+      if ((*it)->small != small) continue;
       Block* found = *it;
       list->second.erase(it);
       return found;
@@ -182,16 +195,15 @@ class Allocator {
 
   /// cudaMalloc, also while the thread records: it takes part in no stream.
   static cudaError_t driver_allocate(void** p, std::size_t bytes) {
-    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-    cudaThreadExchangeStreamCaptureMode(&mode);
+    const Relaxed relaxed;
     const cudaError_t status = cudaMalloc(p, bytes);
     if (status != cudaSuccess) cudaGetLastError();
-    cudaThreadExchangeStreamCaptureMode(&mode);
     return status;
   }
 
   void give_back(Block* segment) {
     memory_.reserved -= segment->bytes;
+    const Relaxed relaxed;    // a tensor from before may go while the thread records
     cudaFree(segment->data);  // waits for all work that may still use it
     delete segment;
   }

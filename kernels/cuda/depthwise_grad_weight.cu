@@ -106,8 +106,8 @@ __global__ __launch_bounds__(kMergeColumns* kMergeLanes) void add_tiles(const fl
   __shared__ MergeLanes shared;
   const int count = taps * channels, wanted = static_cast<int>(blockIdx.x * kMergeColumns + threadIdx.x);
   const int column = wanted < count ? wanted : count - 1;
-  const double sum = sum_over_tiles(
-      tiles, shared, [&](int t) -> double { return partial[static_cast<std::int64_t>(t) * count + column]; });
+  const auto part = [&](int t) -> TwoSums { return {partial[static_cast<std::int64_t>(t) * count + column], 0}; };
+  const double sum = sum_over_tiles(tiles, shared, part).first;
   if (threadIdx.y == 0 && wanted < count) out[column % channels * taps + column / channels] = static_cast<float>(sum);
 }
 
@@ -153,7 +153,7 @@ void conv_grad_bias(ExecContext&, const TensorView& dy, const TensorView& db) {
   if (columns == 0) return;
   const auto run = [&](auto v) {
     constexpr int V = decltype(v)::value;
-    const ColumnGrid g = column_grid(dy.numel() / columns, columns / V, 8, 4);
+    const ColumnGrid g = column_grid(dy.numel() / columns, columns / V, 8, 8);
     sum_tiles(op, g, 1, columns, db.as<float>(), [&](float* partial) {
       launch(op, column_sums<T, V>, g.grid(), g.block(), dy.as<T>(), g, columns, partial);
     });

@@ -32,8 +32,7 @@ DeviceProperties properties(int index) {
   d.minor = p.minor;
   d.multiprocessors = p.multiProcessorCount;
   d.memory_bytes = p.totalGlobalMem;
-  std::size_t total = 0;
-  cudaMemGetInfo(&d.free_bytes, &total);
+  d.free_bytes = free_memory(index);
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -45,13 +44,6 @@ DeviceProperties properties(int index) {
   d.emulated = true;
 #endif
   return d;
-}
-
-void use_device(int index) {
-  if (index < 0 || index >= device_count())
-    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(index),
-                "this machine has " + std::to_string(device_count()) + ", counted from 0");
-  check(cudaSetDevice(index), "devices");
 }
 
 }  // namespace fledge::cuda

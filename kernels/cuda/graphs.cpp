@@ -13,6 +13,7 @@ namespace {
 struct Recording {
   cudaGraphExec_t executable = nullptr;
   PoolId pool = 0;
+  cudaStream_t runs_in = nullptr;  // where it was launched last
 };
 
 /// Of the calling thread: the stream it records in, 0 when it does not.
@@ -46,6 +47,11 @@ DeviceGraph end_capture() {
   end_private_pool();
   cudaError_t status = ended;
   if (status == cudaSuccess) status = cudaGraphInstantiate(&recording->executable, graph, 0);
+  if (status == cudaErrorMemoryAllocation && ended == cudaSuccess) {
+    cudaGetLastError();
+    release_cached_memory();
+    status = cudaGraphInstantiate(&recording->executable, graph, 0);
+  }
   if (graph) cudaGraphDestroy(graph);
   if (status != cudaSuccess) release_private_pool(recording->pool);
   check(status, "end_capture");
@@ -53,7 +59,7 @@ DeviceGraph end_capture() {
 }
 
 void abort_capture() {
-  if (!capturing()) return;
+  if (!capturing()) return;  // end_capture() failed: nothing is left of it
   cudaGraph_t graph = nullptr;
   cudaStreamEndCapture(recorded_stream, &graph);
   if (graph) cudaGraphDestroy(graph);
@@ -64,12 +70,14 @@ void abort_capture() {
 }
 
 void launch_graph(DeviceGraph g) {
-  check(cudaGraphLaunch(static_cast<Recording*>(g)->executable, stream()), "launch_graph");
+  auto* recording = static_cast<Recording*>(g);
+  recording->runs_in = stream();
+  check(cudaGraphLaunch(recording->executable, recording->runs_in), "launch_graph");
 }
 
 void destroy_graph(DeviceGraph g) {
   const std::unique_ptr<Recording> recording(static_cast<Recording*>(g));
-  cudaStreamSynchronize(stream());  // its memory must not be given away under a run
+  if (recording->runs_in) cudaStreamSynchronize(recording->runs_in);  // no memory is given away under a run
   cudaGraphExecDestroy(recording->executable);
   release_private_pool(recording->pool);
 }

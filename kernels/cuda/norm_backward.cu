@@ -73,10 +73,9 @@ __global__ __launch_bounds__(kMergeColumns* kMergeLanes) void finish_gradient_su
   const auto part = [&](int tile, int which) -> double {
     return partial[(2 * static_cast<std::int64_t>(tile) + which) * columns + column];
   };
-  const double sum = sum_over_tiles(g.tiles, shared, [&](int t) { return part(t, 0); });
-  const double product = sum_over_tiles(g.tiles, shared, [&](int t) { return part(t, 1); }) * invstd[column];
+  const TwoSums sums = sum_over_tiles(g.tiles, shared, [&](int t) -> TwoSums { return {part(t, 0), part(t, 1)}; });
   if (threadIdx.y != 0 || wanted >= columns) return;
-  const double rows = static_cast<double>(g.rows);
+  const double rows = static_cast<double>(g.rows), sum = sums.first, product = sums.second * invstd[column];
   if (dgamma) dgamma[column] = static_cast<float>(product);
   if (dbeta) dbeta[column] = static_cast<float>(sum);
   centring[column] = static_cast<float>(sum / rows);
@@ -108,11 +107,11 @@ __global__ __launch_bounds__(kColumnThreads) void apply_gradient(Gradient<T> gra
   for (std::int64_t row = at.begin; row < at.end; row += at.step) {
     const std::int64_t offset = row * columns + at.column;
     float d[V], v[V];
+    if (by.centring) load<V>(x + offset, v);  // first: masking waits for dy and y
     gradient.load_dz(offset, d);
     if (dz) store<V>(dz + offset, d);
     if (!dx) continue;
     if (by.centring) {
-      load<V>(x + offset, v);
 #pragma unroll
       for (int i = 0; i < V; ++i) d[i] = (d[i] - first[i]) - (v[i] - mean[i]) * second[i];
     }

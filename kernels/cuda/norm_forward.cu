@@ -125,12 +125,14 @@ __global__ __launch_bounds__(kMergeColumns* kMergeLanes) void finish_moments(con
     return static_cast<double>(left < g.rows_per_tile ? left : g.rows_per_tile);
   };
   const double rows = static_cast<double>(g.rows);
-  const double offset = sum_over_tiles(g.tiles, shared, [&](int t) { return count(t) * part(t, 0); }) / rows;
-  const double squares = sum_over_tiles(g.tiles, shared, [&](int t) {
-    const double delta = part(t, 0) - offset;
-    return part(t, 1) + count(t) * delta * delta;
+  const TwoSums sums = sum_over_tiles(g.tiles, shared, [&](int t) -> TwoSums {
+    const double mean = part(t, 0), sum = count(t) * mean;
+    return {sum, part(t, 1) + sum * mean};
   });
   if (threadIdx.y != 0 || wanted >= columns) return;
+  // The shift is one of the values: the sum of squares about the mean is at least offset^2, so that the difference
+  // below loses a factor of `rows` at most, of double's 2^53.
+  const double offset = sums.first / rows, squares = sums.second - sums.first * offset;
   const double mean = shift_of(x, column) + offset;
   out.mean[column] = static_cast<float>(mean);
   out.invstd[column] = static_cast<float>(1 / sqrt(squares / rows + out.eps));
@@ -146,6 +148,32 @@ struct Normalization {
   Activation activation;
 };
 
+/// A thread's columns of y = act((x - mean) * scale + beta + residual).
+template <class T, int V>
+struct RowNormalizer {
+  Activation activation;
+  float mean[V], scale[V], beta[V];
+
+  /// N rows, `stride` elements apart: all loads come before any store, so that they are under way together.
+  template <int N>
+  __device__ void rows(const T* x, const T* residual, T* y, std::int64_t offset, std::int64_t stride) const {
+    float v[N][V], add[N][V] = {};
+#pragma unroll
+    for (int u = 0; u < N; ++u) load<V>(x + offset + u * stride, v[u]);
+    if (residual) {
+#pragma unroll
+      for (int u = 0; u < N; ++u) load<V>(residual + offset + u * stride, add[u]);
+    }
+#pragma unroll
+    for (int u = 0; u < N; ++u) {
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        v[u][i] = activate(activation, fmaf(v[u][i] - mean[i], scale[i], beta[i]) + add[u][i]);
+      store<V>(y + offset + u * stride, v[u]);
+    }
+  }
+};
+
 template <class T, int V>
 __global__ __launch_bounds__(kColumnThreads) void normalize(const T* __restrict__ x, const T* __restrict__ residual,
                                                             T* __restrict__ y, Normalization norm, ColumnGrid g,
@@ -153,25 +181,21 @@ __global__ __launch_bounds__(kColumnThreads) void normalize(const T* __restrict_
   // From the last tile to the first: the end of x is what the pass before left in the cache.
   const Place at = place<V>(g, static_cast<std::int64_t>(gridDim.x) - 1 - blockIdx.x);
   if (!at.active) return;
-  float mean[V], scale[V], beta[V];
-  read_columns<V>(norm.mean, at.column, mean);
-  read_columns<V>(norm.beta, at.column, beta);
-  read_columns<V>(norm.spread, at.column, scale);
+  RowNormalizer<T, V> by{norm.activation, {}, {}, {}};
+  read_columns<V>(norm.mean, at.column, by.mean);
+  read_columns<V>(norm.beta, at.column, by.beta);
+  read_columns<V>(norm.spread, at.column, by.scale);
 #pragma unroll
   for (int i = 0; i < V; ++i) {
     const float gamma = norm.gamma[at.column + i];
-    scale[i] = norm.spread_is_variance ? gamma / sqrtf(scale[i] + norm.eps) : gamma * scale[i];
+    by.scale[i] = norm.spread_is_variance ? gamma / sqrtf(by.scale[i] + norm.eps) : gamma * by.scale[i];
   }
-#pragma unroll 4
-  for (std::int64_t row = at.begin; row < at.end; row += at.step) {
-    const std::int64_t offset = row * columns + at.column;
-    float v[V], add[V] = {};
-    load<V>(x + offset, v);
-    if (residual) load<V>(residual + offset, add);
-#pragma unroll
-    for (int i = 0; i < V; ++i) v[i] = activate(norm.activation, fmaf(v[i] - mean[i], scale[i], beta[i]) + add[i]);
-    store<V>(y + offset, v);
-  }
+  constexpr int kRows = V > 4 ? 2 : 4;
+  const std::int64_t stride = static_cast<std::int64_t>(at.step) * columns;
+  std::int64_t row = at.begin, offset = row * columns + at.column;
+  for (; row + (kRows - 1) * at.step < at.end; row += kRows * at.step, offset += kRows * stride)
+    by.template rows<kRows>(x, residual, y, offset, stride);
+  for (; row < at.end; row += at.step, offset += stride) by.template rows<1>(x, residual, y, offset, stride);
 }
 
 template <class T>

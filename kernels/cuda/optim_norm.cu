@@ -47,6 +47,7 @@ __global__ void __launch_bounds__(kBlock)
     fold_squares(std::int64_t n, const double* __restrict__ partial, double* sum, float* root) {
   __shared__ double shared[kBlock / kWarp];
   double all = 0;
+#pragma unroll 8
   for (std::int64_t i = threadIdx.x; i < n; i += kBlock) all += partial[i];
   all = block_fold<kBlock>(all, shared, Sum{});
   if (threadIdx.x != 0) return;

@@ -1,6 +1,8 @@
 // Errors, properties, streams and events: CUDA's runtime in the terms of kernels/api/device_runtime.h.
 #include "kernels/cuda/runtime.h"
 
+#include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "kernels/cuda/streams.h"
@@ -11,11 +13,25 @@ void check(cudaError_t status, const char* op) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // an error that was reported must not be found again by the next call
   const std::string text = std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
+  if (status == cudaErrorMemoryAllocation)  // the driver's own needs: a context, a recording, a kernel's code
+    throw Error(ErrorKind::Resource, op, std::string(kOutOfGpuMemory) + ": the GPU reports " + text,
+                "use a smaller --batch-size or picture size, or --precision bf16");
   throw Error(ErrorKind::Resource, op, "the GPU reports " + text,
               "run under compute-sanitizer to find the kernel, or use --device cpu");
 }
 
 namespace {
+
+/// CUDA gives every thread a device of its own, number 0 at first; here there is one for all threads.
+std::atomic<int> device_in_use{-1};  // -1: nobody has said
+thread_local int device_of_thread = -1;
+
+void bind_thread() {
+  const int device = std::max(0, device_in_use.load(std::memory_order_relaxed));
+  if (device_of_thread == device) return;
+  check(cudaSetDevice(device), "devices");
+  device_of_thread = device;
+}
 
 /// The compute stream of the process, and what the calling thread uses instead.
 cudaStream_t compute_stream() {
@@ -49,9 +65,32 @@ bool is_device_memory(const void* p) {
 
 }  // namespace
 
-cudaStream_t stream() { return chosen_stream ? chosen_stream : compute_stream(); }
+cudaStream_t stream() {
+  bind_thread();
+  return chosen_stream ? chosen_stream : compute_stream();
+}
+
+void use_device(int index) {
+  const int count = device_count();
+  if (index < 0 || index >= count)
+    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(index),
+                "this machine has " + std::to_string(count) + ", counted from 0");
+  device_in_use = index;
+  bind_thread();
+}
+
+std::size_t free_memory(int index) {
+  const int chosen = device_in_use;
+  if (chosen >= 0 && chosen != index) return 0;
+  std::size_t free_bytes = 0, total = 0;
+  device_of_thread = -1;
+  if (cudaSetDevice(index) == cudaSuccess && cudaMemGetInfo(&free_bytes, &total) == cudaSuccess) return free_bytes;
+  cudaGetLastError();
+  return 0;
+}
 
 int multiprocessors() {
+  bind_thread();
   static const int count = [] {
     int device = 0, n = 0;
     check(cudaGetDevice(&device), "device");
@@ -62,15 +101,21 @@ int multiprocessors() {
 }
 
 DeviceStream create_stream() {
+  bind_thread();
   cudaStream_t s = nullptr;
   check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "stream");
   return s;
 }
-void destroy_stream(DeviceStream s) { cudaStreamDestroy(static_cast<cudaStream_t>(s)); }
+void destroy_stream(DeviceStream s) {
+  // The next stream may get the same address, and with it this one's memory.
+  cudaStreamSynchronize(static_cast<cudaStream_t>(s));
+  cudaStreamDestroy(static_cast<cudaStream_t>(s));
+}
 DeviceStream current_stream() { return chosen_stream; }
 void use_stream(DeviceStream s) { chosen_stream = static_cast<cudaStream_t>(s); }
 
 DeviceEvent create_event() {
+  bind_thread();
   cudaEvent_t e = nullptr;
   check(cudaEventCreateWithFlags(&e, cudaEventDefault), "event");
   return e;
@@ -105,6 +150,7 @@ void copy_bytes(void* to, const void* from, std::size_t bytes) {
 }
 
 void* allocate_pinned(std::size_t bytes) {
+  bind_thread();
   void* p = nullptr;
   const cudaError_t status = cudaHostAlloc(&p, bytes, cudaHostAllocDefault);
   if (status == cudaErrorMemoryAllocation) {

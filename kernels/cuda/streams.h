@@ -1,10 +1,13 @@
-// The functions behind DeviceRuntime (kernels/api/device_runtime.h), as kernels/cuda/backend.cpp lists them.
+// The functions behind DeviceRuntime (kernels/api/device_runtime.h), as module.cpp lists them.
 #pragma once
 #include "kernels/api/device_runtime.h"
 
 namespace fledge::cuda {
 
 // runtime.cpp
+void use_device(int index);
+/// Of all processes. Makes a context on the device, so once one is in use only of that: 0 for others.
+std::size_t free_memory(int index);
 DeviceStream create_stream();
 void destroy_stream(DeviceStream);
 DeviceStream current_stream();
@@ -32,6 +35,5 @@ void destroy_graph(DeviceGraph);
 // devices.cpp
 int device_count();
 DeviceProperties properties(int index);
-void use_device(int index);
 
 }  // namespace fledge::cuda

@@ -1,10 +1,14 @@
 #include "kernels/cudnn/choose.h"
 
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <vector>
 
+#include "kernels/api/device_runtime.h"
+#include "kernels/api/error.h"
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/streams.h"
 
 namespace fledge::cudnn {
 namespace {
@@ -41,39 +45,49 @@ class Stopwatch {
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
+/// Why candidates were passed over.
+struct Failures {
+  std::string last;
+  std::exception_ptr memory;  // one had no memory for its workspace
+};
+
 /// Runs a built candidate; false with the reason.
-bool start(State& state, ConvGraph& graph, int candidate, void* const* operands, int count, std::string& failure) {
+bool start(State& state, ConvGraph& graph, int candidate, void* const* operands, int count, Failures& failures) {
   try {
     run_candidate(state, graph, candidate, graph.workspace(candidate), operands, count);
     return true;
-  } catch (const std::runtime_error& e) {  // the vendor's, or no memory for its workspace
-    failure = e.what();
-    graph.drop(candidate);
-    return false;
+  } catch (const VendorError& e) {
+    failures.last = e.what();
+  } catch (const Error& e) {
+    if (e.problem().rfind(kOutOfGpuMemory, 0) != 0) throw;
+    failures.memory = std::current_exception();
   }
+  graph.drop(candidate);
+  return false;
 }
 
 /// The candidates that can be built and started, at most `wanted`; what they wrote is the result. One that needs a
 /// gigabyte of workspace is taken when there is no other.
 std::vector<int> startable(State& state, ConvGraph& graph, int wanted, void* const* operands, int count) {
   std::vector<int> usable;
-  std::string failure;
+  Failures failures;
   for (const bool large : {false, true}) {
     for (int i = 0; i < graph.candidates() && static_cast<int>(usable.size()) < wanted; ++i) {
       if (!usable.empty() && graph.compiled_at_run_time(i)) continue;  // half a second each
       if (!graph.build(i)) {
-        failure = graph.failure();
+        failures.last = graph.failure();
         continue;
       }
       if ((graph.workspace(i) > kLargeWorkspace) != large) {
         graph.drop(i);
         continue;
       }
-      if (start(state, graph, i, operands, count, failure)) usable.push_back(i);
+      if (start(state, graph, i, operands, count, failures)) usable.push_back(i);
     }
     if (!usable.empty()) return usable;
   }
-  throw VendorError(failure);
+  if (failures.memory) std::rethrow_exception(failures.memory);
+  throw VendorError(failures.last);
 }
 
 int fastest_of(State& state, ConvGraph& graph, const std::vector<int>& usable, void* const* operands, int count) {
@@ -98,12 +112,6 @@ bool switched_on(const char* variable, bool otherwise) {
   return value && *value ? *value != '0' : otherwise;
 }
 
-bool capturing() {
-  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  cuda::check(cudaStreamIsCapturing(cuda::stream(), &status), "cudnn");
-  return status != cudaStreamCaptureStatusNone;
-}
-
 void run_candidate(State& state, const ConvGraph& graph, int candidate, std::size_t workspace, void* const* operands,
                    int count) {
   const cuda::Scratch scratch(workspace);
@@ -114,7 +122,7 @@ ConvPlan choose_and_run(State& state, const ProblemKey& key, void* const* operan
   static const bool tune = switched_on("FLEDGE_CUDNN_TUNE", false);
   ConvPlan plan;
   plan.graph = std::make_unique<ConvGraph>(key, Target{.handle = state.cudnn(), .device_json = {}});
-  const bool timed = tune && !capturing();
+  const bool timed = tune && !cuda::capturing();
   const std::vector<int> usable = startable(state, *plan.graph, timed ? kMostTimed : 1, operands, count);
   plan.candidate = usable.size() > 1 ? fastest_of(state, *plan.graph, usable, operands, count) : usable[0];
   for (const int i : usable)

@@ -1,6 +1,7 @@
 #include "kernels/cudnn/conv.h"
 
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/streams.h"
 #include "kernels/cudnn/choose.h"
 #include "kernels/cudnn/epilogue.h"
 #include "kernels/cudnn/table.h"
@@ -26,9 +27,10 @@ ProblemKey aligned_key(ProblemKey key, const Operands& operands) {
 
 /// Finds or makes the plan of the problem and runs it. Throws VendorError when cuDNN has no engine for it.
 void run_plan(State& state, const ProblemKey& key, const Operands& operands) {
-  const ConvPlan* plan = state.convolutions.find(key);
+  const bool recording = cuda::capturing();
+  const ConvPlan* plan = state.convolutions.find(key, recording);
   if (!plan)
-    state.convolutions.insert(key, choose_and_run(state, key, operands.address, operands.count));
+    state.convolutions.insert(key, choose_and_run(state, key, operands.address, operands.count), recording);
   else
     run_candidate(state, *plan->graph, plan->candidate, plan->workspace, operands.address, operands.count);
 }

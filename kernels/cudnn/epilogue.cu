@@ -2,6 +2,9 @@
 // channel count allows it.
 #include "kernels/cudnn/epilogue.h"
 
+#include <climits>
+
+#include "kernels/cuda/device/activation.cuh"
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/runtime.h"
 
@@ -10,13 +13,6 @@ namespace {
 
 using cuda::bf16;
 constexpr int kBlock = 256;
-
-/// NaN stays NaN, as in kernels/ref.
-__device__ inline float activate(Activation a, float v) {
-  if (a != Activation::None && v < 0) return 0;
-  if (a == Activation::ReLU6 && v > 6) return 6;
-  return v;
-}
 
 /// `packs`: N neighbouring channels each, `packs_per_row` of them in a row.
 template <class T, int N>
@@ -28,7 +24,9 @@ __global__ void __launch_bounds__(kBlock)
     float v[N];
     cuda::load<N>(y + i * N, v);
     if (bias) {
-      const float* b = bias + i % packs_per_row * N;
+      // A remainder of 64 bits costs as much as all the rest.
+      const std::int64_t pack = packs <= INT_MAX ? static_cast<int>(i) % packs_per_row : i % packs_per_row;
+      const float* b = bias + pack * N;
 #pragma unroll
       for (int j = 0; j < N; ++j) v[j] += __ldg(b + j);
     }
@@ -39,7 +37,7 @@ __global__ void __launch_bounds__(kBlock)
       for (int j = 0; j < N; ++j) v[j] += r[j];
     }
 #pragma unroll
-    for (int j = 0; j < N; ++j) v[j] = activate(activation, v[j]);
+    for (int j = 0; j < N; ++j) v[j] = cuda::activate(activation, v[j]);
     cuda::store<N>(y + i * N, v);
   }
 }

@@ -19,20 +19,21 @@ class PlanCache {
   /// A ResNet-152 training step has some 80 different problems; evaluation adds the fused ones, other batch sizes more.
   explicit PlanCache(std::size_t capacity = 512) : capacity_(capacity) {}
 
-  /// Null when there is no such plan yet.
-  Plan* find(const Key& key) {
+  /// Null when there is no such plan yet. `kept`: a recording uses it, so it stays for good.
+  Plan* find(const Key& key, bool kept = false) {
     const auto it = plans_.find(key);
     if (it == plans_.end()) return nullptr;
     it->second.last_used = ++clock_;
+    it->second.kept |= kept;
     return &it->second.plan;
   }
 
   /// Adds a plan; the reference is good until the next insert. Warns once on stderr when plans are thrown out and built
   /// again all the time.
-  Plan& insert(const Key& key, Plan plan) {
+  Plan& insert(const Key& key, Plan plan, bool kept = false) {
     if (plans_.size() >= capacity_ && !plans_.contains(key)) evict_oldest();
     Entry& entry = plans_[key];
-    entry = {std::move(plan), ++clock_};
+    entry = {std::move(plan), ++clock_, kept};
     return entry.plan;
   }
 
@@ -53,11 +54,16 @@ class PlanCache {
   struct Entry {
     Plan plan;
     std::uint64_t last_used = 0;
+    bool kept = false;
   };
 
   void evict_oldest() {
-    const auto older = [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; };
-    plans_.erase(std::min_element(plans_.begin(), plans_.end(), older));
+    const auto older = [](const auto& a, const auto& b) {
+      return a.second.kept != b.second.kept ? b.second.kept : a.second.last_used < b.second.last_used;
+    };
+    const auto oldest = std::min_element(plans_.begin(), plans_.end(), older);
+    if (oldest == plans_.end() || oldest->second.kept) return;
+    plans_.erase(oldest);
     if (++evictions_ == capacity_)
       std::fprintf(stderr,
                    "warning: GPU plans are rebuilt again and again: more than %zu problem sizes are in use; keep "

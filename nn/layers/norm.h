@@ -1,5 +1,5 @@
-// BatchNorm2d with optional residual add and activation fused (kernels/api/norm.h).
-// Parameters weight, bias: C; buffers running_mean, running_var: C, num_batches_tracked: scalar int64, always on the CPU.
+// BatchNorm2d with optional residual add and activation fused (kernels/api/norm.h). Parameters weight, bias: C; buffers
+// running_mean, running_var: C, num_batches_tracked: scalar int64, always on the CPU.
 #pragma once
 #include "kernels/api/norm.h"
 #include "nn/module.h"

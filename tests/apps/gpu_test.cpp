@@ -112,10 +112,23 @@ TEST_CASE("doctor names the GPU and its libraries", "[e2e][gpu]") {
   CHECK(j.at("gpu_module") == FLEDGE_EMULATED_MODULE);
 }
 
+TEST_CASE("the second GPU of two", "[e2e][gpu]") {
+  const TempFolder folder;
+  make_data(folder);
+  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE), devices("FLEDGE_EMULATOR_DEVICES", "2");
+  const json j = json::parse(must(folder, {"doctor", "--json", "--device", "cuda:1"}).out);
+  REQUIRE(j.at("gpus").size() == 2);
+  for (const json& gpu : j.at("gpus")) CHECK(gpu.at("memory_free_gib").get<double>() > 0);
+  const Arguments command = Arguments{"train"} + tiny() + Arguments{"--epochs", "1", "--batches-per-epoch", "4"};
+  must(folder, command + Arguments{"--run", "first", "--device", "cuda:0"});
+  must(folder, command + Arguments{"--run", "second", "--device", "cuda:1"});
+  CHECK(last_model(folder, "second") == last_model(folder, "first"));
+}
+
 TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
   // The same arithmetic in another order of summation. As long as rounding alone separates two runs they agree to a few
-  // units of float32; later a ReLU falls on the other side, and they drift. How far is allowed to be is measured: as far
-  // as the CPU's plain loops drift from its fast kernels, times three.
+  // units of float32; later a ReLU falls on the other side, and they drift. How far is allowed to be is measured: as
+  // far as the CPU's plain loops drift from its fast kernels, times three.
   if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) {
     WARN("skipped: dataset-fashion-mnist is not installed");
     return;

@@ -1,6 +1,7 @@
 // What the emulated runtime is strict about: addresses, late streams, events, recorded work.
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "device.h"
 
@@ -87,6 +88,33 @@ TEST_CASE("FLEDGE_EMULATOR_DEVICES=0: no device", "[emulator]") {
   cudaGetLastError();
   ok(cudaGetDeviceCount(&n));
   CHECK(n == 1);
+}
+
+TEST_CASE("every thread has a device of its own; a stream takes kernels from threads on its device", "[emulator]") {
+  setenv("FLEDGE_EMULATOR_DEVICES", "2", 1);
+  ok(cudaSetDevice(1));
+  {
+    const TestStream s;
+    const TestEvent here;
+    const Buffer<int> y(4);
+    cudaError_t launched = cudaSuccess, recorded = cudaSuccess;
+    std::thread([&] {
+      int device = -1;
+      ok(cudaGetDevice(&device));
+      CHECK(device == 0);
+      launched = launch_in(s, &fill, 1, 32, y.data, 4, 1);
+      recorded = cudaEventRecord(TestEvent(), s);
+    }).join();
+    CHECK(launched == cudaErrorInvalidResourceHandle);
+    CHECK(recorded == cudaErrorInvalidResourceHandle);
+    ok(launch_in(s, &fill, 1, 32, y.data, 4, 1));
+    ok(cudaEventRecord(here, s));
+    ok(cudaStreamSynchronize(s));
+  }
+  CHECK(cudaSetDevice(2) == cudaErrorInvalidDevice);
+  ok(cudaSetDevice(0));
+  unsetenv("FLEDGE_EMULATOR_DEVICES");
+  cudaGetLastError();
 }
 
 TEST_CASE("streams run late, each on its own", "[emulator]") {

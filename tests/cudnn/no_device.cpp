@@ -1,5 +1,6 @@
 // What kernels/cudnn takes from kernels/cuda, for a program that has no GPU and runs nothing on one.
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/streams.h"
 
 namespace fledge::cuda {
 namespace {
@@ -15,5 +16,6 @@ cudaStream_t stream() { none(); }
 void* allocate(std::size_t) { none(); }
 void deallocate(void*, std::size_t) {}
 int multiprocessors() { none(); }
+bool capturing() { return false; }
 
 }  // namespace fledge::cuda

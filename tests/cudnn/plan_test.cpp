@@ -118,4 +118,22 @@ TEST_CASE("the plan cache drops what was used least recently") {
   CHECK(cache.find(numbered(1)));
 }
 
+TEST_CASE("a plan that a recording uses is never thrown out") {
+  PlanCache<ProblemKey, std::unique_ptr<int>> cache(2);
+  const auto numbered = [](std::int64_t n) {
+    ProblemKey k = key();
+    k.n = n;
+    return k;
+  };
+  cache.insert(numbered(1), std::make_unique<int>(1), true);
+  cache.insert(numbered(2), std::make_unique<int>(2));
+  cache.insert(numbered(3), std::make_unique<int>(3));
+  CHECK(cache.find(numbered(1)));
+  CHECK_FALSE(cache.find(numbered(2)));
+  CHECK(cache.find(numbered(3), true));
+  cache.insert(numbered(4), std::make_unique<int>(4));
+  CHECK(cache.size() == 3);  // nothing could go
+  for (int n : {1, 3, 4}) CHECK(cache.find(numbered(n)));
+}
+
 }  // namespace fledge::test

@@ -1,5 +1,5 @@
-// Optimiser steps over many tensors, with their numbers in memory: by hand, against the steps of single tensors, and every
-// table against the reference.
+// Optimiser steps over many tensors, with their numbers in memory: by hand, against the steps of single tensors, and
+// every table against the reference.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>

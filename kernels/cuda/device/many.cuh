@@ -5,7 +5,7 @@
 
 namespace fledge::cuda {
 
-inline constexpr std::int64_t kChunk = 1 << 14;  // elements
+inline constexpr std::int64_t kChunk = 1 << 13;  // elements: eight packs a thread, one after the other
 
 /// Up to MOST entries (with `numel` elements each) of one launch.
 template <class Entry, int MOST>

@@ -12,21 +12,30 @@ inline dim3 merge_grid(std::int64_t columns) {
 }
 inline dim3 merge_block() { return {kMergeColumns, kMergeLanes, 1}; }
 
-using MergeLanes = double[kMergeLanes][kMergeColumns];
+/// Two sums that are taken together: a second walk over the tiles would cost its latency again.
+struct TwoSums {
+  double first, second;
 
-/// Every thread gets the sum of term(tile) over all tiles; threads of one threadIdx.x work on one column. All threads
-/// of the block must call it; `shared` is free again on return.
+  __device__ void add(const TwoSums& o) {
+    first += o.first;
+    second += o.second;
+  }
+};
+
+using MergeLanes = TwoSums[kMergeLanes][kMergeColumns];
+
+/// Every thread gets the sums of term(tile) over all tiles; threads of one threadIdx.x work on one column. All threads
+/// of the block must call it, once.
 template <class Term>
-__device__ inline double sum_over_tiles(int tiles, MergeLanes& shared, Term term) {
-  double sum = 0;
-#pragma unroll 4
-  for (int t = static_cast<int>(threadIdx.y); t < tiles; t += kMergeLanes) sum += term(t);
+__device__ inline TwoSums sum_over_tiles(int tiles, MergeLanes& shared, Term term) {
+  TwoSums sum{};
+#pragma unroll 8
+  for (int t = static_cast<int>(threadIdx.y); t < tiles; t += kMergeLanes) sum.add(term(t));
   shared[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
-  double total = 0;
+  TwoSums total{};
 #pragma unroll
-  for (int lane = 0; lane < kMergeLanes; ++lane) total += shared[lane][threadIdx.x];
-  __syncthreads();
+  for (int lane = 0; lane < kMergeLanes; ++lane) total.add(shared[lane][threadIdx.x]);
   return total;
 }
 

@@ -11,6 +11,7 @@ namespace emulator {
 namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
+thread_local int device = 0;
 
 constexpr int kVersion = 13000, kMultiprocessors = 8;
 
@@ -35,6 +36,8 @@ bool too_large(dim3 grid, dim3 block) {
 
 }  // namespace
 
+int current_device() { return device; }
+
 cudaError_t answer(cudaError_t status) {
   if (status != cudaSuccess) last_error = status;
   return status;
@@ -47,6 +50,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, const v
   for (int i = 0; i < n_pointers; ++i)
     if (pointers[i] && !is_device_address(pointers[i]) && !is_pinned_range(pointers[i], 1))
       fatal("argument " + std::to_string(i) + " of kernel " + function_name(kernel) + " points to host memory");
+  if (config.stream && is_stream(config.stream) && config.stream->device != device)
+    return answer(cudaErrorInvalidResourceHandle);
   // Shared, so that a recording's steps can be copied out of it.
   auto work = std::make_shared<const Kernel>(Kernel{kernel, std::move(thread), config.gridDim, config.blockDim});
   return add(config.stream, step_of([work] { run_kernel(*work); }));
@@ -97,11 +102,13 @@ cudaError_t cudaGetDeviceCount(int* count) {
   *count = devices();
   return answer(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
-cudaError_t cudaSetDevice(int device) {
-  return answer(device >= 0 && device < devices() ? cudaSuccess : cudaErrorInvalidDevice);
+cudaError_t cudaSetDevice(int index) {
+  if (index < 0 || index >= devices()) return answer(cudaErrorInvalidDevice);
+  device = index;
+  return cudaSuccess;
 }
-cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+cudaError_t cudaGetDevice(int* index) {
+  *index = device;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {

@@ -114,6 +114,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned flags) {
   if (flags != cudaStreamNonBlocking) return answer(cudaErrorInvalidValue);
   streams().push_back(std::make_unique<Stream>());
   *s = streams().back().get();
+  (*s)->device = current_device();
   return cudaSuccess;
 }
 
@@ -155,7 +156,7 @@ cudaError_t cudaDeviceSynchronize() {
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned flags) {
-  *e = new Event{nullptr, (flags & cudaEventDisableTiming) == 0};
+  *e = new Event{current_device(), nullptr, (flags & cudaEventDisableTiming) == 0};
   return cudaSuccess;
 }
 
@@ -169,6 +170,7 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t handle) {
   const std::lock_guard lock(the_lock());
   if (!e || !is_stream(handle)) return answer(cudaErrorInvalidResourceHandle);
   Stream& s = stream_of(handle);
+  if (handle && s.device != e->device) return answer(cudaErrorInvalidResourceHandle);
   e->last = std::make_shared<Record>();
   if (s.capture) {
     e->last->recorded = true;

@@ -43,11 +43,13 @@ struct Capture {
 };
 
 struct Stream {
+  int device = 0;
   std::deque<Step> steps;
   std::shared_ptr<Capture> capture;  // null: live
   std::size_t branch = 0;
 };
 struct Event {
+  int device = 0;
   std::shared_ptr<Record> last;
   bool timed = true;
 };
@@ -60,6 +62,8 @@ struct GraphExec {
 
 /// Held during every call: work of all host threads runs one at a time.
 std::recursive_mutex& the_lock();
+/// The calling thread's, as on real devices: streams and events belong to the device they were made on.
+int current_device();
 /// Remembers the error for cudaGetLastError.
 cudaError_t answer(cudaError_t);
 
