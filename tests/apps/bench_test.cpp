@@ -20,16 +20,6 @@ using nlohmann::json;
 
 namespace {
 
-/// A variable of the environment for the children started while it lives.
-class Setting {
- public:
-  Setting(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
-  ~Setting() { unsetenv(name_); }
-
- private:
-  const char* name_;
-};
-
 const std::string kSmall = "infer:mobilenet_v1:0.25:2";
 
 Arguments quick(const Arguments& more) {

@@ -1,5 +1,6 @@
-// The binary with --device cuda. On a machine with a GPU it runs there; everywhere the same is run on the module whose
-// kernels are emulated on the CPU (tests/cuda), so that all but the vendor's libraries is tested without one.
+// The binary with --device cuda, on the module whose kernels are emulated on the CPU (tests/cuda), so that all but the
+// vendor's libraries is tested without a GPU. With FLEDGE_CUDA_MODULE=build/apps/libfledge_cuda.so the training tests run
+// on the GPU of this machine instead.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -16,15 +17,10 @@ using nlohmann::json;
 
 namespace {
 
-/// A variable of the environment for the children started while it lives.
-class Setting {
- public:
-  Setting(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
-  ~Setting() { unsetenv(name_); }
-
- private:
-  const char* name_;
-};
+const std::string kModuleUnderTest = [] {
+  const char* given = std::getenv("FLEDGE_CUDA_MODULE");  // before the first Setting
+  return given && *given ? std::string(given) : std::string(FLEDGE_EMULATED_MODULE);
+}();
 
 Arguments cuda(const std::string& precision = "f32") { return {"--device", "cuda", "--precision", precision}; }
 
@@ -134,7 +130,7 @@ TEST_CASE("fifty steps on the CPU and on the GPU", "[e2e][gpu]") {
     return;
   }
   const TempFolder folder;
-  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Setting module("FLEDGE_CUDA_MODULE", kModuleUnderTest);
   const Arguments command = Arguments{"train"} + tiny("resnet18") +
                             Arguments{"--train",
                                       "fashion-mnist:train",
@@ -187,7 +183,7 @@ TEST_CASE("a recorded step is the step", "[e2e][gpu]") {
   // what is computed: every number is equal.
   const TempFolder folder;
   make_data(folder);
-  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Setting module("FLEDGE_CUDA_MODULE", kModuleUnderTest);
   must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
   const Arguments command = Arguments{"distill"} + tiny("mobilenet_v1") +
                             Arguments{"--teacher",  "teacher", "--distill",           "absolute=1,relative=0.3",
@@ -210,7 +206,7 @@ TEST_CASE("a recorded step is the step", "[e2e][gpu]") {
 TEST_CASE("a GPU run is stopped, resumed and evaluated", "[e2e][gpu]") {
   const TempFolder folder;
   make_data(folder);
-  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Setting module("FLEDGE_CUDA_MODULE", kModuleUnderTest);
   const Arguments command = Arguments{"train"} + tiny() + Arguments{"--batches-per-epoch", "4"} + cuda();
   must(folder, command + Arguments{"--run", "straight", "--epochs", "3"});
   must(folder, command + Arguments{"--run", "parts", "--epochs", "1"});
@@ -253,7 +249,7 @@ TEST_CASE("out of GPU memory: what did not fit, the batch size, and nothing lost
 TEST_CASE("every loss trains on the GPU as on the CPU", "[e2e][gpu]") {
   const TempFolder folder;
   make_data(folder);
-  const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
+  const Setting module("FLEDGE_CUDA_MODULE", kModuleUnderTest);
   must(folder, Arguments{"train"} + tiny("resnet18") + Arguments{"--run", "teacher", "--loss", "cosine-softmax"});
   const auto agree = [&](const Arguments& command, const std::string& name) {
     INFO(name);

@@ -1,5 +1,6 @@
 // Runs the real binary as a child process, and makes the small picture folders it learns from.
 #pragma once
+#include <stdlib.h>
 #include <sys/types.h>
 
 #include <nlohmann/json.hpp>
@@ -34,6 +35,16 @@ class Process {
   pid_t pid_ = -1;
   int status_ = 0;
   std::string out_, err_;
+};
+
+/// A variable of the environment for the children started while it lives.
+class Setting {
+ public:
+  Setting(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Setting() { unsetenv(name_); }
+
+ private:
+  const char* name_;
 };
 
 /// Runs to the end. Working directory: `folder`.

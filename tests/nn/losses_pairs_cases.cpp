@@ -277,7 +277,7 @@ TEST_CASE("hard, semi-hard and easy triplets share out all of them", "[losses][p
         return all_triplets(d, batch, {.margin = 0.2, .form = form, .miner = miner});
       };
       const TripletSum all = of(TripletMiner::All), hard = of(TripletMiner::Hard),
-                        semihard = of(TripletMiner::Semihard), easy = of(TripletMiner::Easy);
+                       semihard = of(TripletMiner::Semihard), easy = of(TripletMiner::Easy);
       CHECK(all.triplets.value() == 16 * 3 * 12);
       CHECK(all.mined.value() == all.triplets.value());
       CHECK(hard.mined.value() + semihard.mined.value() + easy.mined.value() == all.mined.value());
