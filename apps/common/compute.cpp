@@ -41,9 +41,6 @@ Compute compute_of(const MachineOptions& o) {
     return c;
   }
   const Backend& gpu = backend_for(c.device);  // says what is missing
-  if (c.device.index >= gpu.runtime->device_count())
-    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(c.device.index),
-                "this machine has " + std::to_string(gpu.runtime->device_count()) + ", counted from 0");
   const DeviceProperties properties = gpu.runtime->properties(c.device.index);
   if (10 * properties.major + properties.minor < 75)
     throw Error(ErrorKind::Resource, "",

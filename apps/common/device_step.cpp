@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "autograd/grad_mode.h"
 #include "kernels/api/backend.h"
 #include "nn/losses/collapse.h"
 #include "tensor/ops/optim.h"
@@ -150,13 +149,8 @@ void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outc
 /// Gathers the numbers that lie on the device in one tensor, so that one copy brings them all.
 void DeviceStep::write_report(const StepLosses& losses, const Tensor& norm, Outcome& outcome) {
   std::vector<Tensor> values;
-  const auto collect = [&](const auto& numbers) {
-    for (const auto& [name, number] : numbers)
-      if (number.tensor().defined()) values.push_back(number.tensor());
-  };
-  collect(losses.numbers);
-  for (const auto& numbers : losses.own) collect(numbers);
-  values.push_back(losses.total.value());
+  for (const auto& [name, number] : losses.numbers)
+    if (number.tensor().defined()) values.push_back(number.tensor());
   values.push_back(norm);
   const auto n = static_cast<std::int64_t>(values.size());
   outcome.report = Tensor::empty({n}, DType::Float32, Layout::Contiguous, device_);
@@ -215,14 +209,17 @@ void DeviceStep::count_replayed_step() {
 StepResult DeviceStep::read_back(const Outcome& outcome) {
   StepResult result;
   const float* next = host_report_.data<float>();
-  const auto read = [&](const auto& numbers, Numbers& into) {
-    for (const auto& [name, number] : numbers)
-      into.emplace_back(name, number.tensor().defined() ? static_cast<double>(*next++) : number.value());
-  };
-  read(outcome.numbers, result.numbers);
-  for (const auto& numbers : outcome.own) read(numbers, result.own.emplace_back());
-  result.loss = *next++;
-  result.grad_norm = *next++;
+  for (const auto& [name, number] : outcome.numbers)
+    result.numbers.emplace_back(name, number.tensor().defined() ? static_cast<double>(*next++) : number.value());
+  result.grad_norm = *next;
+  // losses_of lists each loss's value, then its own numbers; the total comes last.
+  auto listed = result.numbers.begin();
+  for (const LossNumbers& numbers : outcome.own) {
+    ++listed;
+    Numbers& own = result.own.emplace_back();
+    for (const auto& [name, number] : numbers) own.emplace_back(name, (listed++)->second);
+  }
+  result.loss = result.numbers.back().second;
   if (!std::isfinite(result.loss))
     result.not_finite = "loss";
   else if (!std::isfinite(result.grad_norm))

@@ -38,7 +38,7 @@ class DeviceStep : public StepRunner {
   struct Outcome {
     LossNumbers numbers;
     std::vector<LossNumbers> own;
-    Tensor report;                     // float32: every number that lies on the device, then loss and gradient norm
+    Tensor report;                     // float32: every number that lies on the device, then the gradient norm
     Tensor embedding, teacher_rows;    // of the batch
     std::optional<StepLosses> losses;  // of a step run plainly
     std::unique_ptr<RecordedWork> work;

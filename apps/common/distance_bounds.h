@@ -1,5 +1,6 @@
 // Lengths and distances of rows in double, and how far float32 may be from them.
 #pragma once
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 
@@ -38,5 +39,8 @@ inline float slack_of(std::int64_t d) {
   constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
   return static_cast<float>((0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
 }
+
+/// What underflow of D products may take away besides.
+inline float underflow_of(std::int64_t d) { return 4 * d * FLT_MIN; }
 
 }  // namespace fledge

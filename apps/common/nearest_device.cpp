@@ -1,7 +1,6 @@
 #include "apps/common/nearest_device.h"
 
 #include <algorithm>
-#include <cfloat>
 
 #include "apps/common/distance_bounds.h"
 #include "apps/common/signals.h"
@@ -60,8 +59,8 @@ std::vector<std::int64_t> NearestOnDevice::search(
       std::sort(candidates.begin(), candidates.end());
       const RowSize size = size_of(query, d);
       const double reach = static_cast<double>(size.length) + longest_;
-      const double nearest_outside = squared_length(query, d) + scores[(i + 1) * shortlist - 1] -
-                                     slack_of(d) * reach * reach - 4.0 * static_cast<double>(d) * FLT_MIN;
+      const double nearest_outside =
+          squared_length(query, d) + scores[(i + 1) * shortlist - 1] - slack_of(d) * reach * reach - underflow_of(d);
       candidates.resize(top);
       if (shortlist < n && !(nearest_outside > candidates.back().square))
         open.push_back(begin + i);

@@ -52,7 +52,7 @@ Tensor products_of(const Tensor& queries, const Tensor& rows) {
 class Nearest {
  public:
   Nearest(const float* query, std::int64_t d, std::int64_t top)
-      : query_(query), d_(d), top_(top), size_(size_of(query, d)), slack_(slack_of(d)), floor_(4 * d * FLT_MIN) {
+      : query_(query), d_(d), top_(top), size_(size_of(query, d)), slack_(slack_of(d)), floor_(underflow_of(d)) {
     heap_.reserve(top);
   }
 
@@ -102,7 +102,7 @@ class Nearest {
   const float* query_;
   std::int64_t d_, top_;
   RowSize size_;
-  float slack_, floor_;                                   // floor: what underflow of D products may take away
+  float slack_, floor_;                                   // distance_bounds.h
   float limit_ = std::numeric_limits<float>::infinity();  // rows that are farther cannot be among the nearest
   std::vector<Candidate> heap_;                           // the farthest in front
 };

@@ -50,13 +50,9 @@ struct HostFeatures {
   }
 };
 
-LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepLosses& l, std::int64_t step) {
-  const bool labels = loss.needs().labels;
-  return {labels ? l.labelled : l.student, l.labels, s.teacher ? (labels ? &l.labelled_teacher : &l.teacher) : nullptr,
-          step};
-}
-
-LossInput input_of(const Loss& loss, const TrainingSetup& s, const HostFeatures& l, std::int64_t step) {
+/// l: StepLosses, or HostFeatures for a loss that gets its features through the host.
+template <class StepFeatures>
+LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepFeatures& l, std::int64_t step) {
   const bool labels = loss.needs().labels;
   return {labels ? l.labelled : l.student, l.labels, s.teacher ? (labels ? &l.labelled_teacher : &l.teacher) : nullptr,
           step};

@@ -4,11 +4,10 @@
 #
 # usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER     (ImageNet MobileNet-0.75 and -0.25 weights in WEIGHTS_FOLDER)
 #        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER                (from random weights)
-# The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
 #        JOBS=1 WORKERS=8 apps/recipes/compare.sh cars196-gpu CARS_FOLDER WEIGHTS_FOLDER      (needs a GPU)
+# The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
 # In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding
-# threads a run; default 1),
-# README (the file whose table is replaced; empty: none).
+# threads a run; default 1), README (the file whose table is replaced; empty: none).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?"usage: apps/recipes/compare.sh cars196|omniglot FOLDER [WEIGHTS]"} data=${2:?"which folder holds train/ and test/?"}

@@ -89,13 +89,7 @@ __global__ __launch_bounds__(kColumnThreads) void column_sums(const T* __restric
   __shared__ float shared[kColumnThreads * V];
   const Place at = place<V>(g, blockIdx.x);
   float sum[V] = {};
-#pragma unroll 4
-  for (std::int64_t row = at.begin; row < at.end; row += at.step) {
-    float v[V];
-    load<V>(dy + row * columns + at.column, v);
-#pragma unroll
-    for (int i = 0; i < V; ++i) sum[i] += v[i];
-  }
+  add_rows<V>(dy, at, columns, sum);
   column_sum<V>(sum, shared);
   put_partial<V>(at, sum, blockIdx.x, 0, 1, columns, partial);
 }

@@ -23,7 +23,15 @@ int device_count() {
   return n;
 }
 
+void check_device(int index) {
+  const int count = device_count();
+  if (index < 0 || index >= count)
+    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(index),
+                "this machine has " + std::to_string(count) + ", counted from 0");
+}
+
 DeviceProperties properties(int index) {
+  check_device(index);
   cudaDeviceProp p{};
   check(cudaGetDeviceProperties(&p, index), "devices");
   DeviceProperties d;

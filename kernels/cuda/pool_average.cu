@@ -14,13 +14,7 @@ __global__ __launch_bounds__(kColumnThreads) void average(const T* __restrict__ 
   __shared__ float shared[kColumnThreads * V];
   const Place at = place<V>(g, blockIdx.x);
   float sum[V] = {};
-#pragma unroll 4
-  for (std::int64_t row = at.begin; row < at.end; row += at.step) {
-    float v[V];
-    load<V>(x + row * channels + at.column, v);
-#pragma unroll
-    for (int i = 0; i < V; ++i) sum[i] += v[i];
-  }
+  add_rows<V>(x, at, channels, sum);
   column_sum<V>(sum, shared);
   if (!at.active || threadIdx.y != 0) return;
   float* to = y + static_cast<std::int64_t>(blockIdx.x) * channels + at.column;

@@ -71,10 +71,7 @@ cudaStream_t stream() {
 }
 
 void use_device(int index) {
-  const int count = device_count();
-  if (index < 0 || index >= count)
-    throw Error(ErrorKind::Resource, "", "there is no GPU number " + std::to_string(index),
-                "this machine has " + std::to_string(count) + ", counted from 0");
+  check_device(index);
   device_in_use = index;
   bind_thread();
 }

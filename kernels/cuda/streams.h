@@ -34,6 +34,8 @@ void destroy_graph(DeviceGraph);
 
 // devices.cpp
 int device_count();
+/// Throws Error(Resource) for a number that no GPU has.
+void check_device(int index);
 DeviceProperties properties(int index);
 
 }  // namespace fledge::cuda

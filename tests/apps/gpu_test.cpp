@@ -1,6 +1,6 @@
 // The binary with --device cuda, on the module whose kernels are emulated on the CPU (tests/cuda), so that all but the
-// vendor's libraries is tested without a GPU. With FLEDGE_CUDA_MODULE=build/apps/libfledge_cuda.so the training tests run
-// on the GPU of this machine instead.
+// vendor's libraries is tested without a GPU. With FLEDGE_CUDA_MODULE=build/apps/libfledge_cuda.so the training tests
+// run on the GPU of this machine instead.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>

@@ -18,15 +18,6 @@ std::string narrow_mismatch(const std::string& what, const Operand& y) {
   return mismatch(what, y, 1, kBFloat16Tolerance);
 }
 
-/// Both sides of an operand seen through broadcast strides.
-TensorView expanded(const Operand& o, Side s, const Dims& dims) {
-  TensorView v = o[s];
-  for (int i = 0; i < dims.rank(); ++i)
-    if (v.dims[i] == 1) v.strides[i] = 0;
-  v.dims = dims;
-  return v;
-}
-
 }  // namespace
 
 TEST_CASE("bf16 max pool: values and positions exactly", "[pool][bf16]") {

@@ -37,15 +37,6 @@ std::string relative_mismatch(const std::string& what, const Operand& y) {
   return y.fast.canaries_intact() ? "" : what + ": wrote outside its buffer";
 }
 
-/// Both sides of an operand seen through broadcast strides.
-TensorView expanded(const Operand& o, Side s, const Dims& dims) {
-  TensorView v = o[s];
-  for (int i = 0; i < dims.rank(); ++i)
-    if (v.dims[i] == 1) v.strides[i] = 0;
-  v.dims = dims;
-  return v;
-}
-
 }  // namespace
 
 TEST_CASE("unary functions and their gradients", "[eltwise]") {

@@ -25,6 +25,14 @@ std::string index_text(const Dims& dims, std::int64_t number) {
 
 }  // namespace
 
+TensorView expanded(const Operand& o, Side s, const Dims& dims) {
+  TensorView v = o[s];
+  for (int i = 0; i < dims.rank(); ++i)
+    if (v.dims[i] == 1) v.strides[i] = 0;
+  v.dims = dims;
+  return v;
+}
+
 double Operands::uniform(double low, double high) {
   // splitmix64 (Steele et al. 2014)
   std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);

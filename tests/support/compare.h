@@ -37,6 +37,9 @@ struct Operand {
   const TensorView* at(Side s) const { return &(*this)[s]; }
 };
 
+/// An operand seen through broadcast strides: its axes of size 1 repeated to `dims`.
+TensorView expanded(const Operand& o, Side s, const Dims& dims);
+
 /// Makes operands from a seeded generator.
 class Operands {
  public:

@@ -107,4 +107,16 @@ void with_pack(std::int64_t columns, F&& f, const Pointers*... pointers) {
   f(std::integral_constant<int, 1>());
 }
 
+/// Adds up this thread's rows of its columns.
+template <int V, class T>
+__device__ inline void add_rows(const T* __restrict__ x, const Place& at, int columns, float (&sum)[V]) {
+#pragma unroll 4
+  for (std::int64_t row = at.begin; row < at.end; row += at.step) {
+    float v[V];
+    load<V>(x + row * columns + at.column, v);
+#pragma unroll
+    for (int i = 0; i < V; ++i) sum[i] += v[i];
+  }
+}
+
 }  // namespace fledge::cuda
