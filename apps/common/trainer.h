@@ -1,14 +1,64 @@
 // The training loop: one for teachers, students alone and distilled students. What a loss needs is read from its
-// declaration.
+// declaration. trainer.cpp: epochs and steps; trainer_state.cpp: checkpoints; trainer_evaluation.cpp: what is measured.
 #pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
+#include "apps/common/checkpoint.h"
+#include "apps/common/compute.h"
 #include "apps/common/options.h"
+#include "apps/common/run_folder.h"
+#include "apps/common/training_alarms.h"
+#include "apps/common/training_setup.h"
+#include "apps/common/training_step.h"
+#include "kernels/api/error.h"
 
 namespace fledge {
 
-/// Runs (or goes on with) the run described by `options`; `config` is its resolved text, `command` the command line for
-/// run.json. Returns 0, or 128 + signal when stopped after a good checkpoint.
-int run_training(const TrainOptions& options, const std::string& config, const std::string& command);
+bool out_of_gpu_memory(const Error& e);
+
+class Trainer {
+ public:
+  Trainer(const TrainOptions& options, const Compute& compute);
+
+  const TrainingSetup& setup() const { return setup_; }
+  bool finished() const { return state_.finished; }
+
+  /// Everything is written to `run` from here on.
+  void use(RunFolder& run) { run_ = &run; }
+  void resume();
+  /// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
+  int train();
+
+ private:
+  int run_epoch();
+  void finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
+  void train_step(const Batch& batch, const std::function<void()>& meanwhile);
+  void record(nlohmann::json& line, const std::string& name, double value);
+  [[noreturn]] void refuse(const std::string& what, double value, const Batch& batch);
+  void warn(const std::string& text);
+  std::string note() const;
+  void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
+
+  bool chooses() const { return (setup_.validation && o_.select == "auto") || o_.select == "test"; }
+  bool out_of_patience() const { return o_.patience > 0 && state_.since_best >= o_.patience; }
+  void evaluate_epoch();
+  std::string choice_key() const;
+  void write_result();
+  nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+
+  void save();
+
+  const TrainOptions& o_;
+  RunFolder* run_ = nullptr;
+  const Compute compute_;
+  TrainingSetup setup_;
+  std::unique_ptr<StepRunner> runner_;
+  RunState state_;
+  TrainingAlarms alarms_;
+};
 
 }  // namespace fledge
