@@ -3,7 +3,7 @@
 # then the table of Recall@K on unseen classes, which is also written into README.md between its markers. Goes on where it was stopped.
 #
 # usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER     (ImageNet MobileNet-0.75 and -0.25 weights in WEIGHTS_FOLDER)
-#        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER                (from random weights)
+#        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER WEIGHTS_FOLDER (trained from random weights; ImageNet's are for the untrained row)
 #        JOBS=1 WORKERS=8 apps/recipes/compare.sh cars196-gpu CARS_FOLDER WEIGHTS_FOLDER      (needs a GPU)
 # The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
 # In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding
@@ -17,11 +17,18 @@ jobs=${JOBS:-$(nproc)} readme=${README-README.md} rows=apps/recipes/$name.rows
 if grep -v '^#' "$rows" | grep -q '@WEIGHTS' && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
 mkdir -p "$RUN_ROOT"
 
-# One run: ROW SEED VERB FLAGS. Its messages go to ROW-SEED.txt beside its folder.
+# One run: ROW SEED VERB FLAGS. Its messages go to ROW-SEED.txt beside its folder. 'eval' measures weights as they are: a run folder of metrics alone.
 one() {
   local row=$1 seed=$2 verb=$3; shift 3
   local run=$RUN_ROOT/$row-$seed flags=()
   read -ra flags <<<"$(sed "s#@DATA#$DATA#g; s#@WEIGHTS#$WEIGHTS#g; s#@RUNS#$RUN_ROOT#g; s#@SEED#$seed#g" <<<"$*")"
+  if [ "$verb" = eval ]; then
+    mkdir -p "$run"
+    if "$FLEDGE" eval "${flags[@]}" --threads 1 --workers "$WORKERS" --json >"$run/metrics.new" 2>"$run.txt"; then
+      mv "$run/metrics.new" "$run/metrics.json"; echo "$(date +%H:%M:%S) done $row-$seed"; return
+    fi
+    echo "compare: $row-$seed failed, see $run.txt:" >&2; tail -3 "$run.txt" >&2; return 1
+  fi
   if "$FLEDGE" "$verb" "${flags[@]}" --seed "$seed" --threads 1 --workers "$WORKERS" --resume auto --run "$run" >"$run.txt" 2>&1; then
     echo "$(date +%H:%M:%S) done $row-$seed"
   else
