@@ -1,7 +1,10 @@
 // The fledge binary: chooses the verb, and turns every failure into one message and an exit code.
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <utility>
 #include <vector>
@@ -47,11 +50,23 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+// What was printed has arrived: a full disk behind stdout is an error, not a shorter answer.
+void check_stdout() {
+  std::cout.flush();
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
+  const int error = errno;
+  if (failed)
+    throw fledge::Error(fledge::ErrorKind::Resource, "", std::string("cannot write to stdout: ") + std::strerror(error),
+                        "what went into files is there; make room, or send the output elsewhere");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    check_stdout();
+    return code;
   } catch (const fledge::Stopped& stopped) {
     return 128 + stopped.signal;
   } catch (const fledge::Error& e) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/folder.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -47,6 +48,13 @@ struct Descriptor {
   }
 };
 
+/// A path that names nothing is the caller's mistake (BadInput); what is there but cannot be read is not (Resource).
+[[noreturn]] void read_failed(const char* what, const std::string& path, int error) {
+  const bool named_wrong = error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+  throw Error(named_wrong ? ErrorKind::BadInput : ErrorKind::Resource, "",
+              std::string("cannot ") + what + " '" + path + "': " + reason(error));
+}
+
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -55,12 +63,9 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-std::vector<std::uint8_t> read_file(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe is refused, not waited for
-  if (file.fd < 0) throw Error(ErrorKind::BadInput, "", "cannot open '" + path + "': " + reason(errno));
+static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path) {
   struct stat status {};
-  if (::fstat(file.fd, &status) != 0)
-    throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': " + reason(errno));
+  if (::fstat(fd, &status) != 0) read_failed("read", path, errno);
   if (S_ISDIR(status.st_mode))
     throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is a folder, not a file");
   if (!S_ISREG(status.st_mode))
@@ -68,14 +73,27 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n = ::read(file.fd, bytes.data() + done, bytes.size() - done);
+    const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': " + reason(errno));
+    if (n < 0) read_failed("read", path, errno);
     if (n == 0) break;  // it shrank meanwhile
     done += static_cast<std::size_t>(n);
   }
   bytes.resize(done);
   return bytes;
+}
+
+std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe is refused, not waited for
+  if (file.fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  if (file.fd < 0) read_failed("open", path, errno);
+  return read_open_file(file.fd, path);
+}
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+  auto bytes = read_file_if_there(path);
+  if (!bytes) read_failed("open", path, ENOENT);
+  return std::move(*bytes);
 }
 
 AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {
@@ -122,10 +140,7 @@ void AtomicFile::commit() {
   if (::close(fd) != 0) write_failed(path_, errno);  // network file systems report a full disk here
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) write_failed(path_, errno);
   temporary_.clear();
-  // The new name is on disk only once its folder is; a folder that cannot be synced (some file systems) does not undo
-  // the rename.
-  const Descriptor folder{::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.fd >= 0 && ::fsync(folder.fd) != 0 && errno != EINVAL && errno != ENOTSUP) write_failed(path_, errno);
+  sync_folder(folder_of(path_));  // the new name is on disk only once its folder is
 }
 
 void write_file_atomic(const std::string& path, const void* data, std::size_t size) {

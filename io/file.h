@@ -1,13 +1,17 @@
 // Whole files, read and written safely.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace fledge {
 
-/// Throws Error(BadInput) naming the path and the reason.
+/// Errors name the path and the reason. BadInput: no such file, or no regular one. Resource: it is there, and could not
+/// be opened or read (rights, descriptors, the disk).
 std::vector<std::uint8_t> read_file(const std::string& path);
+/// The same; nullopt where there is no such file.
+std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& path);
 /// Temporary file beside `path`, fsync, rename, fsync of the folder. Throws Error(Resource) ("no space left on device:
 /// ..."); the old file stays as it was and no temporary is left.
 void write_file_atomic(const std::string& path, const void* data, std::size_t size);

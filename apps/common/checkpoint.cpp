@@ -1,24 +1,22 @@
 #include "apps/common/checkpoint.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
 namespace {
 
-namespace fs = std::filesystem;
-using nlohmann::json;
+using Names = std::vector<std::string>;
 
 const char* const kFiles[] = {"model.safetensors", "optimizer.safetensors", "state.json"};
 
@@ -36,177 +34,195 @@ std::string checksum(const std::vector<std::uint8_t>& bytes) {
   return text;
 }
 
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
+bool is_checkpoint_name(const std::string& name) {
+  return name.size() >= 13 && name.size() <= 24 && name.rfind("step-", 0) == 0 &&
+         name.find_first_not_of("0123456789", 5) == std::string::npos;
 }
 
-std::string state_text(const RunState& s) {
-  return json{{"format", "fledge-state-1"},
-              {"step", s.step},
-              {"epoch", s.epoch},
-              {"batch", s.batch},
-              {"seed", s.seed},
-              {"order_hash", s.order_hash},
-              {"finished", s.finished},
-              {"evaluation_due", s.evaluation_due},
-              {"best", s.best},
-              {"best_step", s.best_step},
-              {"since_best", s.since_best},
-              {"epoch_sums", s.epoch_sums}}
-      .dump(2);
+std::string base_of(const std::string& run) { return run + "/checkpoints"; }
+
+// The checkpoints' names, by step; links are none.
+Names checkpoint_names(const std::string& run) {
+  Names names;
+  const auto all = list_folder(base_of(run));
+  for (const auto& name : all ? *all : Names{})
+    if (is_checkpoint_name(name) && kind_of(base_of(run) + "/" + name) == PathKind::Folder) names.push_back(name);
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return names;
 }
 
-RunState parse_state(const std::string& path) {
-  try {
-    const auto bytes = read_file(path);
-    const json j = json::parse(bytes.begin(), bytes.end());
-    RunState s;
-    s.step = j.at("step"), s.epoch = j.at("epoch"), s.batch = j.at("batch"), s.seed = j.at("seed");
-    s.order_hash = j.at("order_hash"), s.finished = j.at("finished");
-    s.evaluation_due = j.value("evaluation_due", false);
-    s.best = j.value("best", -1.0), s.best_step = j.value("best_step", std::int64_t{0});
-    s.since_best = j.value("since_best", std::int64_t{0});
-    s.epoch_sums = j.at("epoch_sums").get<std::map<std::string, double>>();
-    return s;
-  } catch (const json::exception& e) {
-    throw Error(ErrorKind::BadInput, "", "'" + path + "' is no run state: " + e.what());
+// Empty when the files named in MANIFEST (only `only`, where given) are as they were written, else what is wrong.
+// Error(Resource) where that cannot be found out.
+std::string damage(const std::string& folder, const std::string& only = "") {
+  const auto bytes = read_file_if_there(folder + "/MANIFEST");
+  if (!bytes) return "MANIFEST is missing";
+  std::istringstream lines(std::string(bytes->begin(), bytes->end()));
+  std::string name, hash, format;
+  std::uint64_t size = 0;
+  std::getline(lines, format);
+  if (format != "fledge-checkpoint-1") return "unknown format '" + format.substr(0, 60) + "'";
+  int files = 0;
+  while (lines >> name >> size >> hash) {
+    if (files >= 3 || name != kFiles[files]) return "MANIFEST names other files than a checkpoint has";
+    ++files;
+    if (!only.empty() && name != only) continue;
+    const PathKind kind = kind_of(folder + "/" + name);
+    if (kind == PathKind::Absent) return name + " is missing";
+    if (kind != PathKind::File) return name + " is no regular file";
+    const auto content = read_file_if_there(folder + "/" + name);
+    if (!content || content->size() != size || checksum(*content) != hash) return name + " differs from its checksum";
   }
+  return files == 3 ? "" : "MANIFEST is incomplete";
 }
 
-// Empty when sound, else what is wrong.
-std::string damage(const fs::path& folder) {
-  try {
-    const auto bytes = read_file((folder / "MANIFEST").string());
-    std::istringstream lines(std::string(bytes.begin(), bytes.end()));
-    std::string name, hash, format;
-    std::uint64_t size = 0;
-    std::getline(lines, format);
-    if (format != "fledge-checkpoint-1") return "unknown format '" + format + "'";
-    int files = 0;
-    while (lines >> name >> size >> hash) {
-      const auto content = read_file((folder / name).string());
-      if (content.size() != size || checksum(content) != hash) return name + " differs from its checksum";
-      ++files;
-    }
-    return files == 3 ? "" : "MANIFEST is incomplete";
-  } catch (const Error& e) {
-    return e.what();
-  }
+RunState state_of(const std::string& folder) {
+  const std::string path = folder + "/" + kFiles[2];
+  const RunState state = parse_state(read_file(path), path);
+  if (folder.substr(folder.rfind('/') + 1) != step_name(state.step))
+    throw Error(ErrorKind::BadInput, "",
+                "'" + path + "' is no run state: it says step " + std::to_string(state.step) + ", its folder another");
+  return state;
 }
 
-std::vector<fs::path> checkpoint_folders(const std::string& run) {
-  std::vector<fs::path> folders;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(fs::path(run) / "checkpoints", ignored))
-    if (entry.is_directory() && entry.path().filename().string().rfind("step-", 0) == 0 &&
-        entry.path().extension() != ".corrupt")
-      folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-void remove_stale_temporaries(const fs::path& folder) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().rfind(".tmp-", 0) == 0) fs::remove_all(entry.path(), ignored);
-}
-
-void write_files(const fs::path& folder, const Checkpoint& c) {
-  save_safetensors((folder / kFiles[0]).string(), c.model, c.model_metadata);
-  save_safetensors((folder / kFiles[1]).string(), c.optimizer, {{"format", "fledge-optimizer-1"}});
-  write_file_atomic((folder / kFiles[2]).string(), state_text(c.state));
+void write_files(const std::string& folder, const Checkpoint& c) {
+  save_safetensors(folder + "/" + kFiles[0], c.model, c.model_metadata);
+  save_safetensors(folder + "/" + kFiles[1], c.optimizer, {{"format", "fledge-optimizer-1"}});
+  write_file_atomic(folder + "/" + kFiles[2], state_text(c.state));
   std::string manifest = "fledge-checkpoint-1\n";
   for (const char* name : kFiles) {
-    const auto bytes = read_file((folder / name).string());
+    const auto bytes = read_file(folder + "/" + name);
     manifest += std::string(name) + " " + std::to_string(bytes.size()) + " " + checksum(bytes) + "\n";
   }
-  write_file_atomic((folder / "MANIFEST").string(), manifest);
-  sync_folder(folder);
+  write_file_atomic(folder + "/MANIFEST", manifest);
+}
+
+// From now on `target` is what `temporary` was; there is no moment without it. Where the file system cannot exchange
+// names, the old one waits as *.old, which recover_checkpoints() knows.
+void put_in_place(const std::string& temporary, const std::string& target) {
+  if (kind_of(target) == PathKind::Absent) return rename_path(temporary, target);
+  if (exchange_paths(temporary, target)) return;
+  rename_path(target, target + ".old");
+  rename_path(temporary, target);
+}
+
+void write_if_other(const std::string& path, const std::string& text) {
+  const auto before = kind_of(path) == PathKind::File ? read_file_if_there(path) : std::nullopt;
+  if (!before || std::string(before->begin(), before->end()) != text) write_file_atomic(path, text);
 }
 
 }  // namespace
 
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep) {
-  const fs::path base = fs::path(run) / "checkpoints";
-  const fs::path temporary = base / (".tmp-" + step_name(checkpoint.state.step) + "-" + std::to_string(::getpid()));
-  const fs::path target = base / step_name(checkpoint.state.step);
+  const std::string base = base_of(run), name = step_name(checkpoint.state.step), target = base + "/" + name;
+  const std::string temporary = base + "/.tmp-" + name + "-" + std::to_string(::getpid());
   try {
-    fs::create_directories(base);
-    remove_stale_temporaries(base);
-    fs::create_directory(temporary);
+    make_folder(base);
+    remove_tree(temporary);
+    make_folder(temporary);
     write_files(temporary, checkpoint);
-    if (fs::exists(target)) {  // the same step again (a finished run resumed): swap, never a moment without it
-      const fs::path old = base / (".tmp-old-" + std::to_string(::getpid()));
-      fs::rename(target, old);
-      fs::rename(temporary, target);
-      fs::remove_all(old);
-    } else {
-      fs::rename(temporary, target);
-    }
+    put_in_place(temporary, target);
     sync_folder(base);
-    write_file_atomic((base / "LATEST").string(), target.filename().string() + "\n");
-  } catch (const fs::filesystem_error& e) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    throw Error(ErrorKind::Resource, "", "cannot write checkpoint '" + target.string() + "': " + e.code().message(),
-                "earlier checkpoints are untouched; make room or rights, then go on with --resume auto");
+    remove_tree(temporary);  // what was there before
+    remove_tree(target + ".old");
   } catch (const Error& e) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    throw Error(e.kind(), "", "cannot write checkpoint '" + target.string() + "': " + e.problem(),
+    try {
+      remove_tree(temporary);
+    } catch (const Error&) {  // the next start removes it
+    }
+    throw Error(e.kind(), "", "cannot write checkpoint '" + target + "': " + e.problem(),
                 "earlier checkpoints are untouched; make room or rights, then go on with --resume auto");
   }
-  auto folders = checkpoint_folders(run);
-  std::error_code ignored;
-  const std::string best = step_name(checkpoint.state.best_step);
-  for (std::size_t i = 0; i + keep < folders.size(); ++i)
-    if (folders[i] != target && folders[i].filename() != best) fs::remove_all(folders[i], ignored);
+  tidy_checkpoints(run, checkpoint.state, keep);
 }
 
-std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside) {
-  auto folders = checkpoint_folders(run);
-  for (auto it = folders.rbegin(); it != folders.rend(); ++it) {
-    const std::string problem = damage(*it);
-    if (problem.empty()) return it->string();
-    std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): %s\n", it->c_str(), problem.c_str(),
-                 set_aside ? "renamed to *.corrupt and skipped" : "skipped");
-    if (!set_aside) continue;
-    std::error_code ignored;
-    const fs::path aside = it->string() + ".corrupt";
-    fs::remove_all(aside, ignored);  // of an earlier damage at the same step
-    fs::rename(*it, aside, ignored);
+void tidy_checkpoints(const std::string& run, const RunState& newest, std::int64_t keep) {
+  const std::string base = base_of(run), best = step_name(newest.best_step);
+  write_if_other(base + "/LATEST", step_name(newest.step) + "\n");
+  if (newest.best >= 0)
+    write_if_other(base + "/BEST", best + "\n");
+  else
+    remove_tree(base + "/BEST");
+  const Names names = checkpoint_names(run);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < names.size(); ++i) {
+    if (names[i] == step_name(newest.step) || (newest.best >= 0 && names[i] == best)) continue;
+    const std::string gone = base + "/.tmp-gone-" + std::to_string(::getpid());
+    try {
+      rename_path(base + "/" + names[i], gone);  // as a whole: never half a checkpoint under its name
+      remove_tree(gone);
+    } catch (const Error& e) {  // no reason to stop: a reader may hold it open; the next save or start tries again
+      std::fprintf(stderr, "warning: %s\n", e.problem().c_str());
+      return;
+    }
   }
+}
+
+void recover_checkpoints(const std::string& run) {
+  const auto all = list_folder(base_of(run));
+  for (const auto& name : all ? *all : Names{}) {
+    const std::string path = base_of(run) + "/" + name;
+    const bool old = name.size() > 4 && name.compare(name.size() - 4, 4, ".old") == 0;
+    const std::string now = old ? name.substr(0, name.size() - 4) : "";
+    if (name.rfind(".tmp-", 0) == 0 || temporary_owner(name))
+      remove_tree(path);
+    else if (old && is_checkpoint_name(now) && kind_of(base_of(run) + "/" + now) == PathKind::Absent)
+      rename_path(path, base_of(run) + "/" + now);
+    else if (old && is_checkpoint_name(now))
+      remove_tree(path);
+  }
+}
+
+std::optional<std::string> newest_checkpoint(const std::string& run, bool anew) {
+  const Names names = checkpoint_names(run);
+  for (auto it = names.rbegin(); it != names.rend(); ++it) {
+    const std::string folder = base_of(run) + "/" + *it, problem = damage(folder);
+    if (problem.empty()) return folder;
+    std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): passed over\n", folder.c_str(), problem.c_str());
+  }
+  const auto all = list_folder(base_of(run));
+  const bool any = !names.empty() || std::any_of(all ? all->begin() : names.begin(), all ? all->end() : names.end(),
+                                                 [](const std::string& n) { return n.rfind("step-", 0) == 0; });
+  if (any && !anew)
+    throw Error(ErrorKind::BadInput, "", "no checkpoint of run '" + run + "' is sound",
+                "bring one back from a copy, or begin at step 1 with --resume anew");
   return std::nullopt;
 }
 
-void mark_best(const std::string& run, std::int64_t step) {
-  write_file_atomic((fs::path(run) / "checkpoints" / "BEST").string(), step_name(step) + "\n");
+void set_damaged_aside(const std::string& run, const std::optional<std::string>& newest) {
+  const Names names = checkpoint_names(run);
+  for (auto it = names.rbegin(); it != names.rend(); ++it) {
+    const std::string folder = base_of(run) + "/" + *it;
+    if (newest && folder == *newest) return;
+    remove_tree(folder + ".corrupt");  // of an earlier damage at the same step
+    rename_path(folder, folder + ".corrupt");
+  }
 }
 
 std::optional<std::string> result_checkpoint(const std::string& run) {
-  const fs::path base = fs::path(run) / "checkpoints";
-  std::error_code ignored;
-  if (fs::exists(base / "BEST", ignored)) {
-    const auto bytes = read_file((base / "BEST").string());
-    const std::string name(bytes.begin(), std::find(bytes.begin(), bytes.end(), '\n'));
-    const std::string problem = damage(base / name);
-    if (problem.empty()) return (base / name).string();
+  const Names names = checkpoint_names(run);
+  for (auto it = names.rbegin(); it != names.rend(); ++it) {
+    const std::string folder = base_of(run) + "/" + *it;
+    if (!damage(folder, kFiles[2]).empty()) continue;
+    const RunState state = state_of(folder);
+    if (state.best < 0) break;
+    const std::string best = base_of(run) + "/" + step_name(state.best_step);
+    const std::string problem = kind_of(best) == PathKind::Folder ? damage(best) : "it is missing";
+    if (problem.empty()) return best;
     std::fprintf(stderr, "warning: the chosen checkpoint %s is damaged (%s): the newest takes its place\n",
-                 (base / name).c_str(), problem.c_str());
+                 best.c_str(), problem.c_str());
+    break;
   }
-  return newest_checkpoint(run, false);
+  return newest_checkpoint(run);
 }
 
 Checkpoint load_checkpoint(const std::string& folder) {
   Checkpoint c;
-  auto model = load_safetensors((fs::path(folder) / kFiles[0]).string());
+  c.state = state_of(folder);
+  auto model = load_safetensors(folder + "/" + kFiles[0]);
   c.model = std::move(model.tensors);
   c.model_metadata = std::move(model.metadata);
-  c.optimizer = load_safetensors((fs::path(folder) / kFiles[1]).string()).tensors;
-  c.state = parse_state((fs::path(folder) / kFiles[2]).string());
+  c.optimizer = load_safetensors(folder + "/" + kFiles[1]).tensors;
   return c;
 }
 

@@ -1,31 +1,17 @@
 // Checkpoints: RUN/checkpoints/step-00001200/{model,optimizer}.safetensors, state.json, MANIFEST;
-// RUN/checkpoints/LATEST names the newest. A checkpoint is written to a temporary folder, fsynced, checksummed in
-// MANIFEST and renamed: it is there whole or not at all.
+// A checkpoint is written to a temporary folder, fsynced, checksummed in MANIFEST and renamed, or exchanged with one of
+// the same step: it is there whole or not at all. The newest sound state.json is the truth about the run; LATEST and
+// BEST follow from it, and nothing reads them.
 #pragma once
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "apps/common/run_state.h"
 #include "tensor/named_tensors.h"
 
 namespace fledge {
-
-/// Where a run stands: everything besides weights and moments that its future depends on. Order and augmentation are
-/// functions of (seed, epoch, sample), so the cursor is the sampler's and the generators' whole state.
-struct RunState {
-  std::int64_t step = 0;   // steps done
-  std::int64_t epoch = 0;  // epoch of the next step
-  std::int64_t batch = 0;  // batches of that epoch done
-  std::uint64_t seed = 0;
-  std::uint64_t order_hash = 0;  // of that epoch's order: another data set is noticed
-  bool finished = false;
-  bool evaluation_due = false;  // stopped between an epoch and its evaluation
-  // Of the evaluations that choose the run's result: the best Recall@1 so far, its step, evaluations since. -1: none.
-  double best = -1;
-  std::int64_t best_step = 0, since_best = 0;
-  std::map<std::string, double> epoch_sums;  // running sums for the epoch's means
-};
 
 struct Checkpoint {
   NamedTensors model, optimizer;
@@ -33,18 +19,25 @@ struct Checkpoint {
   RunState state;
 };
 
-/// Writes the checkpoint of state.step and prunes all but the newest `keep` and that of state.best_step. Throws
-/// Error(Resource) on a full disk; older ones stay.
+/// Writes the checkpoint of state.step, then tidies. Throws Error(Resource) on a full disk; older ones stay.
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep);
 
-/// Folder of the newest checkpoint whose checksums hold. Damaged ones are reported on stderr and skipped; `set_aside`,
-/// for the holder of the run's lock only, also renames them to *.corrupt.
-std::optional<std::string> newest_checkpoint(const std::string& run, bool set_aside);
+/// What follows from the newest state: LATEST and BEST (for people), and of the older checkpoints only the newest
+/// `keep` and the best. For the holder of the run's lock.
+void tidy_checkpoints(const std::string& run, const RunState& newest, std::int64_t keep);
+/// Removes what a killed process left half written, and brings back what an exchange in two steps had put aside.
+void recover_checkpoints(const std::string& run);
+
+/// Folder of the newest checkpoint whose checksums hold; nothing is changed. Damaged ones are reported on stderr and
+/// passed over. nullopt: there is no checkpoint at all. Errors: one cannot be read (Resource), there are some but none
+/// is sound (BadInput; with `anew` nullopt instead).
+std::optional<std::string> newest_checkpoint(const std::string& run, bool anew = false);
+/// Renames the checkpoints newer than `newest` (all, where it is nullopt), which are damaged, to *.corrupt.
+void set_damaged_aside(const std::string& run, const std::optional<std::string>& newest);
 Checkpoint load_checkpoint(const std::string& folder);
 
-/// checkpoints/BEST names the checkpoint that is the run's result, where one was chosen.
-void mark_best(const std::string& run, std::int64_t step);
-/// The chosen checkpoint if there is a sound one, else the newest sound one.
+/// The checkpoint that is the run's result: the best by the newest sound state, where one was chosen and is sound, else
+/// the newest sound one.
 std::optional<std::string> result_checkpoint(const std::string& run);
 
 }  // namespace fledge

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "apps/common/evaluate.h"
 #include "apps/common/run_folder.h"
@@ -20,24 +19,21 @@ static int run(const TrainOptions& options, const Compute& compute, const std::s
   watch_signals();
   // First: what is wrong with pictures, weights or losses leaves no run folder behind.
   Trainer trainer(options, compute);
-  RunFolder run(options.run, config, options.resume == "auto", options.resume_allow_change);
+  RunFolder run(options.run, config, options.resume != "never", options.resume_allow_change);
   trainer.use(run);
   const std::string gpu = describe(compute, options.machine);
   if (!options.machine.quiet && !gpu.empty()) std::fprintf(stderr, "gpu: %s\n", gpu.c_str());
   if (!options.machine.quiet)
     for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", note.c_str());
-  if (options.resume == "auto") trainer.resume();
+  trainer.resume();
   if (trainer.finished()) {
     std::fprintf(stderr, "%s is complete\n", options.run.c_str());
   } else {
     write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description(), gpu));
     if (const int signal = trainer.train()) return 128 + signal;
   }
-  const std::string metrics = run.file("metrics.json");
-  if (std::filesystem::exists(metrics)) {
-    const auto text = read_file(metrics);
-    std::fputs(metrics_table({{options.run, std::string(text.begin(), text.end())}}).c_str(), stdout);
-  }
+  if (const auto text = read_file_if_there(run.file("metrics.json")))
+    std::fputs(metrics_table({{options.run, std::string(text->begin(), text->end())}}).c_str(), stdout);
   return 0;
 }
 

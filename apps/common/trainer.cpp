@@ -29,7 +29,7 @@ Trainer::Trainer(const TrainOptions& options, const Compute& compute)
 // 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
 int Trainer::train() {
   try {
-    if (state_.evaluation_due) evaluate_epoch();
+    if (state_.evaluation_due) end_epoch();
     while (state_.epoch < o_.epochs && !out_of_patience())
       if (const int signal = run_epoch()) return signal;
     if (setup_.test && o_.final_eval) write_result();
@@ -43,6 +43,7 @@ int Trainer::train() {
   }
   state_.finished = true;
   save();
+  write_metrics();
   return 0;
 }
 
@@ -85,8 +86,10 @@ void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int
   const std::int64_t every = o_.eval_every > 0 ? o_.eval_every : setup_.validation || o_.select == "test" ? 1 : 0;
   const bool stopped = stop_signal() != 0;
   state_.evaluation_due = every > 0 && (state_.epoch % every == 0 || (chooses() && state_.epoch == o_.epochs));
-  if (state_.evaluation_due && !stopped) evaluate_epoch();
-  if (stopped || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
+  if (stopped)
+    save();
+  else
+    end_epoch();
 }
 
 void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwhile) {

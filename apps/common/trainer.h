@@ -29,6 +29,8 @@ class Trainer {
 
   /// Everything is written to `run` from here on.
   void use(RunFolder& run) { run_ = &run; }
+  /// To be called once before train(): takes up the newest sound checkpoint, where --resume asks for it, and begins to
+  /// write.
   void resume();
   /// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
   int train();
@@ -45,11 +47,15 @@ class Trainer {
 
   bool chooses() const { return (setup_.validation && o_.select == "auto") || o_.select == "test"; }
   bool out_of_patience() const { return o_.patience > 0 && state_.since_best >= o_.patience; }
-  void evaluate_epoch();
+  void end_epoch();
+  bool evaluate_epoch();
   std::string choice_key() const;
   void write_result();
   nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+  std::string measured_line(const nlohmann::json& metrics, const char* type) const;
 
+  void take_up(const std::string& folder);
+  void write_metrics() const;
   void save();
 
   const TrainOptions& o_;

@@ -4,32 +4,41 @@
 
 #include "apps/common/evaluate.h"
 #include "apps/common/trainer.h"
-#include "io/file.h"
 
 namespace fledge {
 
 using nlohmann::json;
 
-// The due evaluations of an epoch, and whether it is the best one so far.
-void Trainer::evaluate_epoch() {
+// The due evaluations of an epoch and the checkpoint that holds their outcome.
+void Trainer::end_epoch() {
+  const bool best = state_.evaluation_due && evaluate_epoch();
+  if (best || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
+}
+
+// Whether the epoch is the best one so far. Log and state change once all is measured: an evaluation that is stopped
+// leaves no trace.
+bool Trainer::evaluate_epoch() {
   double chosen = -1;
+  std::vector<std::string> lines;
   if (setup_.validation) {
     const json m = measure(*setup_.model, setup_.validation, "validation");
+    lines.push_back(measured_line(m, "validation"));
     if (o_.select == "auto") chosen = m.at(choice_key());
   }
   if (setup_.test && (o_.eval_every > 0 || o_.select == "test") && state_.epoch < o_.epochs + (o_.select == "test")) {
     const json m = measure(*setup_.model, setup_.test, "eval");
+    lines.push_back(measured_line(m, "eval"));
     if (o_.select == "test") chosen = m.at(choice_key());
   }
+  for (const auto& line : lines) run_->log(line);
   state_.evaluation_due = false;
-  if (!chooses()) return;
-  if (chosen > state_.best) {
-    state_.best = chosen, state_.best_step = state_.step, state_.since_best = 0;
-    save();
-    mark_best(run_->path(), state_.step);
-  } else {
+  if (!chooses()) return false;
+  if (!(chosen > state_.best)) {
     ++state_.since_best;
+    return false;
   }
+  state_.best = chosen, state_.best_step = state_.step, state_.since_best = 0;
+  return true;
 }
 
 // Recall at the smallest K asked for.
@@ -38,25 +47,27 @@ std::string Trainer::choice_key() const {
   return "recall@" + std::to_string(*std::min_element(counts.begin(), counts.end()));
 }
 
-// metrics.json: the test pictures with the run's result.
+// The test pictures with the run's result, into the state: metrics.json follows from it.
 void Trainer::write_result() {
   json result;
+  std::int64_t epoch = state_.epoch;
   const auto folder = state_.best >= 0 ? result_checkpoint(run_->path()) : std::nullopt;
   if (folder) {
     const Checkpoint best = load_checkpoint(*folder);
     EmbeddingModel model(o_.model, o_.seed);
     load_state_dict(model, best.model);
     result = measure(model, setup_.test, "eval");
-    result["epoch"] = best.state.epoch;
+    epoch = best.state.epoch;
   } else {
     result = measure(*setup_.model, setup_.test, "eval");
-    result["epoch"] = state_.epoch;
   }
+  run_->log(measured_line(result, "eval"));
+  result["epoch"] = epoch;
   result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
-  write_file_atomic(run_->file("metrics.json"), result.dump() + "\n");
+  state_.result = result.dump() + "\n";
 }
 
-// Embeds and measures the pictures, and logs a line of `type`.
+// Embeds and measures the pictures.
 json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type) {
   EmbedOptions options;
   options.preprocessing = setup_.preprocessing;
@@ -70,12 +81,13 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
   retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;
   retrieval.sample_seed = o_.seed;
-  const json metrics =
-      json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+  return json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+}
+
+std::string Trainer::measured_line(const json& metrics, const char* type) const {
   json line = metrics;
   line.update({{"type", type}, {"step", state_.step}, {"epoch", state_.epoch}});
-  run_->log(line.dump());
-  return metrics;
+  return line.dump();
 }
 
 }  // namespace fledge

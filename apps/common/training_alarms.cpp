@@ -42,4 +42,22 @@ std::vector<std::string> TrainingAlarms::observe(const StepResult& result) {
   return messages;
 }
 
+std::map<std::string, std::vector<double>> TrainingAlarms::state() const {
+  return {{"collapse", collapse_.state()},
+          {"dead_loss", dead_.state()},
+          {"low_rank", low_rank_.state()},
+          {"rank", {rank_}}};
+}
+
+void TrainingAlarms::set_state(const std::map<std::string, std::vector<double>>& state) {
+  const auto part = [&](const char* name) -> const std::vector<double>* {
+    const auto found = state.find(name);
+    return found == state.end() ? nullptr : &found->second;
+  };
+  if (const auto* p = part("collapse")) collapse_.set_state(*p);
+  if (const auto* p = part("dead_loss")) dead_.set_state(*p);
+  if (const auto* p = part("low_rank")) low_rank_.set_state(*p);
+  if (const auto* p = part("rank"); p && p->size() == 1) rank_ = p->front();
+}
+
 }  // namespace fledge

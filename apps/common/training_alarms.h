@@ -1,5 +1,6 @@
 // The alarms of a run (nn/losses/collapse.h), fed with each step.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ class TrainingAlarms {
   TrainingAlarms(const TrainOptions& options, std::int64_t embedding, bool taught);
   /// The messages of the alarms that go off at this step.
   std::vector<std::string> observe(const StepResult& result);
+  /// All that they remember, for state.json, and back. A state without them leaves them new. Error(BadInput): not such.
+  std::map<std::string, std::vector<double>> state() const;
+  void set_state(const std::map<std::string, std::vector<double>>& state);
   /// Effective rank of the embeddings when it was last looked at.
   double rank() const { return rank_; }
 

@@ -143,8 +143,8 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
   add("--seeds", o.seeds,
       "several runs in one command, e.g. 0,1,2: RUN-0, RUN-1, ..., then their mean and spread; {seed} in --teacher and "
       "--teacher-cache is replaced");
-  add("--resume", o.resume, "auto: go on from the folder's newest checkpoint; never: refuse a folder that holds a run")
-      ->check(CLI::IsMember({"auto", "never"}));
+  add("--resume", o.resume, "auto: go on from the folder's newest sound checkpoint; anew: the same, and where none is sound begin at step 1; never: refuse a folder that holds a run")
+      ->check(CLI::IsMember({"auto", "anew", "never"}));
   add("--resume-allow-change", o.resume_allow_change, "resume although the config differs");
   add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
   add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")

@@ -23,6 +23,22 @@ double mean_of(const std::deque<double>& window) {
   return sum / static_cast<double>(window.size());
 }
 
+[[noreturn]] void no_state(const char* alarm) {
+  throw Error(ErrorKind::BadInput, alarm, "these numbers are not the state of an alarm", "");
+}
+
+// {raised, the window}: what the two alarms on one number remember.
+std::vector<double> window_state(bool raised, const std::deque<double>& window) {
+  std::vector<double> numbers{raised ? 1.0 : 0.0};
+  numbers.insert(numbers.end(), window.begin(), window.end());
+  return numbers;
+}
+
+std::deque<double> window_from(const std::vector<double>& numbers, int most, const char* alarm) {
+  if (numbers.empty() || numbers.size() - 1 > static_cast<std::size_t>(most)) no_state(alarm);
+  return {numbers.begin() + 1, numbers.end()};
+}
+
 const char* const kWayOut =
     "; the embedding no longer tells pictures apart. Stop, go back to an earlier checkpoint and lower --lr, or use "
     "every triplet "
@@ -86,6 +102,23 @@ std::string CollapseAlarm::judge(const Step& mean) {
   return text.str() + kWayOut;
 }
 
+std::vector<double> CollapseAlarm::state() const {
+  std::vector<double> numbers{raised_ ? 1.0 : 0.0, highest_negative_, static_cast<double>(at_margin_)};
+  for (const Step& s : window_) numbers.insert(numbers.end(), {s.active, s.positive, s.negative});
+  return numbers;
+}
+
+void CollapseAlarm::set_state(const std::vector<double>& numbers) {
+  if (numbers.size() < 3 || numbers.size() % 3 != 0 || numbers.size() / 3 - 1 > static_cast<std::size_t>(options_.window))
+    no_state("collapse alarm");
+  if (!(numbers[2] >= 0 && numbers[2] < 9e15)) no_state("collapse alarm");
+  raised_ = numbers[0] != 0;
+  highest_negative_ = numbers[1];
+  at_margin_ = static_cast<std::int64_t>(numbers[2]);
+  window_.clear();
+  for (std::size_t i = 3; i < numbers.size(); i += 3) window_.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
+}
+
 DeadLossAlarm::DeadLossAlarm(const DeadLossOptions& options) : options_(options) {
   if (options.window < 1 || !(options.least > 0 && options.least < 1))
     throw Error(ErrorKind::Usage, "dead loss alarm",
@@ -107,6 +140,13 @@ std::string DeadLossAlarm::observe(const std::vector<std::pair<std::string, doub
        << "% broke the margin; the loss has nothing left to teach. Stop here, or make it harder: a larger --margin, a "
           "loss that mines hard examples, more classes in a batch, stronger --augment";
   return text.str();
+}
+
+std::vector<double> DeadLossAlarm::state() const { return window_state(raised_, window_); }
+
+void DeadLossAlarm::set_state(const std::vector<double>& numbers) {
+  window_ = window_from(numbers, options_.window, "dead loss alarm");
+  raised_ = numbers[0] != 0;
 }
 
 double batch_rank(const Tensor& embedding) { return embedding_rank(embedding).effective; }
@@ -136,6 +176,13 @@ std::string RankAlarm::observe(double rank, std::int64_t batch, std::int64_t dim
        << ". Go back to an earlier checkpoint and lower --lr, or add a loss that pushes all classes apart "
           "(--loss cosine-softmax)";
   return text.str();
+}
+
+std::vector<double> RankAlarm::state() const { return window_state(raised_, window_); }
+
+void RankAlarm::set_state(const std::vector<double>& numbers) {
+  window_ = window_from(numbers, options_.window, "rank alarm");
+  raised_ = numbers[0] != 0;
 }
 
 }  // namespace fledge

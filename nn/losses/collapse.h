@@ -41,6 +41,9 @@ class CollapseAlarm {
   /// the first two (a loss that has none), and steps that are not finite, are not counted. Returns the message at the
   /// step where a collapse shows, once in the alarm's life, else "". After a rate cut or a reload make a new alarm.
   std::string observe(const std::vector<std::pair<std::string, double>>& numbers);
+  /// All that it remembers, as numbers, for a checkpoint; set_state() takes it back. Error(BadInput): not such numbers.
+  std::vector<double> state() const;
+  void set_state(const std::vector<double>& numbers);
   bool raised() const { return raised_; }
 
  private:
@@ -75,6 +78,9 @@ class DeadLossAlarm {
   /// "active" of LossOutput::numbers; steps without it are not counted. The message, once, when the mean over the
   /// window is below `least`, else "".
   std::string observe(const std::vector<std::pair<std::string, double>>& numbers);
+  /// All that it remembers, as numbers, for a checkpoint; set_state() takes it back. Error(BadInput): not such numbers.
+  std::vector<double> state() const;
+  void set_state(const std::vector<double>& numbers);
   bool raised() const { return raised_; }
 
  private:
@@ -104,6 +110,9 @@ class RankAlarm {
   /// Batches that allow no more than twice the least rank are not judged. The message, once, when the window's mean
   /// rank is below the least, else "".
   std::string observe(double rank, std::int64_t batch, std::int64_t dimensions);
+  /// All that it remembers, as numbers, for a checkpoint; set_state() takes it back. Error(BadInput): not such numbers.
+  std::vector<double> state() const;
+  void set_state(const std::vector<double>& numbers);
   bool raised() const { return raised_; }
 
  private:
