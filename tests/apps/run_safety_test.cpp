@@ -1,0 +1,113 @@
+// A run's folder under attack: what cannot be read is not absent, nothing outside is touched, a refused start changes
+// nothing, checkpoints of released versions load.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/apps/runner.h"
+
+using namespace fledge::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+Arguments short_run(const std::string& epochs = "1") {
+  return {"train",     "--arch",       "resnet18",   "--width",
+          "0.03125",   "--stem",       "small",      "--embedding",
+          "4",         "--train",      "data/train", "--test",
+          "data/test", "--size",       "28",         "--test-resize-short",
+          "0",         "--batch-size", "12",         "--images-per-class",
+          "4",         "--threads",    "1",          "--device",
+          "cpu",       "--workers",    "0",          "--batches-per-epoch",
+          "3",         "--epochs",     epochs,       "--loss",
+          "triplet",   "--optimizer",  "sgd",        "--seed",
+          "5",         "--quiet",      "--run",      "run"};
+}
+
+struct Pictures : TempFolder {
+  Pictures() {
+    make_pictures(*this / "data/train", 6, 8, 36, 11);
+    make_pictures(*this / "data/test", 3, 8, 36, 12);
+  }
+};
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+}  // namespace
+
+TEST_CASE("a checkpoint of the first released format is evaluated and resumed", "[e2e][safety]") {
+  const Pictures folder;
+  fs::copy(std::string(FLEDGE_SOURCE_DIR) + "/tests/apps/checkpoints/state-1", folder / "run",
+           fs::copy_options::recursive);
+  const Outcome measured = must(folder, {"eval", "--model", "run", "--data", "data/test", "--json", "--device", "cpu"});
+  CHECK_THAT(measured.out, Contains("recall@1"));
+  must(folder, short_run("2") + Arguments{"--resume", "auto", "--resume-allow-change", "true"});
+  CHECK(checkpoints(folder / "run").back() == "step-00000006");
+  CHECK(log_lines(folder / "run", "step").size() == 6);
+}
+
+TEST_CASE("a run whose checkpoints are all damaged is not begun anew in silence", "[e2e][safety]") {
+  const Pictures folder;
+  must(folder, short_run());
+  const std::string model = folder / "run/checkpoints/step-00000003/model.safetensors";
+  auto bytes = slurp(model);
+  bytes.back() ^= 1;
+  write(model, {bytes.begin(), bytes.end()});
+  const auto log = slurp(folder / "run/log.jsonl");
+  const Outcome refused = run_fledge(folder, short_run() + Arguments{"--resume", "auto"});
+  CHECK(refused.code == 3);
+  CHECK(slurp(folder / "run/log.jsonl") == log);
+  must(folder, short_run() + Arguments{"--resume", "anew"});
+  CHECK(log_lines(folder / "run", "step").size() == 3);
+}
+
+TEST_CASE("nothing outside the run's folder is touched", "[e2e][safety]") {
+  const Pictures folder;
+  SECTION("a folder of somebody else") {
+    fs::create_directories(folder / "run");
+    write(folder / "run/thesis.txt", "years of work");
+    CHECK(run_fledge(folder, short_run()).code == 2);
+    CHECK(std::distance(fs::directory_iterator(folder / "run"), fs::directory_iterator{}) == 1);
+  }
+  SECTION("links that lead elsewhere") {
+    must(folder, short_run());
+    for (const std::string name : {"lock", "log.jsonl", "metrics.json", "config.toml", "checkpoints"}) {
+      INFO(name);
+      const fs::path inside = folder / ("run/" + name), outside = folder / ("outside-" + name);
+      fs::rename(inside, outside);
+      fs::create_symlink(outside, inside);
+      const auto before = fs::last_write_time(outside);
+      const Outcome refused =
+          run_fledge(folder, short_run("2") + Arguments{"--resume", "auto", "--resume-allow-change", "true"});
+      CHECK((refused.code == 2 || refused.code == 3));
+      CHECK(fs::last_write_time(outside) == before);
+      fs::remove(inside);
+      fs::rename(outside, inside);
+    }
+  }
+  SECTION("a refused start leaves no folder") {
+    CHECK(run_fledge(folder, short_run() + Arguments{"--distill", "relative=1"}).code == 2);
+    CHECK_FALSE(fs::exists(folder / "run"));
+  }
+}
+
+TEST_CASE("impossible numbers in a run's state are refused by name", "[e2e][safety]") {
+  const Pictures folder;
+  must(folder, short_run());
+  const std::string state = folder / "run/checkpoints/step-00000003/state.json";
+  for (const std::string text : {std::string(R"({"format":"fledge-state-2","step":-4})"), std::string(200000, '[')}) {
+    write(state, text);
+    const Outcome refused = run_fledge(folder, short_run() + Arguments{"--resume", "auto"});
+    CHECK(refused.code == 3);
+    CHECK_THAT(refused.err, Contains("state.json"));
+  }
+}
+
+TEST_CASE("output to a full device is an error", "[e2e][safety]") {
+  const Pictures folder;
+  const std::string command = std::string("cd '") + (folder / ".") + "' && '" + FLEDGE_BINARY +
+                              "' data stats --data data/test >/dev/full 2>/dev/null";
+  const int status = std::system(command.c_str());
+  CHECK(WEXITSTATUS(status) == 4);
+}
