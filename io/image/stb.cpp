@@ -88,8 +88,10 @@ Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits) {
   const bool core = header == 12;  // OS/2: 16-bit sizes
   if (!core && (header < 40 || file.size < 54))
     bad_image(file.name, "the BMP is corrupt: header of " + std::to_string(header) + " bytes");
-  const std::int64_t width = core ? file.little16(18) : static_cast<std::int32_t>(file.little32(18));
-  std::int64_t height = core ? file.little16(22) : static_cast<std::int32_t>(file.little32(22));
+  // Widened before the choice: the common type of both sides would be unsigned, and a negative height huge.
+  const auto size_at = [&](std::size_t at) -> std::int64_t { return static_cast<std::int32_t>(file.little32(at)); };
+  const std::int64_t width = core ? std::int64_t{file.little16(18)} : size_at(18);
+  std::int64_t height = core ? std::int64_t{file.little16(20)} : size_at(22);
   if (height < 0) height = -height;  // stored top to bottom
   check_dimensions(file.name, width, height, limits);
   const std::int64_t bits = file.little16(core ? 24 : 28);

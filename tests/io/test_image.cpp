@@ -156,6 +156,27 @@ TEST_CASE("decoding gives Pillow's pixels for every kind of file") {
   CHECK(cases == 18);
 }
 
+TEST_CASE("a BMP stored from the top row down is the same picture") {
+  const std::string name = GENERATE(as<std::string>{}, "bmp", "bmp palette", "bmp one bit", "bmp alpha");
+  CAPTURE(name);
+  const Bytes usual = golden_file(name);
+  const auto number = [&](std::size_t at) {
+    return std::int32_t(usual[at] | usual[at + 1] << 8 | usual[at + 2] << 16 | std::uint32_t{usual[at + 3]} << 24);
+  };
+  const int rows = number(22), first = number(10);
+  REQUIRE(rows > 1);
+  const int row = (number(18) * (usual[28] | usual[29] << 8) + 31) / 32 * 4;
+  REQUIRE(usual.size() >= std::size_t(first) + std::size_t(row) * rows);
+  Bytes turned = usual;
+  for (int b = 0; b < 4; ++b) turned[22 + b] = static_cast<std::uint8_t>(static_cast<std::uint32_t>(-rows) >> 8 * b);
+  for (int y = 0; y < rows; ++y)
+    std::copy_n(usual.begin() + first + row * y, row, turned.begin() + first + row * (rows - 1 - y));
+  const Image expected = decode_image(usual.data(), usual.size(), name),
+              image = decode_image(turned.data(), turned.size(), name);
+  REQUIRE(image.height == expected.height);
+  CHECK(image.rgb == expected.rgb);
+}
+
 TEST_CASE("a picture cut short anywhere is refused, never painted over") {
   const std::string name =
       GENERATE(as<std::string>{}, "jpeg", "jpeg progressive", "jpeg cmyk", "png", "png palette", "bmp", "bmp one bit");
