@@ -6,19 +6,23 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "apps/common/config.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "io/escape.h"
 #include "kernels/api/error.h"
 
 namespace {
 
+/// Names in a message may hold anything: it is one line whatever they are.
 int report(fledge::ErrorKind kind, const std::string& problem, const std::string& hint) {
-  std::fprintf(stderr, "error: %s\n", problem.c_str());
-  if (!hint.empty()) std::fprintf(stderr, "  hint: %s\n", hint.c_str());
+  std::fprintf(stderr, "error: %s\n", fledge::shown(problem).c_str());
+  if (!hint.empty()) std::fprintf(stderr, "  hint: %s\n", fledge::shown(hint).c_str());
   return static_cast<int>(kind);
 }
 
@@ -60,20 +64,29 @@ void check_stdout() {
                         "what went into files is there; make room, or send the output elsewhere");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_guarded(int argc, char** argv) {
   try {
-    const int code = run(argc, argv);
-    check_stdout();
-    return code;
+    return run(argc, argv);
   } catch (const fledge::Stopped& stopped) {
     return 128 + stopped.signal;
   } catch (const fledge::Error& e) {
     return report(e.kind(), (e.op().empty() ? "" : "[" + e.op() + "] ") + e.problem(), e.hint());
   } catch (const std::bad_alloc&) {
-    return report(fledge::ErrorKind::Resource, "out of memory", "use a smaller --batch-size or --cache-mb");
+    const unsigned long bytes = fledge::failed_allocation();
+    return report(fledge::ErrorKind::Resource,
+                  "out of memory" + (bytes ? ": cannot allocate " + std::to_string(bytes) + " bytes" : std::string()),
+                  "use a smaller --batch-size or --cache-mb, or raise the limit on memory (ulimit -v)");
+  } catch (const std::system_error& e) {  // of the system: threads, file systems, streams
+    if (e.code() == std::errc::broken_pipe) return fledge::finish_process(0);
+    return report(fledge::ErrorKind::Resource, e.what(), "");
   } catch (const std::exception& e) {
     return report(fledge::ErrorKind::Internal, e.what(), "");
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  fledge::prepare_process();
+  return fledge::finish_process(run_guarded(argc, argv));
 }

@@ -9,8 +9,8 @@
 #include <exception>
 #include <mutex>
 #include <set>
-#include <thread>
 
+#include "data/worker_threads.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -50,10 +50,11 @@ struct Loader::State {
   std::exception_ptr failure;  // once set, every next() throws it
   std::vector<std::string> bad_images;
   std::set<std::string> bad_seen;
-  std::vector<std::thread> threads;
+  WorkerThreads threads;
 
   std::vector<Tensor> buffers;  // for pixels: each in a slot, with the consumer, or free
 
+  void ask_to_stop();
   void open_slots();
   Tensor pixel_buffer(std::int64_t n);
   void write_picture(const Slot& slot, std::size_t i, const Views& views) const;
@@ -222,22 +223,26 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
   }
   s.slots.resize(options.workers == 0 ? 1 : static_cast<std::size_t>(options.batches_ahead));
   s.open_slots();
-  for (int i = 0; i < options.workers; ++i)
-    s.threads.emplace_back([&s] {
-      // Compute threads meet at barriers and wait for the slowest: a worker on one of their cores must be the one to
-      // yield. When the step waits for pictures instead, its cores are idle and the worker has one to itself.
-      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ::getpriority(PRIO_PROCESS, 0) + 5);
-      s.run();
-    });
+  const auto work = [&s] {
+    // Compute threads meet at barriers and wait for the slowest: a worker on one of their cores must be the one to
+    // yield. When the step waits for pictures instead, its cores are idle and the worker has one to itself.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ::getpriority(PRIO_PROCESS, 0) + 5);
+    s.run();
+  };
+  s.threads.start(options.workers, work, [&s] { s.ask_to_stop(); });
+}
+
+void Loader::State::ask_to_stop() {
+  {
+    const std::lock_guard lock(mutex);
+    stop = true;
+  }
+  work.notify_all();
 }
 
 Loader::~Loader() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->work.notify_all();
-  for (std::thread& t : state_->threads) t.join();  // each finishes the one picture it has in hand
+  state_->ask_to_stop();
+  state_->threads.join();  // each finishes the one picture it has in hand
 }
 
 std::optional<Batch> Loader::next() {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "io/json_file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -58,7 +59,7 @@ class Lines {
     if (end > kMaxLine) refuse("longer than " + std::to_string(kMaxLine) + " bytes");
     const std::string_view line = text_.substr(0, end);
     text_.remove_prefix(end + 1);
-    Json value = Json::parse(line, nullptr, false);
+    Json value = parse_json(line);
     if (value.is_discarded()) refuse("not JSON");
     return value;
   }

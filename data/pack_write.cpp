@@ -4,14 +4,15 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include "data/boxes.h"
 #include "data/pack.h"
 #include "data/pack_index.h"
 #include "data/transforms.h"
+#include "data/worker_threads.h"
 #include "io/file.h"
 #include "kernels/api/error.h"
+#include "kernels/api/interrupt.h"
 
 namespace fledge {
 
@@ -58,15 +59,11 @@ class Ahead {
  public:
   Ahead(std::int64_t count, int workers, std::function<Made(std::int64_t)> make)
       : count_(count), make_(std::move(make)), slots_(static_cast<std::size_t>(workers) * kAheadPerWorker) {
-    for (int w = 0; w < workers; ++w) threads_.emplace_back([this] { run(); });
+    threads_.start(workers, [this] { run(); }, [this] { stop(); });
   }
   ~Ahead() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    room_.notify_all();
-    for (std::thread& t : threads_) t.join();
+    stop();
+    threads_.join();
   }
 
   /// The next result in order; rethrows what its make() threw.
@@ -85,6 +82,14 @@ class Ahead {
   }
 
  private:
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    room_.notify_all();
+  }
+
   struct Outcome {
     Made made;
     std::exception_ptr error;
@@ -118,7 +123,7 @@ class Ahead {
   std::condition_variable ready_, room_;
   std::int64_t begun_ = 0, taken_ = 0;
   bool stop_ = false;
-  std::vector<std::thread> threads_;
+  WorkerThreads threads_;
 };
 
 void check(const Dataset& dataset, const std::string& path, const PackOptions& o) {
@@ -148,6 +153,7 @@ void pack_dataset(const Dataset& dataset, const std::string& path, const PackOpt
   file.append(kPackMagic.data(), kPackMagic.size());
   Ahead pictures(dataset.size(), options.workers, [&](std::int64_t i) { return make(dataset, i, options.short_side); });
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    stop_if_asked();
     Made made = pictures.next();
     file.append(made.image.rgb.data(), made.image.rgb.size());
     index.pictures.push_back(std::move(made.entry));

@@ -6,9 +6,10 @@
 #include <exception>
 #include <map>
 #include <mutex>
-#include <thread>
 
+#include "data/worker_threads.h"
 #include "kernels/api/error.h"
+#include "kernels/api/interrupt.h"
 
 namespace fledge {
 
@@ -71,6 +72,7 @@ std::vector<Finding> look_at_all(const Dataset& dataset, int workers, const Veri
   const auto run = [&] {
     try {
       for (std::int64_t i; (i = next++) < dataset.size();) {
+        stop_if_asked();  // reaches the caller like every failure
         findings[i] = look(dataset, i);
         const std::lock_guard lock(mutex);
         ++done;
@@ -82,10 +84,10 @@ std::vector<Finding> look_at_all(const Dataset& dataset, int workers, const Veri
       next = dataset.size();
     }
   };
-  std::vector<std::thread> threads;
-  for (int t = 1; t < workers; ++t) threads.emplace_back(run);
+  WorkerThreads threads;
+  threads.start(workers - 1, run, [&] { next = dataset.size(); });
   run();  // the calling thread is one of the workers
-  for (std::thread& t : threads) t.join();
+  threads.join();
   if (failure) std::rethrow_exception(failure);
   return findings;
 }
@@ -104,6 +106,7 @@ bool same_pixels(const Image& a, const Image& b) {
 void add_groups(const Dataset& dataset, const std::vector<std::int64_t>& same_hash, std::vector<DuplicateGroup>& out) {
   std::vector<std::pair<Image, std::vector<std::int64_t>>> groups;
   for (const std::int64_t i : same_hash) {
+    stop_if_asked();
     Image image = dataset.image(i);
     const auto it =
         std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return same_pixels(g.first, image); });

@@ -12,6 +12,7 @@
 #include "data/datasets/folder.h"
 #include "data/datasets/layouts.h"
 #include "kernels/api/error.h"
+#include "kernels/api/interrupt.h"
 
 namespace fledge {
 
@@ -159,8 +160,10 @@ std::string md5_of_file(const std::string& path) {
   if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1)
     throw Error(ErrorKind::Resource, "", "libcrypto offers no MD5 here");
   std::vector<char> piece(1 << 20);
-  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0)
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+    stop_if_asked();
     EVP_DigestUpdate(context.get(), piece.data(), static_cast<std::size_t>(in.gcount()));
+  }
   if (in.bad()) throw Error(ErrorKind::BadInput, "", "reading '" + path + "' stopped early");
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;

@@ -1,5 +1,6 @@
 #include "io/table.h"
 
+#include "io/escape.h"
 #include "io/file.h"
 #include "kernels/api/error.h"
 
@@ -13,12 +14,6 @@ constexpr const char* kHeader = "path\tlabel";
                          const std::string& hint = "") {
   throw Error(ErrorKind::BadInput, "",
               "cannot read table '" + path + "', line " + std::to_string(line) + ": " + problem, hint);
-}
-
-void check_cell(const std::string& path, const std::string& cell) {
-  if (cell.find_first_of("\t\n\r") != std::string::npos)
-    throw Error(ErrorKind::Usage, "save_table",
-                "cannot write '" + cell + "' to '" + path + "': it holds a tab or a line break", "rename it");
 }
 
 }  // namespace
@@ -42,8 +37,8 @@ LabelTable load_table(const std::string& path) {
     const std::size_t tab = row.find('\t');
     if (tab == std::string::npos) refuse(path, line, "1 column instead of 2", "columns are separated by one tab");
     if (row.find('\t', tab + 1) != std::string::npos) refuse(path, line, "more than 2 columns");
-    table.paths.push_back(row.substr(0, tab));
-    table.labels.push_back(row.substr(tab + 1));
+    table.paths.push_back(unescaped(std::string_view(row).substr(0, tab)));
+    table.labels.push_back(unescaped(std::string_view(row).substr(tab + 1)));
   }
   if (line == 0) refuse(path, 1, "the file is empty", "the first line must be path<TAB>label");
   return table;
@@ -56,9 +51,7 @@ void save_table(const std::string& path, const LabelTable& table) {
                     " labels for '" + path + "'");
   std::string text = std::string(kHeader) + "\n";
   for (std::size_t i = 0; i < table.paths.size(); ++i) {
-    check_cell(path, table.paths[i]);
-    check_cell(path, table.labels[i]);
-    text += table.paths[i] + "\t" + table.labels[i] + "\n";
+    text += escaped_for_line(table.paths[i]) + "\t" + escaped_for_line(table.labels[i]) + "\n";
   }
   write_file_atomic(path, text);
 }

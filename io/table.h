@@ -1,4 +1,5 @@
-// The table beside an embedding file: one row a picture, header "path<TAB>label".
+// The table beside an embedding file: one row a picture, header "path<TAB>label". Control characters (tabs, line breaks)
+// and bytes that are no UTF-8 are written as \xNN (io/escape.h) and read back exactly.
 #pragma once
 #include <string>
 #include <vector>

@@ -158,6 +158,7 @@ void NearestPictures::search_block(const Tensor& queries, const std::vector<std:
   for (std::int64_t first = 0; first < n; first += width) {
     const std::int64_t m = std::min(width, n - first);
     const Tensor rows = rows_.slice(0, first, m);
+    stop_if_asked();
     const Tensor products = products_of(block, rows);
     for (std::int64_t i = 0; i < count; ++i)
       nearest[i].offer(products.data<float>() + i * m, rows.data<float>(), squares_.data() + first,

@@ -17,6 +17,7 @@
 
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/json_file.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/error.h"
 #include "tensor/context.h"
@@ -156,7 +157,7 @@ void RunFolder::rewind_log(std::int64_t step, std::int64_t lines) {
     const std::string line = before.substr(at, end - at);
     if (lines >= 0 && log_lines_ == lines) break;
     if (lines < 0) {  // a state that did not count: by the lines' own steps
-      const json j = json::parse(line, nullptr, false);
+      const json j = parse_json(line);
       if (!j.is_object() || !j.contains("step") || !j["step"].is_number_integer() || j["step"] > step) continue;
     }
     kept += line + "\n";
@@ -212,9 +213,9 @@ std::string run_json(const std::string& config, const std::string& command, cons
                      const std::string& gpu) {
   json machine = {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}};
   if (!gpu.empty()) machine["gpu"] = gpu;
-  return json{{"format", "fledge-run-1"}, {"version", FLEDGE_VERSION}, {"command", command},
-              {"dataset", dataset},       {"config", config},          {"machine", machine}}
-      .dump(2);
+  return json_text(json{{"format", "fledge-run-1"}, {"version", FLEDGE_VERSION}, {"command", command},
+              {"dataset", dataset},       {"config", config},          {"machine", machine}},
+                   2);
 }
 
 }  // namespace fledge

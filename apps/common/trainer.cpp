@@ -8,6 +8,7 @@
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
+#include "io/json_file.h"
 #include "kernels/api/device_runtime.h"
 #include "kernels/api/error.h"
 
@@ -105,7 +106,7 @@ void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwh
   line["grad_norm"] = result.grad_norm;
   ++state_.step;
   ++state_.batch;
-  run_->log(line.dump());
+  run_->log(json_text(line));
 }
 
 void Trainer::record(json& line, const std::string& name, double value) {
@@ -125,7 +126,7 @@ void Trainer::refuse(const std::string& what, double value, const Batch& batch) 
 
 void Trainer::warn(const std::string& text) {
   std::fprintf(stderr, "\nwarning: %s\n", text.c_str());
-  run_->log(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}.dump());
+  run_->log(json_text(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}));
 }
 
 // Means of the epoch so far: what the progress bar shows.
@@ -146,7 +147,7 @@ void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_
             {"seconds", seconds},
             {"images_per_second", static_cast<double>(images) / seconds}};
   for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(batches);
-  run_->log(line.dump());
+  run_->log(json_text(line));
 }
 
 }  // namespace fledge

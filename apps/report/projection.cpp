@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/api/interrupt.h"
 #include "tensor/random.h"
 
 namespace fledge::report {
@@ -38,6 +39,7 @@ std::vector<double> centred(const Matrix& m) {
 Axis times_covariance(const std::vector<double>& x, std::int64_t rows, const Axis& v) {
   const std::size_t d = v.size();
   Axis out(d, 0);
+  stop_if_asked();
   for (std::int64_t r = 0; r < rows; ++r) {
     const double* row = x.data() + static_cast<std::size_t>(r) * d;
     double along = 0;
@@ -88,6 +90,7 @@ std::vector<float> joint_affinities(const Matrix& rows, double perplexity) {
   const std::int64_t n = rows.rows;
   std::vector<float> p(static_cast<std::size_t>(n * n)), squared(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
+    stop_if_asked();
     for (std::int64_t j = 0; j < n; ++j) {
       float sum = 0;
       for (std::int64_t k = 0; k < rows.columns; ++k) {
@@ -113,6 +116,7 @@ class Descent {
   }
 
   void step(float exaggeration, float momentum, float rate) {
+    stop_if_asked();
     const float total = kernel_sum();
     for (std::size_t i = 0; i < n_; ++i) {
       const float* p = p_.data() + i * n_;

@@ -14,6 +14,7 @@
 
 #include "apps/common/model_file.h"
 #include "io/file.h"
+#include "io/json_file.h"
 #include "io/weights/weight_file.h"
 #include "kernels/api/error.h"
 
@@ -28,12 +29,7 @@ std::string text_of(const fs::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-json object_in(const fs::path& path) {
-  json j = json::parse(text_of(path), nullptr, false);
-  if (!j.is_object())
-    throw Error(ErrorKind::BadInput, "", "'" + path.string() + "' is damaged: it is not a JSON object");
-  return j;
-}
+json object_in(const fs::path& path) { return read_json_object(path.string()); }
 
 void read_config(const fs::path& path, RunRecord& run) {
   std::vector<std::pair<toml::source_index, std::pair<std::string, std::string>>> entries;
@@ -89,7 +85,7 @@ void read_log_line(const json& line, RunRecord& run) {
 void read_log(const fs::path& path, RunRecord& run) {
   std::istringstream lines(text_of(path));
   for (std::string text; std::getline(lines, text);) {
-    const json line = json::parse(text, nullptr, false);  // a run that is under way may end in half a line
+    const json line = parse_json(text);  // a run that is under way may end in half a line
     if (line.is_object()) read_log_line(line, run);
   }
 }

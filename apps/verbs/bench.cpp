@@ -3,6 +3,7 @@
 
 #include "apps/bench/bench.h"
 #include "apps/common/config.h"
+#include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 
 namespace fledge {
@@ -56,6 +57,7 @@ RunVerb add_bench(CLI::App& app) {
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
     if (print_config_if_asked(*verb)) return 0;
+    let_signals_end();
     return bench::run_bench(*o);
   };
 }

@@ -12,6 +12,7 @@
 #include "apps/verbs/verbs.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
+#include "io/json_file.h"
 #include "io/torch/write_torch.h"
 #include "io/weights/checksum.h"
 #include "io/weights/printable.h"
@@ -64,7 +65,7 @@ void add_labels(Conversion& c, const std::vector<std::string>& labels, const Mod
         ErrorKind::Usage, "",
         fmt::format("--labels '{}' has {} names, the classifier {} classes", o.labels, labels.size(), spec.classes));
   }
-  c.metadata["labels"] = nlohmann::json(labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  c.metadata["labels"] = json_text(nlohmann::json(labels));
   c.metadata["labels_sha256"] = sha256_of(c.metadata["labels"]);
 }
 

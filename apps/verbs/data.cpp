@@ -15,6 +15,7 @@
 #include "data/pack.h"
 #include "data/verify.h"
 #include "data/verify_layout.h"
+#include "io/json_file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -115,7 +116,7 @@ int run_verify(const DataVerbOptions& o) {
   }
   check_layout(o.data, o.partial, report);
   if (o.json)
-    fmt::print("{}\n", report_json(report).dump());
+    fmt::print("{}\n", json_text(report_json(report)));
   else
     print_text(report);
   return report.good() ? 0 : static_cast<int>(ErrorKind::BadInput);
@@ -124,7 +125,7 @@ int run_verify(const DataVerbOptions& o) {
 int run_stats(const DataVerbOptions& o) {
   const DatasetReport report = count_classes(*open_named(o));
   if (o.json)
-    fmt::print("{}\n", report_json(report).dump());
+    fmt::print("{}\n", json_text(report_json(report)));
   else
     print_text(report);
   return 0;
@@ -150,7 +151,7 @@ int run_prepare(const DataVerbOptions& o) {
                                       {"short_side", o.short_side},
                                       {"bytes", bytes},
                                       {"seconds", seconds}};
-    fmt::print("{}\n", j.dump());
+    fmt::print("{}\n", json_text(std::move(j)));
   } else {
     fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", o.output, dataset->size(), dataset->classes(),
                bytes, seconds);

@@ -13,6 +13,7 @@
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
+#include "io/json_file.h"
 #include "io/npy.h"
 #include "io/table.h"
 #include "kernels/api/error.h"
@@ -50,14 +51,14 @@ int print_runs(const EvalOptions& o) {
     const auto bytes = read_file(file);
     const std::string text(bytes.begin(), bytes.end());
     const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
-    const auto metrics = nlohmann::json::parse(text, nullptr, false);
+    const auto metrics = parse_json(text);
     if (!metrics.is_object())
       throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
     rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
     all[rows.back().name] = metrics;
   }
   if (o.json)
-    std::printf("%s\n", all.dump().c_str());
+    std::printf("%s\n", json_text(all).c_str());
   else
     std::fputs((o.spread ? spread_table(rows) : metrics_table(rows)).c_str(), stdout);
   return 0;

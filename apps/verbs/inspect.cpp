@@ -9,6 +9,7 @@
 #include "apps/common/config.h"
 #include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
+#include "io/json_file.h"
 #include "io/weights/checksum.h"
 #include "io/weights/printable.h"
 #include "io/weights/weight_file.h"
@@ -50,7 +51,7 @@ void print_json(const WeightFile& file, bool checksums) {
                  {"metadata", info.metadata},
                  {"labels", info.labels},
                  {"warnings", info.warnings}};
-  fmt::print("{}\n", report.dump(-1, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(std::move(report)));
 }
 
 std::string joined(const std::vector<std::string>& names) {

@@ -11,6 +11,7 @@
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
+#include "io/json_file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -65,7 +66,7 @@ int run_report(ReportVerbOptions& o) {
         {"output", r.output}, {"bytes", made.html.size()}, {"runs", r.runs}, {"notes", made.notes}};
     j["plots"] = nlohmann::ordered_json::array();
     for (const report::PlotFile& plot : made.plots) j["plots"].push_back((fs::path(r.plots) / plot.name).string());
-    std::printf("%s\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+    std::printf("%s\n", json_text(std::move(j)).c_str());
     return 0;
   }
   std::printf("%s\t%s\n", r.output.c_str(), report::bytes_text(static_cast<std::int64_t>(made.html.size())).c_str());

@@ -18,6 +18,7 @@
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "io/json_file.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 
@@ -166,7 +167,7 @@ void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Que
   }
   Json report = {{"index", index.name}, {"pictures", index.paths.size()}, {"queries", std::move(list)}};
   if (o.match && !queries.labels.empty()) report["correct"] = correct_votes(queries, votes);
-  fmt::print("{}\n", report.dump(-1, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(std::move(report)));
 }
 
 void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries,

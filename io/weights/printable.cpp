@@ -1,6 +1,6 @@
 #include "io/weights/printable.h"
 
-#include <cstdio>
+#include "io/escape.h"
 
 namespace fledge {
 
@@ -13,19 +13,8 @@ std::string printable(const std::string& text) {
     while (head > 0 && inside(head)) --head;
     while (tail < text.size() && inside(tail)) ++tail;
   }
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (i == head) out += "...", i = tail;
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c >= 32 && c != 127) {
-      out += text[i];
-      continue;
-    }
-    char code[8];
-    std::snprintf(code, sizeof code, "\\x%02x", c);
-    out += code;
-  }
-  return out;
+  const bool whole = text.size() <= kMost;
+  return whole ? shown(text) : shown(text.substr(0, head)) + "..." + shown(text.substr(tail));
 }
 
 std::string list_text(const std::vector<std::int64_t>& values) {

@@ -10,6 +10,7 @@
 #include "io/weights/printable.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"
+#include "kernels/api/interrupt.h"
 
 namespace fledge {
 namespace {
@@ -180,6 +181,7 @@ void WeightFile::read(const StoredTensor& t, const std::function<void(const char
   if (!dense) return gather(block.data, t, take);
   std::uint32_t crc = 0;
   stream(c, block.data + static_cast<std::uint64_t>(t.offset) * item, bytes, [&](const char* p, std::size_t n) {
+    stop_if_asked();
     if (check_along) crc = libdeflate_crc32(crc, p, n);
     take(p, n);
   });

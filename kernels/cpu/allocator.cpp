@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -94,8 +95,12 @@ void deallocate(void* p, std::size_t bytes) {
   const std::size_t size = bucket_of(bytes);
   const std::lock_guard<std::mutex> lock(c.mutex);
   c.stats.in_use -= size;
-  c.stats.cached += size;
-  c.free[size].push_back(p);
+  try {
+    c.free[size].push_back(p);
+    c.stats.cached += size;
+  } catch (const std::bad_alloc&) {  // called by destructors: what cannot be kept is given back
+    std::free(p);
+  }
 }
 
 AllocatorStats allocator_stats() {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/api/interrupt.h"
 #include "nn/metrics/frame.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
@@ -65,6 +66,7 @@ class Lloyd {
   void choose_centres(Generator generator) {
     std::int64_t chosen = generator.below(n_);
     for (std::int64_t c = 0; c < o_.k; ++c) {
+      stop_if_asked();
       if (c > 0) chosen = draw(generator);
       std::copy_n(row(chosen), d_, centre(c));
 #pragma omp parallel for schedule(static) num_threads(num_threads())
@@ -129,6 +131,7 @@ class Lloyd {
       half[c] = static_cast<float>(squares / 2);
     }
     for (std::int64_t first = 0; first < n_; first += kBlock) {
+      stop_if_asked();
       const std::int64_t rows = std::min(kBlock, n_ - first);
       std::vector<float> best(rows, std::numeric_limits<float>::infinity());
       std::vector<std::int64_t> candidate(rows, 0);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "kernels/api/interrupt.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 
@@ -75,6 +76,7 @@ class Search {
       const std::int64_t rows = std::min(block, queries - a);
       const Tensor left = gather(query_, &m.queries[a], rows);
       for (std::int64_t b = 0; b < items; b += block) {
+        stop_if_asked();
         const std::int64_t width = std::min(block, items - b);
         const Tensor products = matmul(left, gather(gallery_, &m.items[b], width), false, true);
         const float* p = products.data<float>();

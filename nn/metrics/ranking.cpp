@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "kernels/api/interrupt.h"
 #include "nn/metrics/nearest.h"
 #include "nn/metrics/positives.h"
 #include "nn/metrics/scan.h"
@@ -134,6 +135,7 @@ class Ranking {
   }
 
   void scan(std::int64_t first_query, std::int64_t first_item, bool both) {
+    stop_if_asked();
     const std::int64_t rows = std::min(input_.block, queries() - first_query),
                        width = std::min(input_.block, input_.gallery.dim(0) - first_item);
     const Tensor products =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/api/interrupt.h"
 #include "nn/metrics/eigenvalues.h"
 #include "nn/metrics/frame.h"
 #include "tensor/context.h"
@@ -79,6 +80,7 @@ MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int
   double total = 0, same = 0, pairs = 0;
   for (std::int64_t a = 0; a < n; a += kBlock)
     for (std::int64_t b = a; b < n; b += kBlock) {
+      stop_if_asked();
       const std::int64_t height = std::min(kBlock, n - a), width = std::min(kBlock, n - b);
       const Tensor products = matmul(rows.framed.slice(0, a, height), rows.framed.slice(0, b, width), false, true);
       const float* p = products.data<float>();
