@@ -11,8 +11,11 @@ struct LabelTable {
   std::vector<std::string> labels;
 };
 
-/// Throws Error(BadInput) naming file and line: missing header, wrong number of columns.
+/// Spaces around a label are left out, as are a byte-order mark and carriage returns at the ends of lines. Throws
+/// Error(BadInput) naming file and line: missing header, wrong number of columns.
 LabelTable load_table(const std::string& path);
+/// Throws Error(BadInput) naming the first row without a label: taken together such rows would be one class.
+void refuse_blank_labels(const std::string& path, const LabelTable& table);
 void save_table(const std::string& path, const LabelTable& table);
 
 }  // namespace fledge

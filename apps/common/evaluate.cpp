@@ -25,15 +25,26 @@ bool is_recall(const std::string& key) {
          std::all_of(key.begin() + 7, key.end(), [](unsigned char c) { return std::isdigit(c); });
 }
 
+/// Percent; "-" where nothing was measured: null, which NaN becomes in JSON.
+std::string percent(double share, int width) {
+  return std::isnan(share) ? fmt::format("{:>{}}", "-", width) : fmt::format("{:>{}.2f}", 100 * share, width);
+}
+
+/// A stored share; NaN where it is null or where no query counted (older files hold 0 there).
+double share_in(const nlohmann::json& j, const std::string& key) {
+  const bool measured = j.at(key).is_number() && !(j.contains("queries") && j["queries"] == 0);
+  return measured ? j[key].get<double>() : std::nan("");
+}
+
 // Recall@K and the other numbers of a row in the order in which they are shown.
 std::vector<std::pair<std::string, double>> shown_numbers(const nlohmann::json& j) {
   std::vector<std::pair<std::int64_t, double>> recalls;
   for (const auto& [key, value] : j.items())
-    if (is_recall(key)) recalls.emplace_back(std::stoll(key.substr(7)), value.get<double>());
+    if (is_recall(key)) recalls.emplace_back(std::stoll(key.substr(7)), share_in(j, key));
   std::sort(recalls.begin(), recalls.end());
   std::vector<std::pair<std::string, double>> shown;
   for (const auto& [k, v] : recalls) shown.emplace_back("R@" + std::to_string(k), v);
-  if (j.contains("map@r")) shown.emplace_back("MAP@R", j["map@r"].get<double>());
+  if (j.contains("map@r")) shown.emplace_back("MAP@R", share_in(j, "map@r"));
   return shown;
 }
 
@@ -156,13 +167,15 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
 
 std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& report) {
   nlohmann::json j;
-  for (const auto& [k, v] : m.recall) j["recall@" + std::to_string(k)] = v;
-  j["map@r"] = m.map_at_r;
-  j["r_precision"] = m.r_precision;
-  j["precision@1"] = m.precision_at_1;
-  j["mrr"] = m.mrr;
-  j["macro_recall@1"] = m.macro_recall_at_1;
-  j["macro_map@r"] = m.macro_map_at_r;
+  const auto share = [&](double v) { return m.queries > 0 ? nlohmann::json(v) : nlohmann::json(nullptr); };
+  for (const auto& [k, v] : m.recall) j["recall@" + std::to_string(k)] = share(v);
+  j["map@r"] = share(m.map_at_r);
+  j["r_precision"] = share(m.r_precision);
+  j["precision@1"] = share(m.precision_at_1);
+  j["mrr"] = share(m.mrr);
+  j["macro_recall@1"] = share(m.macro_recall_at_1);
+  j["macro_map@r"] = share(m.macro_map_at_r);
+  if (m.queries == 0) j["note"] = "nothing was measured: no query has another picture of its class";
   if (m.interval_level > 0) {
     j["recall@1_ci"] = {m.recall_at_1_interval.low, m.recall_at_1_interval.high};
     j["map@r_ci"] = {m.map_at_r_interval.low, m.map_at_r_interval.high};
@@ -177,8 +190,9 @@ std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& repor
     j["top_component_share"] = report.rank->top_share;
   }
   if (report.distances) {
-    j["mean_positive"] = report.distances->positive;
-    j["mean_negative"] = report.distances->negative;
+    const auto mean = [](double v, std::int64_t pairs) { return pairs ? nlohmann::json(v) : nlohmann::json(nullptr); };
+    j["mean_positive"] = mean(report.distances->positive, report.distances->positives);
+    j["mean_negative"] = mean(report.distances->negative, report.distances->negatives);
   }
   if (report.clusters) {
     j["nmi"] = report.clusters->nmi;
@@ -196,14 +210,16 @@ std::string metrics_block(const std::string& json) {
                        100 * j.value("ci_level", 0.95));
   };
   for (const auto& [name, value] : shown_numbers(j))
-    lines.emplace_back(name, fmt::format("{:6.2f} %{}", 100 * value,
+    lines.emplace_back(name, fmt::format("{} %{}", percent(value, 6),
                                          interval(name == "R@1"     ? "recall@1_ci"
                                                   : name == "MAP@R" ? "map@r_ci"
                                                                     : "")));
-  const auto add = [&](const char* key, const char* name, bool percent) {
+  const auto add = [&](const char* key, const char* name, bool in_percent) {
     if (!j.contains(key)) return;
-    const double value = j[key].get<double>();
-    lines.emplace_back(name, percent ? fmt::format("{:6.2f} %", 100 * value) : fmt::format("{:8.4g}", value));
+    const double value = share_in(j, key);
+    lines.emplace_back(name, in_percent          ? percent(value, 6) + " %"
+                             : std::isnan(value) ? fmt::format("{:>8}", "-")
+                                                 : fmt::format("{:8.4g}", value));
   };
   add("r_precision", "R-precision", true);
   add("mrr", "mean reciprocal rank", true);
@@ -245,7 +261,7 @@ std::string metrics_table(const std::vector<MetricsRow>& rows) {
       text += "\n";
     }
     text += fmt::format("{:<{}}", r.name, width);
-    for (const auto& [name, value] : numbers) text += fmt::format("  {:>6.2f}", 100 * value);
+    for (const auto& [name, value] : numbers) text += "  " + percent(value, 6);
     text += "\n";
   }
   return text;
@@ -278,6 +294,10 @@ std::string spread_table(const std::vector<MetricsRow>& rows) {
       double mean = 0, square = 0;
       for (const auto& run : runs) mean += 100 * run[i].second / static_cast<double>(runs.size());
       for (const auto& run : runs) square += std::pow(100 * run[i].second - mean, 2);
+      if (std::isnan(mean)) {  // one of them was not measured
+        text += fmt::format("  {:>14}", "-");
+        continue;
+      }
       const double deviation = runs.size() > 1 ? std::sqrt(square / static_cast<double>(runs.size() - 1)) : 0;
       text += fmt::format("  {:>6.2f} +- {:.2f}", mean, deviation);
     }
@@ -289,6 +309,7 @@ std::string spread_table(const std::vector<MetricsRow>& rows) {
 std::string metrics_footnote(const RetrievalMetrics& m, bool self_gallery) {
   std::string text = fmt::format("percent; {} queries against {} pictures{}, exact", m.queries, m.gallery,
                                  self_gallery ? ", each query itself left out" : "");
+  if (m.queries == 0) text += "; nothing was measured";
   if (m.lone_queries) text += fmt::format("; {} queries without any picture of their class left out", m.lone_queries);
   return text + "\n";
 }

@@ -69,8 +69,10 @@ Embeddings read_embeddings(const std::string& vectors, const std::string& table)
     throw Error(ErrorKind::Usage, "", "--embeddings needs its table",
                 "name the .tsv with --table (fledge embed writes both)");
   Embeddings e;
-  e.vectors = load_npy(vectors).to(DType::Float32);
+  e.vectors = load_npy(vectors);
+  if (e.vectors.dtype() != DType::Float32) e.vectors = e.vectors.to(DType::Float64);  // whole numbers too
   const LabelTable t = load_table(table);
+  refuse_blank_labels(table, t);
   if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(t.labels.size()))
     throw Error(ErrorKind::BadInput, "",
                 "'" + vectors + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
@@ -208,6 +210,8 @@ int run_eval(const EvalOptions& o) {
     const bool separate = !o.gallery_embeddings.empty();
     if (separate) gallery = read_embeddings(o.gallery_embeddings, o.gallery_table);
     number_labels(query, gallery);
+    if (separate && query.vectors.dtype() != gallery.vectors.dtype())
+      for (Embeddings* e : {&query, &gallery}) e->vectors = e->vectors.to(DType::Float64);
     return print_metrics(o, o.embeddings, query, {separate ? &gallery : nullptr, !separate});
   }
   if (o.data.data.empty())

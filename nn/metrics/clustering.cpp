@@ -6,6 +6,7 @@
 
 #include "kernels/api/interrupt.h"
 #include "nn/metrics/frame.h"
+#include "nn/metrics/rows.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 #include "tensor/random.h"
@@ -15,25 +16,45 @@ namespace {
 
 void check(const Tensor& x, const KMeansOptions& o) {
   const auto usage = [](const std::string& problem) { throw Error(ErrorKind::Usage, "k_means", problem); };
-  if (!x.defined() || x.rank() != 2 || x.dtype() != DType::Float32)
-    usage("N,D float32 is needed: " + (x.defined() ? describe(x) : std::string("undefined")));
+  if (!x.defined() || x.rank() != 2 || !is_comparable(x.dtype()))
+    usage("N,D float32 or float64 is needed: " + (x.defined() ? describe(x) : std::string("undefined")));
   if (o.k < 1 || o.k > x.dim(0))
     usage("k is " + std::to_string(o.k) + " with " + std::to_string(x.dim(0)) +
           " rows: it must lie between 1 and them");
   if (o.starts < 1 || o.iterations < 1) usage("starts and iterations count from 1");
-  const Tensor rows = x.contiguous();
-  for (std::int64_t i = 0; i < rows.numel(); ++i)
-    if (!std::isfinite(rows.data<float>()[i]))
-      throw Error(ErrorKind::Numeric, "k_means", "row " + std::to_string(i / x.dim(1)) + " is not finite");
+  const std::int64_t bad = first_not_finite(x.contiguous());
+  if (bad >= 0) throw Error(ErrorKind::Numeric, "k_means", "row " + std::to_string(bad / x.dim(1)) + " is not finite");
 }
 
-/// One run, from its own centres to its end.
+/// The nearest centre of a row so far, and a lower bound of what the others' values may be.
+struct Choice {
+  float value = std::numeric_limits<float>::infinity(), low = value, second = value;
+  std::int64_t centre = 0;
+  void offer(float v, float half, std::int64_t c, float slack) {
+    const float bound = v - slack * half;
+    if (v < value) {
+      second = std::min(second, low);
+      value = v, low = bound, centre = c;
+    } else {
+      second = std::min(second, bound);
+    }
+  }
+};
+
+/// One run, from its own centres to its end; T: of the rows and the centres.
+template <class T>
 class Lloyd {
  public:
-  Lloyd(const Tensor& x, const KMeansOptions& options, std::uint64_t start)
-      : x_(x), o_(options), n_(x.dim(0)), d_(x.dim(1)), distances_(n_, std::numeric_limits<double>::infinity()) {
+  Lloyd(const FramedRows& framed, const Frame& frame, const KMeansOptions& options, std::uint64_t start)
+      : framed_(framed),
+        frame_(frame),
+        x_(framed.rows),
+        o_(options),
+        n_(x_.dim(0)),
+        d_(x_.dim(1)),
+        distances_(n_, std::numeric_limits<double>::infinity()) {
     out_.labels.assign(n_, 0);
-    out_.centres = Tensor::empty({o_.k, d_});
+    out_.centres = Tensor::empty({o_.k, d_}, x_.dtype());
     choose_centres(Generator::of({o_.seed, start}));
   }
 
@@ -53,8 +74,8 @@ class Lloyd {
   }
 
  private:
-  const float* row(std::int64_t i) const { return x_.data<float>() + i * d_; }
-  float* centre(std::int64_t c) const { return out_.centres.data<float>() + c * d_; }
+  const T* row(std::int64_t i) const { return x_.data<T>() + i * d_; }
+  T* centre(std::int64_t c) const { return out_.centres.template data<T>() + c * d_; }
 
   static double sum(const std::vector<double>& v) {
     double s = 0;
@@ -98,11 +119,11 @@ class Lloyd {
     for (std::int64_t i = 0; i < n_; ++i) {
       double* to = &sums[out_.labels[i] * d_];
       ++counts[out_.labels[i]];
-      for (std::int64_t k = 0; k < d_; ++k) to[k] += row(i)[k];
+      for (std::int64_t k = 0; k < d_; ++k) to[k] += row(i)[k] - frame_.centre[k];
     }
     for (std::int64_t c = 0; c < o_.k; ++c)
       for (std::int64_t k = 0; k < d_ && counts[c] > 0; ++k)
-        centre(c)[k] = static_cast<float>(sums[c * d_ + k] / counts[c]);
+        centre(c)[k] = static_cast<T>(frame_.centre[k] + sums[c * d_ + k] / counts[c]);
     measure();
     for (std::int64_t c = 0; c < o_.k; ++c)
       if (counts[c] == 0) take_farthest(c);
@@ -121,35 +142,44 @@ class Lloyd {
     distances_[farthest] = 0;
   }
 
-  /// Nearest by |c|^2 / 2 - x.c in float32, block by block.
+  /// Nearest by |c|^2 / 2 - x.c in float32 in the frame, block by block. Where another centre may be as near for all
+  /// that float32 knows, all are measured in double.
   void assign() {
     constexpr std::int64_t kBlock = 1024;
+    constexpr float kFar = std::numeric_limits<float>::infinity();
+    const FramedRows centres = in_frame(out_.centres, frame_);
+    const float slack = distance_slack(d_), least = underflow_slack(d_);
     std::vector<float> half(o_.k);
-    for (std::int64_t c = 0; c < o_.k; ++c) {
-      double squares = 0;
-      for (std::int64_t k = 0; k < d_; ++k) squares += static_cast<double>(centre(c)[k]) * centre(c)[k];
-      half[c] = static_cast<float>(squares / 2);
-    }
+    for (std::int64_t c = 0; c < o_.k; ++c) half[c] = centres.squares[c] / 2;
     for (std::int64_t first = 0; first < n_; first += kBlock) {
       stop_if_asked();
       const std::int64_t rows = std::min(kBlock, n_ - first);
-      std::vector<float> best(rows, std::numeric_limits<float>::infinity());
-      std::vector<std::int64_t> candidate(rows, 0);
+      std::vector<Choice> best(rows);
       for (std::int64_t start = 0; start < o_.k; start += kBlock) {
         const std::int64_t width = std::min(kBlock, o_.k - start);
-        const Tensor products = matmul(x_.slice(0, first, rows), out_.centres.slice(0, start, width), false, true);
+        const Tensor products =
+            matmul(framed_.framed.slice(0, first, rows), centres.framed.slice(0, start, width), false, true);
         const float* p = products.data<float>();
 #pragma omp parallel for schedule(static) num_threads(num_threads())
         for (std::int64_t i = 0; i < rows; ++i)
-          for (std::int64_t c = 0; c < width; ++c) {
-            const float value = half[start + c] - p[i * width + c];
-            if (value >= best[i]) continue;
-            best[i] = value;
-            candidate[i] = start + c;
-          }
+          for (std::int64_t c = 0; c < width; ++c)
+            best[i].offer(half[start + c] - p[i * width + c], half[start + c], start + c, slack);
       }
-      for (std::int64_t i = 0; i < rows; ++i) reconsider(first + i, candidate[i]);
+#pragma omp parallel for schedule(dynamic, 16) num_threads(num_threads())
+      for (std::int64_t i = 0; i < rows; ++i) {
+        const Choice& b = best[i];
+        if (distances_[first + i] == 0) continue;  // nothing is nearer
+        const float unsure = slack * framed_.squares[first + i] + slack * half[b.centre] + least;
+        if (b.second < kFar && b.second <= b.value + unsure)
+          reconsider_all(first + i);
+        else
+          reconsider(first + i, b.centre);
+      }
     }
+  }
+
+  void reconsider_all(std::int64_t i) {
+    for (std::int64_t c = 0; c < o_.k; ++c) reconsider(i, c);
   }
 
   void reconsider(std::int64_t i, std::int64_t candidate) {
@@ -160,6 +190,8 @@ class Lloyd {
     out_.labels[i] = candidate;
   }
 
+  const FramedRows& framed_;
+  const Frame& frame_;
   const Tensor& x_;
   const KMeansOptions& o_;
   std::int64_t n_, d_;
@@ -171,12 +203,21 @@ class Lloyd {
 
 Clustering k_means(const Tensor& x, const KMeansOptions& options) {
   check(x, options);
-  const Tensor rows = x.contiguous();
+  const Tensor given = x.contiguous();
+  const ComparableRows compared = comparable_rows(given, given);
+  const Tensor& rows = compared.query;
+  const Frame frame = frame_of(rows, rows);
+  const FramedRows framed = in_frame(rows, frame);
   Clustering best;
   for (int start = 0; start < options.starts; ++start) {
-    Clustering run = Lloyd(rows, options, static_cast<std::uint64_t>(start)).run();
+    const auto number = static_cast<std::uint64_t>(start);
+    Clustering run = rows.dtype() == DType::Float32 ? Lloyd<float>(framed, frame, options, number).run()
+                                                    : Lloyd<double>(framed, frame, options, number).run();
     if (start == 0 || run.inertia < best.inertia) best = std::move(run);
   }
+  if (compared.scale != 1)
+    throw Error(ErrorKind::Numeric, "k_means", "the numbers' squares leave the range of double",
+                "scale the embeddings");
   return best;
 }
 

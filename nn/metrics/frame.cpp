@@ -11,9 +11,12 @@
 
 namespace fledge {
 
-FLEDGE_FOR_EACH_ISA
-double exact_squared_distance(const float* a, const float* b, std::int64_t n) {
-  // Eight sums side by side: fast without reordering by the compiler, so that every call gives the same digits.
+namespace {
+
+// Eight sums side by side: fast without reordering by the compiler, so that every call gives the same digits. Inlined
+// into one copy for each instruction set.
+template <class T>
+[[gnu::always_inline]] inline double sum_of_squares(const T* a, const T* b, std::int64_t n) {
   double sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8)
@@ -28,22 +31,16 @@ double exact_squared_distance(const float* a, const float* b, std::int64_t n) {
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-float distance_slack(std::int64_t d) {
-  constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
-  return static_cast<float>(2 * (0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
-}
-
-float underflow_slack(std::int64_t d) { return FLT_MIN * static_cast<float>(d + 1); }
-
-Frame frame_of(const Tensor& query, const Tensor& gallery) {
+template <class T>
+Frame frame_of_rows(const Tensor& query, const Tensor& gallery) {
   const std::int64_t d = gallery.dim(1), n = gallery.dim(0);
   Frame frame{std::vector<double>(d, 0.0)};
-  const float* v = gallery.data<float>();
+  const T* v = gallery.data<T>();
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t k = 0; k < d; ++k) frame.centre[k] += v[i * d + k] / static_cast<double>(n);
   double largest = 0;
   for (const Tensor* side : {&query, &gallery}) {
-    const float* x = side->data<float>();
+    const T* x = side->data<T>();
     for (std::int64_t i = 0; i < side->dim(0); ++i)
       for (std::int64_t k = 0; k < d; ++k) largest = std::max(largest, std::abs(x[i * d + k] - frame.centre[k]));
     if (query.raw() == gallery.raw()) break;
@@ -52,15 +49,10 @@ Frame frame_of(const Tensor& query, const Tensor& gallery) {
   return frame;
 }
 
-FramedRows in_frame(const Tensor& x, const Frame& frame) {
-  const std::int64_t n = x.dim(0), d = x.dim(1);
-  FramedRows side;
-  side.rows = x;
-  side.framed = Tensor::empty(x.dims());
-  side.squares.resize(n);
-  side.d = d;
-  side.scale = frame.scale;
-  const float* from = x.data<float>();
+template <class T>
+void fill_frame(const Frame& frame, FramedRows& side) {
+  const std::int64_t n = side.rows.dim(0), d = side.d;
+  const T* from = side.rows.data<T>();
   float* to = side.framed.data<float>();
 #pragma omp parallel for schedule(static) num_threads(num_threads())
   for (std::int64_t r = 0; r < n; ++r) {
@@ -72,14 +64,51 @@ FramedRows in_frame(const Tensor& x, const Frame& frame) {
     }
     side.squares[r] = static_cast<float>(squares);
   }
+}
+
+}  // namespace
+
+FLEDGE_FOR_EACH_ISA
+double exact_squared_distance(const float* a, const float* b, std::int64_t n) { return sum_of_squares(a, b, n); }
+
+FLEDGE_FOR_EACH_ISA
+double exact_squared_distance(const double* a, const double* b, std::int64_t n) { return sum_of_squares(a, b, n); }
+
+double exact_squared_distance(const FramedRows& a, std::int64_t i, const FramedRows& b, std::int64_t j) {
+  if (a.rows.dtype() == DType::Float32) return exact_squared_distance(a.original(i), b.original(j), a.d);
+  return exact_squared_distance(a.rows.data<double>() + i * a.d, b.rows.data<double>() + j * b.d, a.d);
+}
+
+float distance_slack(std::int64_t d) {
+  constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
+  return static_cast<float>(2 * (0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);
+}
+
+float underflow_slack(std::int64_t d) { return FLT_MIN * static_cast<float>(d + 1); }
+
+Frame frame_of(const Tensor& query, const Tensor& gallery) {
+  return query.dtype() == DType::Float32 ? frame_of_rows<float>(query, gallery) : frame_of_rows<double>(query, gallery);
+}
+
+FramedRows in_frame(const Tensor& x, const Frame& frame) {
+  FramedRows side;
+  side.rows = x;
+  side.framed = Tensor::empty(x.dims());
+  side.squares.resize(x.dim(0));
+  side.d = x.dim(1);
+  side.scale = frame.scale;
+  if (x.dtype() == DType::Float32)
+    fill_frame<float>(frame, side);
+  else
+    fill_frame<double>(frame, side);
   return side;
 }
 
 void find_twins(FramedRows& x) {
   const std::int64_t n = x.rows.dim(0);
   const auto bytes = [&](std::int64_t i) {
-    return std::string_view(reinterpret_cast<const char*>(x.original(i)),
-                            static_cast<std::size_t>(x.d) * sizeof(float));
+    const std::size_t size = static_cast<std::size_t>(x.d) * size_of(x.rows.dtype());
+    return std::string_view(static_cast<const char*>(x.rows.raw()) + static_cast<std::size_t>(i) * size, size);
   };
   struct Group {
     std::int32_t first, size;

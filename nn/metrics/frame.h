@@ -9,19 +9,21 @@ namespace fledge {
 
 /// Squared distance in double, summed over the components in one fixed order: what "exact" means in nn/metrics.
 double exact_squared_distance(const float* a, const float* b, std::int64_t n);
+double exact_squared_distance(const double* a, const double* b, std::int64_t n);
 
 /// A common shift and power-of-two scale of all rows. Any shift leaves distances as they are; this one, to the
-/// gallery's mean, makes the rows short, so that a tight cloud far from the origin keeps its digits in float32.
+/// gallery's mean, makes the rows short, so that a tight cloud far from the origin keeps its digits in float32. Rows of
+/// float64 are shifted in double, before anything is rounded.
 struct Frame {
   std::vector<double> centre;
   double scale = 1;
 };
-/// Both sides N,D float32 contiguous.
+/// Both sides N,D contiguous, of one dtype, float32 or float64.
 Frame frame_of(const Tensor& query, const Tensor& gallery);
 
 /// A matrix, the same in the frame, and what comparisons need of its rows.
 struct FramedRows {
-  Tensor rows;                 // N,D as given
+  Tensor rows;                 // N,D as given, float32 or float64
   Tensor framed;               // N,D in the frame: values in [-1, 1]
   std::vector<float> squares;  // |x|^2 in the frame
   std::int64_t d = 0;
@@ -31,8 +33,10 @@ struct FramedRows {
   /// more than another.
   std::vector<std::int32_t> twins_before, first_twin;
 
-  const float* original(std::int64_t i) const { return rows.data<float>() + i * d; }
+  const float* original(std::int64_t i) const { return rows.data<float>() + i * d; }  // float32 only
 };
+/// Of row i of a and row j of b, as they were given: both of one dtype.
+double exact_squared_distance(const FramedRows& a, std::int64_t i, const FramedRows& b, std::int64_t j);
 FramedRows in_frame(const Tensor& x, const Frame& frame);
 /// Fills twins_before and first_twin.
 void find_twins(FramedRows& x);

@@ -6,12 +6,13 @@
 namespace fledge {
 
 void NearestList::start(const FramedRows& queries, std::int64_t query, const FramedRows& gallery, std::int64_t keep,
-                        std::int64_t limit) {
+                        std::int64_t limit, std::int64_t left_out) {
   queries_ = &queries;
   gallery_ = &gallery;
   query_ = static_cast<std::int32_t>(query);
   keep_ = static_cast<std::int32_t>(keep);
   limit_ = static_cast<std::int32_t>(limit);
+  left_out_ = static_cast<std::int32_t>(left_out);
   threshold_ = std::numeric_limits<float>::infinity();
   items_.clear();
 }
@@ -24,15 +25,15 @@ void NearestList::close() {
 void NearestList::offer(float product, std::int64_t item) {
   const float a = queries_->squares[query_], b = gallery_->squares[item];
   const float value = a + b - 2 * product, slack = distance_slack(gallery_->d) * (a + b) + underflow_slack(gallery_->d);
-  if (value - slack > threshold_ || gallery_->twins_before[item] > keep_)
-    return;  // one more than kept, as the query itself may be among them
+  if (value - slack > threshold_ || gallery_->twins_before[item] >= keep_ + left_out_)
+    return;  // more than are kept, as those left out may be among them
   if (items_.capacity() == 0) items_.reserve(limit_);
   items_.push_back({value - slack, value + slack, static_cast<std::int32_t>(item)});
   if (static_cast<std::int32_t>(items_.size()) == limit_) shrink();
 }
 
 ExactItem NearestList::exact(std::int32_t index) const {
-  return {exact_squared_distance(queries_->original(query_), gallery_->original(index), gallery_->d), index};
+  return {exact_squared_distance(*queries_, query_, *gallery_, index), index};
 }
 
 /// A superset of the r nearest: at least r items have high <= the r-th smallest high, so an item with low above it is

@@ -21,9 +21,10 @@ struct ExactItem {
 class NearestList {
  public:
   /// `query`: row of `queries`, among the rows of `gallery`; both outlive the list. Keeps the `keep` nearest and holds
-  /// at most `limit` > keep items, whatever comes.
+  /// at most `limit` > keep items, whatever comes. Up to `left_out` rows of the gallery are never offered (the query
+  /// itself, its own pictures): so many more copies of one row than are kept must be looked at.
   void start(const FramedRows& queries, std::int64_t query, const FramedRows& gallery, std::int64_t keep,
-             std::int64_t limit);
+             std::int64_t limit, std::int64_t left_out = 1);
   /// The product query.item in the frame. Items may come in any order, each once.
   void offer(float product, std::int64_t item);
   /// Gives its memory back and refuses whatever comes.
@@ -46,7 +47,7 @@ class NearestList {
 
   const FramedRows* queries_ = nullptr;
   const FramedRows* gallery_ = nullptr;
-  std::int32_t query_ = 0, keep_ = 0, limit_ = 0;
+  std::int32_t query_ = 0, keep_ = 0, limit_ = 0, left_out_ = 1;
   float threshold_ = std::numeric_limits<float>::infinity();
   std::vector<Item> items_;
 };

@@ -22,10 +22,10 @@ struct Members {
   Indices queries, items;
 };
 
-/// Of items of one class that are copies of each other only the first two can be the nearest (two, as the query may be
-/// one of them).
+/// Of items of one class that are copies of each other only the first can be the nearest, and one more for each that a
+/// query leaves out.
 std::vector<Members> members_of_classes(const Indices& query_labels, const FramedRows& gallery,
-                                        const Indices& gallery_labels) {
+                                        const Indices& gallery_labels, std::int64_t most_left_out) {
   std::unordered_map<std::int64_t, std::size_t> numbers;
   std::vector<Members> classes;
   for (std::size_t i = 0; i < query_labels.size(); ++i) {
@@ -33,7 +33,7 @@ std::vector<Members> members_of_classes(const Indices& query_labels, const Frame
     if (is_new) classes.emplace_back();
     classes[found->second].queries.push_back(static_cast<std::int64_t>(i));
   }
-  std::unordered_map<std::int64_t, int> copies;  // of a first twin, in one class
+  std::unordered_map<std::int64_t, std::int64_t> copies;  // of a first twin, in one class
   std::vector<Indices> items(classes.size());
   for (std::size_t i = 0; i < gallery_labels.size(); ++i) {
     const auto found = numbers.find(gallery_labels[i]);
@@ -42,7 +42,7 @@ std::vector<Members> members_of_classes(const Indices& query_labels, const Frame
   for (std::size_t c = 0; c < classes.size(); ++c) {
     copies.clear();
     for (const std::int64_t i : items[c])
-      if (copies[gallery.first_twin[i]]++ < 2) classes[c].items.push_back(i);
+      if (copies[gallery.first_twin[i]]++ < 1 + most_left_out) classes[c].items.push_back(i);
   }
   return classes;
 }
@@ -57,8 +57,8 @@ Tensor gather(const FramedRows& x, const std::int64_t* indices, std::int64_t cou
 
 class Search {
  public:
-  Search(const FramedRows& query, const FramedRows& gallery, bool self)
-      : query_(query), gallery_(gallery), self_(self), nearest_(query.rows.dim(0)) {}
+  Search(const FramedRows& query, const FramedRows& gallery, const LeftOut& left_out)
+      : query_(query), gallery_(gallery), left_out_(left_out), nearest_(query.rows.dim(0)) {}
 
   void small(const std::vector<Members>& classes) {
     const auto count = static_cast<std::int64_t>(classes.size());
@@ -90,9 +90,8 @@ class Search {
 
  private:
   void consider(std::int64_t query, std::int64_t item) {
-    if (self_ && query == item) return;
-    const ExactItem candidate{exact_squared_distance(query_.original(query), gallery_.original(item), query_.d),
-                              static_cast<std::int32_t>(item)};
+    if (left_out_.has(query, item)) return;
+    const ExactItem candidate{exact_squared_distance(query_, query, gallery_, item), static_cast<std::int32_t>(item)};
     if (nearest_[query].index < 0 || candidate < nearest_[query]) nearest_[query] = candidate;
   }
 
@@ -115,7 +114,7 @@ class Search {
   }
 
   const FramedRows &query_, &gallery_;
-  bool self_;
+  const LeftOut& left_out_;
   std::vector<ExactItem> nearest_;
 };
 
@@ -123,9 +122,9 @@ class Search {
 
 std::vector<ExactItem> nearest_positives(const FramedRows& query, const std::vector<std::int64_t>& query_labels,
                                          const FramedRows& gallery, const std::vector<std::int64_t>& gallery_labels,
-                                         bool self, std::int64_t block) {
-  const std::vector<Members> classes = members_of_classes(query_labels, gallery, gallery_labels);
-  Search search(query, gallery, self);
+                                         const LeftOut& left_out, std::int64_t block) {
+  const std::vector<Members> classes = members_of_classes(query_labels, gallery, gallery_labels, left_out.most());
+  Search search(query, gallery, left_out);
   search.small(classes);
   for (const Members& m : classes)
     if (static_cast<std::int64_t>(m.items.size()) > kSmallClass) search.large(m, block);

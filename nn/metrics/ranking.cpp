@@ -51,7 +51,7 @@ class Ranking {
   }
 
   std::vector<QueryScore> run() {
-    if (input_.self_gallery && same_ && list_bytes() <= kListBytes)
+    if (input_.left_out.itself_only() && same_ && list_bytes() <= kListBytes)
       run_symmetric();
     else
       run_rows();
@@ -68,15 +68,17 @@ class Ranking {
     scores_.resize(queries());
     for (std::int64_t q = 0; q < queries(); ++q) {
       const auto found = sizes.find(input_.query_labels[q]);
-      const bool itself = input_.self_gallery && input_.gallery_labels[q] == input_.query_labels[q];
-      scores_[q].relevant = (found == sizes.end() ? 0 : found->second) - itself;
+      std::int64_t own = 0;
+      input_.left_out.each_in(q, 0, input_.gallery.dim(0),
+                              [&](std::int64_t g) { own += input_.gallery_labels[g] == input_.query_labels[q]; });
+      scores_[q].relevant = (found == sizes.end() ? 0 : found->second) - own;
     }
   }
 
   void set_limits() {
     const std::int64_t n = queries(), m = input_.gallery.dim(0), d = gallery_.d;
-    positives_ = nearest_positives(query(), input_.query_labels, gallery_, input_.gallery_labels, input_.self_gallery,
-                                   input_.block);
+    positives_ =
+        nearest_positives(query(), input_.query_labels, gallery_, input_.gallery_labels, input_.left_out, input_.block);
     limits_ = {std::vector<float>(n, kNever), std::vector<float>(n, kNever), std::vector<float>(n, kNever)};
     for (std::int64_t q = 0; q < n; ++q) {
       if (scores_[q].relevant == 0) continue;
@@ -130,7 +132,7 @@ class Ranking {
     lists_.resize(count);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t r = scores_[first + i].relevant;
-      if (r > 0) lists_[i].start(query(), first + i, gallery_, r, 2 * r + room);
+      if (r > 0) lists_[i].start(query(), first + i, gallery_, r, 2 * r + room, input_.left_out.of(first + i));
     }
   }
 
@@ -176,7 +178,8 @@ class Ranking {
   void read_row(const Block& b, std::int64_t i, Scratch& mine) {
     const std::int64_t q = b.query + i;
     if (scores_[q].relevant == 0) return;
-    if (input_.self_gallery && q >= b.item && q < b.item + b.width) b.products[i * b.width + q - b.item] = -kNever;
+    input_.left_out.each_in(q, b.item, b.width,
+                            [&](std::int64_t g) { b.products[i * b.width + g - b.item] = -kNever; });
     scores_[q].before += scan_row(row_scan(b, i), mine.marks.data());
     settle_row(b, i, mine);
   }
@@ -237,6 +240,7 @@ class Ranking {
   bool may_enter(std::int64_t q, std::int64_t g, float p) const { return p >= limits_.list[q] + items_.loose[g]; }
 
   void settle(std::int64_t q, std::int64_t g, float p) {
+    if (p == -kNever) return;  // left out
     if (undecided(q, g, p)) scores_[q].before += comes_before(q, g);
     if (!may_enter(q, g, p)) return;
     NearestList& list = lists_[q - first_list_];
@@ -249,8 +253,7 @@ class Ranking {
   bool comes_before(std::int64_t q, std::int64_t g) const {
     const ExactItem& positive = positives_[q];
     if (gallery_.first_twin[g] == gallery_.first_twin[positive.index]) return g < positive.index;
-    const ExactItem item{exact_squared_distance(query().original(q), gallery_.original(g), gallery_.d),
-                         static_cast<std::int32_t>(g)};
+    const ExactItem item{exact_squared_distance(query(), q, gallery_, g), static_cast<std::int32_t>(g)};
     return item < positive;
   }
 

@@ -5,6 +5,7 @@
 
 #include "nn/metrics/bootstrap.h"
 #include "nn/metrics/ranking.h"
+#include "nn/metrics/rows.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -17,23 +18,32 @@ using Labels = std::vector<std::int64_t>;
 }
 
 void check_side(const char* side, const Tensor& x, const Labels& labels) {
-  if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || x.dtype() != DType::Float32)
-    usage(std::string(side) + " must be N,D float32: " + (x.defined() ? describe(x) : std::string("undefined")));
+  if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || !is_comparable(x.dtype()))
+    usage(std::string(side) +
+          " must be N,D float32 or float64: " + (x.defined() ? describe(x) : std::string("undefined")));
   if (x.dim(0) != static_cast<std::int64_t>(labels.size()))
     usage(std::string(side) + " has " + std::to_string(x.dim(0)) + " rows but " + std::to_string(labels.size()) +
           " labels");
-  const float* v = x.data<float>();
-  for (std::int64_t i = 0; i < x.numel(); ++i)
-    if (!std::isfinite(v[i]))
-      throw Error(ErrorKind::Numeric, "evaluate_retrieval",
-                  std::string(side) + " row " + std::to_string(i / x.dim(1)) + " holds " + std::to_string(v[i]),
-                  "the model's weights or that picture are broken: look at the row's input");
+  const std::int64_t bad = first_not_finite(x);
+  if (bad >= 0)
+    throw Error(ErrorKind::Numeric, "evaluate_retrieval",
+                std::string(side) + " row " + std::to_string(bad / x.dim(1)) + " holds " +
+                    std::to_string(x.reshape({-1}).slice(0, bad, 1).item()),
+                "the model's weights or that picture are broken: look at the row's input");
 }
 
 void check_arguments(const Tensor& query, const Tensor& gallery, const RetrievalOptions& o) {
   if (query.dim(1) != gallery.dim(1))
     usage("query and gallery embeddings differ in size: " + describe(query) + " and " + describe(gallery),
           "use one model for both");
+  if (query.dtype() != gallery.dtype())
+    usage("query and gallery must both be float32 or both float64: " + describe(query) + " and " + describe(gallery));
+  if (!o.own.empty() && static_cast<std::int64_t>(o.own.size()) != query.dim(0))
+    usage("own pictures of " + std::to_string(o.own.size()) + " queries, but there are " +
+          std::to_string(query.dim(0)));
+  for (const auto& rows : o.own)
+    for (const std::int32_t row : rows)
+      if (row < 0 || row >= gallery.dim(0)) usage("own picture in row " + std::to_string(row) + " of the gallery");
   if (o.self_gallery && query.dim(0) != gallery.dim(0))
     usage("self_gallery is set, but the query has " + std::to_string(query.dim(0)) + " rows and the gallery " +
               std::to_string(gallery.dim(0)),
@@ -128,8 +138,10 @@ RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_lab
     m.lone_queries = q.dim(0);
     return m;
   }
+  const LeftOut left_out(options.self_gallery, options.own, q.dim(0));
+  const ComparableRows rows = comparable_rows(q, g);
   std::vector<QueryScore> scores =
-      rank_queries({q, g, query_labels, gallery_labels, options.self_gallery, options.block, options.progress});
+      rank_queries({rows.query, rows.gallery, query_labels, gallery_labels, left_out, options.block, options.progress});
   Labels labels = query_labels;
   if (options.sample_queries > 0) draw_queries(options, scores, labels);
   average(scores, labels, options.bootstrap, m);

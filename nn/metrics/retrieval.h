@@ -29,6 +29,8 @@ struct RetrievalOptions {
   // gallery stays whole.
   std::int64_t sample_queries = 0;
   std::uint64_t sample_seed = 0;
+  // For each query the gallery rows that show its own picture: passed over as though they were not there. Empty: none.
+  std::vector<std::vector<std::int32_t>> own = {};
 };
 
 struct Interval {
@@ -56,11 +58,12 @@ struct RetrievalMetrics {
   std::int64_t gallery = 0;
 };
 
-/// Nearest first by Euclidean distance (for unit rows the same order as the cosine); ties by gallery index. float32
-/// N,D; labels int64. The order is that of sum_k (q_k - g_k)^2 in double: products in float32 only preselect, and
-/// whatever they cannot tell apart for certain is computed again (nn/metrics/README.md), so the result depends neither
-/// on the block nor on the threads. 0 when no query counts. Errors: dims, sizes or dtype do not agree, a K or block
-/// below 1, a bootstrap level outside 0-1 (Usage), NaN or infinity in an embedding (Numeric, names the row).
+/// Nearest first by Euclidean distance (for unit rows the same order as the cosine); ties by gallery index. N,D, both
+/// float32 or both float64; labels int64. The order is that of sum_k (q_k - g_k)^2 in double of the numbers as given:
+/// products in float32 only preselect, and whatever they cannot tell apart for certain is computed again
+/// (nn/metrics/README.md), so the result depends neither on the block nor on the threads. 0 when no query counts
+/// (queries == 0: nothing was measured). Errors: dims, sizes or dtype do not agree, a K or block below 1, a bootstrap
+/// level outside 0-1 (Usage), NaN or infinity in an embedding (Numeric, names the row).
 RetrievalMetrics evaluate_retrieval(const Tensor& query, const std::vector<std::int64_t>& query_labels,
                                     const Tensor& gallery, const std::vector<std::int64_t>& gallery_labels,
                                     const RetrievalOptions& options = {});

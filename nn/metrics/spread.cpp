@@ -6,6 +6,7 @@
 #include "kernels/api/interrupt.h"
 #include "nn/metrics/eigenvalues.h"
 #include "nn/metrics/frame.h"
+#include "nn/metrics/rows.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 
@@ -69,13 +70,18 @@ EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels) 
 }
 
 MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int64_t>& labels) {
-  if (!embedding.defined() || embedding.rank() != 2 || embedding.dtype() != DType::Float32 ||
+  if (!embedding.defined() || embedding.rank() != 2 || !is_comparable(embedding.dtype()) ||
       embedding.dim(0) != static_cast<std::int64_t>(labels.size()))
-    throw Error(ErrorKind::Usage, "mean_distances", "embeddings N,D float32 and N labels are needed");
+    throw Error(ErrorKind::Usage, "mean_distances", "embeddings N,D float32 or float64 and N labels are needed");
   const std::int64_t n = embedding.dim(0);
   if (n == 0 || embedding.dim(1) == 0) return {};
-  const Tensor x = embedding.contiguous();
+  const Tensor given = embedding.contiguous();
+  const ComparableRows compared = comparable_rows(given, given);
+  const Tensor& x = compared.query;
   const FramedRows rows = in_frame(x, frame_of(x, x));
+  const double unit = 1 / rows.scale / compared.scale;
+  // Below this share of |a|^2 + |b|^2 the rounding of the product would be more than 1e-3 of the squared distance.
+  const float near = 1024 * std::sqrt(static_cast<float>(rows.d)) / (1 << 24);
   constexpr std::int64_t kBlock = 1024;
   double total = 0, same = 0, pairs = 0;
   for (std::int64_t a = 0; a < n; a += kBlock)
@@ -90,7 +96,11 @@ MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int
         const float square = rows.squares[a + i];
         double row_total = 0, row_same = 0, row_pairs = 0;
         for (std::int64_t j = from; j < width; ++j) {
-          const float distance = std::sqrt(std::max(0.0f, square + rows.squares[b + j] - 2 * p[i * width + j]));
+          const float sum = square + rows.squares[b + j], squared = sum - 2 * p[i * width + j];
+          const float distance =
+              squared > near * sum
+                  ? std::sqrt(squared)
+                  : static_cast<float>(std::sqrt(exact_squared_distance(rows, a + i, rows, b + j)) * rows.scale);
           row_total += distance;
           if (labels[a + i] != labels[b + j]) continue;
           row_same += distance;
@@ -103,8 +113,10 @@ MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int
     }
   const double all = 0.5 * static_cast<double>(n) * static_cast<double>(n - 1);
   MeanDistances mean;
-  if (pairs > 0) mean.positive = same / pairs / rows.scale;
-  if (all > pairs) mean.negative = (total - same) / (all - pairs) / rows.scale;
+  mean.positives = static_cast<std::int64_t>(pairs);
+  mean.negatives = static_cast<std::int64_t>(all - pairs);
+  if (pairs > 0) mean.positive = same / pairs * unit;
+  if (all > pairs) mean.negative = (total - same) / (all - pairs) * unit;
   return mean;
 }
 
@@ -114,10 +126,10 @@ EmbeddingRank embedding_rank(const Tensor& embedding) {
                 "an embedding N,D is needed: " + (embedding.defined() ? describe(embedding) : "undefined"));
   EmbeddingRank rank;
   if (embedding.numel() == 0) return rank;
-  const Tensor x = embedding.to(DType::Float32).contiguous();
-  for (std::int64_t i = 0; i < x.numel(); ++i)
-    if (!std::isfinite(x.data<float>()[i]))
-      throw Error(ErrorKind::Numeric, "embedding_rank", "the embedding holds NaN or infinity");
+  const Tensor given = (is_comparable(embedding.dtype()) ? embedding : embedding.to(DType::Float32)).contiguous();
+  if (first_not_finite(given) >= 0)
+    throw Error(ErrorKind::Numeric, "embedding_rank", "the embedding holds NaN or infinity");
+  const Tensor x = comparable_rows(given, given).query;
   const FramedRows rows = in_frame(x, frame_of(x, x));
   const bool of_columns = x.dim(1) <= x.dim(0);
   const std::vector<double> values = symmetric_eigenvalues(gram(rows.framed, of_columns), x.dim(of_columns ? 1 : 0));

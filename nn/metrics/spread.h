@@ -15,11 +15,13 @@ struct EmbeddingSpread {
 };
 EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels);
 
-/// The two mean distances for a whole test set: N,D float32, products in float32 block by block, sums in double. A
-/// distance is right to about 1e-3 of the longest row's distance from the mean, and better the farther apart a pair is.
-/// Errors (Usage): sizes or dtype do not agree.
+/// The two mean distances for a whole test set: N,D float32 or float64, products in float32 block by block, sums in
+/// double; a pair that float32 sees too near to each other is computed in double, so each distance is right to about
+/// 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them). Errors (Usage): sizes or dtype do not
+/// agree.
 struct MeanDistances {
   double positive = 0, negative = 0;
+  std::int64_t positives = 0, negatives = 0;  // pairs
 };
 MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int64_t>& labels);
 

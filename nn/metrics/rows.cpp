@@ -1,0 +1,61 @@
+#include "nn/metrics/rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fledge {
+namespace {
+
+template <class T>
+std::int64_t first_bad(const Tensor& x) {
+  const T* v = x.data<T>();
+  for (std::int64_t i = 0; i < x.numel(); ++i)
+    if (!std::isfinite(v[i])) return i;
+  return -1;
+}
+
+bool fits_float32(const Tensor& x) {
+  const double* v = x.data<double>();
+  // From infinity on, a conversion would not be defined.
+  return std::all_of(v, v + x.numel(),
+                     [](double a) { return std::abs(a) <= 3.4e38 && static_cast<double>(static_cast<float>(a)) == a; });
+}
+
+double largest_of(const Tensor& x) {
+  double largest = 0;
+  const double* v = x.data<double>();
+  for (std::int64_t i = 0; i < x.numel(); ++i) largest = std::max(largest, std::abs(v[i]));
+  return largest;
+}
+
+Tensor scaled(const Tensor& x, double scale) {
+  const Tensor out = Tensor::empty(x.dims(), DType::Float64);
+  for (std::int64_t i = 0; i < x.numel(); ++i) out.data<double>()[i] = x.data<double>()[i] * scale;
+  return out;
+}
+
+}  // namespace
+
+std::int64_t first_not_finite(const Tensor& x) {
+  return x.dtype() == DType::Float32 ? first_bad<float>(x) : first_bad<double>(x);
+}
+
+ComparableRows comparable_rows(const Tensor& query, const Tensor& gallery) {
+  if (query.dtype() == DType::Float32) return {query, gallery};
+  const bool one = query.raw() == gallery.raw();
+  const auto both = [&](auto convert) {
+    const Tensor g = convert(gallery);
+    return ComparableRows{one ? g : convert(query), g};
+  };
+  if (fits_float32(query) && (one || fits_float32(gallery)))
+    return both([](const Tensor& x) { return x.to(DType::Float32); });
+  const double largest = std::max(largest_of(query), largest_of(gallery));
+  constexpr double kLarge = 1e140, kSmall = 1e-100;
+  if (largest <= kLarge && largest >= kSmall) return {query, gallery};
+  const double scale = std::exp2(std::clamp(-std::floor(std::log2(largest)), -1000.0, 1000.0));
+  ComparableRows rows = both([&](const Tensor& x) { return scaled(x, scale); });
+  rows.scale = scale;
+  return rows;
+}
+
+}  // namespace fledge
