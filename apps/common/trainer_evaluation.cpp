@@ -18,21 +18,25 @@ void Trainer::end_epoch() {
 // Whether the epoch is the best one so far. Log and state change once all is measured: an evaluation that is stopped
 // leaves no trace.
 bool Trainer::evaluate_epoch() {
-  double chosen = -1;
+  double chosen = -1;  // stays so where nothing was measured: no query had a mate
+  const auto measured = [&](const json& m) {
+    const json& value = m.at(choice_key());
+    return value.is_number() ? value.get<double>() : -1.0;
+  };
   std::vector<std::string> lines;
   if (setup_.validation) {
     const json m = measure(*setup_.model, setup_.validation, "validation");
     lines.push_back(measured_line(m, "validation"));
-    if (o_.select == "auto") chosen = m.at(choice_key());
+    if (o_.select == "auto") chosen = measured(m);
   }
   if (setup_.test && (o_.eval_every > 0 || o_.select == "test") && state_.epoch < o_.epochs + (o_.select == "test")) {
     const json m = measure(*setup_.model, setup_.test, "eval");
     lines.push_back(measured_line(m, "eval"));
-    if (o_.select == "test") chosen = m.at(choice_key());
+    if (o_.select == "test") chosen = measured(m);
   }
   for (const auto& line : lines) run_->log(line);
   state_.evaluation_due = false;
-  if (!chooses()) return false;
+  if (!chooses() || chosen < 0) return false;
   if (!(chosen > state_.best)) {
     ++state_.since_best;
     return false;
