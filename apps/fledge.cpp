@@ -1,10 +1,7 @@
 // The fledge binary: chooses the verb, and turns every failure into one message and an exit code.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
-#include <iostream>
 #include <new>
 #include <string>
 #include <system_error>
@@ -52,16 +49,6 @@ int run(int argc, char** argv) {
   for (auto& [name, verb] : verbs)
     if (app.got_subcommand(name)) return verb(command);
   return 0;
-}
-
-// What was printed has arrived: a full disk behind stdout is an error, not a shorter answer.
-void check_stdout() {
-  std::cout.flush();
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
-  const int error = errno;
-  if (failed)
-    throw fledge::Error(fledge::ErrorKind::Resource, "", std::string("cannot write to stdout: ") + std::strerror(error),
-                        "what went into files is there; make room, or send the output elsewhere");
 }
 
 int run_guarded(int argc, char** argv) {

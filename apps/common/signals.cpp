@@ -1,6 +1,7 @@
 #include "apps/common/signals.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 
 #include "kernels/api/error.h"
@@ -92,13 +94,16 @@ void prepare_process() {
   std::atexit(on_exit_of_others);
 }
 
+// What was printed has arrived: a full disk behind stdout is an error, not a shorter answer.
 int finish_process(int code) {
   errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  std::cout.flush();
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
   const int reason = errno;
   g_finished = true;
   if (!failed) return code;
-  if (reason == EPIPE) return code == 0 ? kReaderGone : code;
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};  // an earlier write may have failed: errno is gone, a reader's absence is not
+  if (reason == EPIPE || (::poll(&out, 1, 0) == 1 && out.revents & POLLERR)) return code == 0 ? kReaderGone : code;
   std::fprintf(stderr, "error: cannot write to standard output%s%s\n", reason ? ": " : "",
                reason ? std::strerror(reason) : "");
   return code == 0 ? static_cast<int>(ErrorKind::Resource) : code;

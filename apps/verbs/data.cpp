@@ -16,6 +16,7 @@
 #include "data/verify.h"
 #include "data/verify_layout.h"
 #include "io/json_file.h"
+#include "io/escape.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -75,25 +76,25 @@ std::string join_few(const std::vector<std::string>& names, const char* separato
 
 void print_layout(const DatasetReport& r) {
   if (r.boxes.boxes) fmt::print("boxes: {}\n", r.boxes.boxes);
-  for (const auto& s : r.sums) fmt::print("MD5 {}: {}\n", s.md5 == s.published ? "as published" : "WRONG", s.path);
+  for (const auto& s : r.sums) fmt::print("MD5 {}: {}\n", s.md5 == s.published ? "as published" : "WRONG", shown(s.path));
   for (const auto& m : r.remarks)
-    fmt::print("{}: {}\n  to mend it: {}\n", m.fault ? "fault" : "note", m.problem, m.mend);
+    fmt::print("{}: {}\n  to mend it: {}\n", m.fault ? "fault" : "note", shown(m.problem), shown(m.mend));
 }
 
 void print_text(const DatasetReport& r) {
-  fmt::print("{}\nimages per class (min / median / max): {}\n", r.description, spread_text(r.images_per_class));
+  fmt::print("{}\nimages per class (min / median / max): {}\n", shown(r.description), spread_text(r.images_per_class));
   if (!r.single_image_classes.empty())
-    fmt::print("classes with one image: {} (they can be no one's positive)\n", join_few(r.single_image_classes, ", "));
-  if (!r.empty_classes.empty()) fmt::print("empty classes: {}\n", join_few(r.empty_classes, ", "));
+    fmt::print("classes with one image: {} (they can be no one's positive)\n", shown(join_few(r.single_image_classes, ", ")));
+  if (!r.empty_classes.empty()) fmt::print("empty classes: {}\n", shown(join_few(r.empty_classes, ", ")));
   if (!r.decoded) return;
   fmt::print("width  (min / median / max): {}\nheight (min / median / max): {}\nshort  (min / median / max): {}\n",
              spread_text(r.width), spread_text(r.height), spread_text(r.short_side));
   fmt::print("unreadable: {}\n", r.unreadable.size());
-  for (const auto& u : r.unreadable) fmt::print("  {}: {}\n", u.name, u.reason);
+  for (const auto& u : r.unreadable) fmt::print("  {}: {}\n", shown(u.name), shown(u.reason));
   if (!r.unreadable.empty()) fmt::print("  to mend it: fetch these files again, or leave them out\n");
   fmt::print("groups of equal pictures: {}\n", r.duplicates.size());
   for (const auto& d : r.duplicates)
-    fmt::print("  {}{}\n", join_few(d.names, " = "), d.across_classes ? "  (ACROSS CLASSES)" : "");
+    fmt::print("  {}{}\n", shown(join_few(d.names, " = ")), d.across_classes ? "  (ACROSS CLASSES)" : "");
   if (std::any_of(r.duplicates.begin(), r.duplicates.end(), [](const auto& d) { return d.across_classes; }))
     fmt::print("  to mend it: keep each picture in one class\n");
   print_layout(r);
@@ -153,7 +154,7 @@ int run_prepare(const DataVerbOptions& o) {
                                       {"seconds", seconds}};
     fmt::print("{}\n", json_text(std::move(j)));
   } else {
-    fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", o.output, dataset->size(), dataset->classes(),
+    fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", shown(o.output), dataset->size(), dataset->classes(),
                bytes, seconds);
   }
   return 0;

@@ -20,9 +20,12 @@ PlanList build_plans(const PlanKey& key, Describe describe, Build build) {
   PlanList plans;
   const std::size_t wanted = static_cast<std::size_t>(candidates_wanted(key));
   for (const Verdict accepted : {Verdict::Take, Verdict::Slow}) {
+    require_room_for_code();
     auto pd = describe();
     do {
-      if (judge(key, pd.impl_info_str()) == accepted) plans.push_back(build(pd));
+      if (judge(key, pd.impl_info_str()) != accepted) continue;
+      require_room_for_code();
+      plans.push_back(build(pd));
     } while (plans.size() < wanted && pd.next_impl());
     if (!plans.empty()) return plans;
   }

@@ -1,6 +1,7 @@
 #include "kernels/onednn/state.h"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include "kernels/api/backend.h"
 
@@ -27,6 +28,13 @@ State& state_of(ExecContext& ctx) {
   if (omp_get_max_threads() != ctx.threads()) omp_set_num_threads(ctx.threads());
   if (!ctx.onednn) ctx.onednn = std::make_unique<State>();
   return static_cast<State&>(*ctx.onednn);  // nobody else fills this pointer
+}
+
+void require_room_for_code() {
+  constexpr std::size_t kRoom = std::size_t{32} << 20;
+  void* const room = ::mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) throw dnnl::error(dnnl_out_of_memory, "no memory for the code of a primitive");
+  ::munmap(room, kRoom);
 }
 
 void rethrow(const dnnl::error& e, const char* op, const std::string& problem) {

@@ -19,6 +19,9 @@ struct State : VendorState {
 const dnnl::engine& engine();
 /// The context's State, made on first use. Also gives OpenMP the context's thread count.
 State& state_of(ExecContext& ctx);
+/// Throws dnnl::error(out of memory) where the process may not take 32 MiB more: 3.2 writes the code of a primitive
+/// through a null pointer where there is no room for it. To be called before a primitive is made, which is rare.
+void require_room_for_code();
 /// Throws fledge::Error with the vendor's text and the problem: Resource when memory ran out, Internal otherwise.
 [[noreturn]] void rethrow(const dnnl::error& e, const char* op, const std::string& problem);
 

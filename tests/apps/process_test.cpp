@@ -163,7 +163,7 @@ TEST_CASE("names that are not plain text: lossless in files, harmless on a termi
   std::filesystem::copy(folder / "train", folder / "test", std::filesystem::copy_options::recursive);
   const auto plain = [](const std::string& text) {
     CHECK_THAT(text, !Contains("\x1b") && !Contains("\xe9"));
-    CHECK(fledge::escaped_for_json(text).find("\\xe9") == text.find("\\xe9"));
+    CHECK(nlohmann::json(text).dump().size() > 0);  // throws where the text is no UTF-8
   };
   must(folder, Arguments{"train"} + tiny() + Arguments{"--run", "run"});
   must(folder, {"embed", "--model", "run", "--data", "test", "--output", "e", "--quiet"});
