@@ -14,8 +14,20 @@ namespace {
 /// Python 3's round: half to even (the rounding mode that nearbyint starts with).
 int round_half_even(double v) { return static_cast<int>(std::nearbyint(v)); }
 
-PixelBox centre_box(const Image& image, int size) {
-  return {round_half_even((image.width - size) / 2.0), round_half_even((image.height - size) / 2.0), size, size};
+struct Size {
+  int width, height;
+};
+
+/// torchvision's Resize: the short side becomes `side`, the long side is cut to a whole number, not rounded.
+Size short_side_to(const Image& image, int side) {
+  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  if (shorter == side) return {image.width, image.height};
+  const int other = static_cast<int>(static_cast<double>(side * longer) / static_cast<double>(shorter));
+  return image.width <= image.height ? Size{side, other} : Size{other, side};
+}
+
+PixelBox centre_box(const Size& of, int size) {
+  return {round_half_even((of.width - size) / 2.0), round_half_even((of.height - size) / 2.0), size, size};
 }
 
 /// Pads with black on all sides, then cuts the old size out at a random place.
@@ -36,7 +48,11 @@ Image random_resized_crop(const TrainTransform& t, const Image& image, Generator
 /// What depends on the picture's size, in values and in the number of draws.
 Image cut(const TrainTransform& t, const Image& image, Generator& g) {
   if (!t.random_crop) return apply(EvalTransform{t.resize_short, t.size}, image);
-  if (t.resize_short > 0) return random_resized_crop(t, resize_short_side(image, t.resize_short), g);
+  if (t.resize_short > 0) {  // the crop's part of the resized picture only: of a thin picture the whole is gigabytes
+    const Size resized = short_side_to(image, t.resize_short);
+    const PixelBox box = sample_crop(t, resized.width, resized.height, g);
+    return resize(resize_and_crop(image, resized.width, resized.height, box), t.size, t.size);
+  }
   return random_resized_crop(t, image, g);
 }
 
@@ -78,10 +94,8 @@ TrainTransform train_preset(const std::string& name, int size) {
 }
 
 Image resize_short_side(const Image& image, int size) {
-  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
-  if (shorter == size) return image;
-  const int other = static_cast<int>(static_cast<double>(size * longer) / static_cast<double>(shorter));
-  return image.width <= image.height ? resize(image, size, other) : resize(image, other, size);
+  const Size to = short_side_to(image, size);
+  return to.width == image.width && to.height == image.height ? image : resize(image, to.width, to.height);
 }
 
 Image apply(const TrainTransform& t, const Image& image, Generator& g) {
@@ -104,11 +118,9 @@ Image apply(const EvalTransform& t, const Image& image) {
   // Never smaller than the crop: torchvision would pad with black, which no trained network has seen.
   const int shorter = std::min(image.width, image.height);
   const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
-  const auto centre = [&](const Image& from) {
-    Image out = crop(from, centre_box(from, t.size));
-    return t.degradation.any() ? apply(t.degradation, out) : out;
-  };
-  return target == shorter ? centre(image) : centre(resize_short_side(image, target));
+  const Size resized = short_side_to(image, target);
+  const Image out = resize_and_crop(image, resized.width, resized.height, centre_box(resized, t.size));
+  return t.degradation.any() ? apply(t.degradation, out) : out;
 }
 
 void normalize_to(const Image& image, const Normalization& n, float* out) {

@@ -41,6 +41,7 @@ void bind_eval_data(CLI::App& verb, EvalDataOptions& o) {
   verb.add_option("--workers", o.workers, "decoding threads; 0: none of their own")
       ->check(CLI::Range(0, 256))
       ->group("Data");
+  bind_pictures(verb, o.pictures);
 }
 
 void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights) {

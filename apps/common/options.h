@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apps/common/foreign_model.h"
+#include "apps/common/picture_options.h"
 #include "data/loader.h"
 #include "nn/losses/loss.h"
 #include "nn/models/model.h"
@@ -22,6 +23,7 @@ struct EvalDataOptions {
   std::string degrade;    // empty: what the model was trained with; "none", or as parse_degradation() takes it
   std::string box;        // empty: what the model was trained with; "on", "off"
   int workers = 1;
+  PictureOptions pictures;
 };
 
 struct MachineOptions {
@@ -45,6 +47,7 @@ struct TrainOptions {
   double max_bad_fraction = 0.001;
   std::int64_t crops = 0, super_classes = 0;
   std::string small_classes = "repeat";
+  PictureOptions pictures;
   // settings of distillation: who has labels, who sees what
   double labelled = 1.0;
   std::string unlabelled, degrade, boxes = "none";

@@ -42,6 +42,9 @@ std::string changed_lines(const std::string& before, const std::string& now) {
     // How often a choosing run looks decides what it chooses.
     // A run from before there was a choice computed in f32.
     if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
+    // One from before pictures were turned upright took them as stored, within the limits that are the defaults now.
+    if (line == "exif-rotate = \"off\"" && before.find("\nexif-rotate = ") == std::string::npos) continue;
+    if (key.rfind("max-image-", 0) == 0 && before.find("\n" + key + " = ") == std::string::npos) continue;
     const bool free =
         kFree.count(key) && !(key == "eval-every" && now.find("\nvalidation = \"0\"\n") == std::string::npos);
     if (!old.count(line) && !free) changed += (changed.empty() ? "" : ", ") + line;

@@ -39,6 +39,7 @@ static int run(const TrainOptions& options, const Compute& compute, const std::s
 
 int run_training(const TrainOptions& options, const std::string& config, const std::string& command) {
   const Compute compute = apply(options.machine);
+  apply(options.pictures);
   try {
     return run(options, compute, config, command);
   } catch (const Error& e) {

@@ -44,6 +44,7 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
   add("--on-bad-image", o.on_bad_image, "fail, or skip (an image of the same class stands in)")
       ->check(CLI::IsMember({"fail", "skip"}));
   add("--max-bad-fraction", o.max_bad_fraction, "skip: more than this share is an error")->check(CLI::Range(0.0, 1.0));
+  bind_pictures(verb, o.pictures);
 }
 
 void bind_settings(CLI::App& verb, TrainOptions& o, bool teacher) {

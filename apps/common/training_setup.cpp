@@ -129,6 +129,7 @@ std::string cache_identity(const TrainingSetup& s, const TrainOptions& o) {
        << o.size << " " << s.transform.resize_short << " " << s.transform.area_low << " " << s.transform.flip << " "
        << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes " << o.boxes << "\nnormalisation "
        << s.preprocessing.normalize << "\n";
+  if (o.pictures.exif_rotate != "off") text << "exif " << o.pictures.exif_rotate << "\n";
   if (o.machine.precision != "f32") text << "precision " << o.machine.precision << "\n";
   return text.str();
 }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
+#include "apps/common/picture_options.h"
 #include "apps/common/progress.h"
 #include "apps/verbs/verbs.h"
 #include "data/pack.h"
@@ -26,6 +27,7 @@ struct DataVerbOptions {
   std::string data, classes, output;
   int workers = 2, short_side = 0;
   bool json = false, quiet = false, partial = false;
+  PictureOptions pictures;
 };
 
 nlohmann::ordered_json spread_json(const Spread& s) { return {{"min", s.min}, {"median", s.median}, {"max", s.max}}; }
@@ -171,7 +173,9 @@ CLI::App* add_action(CLI::App& data, const char* name, const char* summary, Data
   return verb;
 }
 
+/// For the actions that decode.
 void add_workers(CLI::App& verb, DataVerbOptions& o) {
+  bind_pictures(verb, o.pictures);
   verb.add_option("--workers", o.workers, "decoding threads")->check(CLI::Range(0, 256))->group("Data");
 }
 
@@ -200,6 +204,7 @@ RunVerb add_data(CLI::App& app) {
       ->check(CLI::Range(0, 16384))
       ->group("Output");
   return [check, stats, o](const std::string&) {
+    apply(o->pictures);
     return check->parsed() ? run_verify(*o) : stats->parsed() ? run_stats(*o) : run_prepare(*o);
   };
 }

@@ -59,6 +59,7 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
 
 int run_embed(const EmbedVerbOptions& o) {
   apply(o.machine);
+  apply(o.data.pictures);
   watch_signals();
   if (o.model.empty()) throw Error(ErrorKind::Usage, "", "no model", "name a run folder or model file with --model");
   if (o.data.data.empty() == o.input.empty())

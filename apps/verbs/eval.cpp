@@ -200,6 +200,7 @@ int evaluate_models(const EvalOptions& o) {
 
 int run_eval(const EvalOptions& o) {
   apply(o.machine);
+  apply(o.data.pictures);
   watch_signals();
   if (!o.runs.empty()) return print_runs(o);
   if (!o.embeddings.empty()) {

@@ -45,6 +45,7 @@ void require_writable(const report::ReportOptions& o) {
 
 int run_report(ReportVerbOptions& o) {
   apply(o.machine);
+  apply(o.report.data.pictures);
   watch_signals();
   report::ReportOptions& r = o.report;
   if (r.runs.empty()) throw Error(ErrorKind::Usage, "", "no runs to report on", "name the folders of one or more runs");

@@ -18,6 +18,7 @@
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "data/exif_choice.h"
 #include "io/json_file.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
@@ -58,7 +59,7 @@ class PictureFiles : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
   std::int64_t label(std::int64_t) const override { return 0; }
   std::string name(std::int64_t i) const override { return paths_[i]; }
-  Image image(std::int64_t i) const override { return decode_image_file(paths_[i]); }
+  Image image(std::int64_t i) const override { return decode_image_file(paths_[i], exif_rotation(false)); }
   const std::vector<std::string>& class_names() const override { return no_class_; }
   std::string description() const override { return std::to_string(size()) + " picture files"; }
 
@@ -210,6 +211,7 @@ void print_matches(const Queries& queries, const std::vector<Answer>& answers, c
 
 int run_search(const SearchOptions& o) {
   apply(o.machine);
+  apply(o.data.pictures);
   watch_signals();
   check_options(o);
   const StoredEmbeddings index = load_embeddings(o.index);

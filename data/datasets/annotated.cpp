@@ -3,6 +3,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "data/exif_choice.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -11,7 +12,8 @@ namespace {
 
 class AnnotatedDataset : public Dataset {
  public:
-  AnnotatedDataset(const Annotations& annotations, SplitPart part) : root_(annotations.root) {
+  AnnotatedDataset(const Annotations& annotations, SplitPart part)
+      : root_(annotations.root), exif_(exif_rotation(annotations.known != nullptr)) {
     const std::vector<std::int64_t> chosen = annotations.of_part(part);
     std::map<std::int64_t, std::int64_t> rank;
     for (const std::int64_t i : chosen) rank[annotations.images[i].class_id] = 0;
@@ -33,7 +35,7 @@ class AnnotatedDataset : public Dataset {
   std::string name(std::int64_t i) const override { return images_[i].file; }
   Image image(std::int64_t i) const override {
     const std::string& file = images_[i].file;
-    return decode_image_file(file.front() == '/' ? file : root_ + "/" + file);
+    return decode_image_file(file.front() == '/' ? file : root_ + "/" + file, exif_);
   }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::optional<PixelBox> box(std::int64_t i) const override { return images_[i].box; }
@@ -43,6 +45,7 @@ class AnnotatedDataset : public Dataset {
  private:
   std::string root_, description_;
   std::vector<AnnotatedImage> images_;
+  ExifRotation exif_;
   std::vector<std::int64_t> labels_;
   std::vector<std::string> names_;
 };

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "data/datasets/annotated.h"
+#include "data/exif_choice.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// GIF, WebP and TIFF files count as pictures, so that `data verify` names them instead of leaving them out in silence.
+/// GIF and TIFF files count as pictures, so that `data verify` names them instead of leaving them out in silence.
 bool has_picture_extension(const fs::path& path) {
   static const std::array<const char*, 11> known = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png", ".bmp",
                                                     ".dib", ".gif",  ".webp", ".tif",  ".tiff"};
@@ -83,7 +84,7 @@ class FolderDataset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
   std::int64_t label(std::int64_t i) const override { return labels_[i]; }
   std::string name(std::int64_t i) const override { return files_[i]; }
-  Image image(std::int64_t i) const override { return decode_image_file(root_ + "/" + files_[i]); }
+  Image image(std::int64_t i) const override { return decode_image_file(root_ + "/" + files_[i], exif_); }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
     std::string text =
@@ -101,6 +102,7 @@ class FolderDataset : public Dataset {
   std::vector<std::string> names_, files_, nested_;
   std::vector<std::int64_t> labels_;
   std::int64_t skipped_ = 0, empty_ = 0;
+  const ExifRotation exif_ = exif_rotation(false);
 };
 
 [[noreturn]] void refuse(const std::string& root, const std::string& problem, const std::string& hint) {
@@ -113,7 +115,7 @@ constexpr const char* kLayout = "make one folder a class: FOLDER/CLASS/picture.j
 [[noreturn]] void explain_empty(const std::string& root, const std::vector<std::string>& nested) {
   if (nested.empty())
     refuse(root, "has folders but no picture in any of them",
-           "JPEG, PNG and BMP files are looked for by their extension");
+           "JPEG, PNG, WebP and BMP files are looked for by their extension");
   if (is_split_folder(root))
     refuse(root, "has no pictures in its folders, only further folders",
            "did you mean '" + root + ":train', '" + root + ":test' or '" + root + ":all' (both)?");

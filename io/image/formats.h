@@ -8,7 +8,7 @@
 
 namespace fledge {
 
-enum class ImageFormat { Jpeg, Png, Bmp, Unknown };
+enum class ImageFormat { Jpeg, Png, Bmp, WebP, Unknown };
 
 /// By the first bytes.
 ImageFormat sniff(const std::uint8_t* bytes, std::size_t size);
@@ -36,9 +36,22 @@ struct ImageBytes {
 [[noreturn]] void bad_image(const std::string& name, const std::string& problem, const std::string& hint = "");
 /// Refuses empty and too large pictures, before any memory is taken for them.
 void check_dimensions(const std::string& name, std::int64_t width, std::int64_t height, const DecodeLimits& limits);
+/// Bytes that decoding may take: the limit and a tenth of the file.
+std::int64_t memory_allowed(const ImageBytes& file, const DecodeLimits& limits);
+/// Refuses a picture whose decoding takes `bytes_a_pixel` for each of its pixels, if that is more than allowed.
+void check_memory(const ImageBytes& file, std::int64_t width, std::int64_t height, int bytes_a_pixel,
+                  const DecodeLimits& limits);
 
-Image decode_jpeg(const ImageBytes& file, const DecodeLimits& limits);
-Image decode_png(const ImageBytes& file, const DecodeLimits& limits);
+/// How a decoder is called. `orientation`: as EXIF numbers them, 1: as stored.
+struct DecodeRequest {
+  const DecodeLimits& limits;
+  int orientation = 1;
+};
+
+/// The pixels as they are to be seen: turned by the orientation asked for.
+Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request);
+Image decode_png(const ImageBytes& file, const DecodeRequest& request);
 Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits);
+Image decode_webp(const ImageBytes& file, const DecodeRequest& request);
 
 }  // namespace fledge

@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 #include "io/image/formats.h"
+#include "io/image/orientation.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -22,6 +23,7 @@ ImageFormat sniff(const std::uint8_t* bytes, std::size_t size) {
   if (starts_with(bytes, size, "\xff\xd8\xff")) return ImageFormat::Jpeg;
   if (starts_with(bytes, size, "\x89PNG\r\n\x1a\n")) return ImageFormat::Png;
   if (starts_with(bytes, size, "BM")) return ImageFormat::Bmp;
+  if (starts_with(bytes, size, "RIFF") && starts_with(bytes, size, "WEBP", 8)) return ImageFormat::WebP;
   return ImageFormat::Unknown;
 }
 
@@ -32,7 +34,6 @@ std::string guess_kind(const std::uint8_t* bytes, std::size_t size) {
     std::size_t at = 0;
   };
   static const Kind kinds[] = {{"GIF8", "a GIF picture"},
-                               {"WEBP", "a WebP picture", 8},
                                {"II*", "a TIFF picture"},
                                {"MM", "a TIFF picture"},
                                {"ftyp", "an AVIF, HEIC or MP4 file", 4},
@@ -63,32 +64,71 @@ void check_dimensions(const std::string& name, std::int64_t width, std::int64_t 
   const std::string size = std::to_string(width) + "x" + std::to_string(height);
   if (width < 1 || height < 1) bad_image(name, "its header says " + size + " pixels");
   if (width > limits.max_side || height > limits.max_side)
-    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_side) + " per side");
+    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_side) + " per side",
+              "shrink it, or allow more with --max-image-side");
   if (width * height > limits.max_pixels)
-    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_pixels) + " in all");
+    bad_image(name, "too large: " + size + " pixels, the limit is " + std::to_string(limits.max_pixels) + " in all",
+              "shrink it, or allow more with --max-image-pixels");
 }
 
-Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name, const DecodeLimits& limits) {
+std::int64_t memory_allowed(const ImageBytes& file, const DecodeLimits& limits) {
+  return limits.max_memory + static_cast<std::int64_t>(file.size / 10);
+}
+
+void check_memory(const ImageBytes& file, std::int64_t width, std::int64_t height, int bytes_a_pixel,
+                  const DecodeLimits& limits) {
+  const std::int64_t needed = width * height * bytes_a_pixel;
+  if (needed <= memory_allowed(file, limits)) return;
+  bad_image(file.name,
+            "too large: " + std::to_string(width) + "x" + std::to_string(height) + " pixels of its kind take " +
+                std::to_string(needed >> 20) + " MiB to decode, the limit is " +
+                std::to_string(limits.max_memory >> 20),
+            "shrink it, or allow more with --max-image-mb");
+}
+
+namespace {
+
+DecodeLimits& limits_of_process() {
+  static DecodeLimits limits;
+  return limits;
+}
+
+}  // namespace
+
+const DecodeLimits& decode_limits() { return limits_of_process(); }
+
+void set_decode_limits(const DecodeLimits& limits) {
+  if (limits.max_pixels < 1 || limits.max_side < 1 || limits.max_memory < 1)
+    throw Error(ErrorKind::Usage, "set_decode_limits", "limits of pictures must be at least 1");
+  limits_of_process() = limits;
+}
+
+Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name, const DecodeLimits& limits,
+                   ExifRotation exif) {
   if (size == 0) bad_image(name, "the file is empty (0 bytes)");
   const ImageBytes file{bytes, size, name};
-  switch (sniff(bytes, size)) {
+  const ImageFormat format = sniff(bytes, size);
+  const DecodeRequest request{limits, exif == ExifRotation::Apply ? orientation_of(file, format) : 1};
+  switch (format) {
     case ImageFormat::Jpeg:
-      return decode_jpeg(file, limits);
+      return decode_jpeg(file, request);
     case ImageFormat::Png:
-      return decode_png(file, limits);
+      return decode_png(file, request);
     case ImageFormat::Bmp:
       return decode_bmp(file, limits);
+    case ImageFormat::WebP:
+      return decode_webp(file, request);
     case ImageFormat::Unknown:
       break;
   }
   const std::string kind = guess_kind(bytes, size);
   bad_image(name, kind.empty() ? "unknown format" : "it is " + kind,
-            "JPEG, PNG and BMP are read: convert it or remove it");
+            "JPEG, PNG, WebP and BMP are read: convert it or remove it");
 }
 
-Image decode_image_file(const std::string& path, const DecodeLimits& limits) {
+Image decode_image_file(const std::string& path, ExifRotation exif, const DecodeLimits& limits) {
   const std::vector<std::uint8_t> bytes = read_file(path);
-  return decode_image(bytes.data(), bytes.size(), path, limits);
+  return decode_image(bytes.data(), bytes.size(), path, limits, exif);
 }
 
 }  // namespace fledge

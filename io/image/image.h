@@ -15,18 +15,28 @@ struct Image {
   std::uint8_t* row(int y) { return rgb.data() + static_cast<std::size_t>(y) * width * 3; }
 };
 
+/// What a picture may unfold to. A decoder says what memory it needs before it takes any: the file's size is no bound.
 struct DecodeLimits {
   std::int64_t max_pixels = 64ll << 20;
   int max_side = 16384;
+  /// Bytes to decode one picture, its pixels included; a tenth of the file's size may come on top.
+  std::int64_t max_memory = 128ll << 20;
 };
+/// The limits of this process; to be set before pictures are read. Throws Error(Usage): a limit below 1.
+const DecodeLimits& decode_limits();
+void set_decode_limits(const DecodeLimits& limits);
 
-/// JPEG through libjpeg-turbo, everything else (PNG, BMP, ...) through stb_image; the format is read from the first
-/// bytes, not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
+/// Whether the orientation that a camera wrote into the file is applied, as Pillow's ImageOps.exif_transpose does.
+enum class ExifRotation { Ignore, Apply };
+
+/// JPEG (libjpeg-turbo), PNG (libpng), WebP without animation (libwebp), BMP (stb_image); the format is read from the
+/// first bytes, not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
 /// Throws Error(BadInput) naming the file and the reason: missing, empty, unknown format, truncated, corrupt, too
 /// large.
-Image decode_image_file(const std::string& path, const DecodeLimits& limits = {});
+Image decode_image_file(const std::string& path, ExifRotation exif = ExifRotation::Ignore,
+                        const DecodeLimits& limits = decode_limits());
 Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name,
-                   const DecodeLimits& limits = {});
+                   const DecodeLimits& limits = decode_limits(), ExifRotation exif = ExifRotation::Ignore);
 
 /// A JPEG as Pillow's save(quality=...) writes it: baseline, chroma halved in both directions (4:2:0). Throws
 /// Error(Usage): empty picture, quality not in 1-100.

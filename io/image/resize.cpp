@@ -32,13 +32,13 @@ void check_size(const Image& image, int width, int height) {
     throw Error(ErrorKind::Usage, "resize", "the target size must be positive: " + size_text(width, height));
 }
 
-void check_box(const Image& image, const PixelBox& box, const char* op) {
-  if (box.left >= 0 && box.top >= 0 && box.width > 0 && box.height > 0 && box.left <= image.width - box.width &&
-      box.top <= image.height - box.height)
+void check_box(int width, int height, const PixelBox& box, const char* op) {
+  if (box.left >= 0 && box.top >= 0 && box.width > 0 && box.height > 0 && box.left <= width - box.width &&
+      box.top <= height - box.height)
     return;
   throw Error(ErrorKind::Usage, op,
               "the box " + size_text(box.width, box.height) + " at (" + std::to_string(box.left) + ", " +
-                  std::to_string(box.top) + ") does not lie in the picture of " + size_text(image.width, image.height));
+                  std::to_string(box.top) + ") does not lie in the picture of " + size_text(width, height));
 }
 
 /// Rows [from, to) of the region, resampled to out_width; row r goes to out + (r - from) * out_stride.
@@ -69,31 +69,40 @@ void vertical(const std::uint8_t* in, std::size_t stride, int in_first, Image& o
                     c.weights.data() + static_cast<std::size_t>(y) * c.taps, c.count[y], out.row(y), out.width * 3);
 }
 
-Image resample(const Region& in, int width, int height, float left, float top, float right, float bottom) {
+/// What is wanted: the whole of a region, or a part of it, stretched to width x height pixels, of these the window.
+struct Stretch {
+  int width, height;
+  float left, top, right, bottom;
+  PixelBox window;
+};
+
+Image resample(const Region& in, const Stretch& to) {
   static thread_local Scratch s;
-  Image out{width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(width) * height * 3)};
-  const bool along_x = width != in.width || left != 0 || right != static_cast<float>(width);
-  const bool along_y = height != in.height || top != 0 || bottom != static_cast<float>(height);
-  if (along_y) s.vertical.fill(in.height, top, bottom, height);
+  const PixelBox& w = to.window;
+  Image out{w.width, w.height, std::vector<std::uint8_t>(static_cast<std::size_t>(w.width) * w.height * 3)};
+  const std::size_t out_row = static_cast<std::size_t>(w.width) * 3;
+  const bool along_x = to.width != in.width || to.left != 0 || to.right != static_cast<float>(to.width);
+  const bool along_y = to.height != in.height || to.top != 0 || to.bottom != static_cast<float>(to.height);
+  if (along_y) s.vertical.fill(in.height, to.top, to.bottom, to.height, w.top, w.height);
+  const std::uint8_t* part = in.data + static_cast<std::size_t>(w.left) * 3;  // of the input, where x is not resampled
   if (!along_x && !along_y) {
-    for (int y = 0; y < height; ++y)
-      std::memcpy(out.row(y), in.data + y * in.stride, static_cast<std::size_t>(width) * 3);
+    for (int y = 0; y < w.height; ++y) std::memcpy(out.row(y), part + (w.top + y) * in.stride, out_row);
     return out;
   }
   if (!along_x) {
-    vertical(in.data, in.stride, 0, out, s.vertical);
+    vertical(part, in.stride, 0, out, s.vertical);
     return out;
   }
-  s.horizontal.fill(in.width, left, right, width);
+  s.horizontal.fill(in.width, to.left, to.right, to.width, w.left, w.width);
   // Only the rows that the second pass will read.
-  const int from = along_y ? s.vertical.begin() : 0, to = along_y ? s.vertical.end() : in.height;
-  const std::size_t stride = static_cast<std::size_t>(width) * 3 + 1;
-  s.rows.resize(static_cast<std::size_t>(to - from) * stride);
-  horizontal(in, from, to, s.rows.data(), stride, width, s);
+  const int from = along_y ? s.vertical.begin() : w.top, end = along_y ? s.vertical.end() : w.top + w.height;
+  const std::size_t stride = out_row + 1;
+  s.rows.resize(static_cast<std::size_t>(end - from) * stride);
+  horizontal(in, from, end, s.rows.data(), stride, w.width, s);
   if (along_y) {
     vertical(s.rows.data(), stride, from, out, s.vertical);
   } else {
-    for (int y = 0; y < height; ++y) std::memcpy(out.row(y), s.rows.data() + y * stride, stride - 1);
+    for (int y = 0; y < w.height; ++y) std::memcpy(out.row(y), s.rows.data() + y * stride, out_row);
   }
   return out;
 }
@@ -111,7 +120,7 @@ Image resize(const Image& image, int width, int height, const Box& box) {
                     std::to_string(box.right) + ", " + std::to_string(box.bottom) +
                     ") is empty or not inside the picture of " + size_text(image.width, image.height));
   const Region in{image.rgb.data(), image.width, image.height, static_cast<std::size_t>(image.width) * 3, true};
-  return resample(in, width, height, left, top, right, bottom);
+  return resample(in, {width, height, left, top, right, bottom, {0, 0, width, height}});
 }
 
 Image resize(const Image& image, int width, int height) {
@@ -120,15 +129,24 @@ Image resize(const Image& image, int width, int height) {
 
 Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height) {
   check_size(image, width, height);
-  check_box(image, box, "crop_and_resize");
+  check_box(image.width, image.height, box, "crop_and_resize");
   const bool tail = box.top + box.height == image.height && box.left + box.width == image.width;
   const Region in{image.row(box.top) + static_cast<std::size_t>(box.left) * 3, box.width, box.height,
                   static_cast<std::size_t>(image.width) * 3, tail};
-  return resample(in, width, height, 0, 0, static_cast<float>(box.width), static_cast<float>(box.height));
+  return resample(in, {width, height, 0, 0, static_cast<float>(box.width), static_cast<float>(box.height),
+                       {0, 0, width, height}});
+}
+
+Image resize_and_crop(const Image& image, int width, int height, const PixelBox& box) {
+  check_size(image, width, height);
+  check_box(width, height, box, "resize_and_crop");
+  const Region in{image.rgb.data(), image.width, image.height, static_cast<std::size_t>(image.width) * 3, true};
+  return resample(
+      in, {width, height, 0, 0, static_cast<float>(image.width), static_cast<float>(image.height), box});
 }
 
 Image crop(const Image& image, const PixelBox& box) {
-  check_box(image, box, "crop");
+  check_box(image.width, image.height, box, "crop");
   Image out{box.width, box.height, std::vector<std::uint8_t>(static_cast<std::size_t>(box.width) * box.height * 3)};
   for (int y = 0; y < box.height; ++y)
     std::memcpy(out.row(y), image.row(box.top + y) + static_cast<std::size_t>(box.left) * 3,

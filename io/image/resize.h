@@ -24,6 +24,8 @@ struct PixelBox {
 /// Equal to crop(box), then resize(width, height), without the copy: pixels outside the box do not take part
 /// (torchvision's resized_crop).
 Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height);
+/// Equal to resize(width, height), then crop(box), but only what the box needs is computed.
+Image resize_and_crop(const Image& image, int width, int height, const PixelBox& box);
 Image crop(const Image& image, const PixelBox& box);
 /// Mirrored left to right, in place.
 void flip_horizontal(Image& image);

@@ -14,7 +14,7 @@ double triangle(double x) {
 
 }  // namespace
 
-void ResizeCoefficients::fill(int in_size, float from, float to, int out_size) {
+void ResizeCoefficients::fill(int in_size, float from, float to, int out_size, int first_out, int outs) {
   // The difference is taken in float and widened, the centre is computed in double: Pillow's order, needed for equal
   // bytes.
   const double scale = static_cast<double>(to - from) / out_size;
@@ -22,12 +22,12 @@ void ResizeCoefficients::fill(int in_size, float from, float to, int out_size) {
   const double support = filter_scale;  // the triangle's own support is 1
   const double inverse = 1.0 / filter_scale;
   taps = static_cast<int>(std::ceil(support)) * 2 + 1;
-  first.resize(out_size);
-  count.resize(out_size);
-  weights.assign(static_cast<std::size_t>(out_size) * taps, 0);
+  first.resize(outs);
+  count.resize(outs);
+  weights.assign(static_cast<std::size_t>(outs) * taps, 0);
   real_.resize(taps);
-  for (int o = 0; o < out_size; ++o) {
-    const double center = from + (o + 0.5) * scale;
+  for (int o = 0; o < outs; ++o) {
+    const double center = from + (first_out + o + 0.5) * scale;
     const int low = std::max(static_cast<int>(center - support + 0.5), 0);
     const int n = std::min(static_cast<int>(center + support + 0.5), in_size) - low;
     double sum = 0;

@@ -15,7 +15,9 @@ struct ResizeCoefficients {
 
   /// From `in_size` positions, of which [from, to) is stretched over `out_size`. The vectors keep their memory between
   /// calls.
-  void fill(int in_size, float from, float to, int out_size);
+  void fill(int in_size, float from, float to, int out_size) { fill(in_size, from, to, out_size, 0, out_size); }
+  /// Only those of the output positions [first_out, first_out + outs): equal to these of all.
+  void fill(int in_size, float from, float to, int out_size, int first_out, int outs);
   int begin() const { return first.front(); }
   int end() const { return first.back() + count.back(); }
 

@@ -204,7 +204,7 @@ TEST_CASE("every flipped byte gives a picture or an error, never a crash") {
 TEST_CASE("errors of pictures name the file and the reason") {
   CHECK_THAT(decode_error({}), Contains("the file is empty (0 bytes)"));
   CHECK_THAT(decode_error({'G', 'I', 'F', '8', '9', 'a', 0}),
-             Contains("it is a GIF picture") && Contains("JPEG, PNG and BMP are read"));
+             Contains("it is a GIF picture") && Contains("JPEG, PNG, WebP and BMP are read"));
   const std::string html = "\n <!DOCTYPE html>", text = "hello\n";
   CHECK_THAT(decode_error(Bytes(html.begin(), html.end())), Contains("a web page"));
   CHECK_THAT(decode_error(Bytes(text.begin(), text.end())), Contains("plain text"));

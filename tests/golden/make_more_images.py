@@ -1,0 +1,72 @@
+"""Makes more_images.bin: WebP, JPEGs with stray bytes, BMPs from the top down, and every EXIF orientation, with Pillow's pixels.
+
+Run with Pillow installed (made with 13.0): python make_more_images.py. Each case is little-endian: int32 length of the name, name, int32 1 where
+ImageOps.exif_transpose was applied, int32 length of the file, file, int32 width, height, then height * width * 3 bytes.
+"""
+import io
+import pathlib
+import struct
+
+from PIL import Image, ImageOps
+
+from make_images import encoded, smooth
+from make_resize import pattern
+
+
+def stray(jpeg, before):
+    """Three zero bytes before the last marker `before`: Pillow reads on."""
+    at = jpeg.rindex(bytes([0xff, before]))
+    return jpeg[:at] + b"\0\0\0" + jpeg[at:]
+
+
+def from_the_top(bmp):
+    first, width, height = struct.unpack_from("<i", bmp, 10)[0], *struct.unpack_from("<2i", bmp, 18)
+    row = (width * struct.unpack_from("<H", bmp, 28)[0] + 31) // 32 * 4
+    rows = [bmp[first + row * y:first + row * (y + 1)] for y in range(height)]
+    return bmp[:22] + struct.pack("<i", -height) + bmp[26:first] + b"".join(reversed(rows))
+
+
+def cases():
+    rgb, noise = smooth(21, 15), pattern(11, 7)
+    alpha = rgb.copy()
+    alpha.putalpha(rgb.getchannel("G"))
+    yield "webp", False, encoded(rgb, format="WEBP", quality=80)
+    yield "webp lossless", False, encoded(noise, format="WEBP", lossless=True)
+    yield "webp alpha", False, encoded(alpha, format="WEBP", quality=80)
+    yield "webp lossless alpha", False, encoded(alpha, format="WEBP", lossless=True, exact=True)
+    jpeg = encoded(rgb, format="JPEG", quality=85)
+    yield "jpeg, stray bytes before a table", False, stray(jpeg, 0xc4)
+    yield "jpeg, stray bytes before the end", False, stray(jpeg, 0xd9)
+    for name, image in (("bmp", noise), ("bmp palette", noise.quantize(16)), ("bmp alpha", alpha)):
+        yield name + " from the top", False, from_the_top(encoded(image, format="BMP"))
+    for orientation in range(0, 10):
+        for endian in ("<", ">") if orientation in (3, 6) else ("<",):
+            exif = Image.Exif()
+            exif.endian = endian
+            exif[0x0112] = orientation
+            for kind, options in (("jpeg", {"format": "JPEG", "quality": 90}), ("png", {"format": "PNG"}),
+                                  ("webp", {"format": "WEBP", "lossless": True})):
+                for apply in (True, False) if orientation == 6 else (True,):
+                    yield f"{kind} orientation {orientation}{endian}", apply, encoded(smooth(19, 10), exif=exif, **options)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    yield "jpeg cmyk orientation 8", True, encoded(rgb.convert("CMYK"), format="JPEG", quality=95, exif=exif)
+    yield "jpeg progressive orientation 5", True, encoded(smooth(19, 10), format="JPEG", progressive=True, exif=exif)
+    broken = bytearray(encoded(rgb, format="JPEG", exif=exif))
+    broken[broken.index(b"Exif\0\0") + 6:broken.index(b"Exif\0\0") + 8] = b"XX"
+    yield "jpeg damaged exif", False, bytes(broken)
+
+
+def main():
+    out = bytearray()
+    for name, apply, data in cases():
+        image = Image.open(io.BytesIO(data))
+        image = (ImageOps.exif_transpose(image) if apply else image).convert("RGB")
+        label = name.encode()
+        out += struct.pack("<i", len(label)) + label + struct.pack("<2i", apply, len(data)) + data
+        out += struct.pack("<2i", image.width, image.height) + image.tobytes()
+    pathlib.Path(__file__).with_name("more_images.bin").write_bytes(out)
+
+
+if __name__ == "__main__":
+    main()

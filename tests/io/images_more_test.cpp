@@ -1,0 +1,149 @@
+// Kinds of pictures that were once refused or read turned: WebP, stray bytes, orientation; and what a picture may unfold
+// to. Goldens: golden/make_more_images.py.
+#include <zlib.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <fstream>
+
+#include "io/image/image.h"
+#include "io/image/resize.h"
+#include "tests/support/files.h"
+
+using namespace fledge;
+using namespace fledge::test;
+using Catch::Contains;
+
+namespace {
+
+std::string decode_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
+  return error_of([&] { decode_image(bytes.data(), bytes.size(), "p", limits); });
+}
+
+void big32(Bytes& out, std::uint32_t v) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
+}
+
+void chunk(Bytes& png, const std::string& type, const Bytes& data) {
+  big32(png, static_cast<std::uint32_t>(data.size()));
+  Bytes body(type.begin(), type.end());
+  body.insert(body.end(), data.begin(), data.end());
+  png.insert(png.end(), body.begin(), body.end());
+  big32(png, static_cast<std::uint32_t>(::crc32(0, body.data(), static_cast<uInt>(body.size()))));
+}
+
+/// An RGB PNG of side x side pixels whose one IDAT unfolds to `unfolded` zeros. Packed in pieces: making it takes no memory.
+Bytes png_of(std::uint32_t side, std::size_t unfolded) {
+  Bytes png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, packed;
+  big32(header, side), big32(header, side);
+  header.insert(header.end(), {8, 2, 0, 0, 0});
+  chunk(png, "IHDR", header);
+  z_stream z{};
+  REQUIRE(::deflateInit(&z, 9) == Z_OK);
+  Bytes zeros(1 << 16), out(1 << 16);
+  for (bool more = true; more;) {
+    const std::size_t piece = std::min(unfolded, zeros.size());
+    unfolded -= piece, more = unfolded > 0;
+    z.next_in = zeros.data(), z.avail_in = static_cast<uInt>(piece);
+    do {
+      z.next_out = out.data(), z.avail_out = static_cast<uInt>(out.size());
+      ::deflate(&z, more ? Z_NO_FLUSH : Z_FINISH);
+      packed.insert(packed.end(), out.begin(), out.end() - z.avail_out);
+    } while (z.avail_out == 0);
+  }
+  ::deflateEnd(&z);
+  chunk(png, "IDAT", packed);
+  chunk(png, "IEND", {});
+  return png;
+}
+
+/// Largest resident memory, in KiB, of what runs.
+template <class Work>
+long growth_of(Work work) {
+  const auto status = [](const std::string& key) {
+    std::ifstream file("/proc/self/status");
+    for (std::string line; std::getline(file, line);)
+      if (line.rfind(key, 0) == 0) return std::atol(line.c_str() + key.size());
+    return 0l;
+  };
+  std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
+  const long before = status("VmRSS:");
+  work();
+  return status("VmHWM:") - before;
+}
+
+}  // namespace
+
+TEST_CASE("WebP, stray bytes, rows from the top and orientations give Pillow's pixels", "[image]") {
+  const Bytes golden = slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/more_images.bin");
+  std::size_t at = 0;
+  const auto number = [&] {
+    std::int32_t v;
+    REQUIRE(at + 4 <= golden.size());
+    std::memcpy(&v, golden.data() + at, 4);
+    at += 4;
+    return v;
+  };
+  int cases = 0;
+  for (; at < golden.size(); ++cases) {
+    const auto length = static_cast<std::size_t>(number());
+    const std::string name(reinterpret_cast<const char*>(golden.data()) + at, length);
+    at += length;
+    const ExifRotation exif = number() ? ExifRotation::Apply : ExifRotation::Ignore;
+    const auto size = static_cast<std::size_t>(number());
+    const Bytes file(golden.begin() + at, golden.begin() + at + size);
+    at += size;
+    const int width = number(), height = number();
+    const std::size_t pixels = std::size_t{3} * width * height;
+    CAPTURE(name);
+    const Image image = decode_image(file.data(), file.size(), name, {}, exif);
+    REQUIRE(image.width == width);
+    REQUIRE(image.height == height);
+    CHECK(std::equal(image.rgb.begin(), image.rgb.end(), golden.begin() + at, golden.begin() + at + pixels));
+    at += pixels;
+  }
+  CHECK(cases > 40);
+}
+
+TEST_CASE("a WebP cut anywhere is refused", "[image]") {
+  const Bytes golden = slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/more_images.bin");
+  const std::string magic = "RIFF";
+  const auto begin = std::search(golden.begin(), golden.end(), magic.begin(), magic.end());
+  REQUIRE(begin != golden.end());
+  std::uint32_t riff;
+  std::memcpy(&riff, &*(begin + 4), 4);
+  const Bytes whole(begin, begin + 8 + riff);
+  CHECK(decode_error(whole).empty());
+  for (std::size_t n = 0; n < whole.size(); ++n) {
+    CAPTURE(n);
+    CHECK_FALSE(decode_error(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))).empty());
+  }
+}
+
+TEST_CASE("a PNG unfolds to what its header promises and no further", "[image]") {
+  const Bytes bomb = png_of(8, std::size_t{1} << 28);  // 8 x 8 pixels, 256 MiB behind them
+  int width = 0;
+  const long grown = growth_of([&] { width = decode_image(bomb.data(), bomb.size(), "p").width; });
+  CHECK(width == 8);
+  CHECK(grown < 16 << 10);
+  CHECK_THAT(decode_error(png_of(8, 8 * 25 - 1)), Contains("corrupt"));  // a byte short of its rows
+}
+
+TEST_CASE("what a picture takes is looked at before it is taken", "[image]") {
+  const Bytes png = png_of(300, 300 * 901);
+  CHECK(decode_error(png).empty());
+  CHECK_THAT(decode_error(png, {.max_memory = 100000}), Contains("to decode") && Contains("--max-image-mb"));
+  CHECK_THAT(decode_error(png, {.max_pixels = 80000}), Contains("--max-image-pixels"));
+  CHECK_THAT(decode_error(png, {.max_side = 299}), Contains("--max-image-side"));
+}
+
+TEST_CASE("a part of a resized picture equals the whole resized and cut", "[image]") {
+  const Image image = pattern(37, 23);
+  for (const auto& [width, height] : {std::pair{61, 40}, {12, 9}, {37, 50}, {80, 23}, {37, 23}})
+    for (const PixelBox& box : {PixelBox{0, 0, 5, 7}, PixelBox{3, 2, 9, 6}, PixelBox{width - 4, height - 3, 4, 3}}) {
+      CAPTURE(width, height, box.left, box.top);
+      const Image part = resize_and_crop(image, width, height, box), whole = crop(resize(image, width, height), box);
+      CHECK(part.rgb == whole.rgb);
+    }
+}
