@@ -109,7 +109,7 @@ std::string key_text(const Graph& graph, Ref key) {
   }
 }
 
-std::optional<Ref> value_of(const Graph& graph, const Pairs& pairs, const std::string& key) {
+std::optional<Ref> value_of(const Graph& graph, const Pairs& pairs, std::string_view key) {
   std::optional<Ref> found;
   for (const auto& [k, value] : pairs)
     if (graph.is_string(k) && graph.text(k) == key) found = value;

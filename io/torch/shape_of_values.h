@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,6 @@ Pairs attributes_of(const pickle::Graph& graph, pickle::Ref r);
 /// A dictionary's key as part of a name: texts and whole numbers; others "?".
 std::string key_text(const pickle::Graph& graph, pickle::Ref key);
 /// The value of a text key, or nothing; the last one of equal keys.
-std::optional<pickle::Ref> value_of(const pickle::Graph& graph, const Pairs& pairs, const std::string& key);
+std::optional<pickle::Ref> value_of(const pickle::Graph& graph, const Pairs& pairs, std::string_view key);
 
 }  // namespace fledge::torch_file

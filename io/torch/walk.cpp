@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "io/torch/extent.h"
 #include "io/torch/labels.h"
 #include "io/torch/names.h"
 #include "io/torch/shape_of_values.h"
@@ -18,25 +19,16 @@ using pickle::Graph;
 using pickle::Kind;
 using pickle::Ref;
 
-constexpr std::size_t kMaxTensors = 100'000;
-constexpr int kMaxLevels = 256;
 constexpr std::size_t kMaxNames = std::size_t{32} << 20;  // bytes of all names
 constexpr std::size_t kMaxWarnings = 100;
-// Values looked at. A pickle has at most 2,000,000, each looked at a few times; one that names the same large value
-// again and again, or nests the same value twice in itself forty times, would have more.
-constexpr std::uint64_t kMaxWork = 16'000'000;
 
 class Walker {
  public:
   Walker(const pickle::Source& source, const Graph& graph, const Rebuilder& rebuilder, WeightFile::Content& content)
-      : source_(source),
-        graph_(graph),
-        rebuilder_(rebuilder),
-        content_(content),
-        holds_(graph.size(), Holds::Unknown) {}
+      : source_(source), graph_(graph), rebuilder_(rebuilder), content_(content), extent_(source, graph, rebuilder) {}
 
   void run(Ref root) {
-    holds(root, 0);
+    extent_.measure(root);
     visit(root, "", 0);
     visit_rest(root, "", 0);
     check_names();
@@ -58,8 +50,6 @@ class Walker {
   }
 
  private:
-  enum class Holds : std::uint8_t { Unknown, Asked, Nothing, Aside, Tensor };  // Aside: in attributes only
-
   /// The name of what a key leads to.
   std::string join(const std::string& path, Ref key, bool first) const {
     if (graph_.is_string(key) && graph_.text(key).size() > kMaxName) too_long();
@@ -71,66 +61,9 @@ class Walker {
   }
   [[noreturn]] void too_long() const { source_.refuse(0, "a tensor's name of more than 4,096 bytes, in the pickle"); }
 
-  void spend(std::uint64_t values) {
-    work_ += values;
-    if (work_ > kMaxWork) source_.refuse(0, "an object that unfolds to more than 16,000,000 values, in the pickle");
-  }
   void spend_name(const std::string& name) {
     names_ += name.size();
     if (names_ > kMaxNames) source_.refuse(0, "names of more than 33,554,432 bytes in all, in the pickle");
-  }
-
-  /// Is there a tensor in or below the value, and is it where a state dict would have it? Each value is asked once, so
-  /// that shared ones cost nothing: what 90 bytes of DUP and TUPLE2 unfold to is never unfolded.
-  Holds holds(Ref r, int level) {
-    if (holds_[r] != Holds::Unknown) return holds_[r];  // Asked: it contains itself
-    if (level > 4 * kMaxLevels) source_.refuse(0, "values nested too deep in the pickle");
-    holds_[r] = Holds::Asked;
-    Holds found = rebuilder_.is_tensor(r) ? Holds::Tensor : Holds::Nothing;
-    if (found == Holds::Nothing) {
-      const auto module = as_module(graph_, r);
-      const std::vector<Ref> children = module ? module_values(*module) : container_values(r);
-      const Pairs attributes = attributes_of(graph_, r);
-      spend(children.size() + attributes.size() + (module ? module->non_persistent.size() : 0));
-      if (graph_.kind(r) == Kind::Object) spend(arguments_looked_at(r));
-      for (const Ref child : children) {
-        const Holds below = holds(child, level + 1);
-        if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, below);
-      }
-      for (const auto& pair : attributes) {
-        const Holds below = holds(pair.second, level + 1);
-        if (below == Holds::Tensor || below == Holds::Aside) found = std::max(found, Holds::Aside);
-      }
-    }
-    return holds_[r] = found;
-  }
-
-  /// What is copied to see what an object is: its arguments, and the items of a single one.
-  std::size_t arguments_looked_at(Ref r) const {
-    const std::size_t count = graph_.tuple_size(graph_.arguments(r));
-    return count == 1 ? 1 + graph_.items(graph_.tuple_item(graph_.arguments(r), 0)).size() : count;
-  }
-
-  std::vector<Ref> container_values(Ref r) const {
-    std::vector<Ref> all;
-    if (const auto pairs = as_dictionary(graph_, r))
-      for (const auto& pair : *pairs) all.push_back(pair.second);
-    if (const auto items = as_list(graph_, r)) all.insert(all.end(), items->begin(), items->end());
-    return all;
-  }
-
-  std::vector<Ref> module_values(const ModuleView& module) const {
-    std::vector<Ref> all;
-    for (const auto& pair : module.parameters) all.push_back(pair.second);
-    for (const auto& [key, value] : module.buffers)
-      if (!is_hidden(module, key)) all.push_back(value);
-    for (const auto& pair : module.children) all.push_back(pair.second);
-    return all;
-  }
-
-  bool is_hidden(const ModuleView& module, Ref key) const {
-    if (module.non_persistent.empty() || (graph_.is_string(key) && graph_.text(key).size() > kMaxName)) return false;
-    return std::binary_search(module.non_persistent.begin(), module.non_persistent.end(), key_text(graph_, key));
   }
 
   void add(std::vector<StoredTensor>& to, Ref r, const std::string& name) {
@@ -141,48 +74,19 @@ class Walker {
     listed_.insert(r);
   }
 
-  void enter(int level) const {
-    if (level > kMaxLevels)
-      source_.refuse(0, "a container that contains itself, or more than 256 levels, in the pickle");
-  }
-
   void visit(Ref r, const std::string& path, int level, bool first = true) {
-    if (holds_[r] != Holds::Tensor) return;
-    enter(level);
+    if (extent_.holds(r) != Extent::Tensor) return;
+    extent_.enter(level);
     if (rebuilder_.is_tensor(r)) return add(content_.tensors, r, path);
-    spend(64);  // a container costs more than its values: copies, a table of its keys
+    extent_.spend(Extent::kContainer);
     if (const auto module = as_module(graph_, r)) return visit_module(*module, path, level, first);
     if (const auto pairs = as_dictionary(graph_, r)) return visit_dictionary(*pairs, path, level, first);
     if (const auto items = as_list(graph_, r)) {
-      spend(items->size());
+      extent_.spend(items->size());
       for (std::size_t i = 0; i < items->size(); ++i)
-        if (holds_[(*items)[i]] == Holds::Tensor)
+        if (extent_.holds((*items)[i]) == Extent::Tensor)
           visit((*items)[i], join(path, std::to_string(i), first), level + 1, false);
     }
-  }
-
-  /// Of equal keys the last one counts, as in Python: the pairs that do, without those whose value holds no tensor.
-  /// `overwritten` is told the others.
-  Pairs current(const Pairs& pairs, const std::function<void(Ref key)>& overwritten) {
-    spend(4 * pairs.size());
-    std::unordered_map<std::string_view, std::size_t> last_text;
-    std::unordered_map<std::int64_t, std::size_t> last_int;
-    const auto last = [&](Ref key) -> std::size_t* {  // null: too long, or of a kind that is not compared
-      if (graph_.kind(key) == Kind::Int) return &last_int[graph_.integer(key)];
-      const bool compared = graph_.is_string(key) && graph_.text(key).size() <= kMaxName;
-      return compared ? &last_text[graph_.text(key)] : nullptr;
-    };
-    for (std::size_t i = 0; i < pairs.size(); ++i)
-      if (std::size_t* at = last(pairs[i].first)) *at = i;
-    Pairs all;
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const std::size_t* at = last(pairs[i].first);
-      if (at && *at != i)
-        overwritten(pairs[i].first);
-      else if (holds_[pairs[i].second] != Holds::Nothing)
-        all.push_back(pairs[i]);
-    }
-    return all;
   }
 
   void visit_dictionary(const Pairs& pairs, const std::string& path, int level, bool first) {
@@ -190,8 +94,8 @@ class Walker {
       if (content_.info.warnings.size() < kMaxWarnings)
         content_.info.warnings.push_back("'" + join(path, key, first) + "' is there twice: the last one counts");
     };
-    for (const auto& [key, value] : current(pairs, warn))
-      if (holds_[value] == Holds::Tensor) visit(value, join(path, key, first), level + 1, false);
+    for (const auto& [key, value] : extent_.current(pairs, warn))
+      if (extent_.holds(value) == Extent::Tensor) visit(value, join(path, key, first), level + 1, false);
   }
 
   /// In the order of PyTorch's state_dict().
@@ -199,11 +103,11 @@ class Walker {
     const auto own = [&](Ref key, Ref value) {
       if (rebuilder_.is_tensor(value)) add(content_.tensors, value, join(path, key, first));
     };
-    spend(module.parameters.size() + module.buffers.size() + module.children.size() + module.attributes.size() +
-          module.non_persistent.size());
+    extent_.spend(module.parameters.size() + module.buffers.size() + module.children.size() + module.attributes.size() +
+                  module.non_persistent.size());
     for (const auto& [key, value] : module.parameters) own(key, value);
     for (const auto& [key, value] : module.buffers)
-      if (!is_hidden(module, key)) own(key, value);
+      if (!extent_.is_hidden(module, key)) own(key, value);
     for (const auto& [key, child] : module.children) note_layer(child, join(path, key, first));
     for (const auto& [key, child] : module.children) visit(child, join(path, key, first), level + 1, false);
   }
@@ -212,7 +116,7 @@ class Walker {
   void note_layer(Ref r, const std::string& path) {
     const auto module = as_module(graph_, r);
     if (!module) return;
-    spend(1 + module->attributes.size());
+    extent_.spend(1 + module->attributes.size());
     LayerAttributes layer;
     const std::string name = dotted_name(graph_, r);
     layer.kind = name.substr(name.rfind('.') + 1);
@@ -233,14 +137,14 @@ class Walker {
 
   /// What visit() left out: attributes, non-persistent buffers. Each value once, under the first path to it.
   void visit_rest(Ref r, const std::string& path, int level, bool first = true) {
-    if (holds_[r] == Holds::Nothing || !seen_.insert(r).second) return;
-    enter(level);
+    if (extent_.holds(r) == Extent::Nothing || !seen_.insert(r).second) return;
+    extent_.enter(level);
     if (rebuilder_.is_tensor(r)) {
       if (!listed_.count(r)) add(content_.others, r, path);
       return;
     }
     const auto rest_of = [&](const Pairs& pairs) {
-      for (const auto& [key, value] : current(pairs, [](Ref) {}))
+      for (const auto& [key, value] : extent_.current(pairs, [](Ref) {}))
         visit_rest(value, join(path, key, first), level + 1, false);
     };
     if (const auto module = as_module(graph_, r)) {
@@ -251,9 +155,9 @@ class Walker {
     const auto pairs = as_dictionary(graph_, r);
     rest_of(pairs ? *pairs : attributes_of(graph_, r));
     if (const auto items = as_list(graph_, r)) {
-      spend(items->size());
+      extent_.spend(items->size());
       for (std::size_t i = 0; i < items->size(); ++i)
-        if (holds_[(*items)[i]] != Holds::Nothing)
+        if (extent_.holds((*items)[i]) != Extent::Nothing)
           visit_rest((*items)[i], join(path, std::to_string(i), first), level + 1, false);
     }
   }
@@ -283,9 +187,8 @@ class Walker {
   const Graph& graph_;
   const Rebuilder& rebuilder_;
   WeightFile::Content& content_;
-  std::vector<Holds> holds_;
+  Extent extent_;
   std::unordered_set<Ref> listed_, seen_;
-  std::uint64_t work_ = 0;
   std::size_t names_ = 0;
 };
 

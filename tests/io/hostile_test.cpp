@@ -57,7 +57,9 @@ std::string judge_in_time(const HostileCase& c, const std::string& path) {
   const double begin = processor_seconds();
   const std::string wrong = judge(c, path, [&] { return WeightFile(path); });
   const double seconds = processor_seconds() - begin;
-  const double allowed = c.file.starts_with("p07_") && !kSanitized ? 0.05 : kSeconds;  // lengths that lie cost nothing
+  double allowed = kSeconds;
+  if (c.file.starts_with("p07_") && !kSanitized) allowed = 0.05;  // lengths that lie cost nothing
+  if (c.file.starts_with("p08_")) allowed = kSeconds / 10;        // what unfolds is counted, not unfolded
   return wrong.empty() && seconds > allowed ? "it took " + std::to_string(seconds) + " seconds" : wrong;
 }
 
