@@ -128,8 +128,8 @@ class TarFile {
       t.block = view.block;
       if (element_of(stream.graph(), row[2]) != view.type)
         source.refuse(at, "tensor " + id + " has another type than its storage");
-      // PyTorch reads 4 bytes of ndim and passes over 4: they are 0 in every file that it wrote.
-      const std::int64_t axes = stream.raw("the number of axes");
+      // A 32-bit number in 8 bytes: PyTorch wrote whatever lay in memory into the upper four, and reads past them.
+      const auto axes = static_cast<std::int32_t>(static_cast<std::uint32_t>(stream.raw("the number of axes")));
       if (axes < 0 || axes > 8) source.refuse(at, "tensor " + id + " says " + std::to_string(axes) + " axes");
       for (std::int64_t a = 0; a < axes; ++a) t.shape.push_back(stream.raw("a size"));
       for (std::int64_t a = 0; a < axes; ++a) t.strides.push_back(stream.raw("a stride"));

@@ -56,6 +56,21 @@ void check_ratio(const ZipMember& m, const WeightFile::Content& content) {
                                     " to " + std::to_string(m.size) + " bytes");
 }
 
+/// Small deflated members, read by anyone or not, are unfolded when the file is opened: one that yields another number
+/// of bytes than it declares is a lie about the file, whatever it is for. Large ones are held to it when they are read.
+void check_small_deflated(const Members& members, const WeightFile::Content& content) {
+  constexpr std::uint64_t kMaxLooked = std::uint64_t{16} << 20;
+  std::vector<char> out(kSmall);
+  std::uint64_t looked = 0;
+  for (const auto& [name, m] : members) {
+    if (m.method != 8 || m.size > kSmall) continue;
+    if ((looked += m.size + m.packed) > kMaxLooked) return;
+    if (!inflate_exactly({content.bytes.data() + m.data, m.packed}, out.data(), m.size))
+      content.refuse_at(m.data,
+                        "zip member '" + name + "' does not inflate to its " + std::to_string(m.size) + " bytes");
+  }
+}
+
 /// A whole small member, its checksum verified. `owned` keeps it when it had to be inflated.
 std::string_view small_member(const ZipMember& m, WeightFile::Content& content, std::string& owned) {
   check_ratio(m, content);
@@ -131,6 +146,7 @@ void read_zip(WeightFile::Content& content) {
   const std::string root = find_root(members, content);
   content.info.checksummed = true;
   check_facts(members, root, content);
+  check_small_deflated(members, content);
 
   const ZipMember& pickle_member = members.at(root + "data.pkl");
   std::string owned;

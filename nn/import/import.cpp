@@ -56,6 +56,15 @@ void add_count(std::vector<std::string>& notes, const std::string& what, std::si
                     (count == 1 ? ")" : ", ...)"));
 }
 
+void add_idle(std::vector<std::string>& notes, const std::vector<std::string>& idle) {
+  constexpr std::size_t kShown = 6;
+  if (idle.empty()) return;
+  std::string list;
+  for (std::size_t i = 0; i < idle.size() && i < kShown; ++i) list += (i ? ", " : "") + quoted(idle[i]);
+  notes.push_back("the map drops what is not there: " + list + (idle.size() > kShown ? ", ..." : "") +
+                  " (names are written in full, from their first part; a prefix ends in '.')");
+}
+
 void check_outputs(const Heads& heads) {
   constexpr std::int64_t kMax = std::int64_t{1} << 31;
   if ((heads.embedding.empty() && heads.classifier.empty()) || (heads.outputs > 0 && heads.outputs < kMax)) return;
@@ -68,7 +77,8 @@ void check_outputs(const Heads& heads) {
 }  // namespace
 
 ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options) {
-  const std::vector<Source> sources = apply_name_map(tensors, options.map);
+  std::vector<std::string> idle;
+  const std::vector<Source> sources = apply_name_map(tensors, options.map, &idle);
   const Trunk trunk = find_trunk(sources, family_of(options.arch));
   Architecture architecture = identify(sources, trunk, options);
   const Heads heads = find_heads(sources, trunk, architecture.features);
@@ -101,6 +111,7 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   };
   note("never used by the network", plan.dead);
   note("dropped by the map", plan.dropped);
+  add_idle(plan.notes, idle);
   return plan;
 }
 

@@ -58,7 +58,7 @@ struct ImportPlan {
 
 /// Every given tensor is placed, dead or dropped. Errors (BadInput): no known network, several, or a relative of a
 /// known one; missing, unexpected or misshapen tensors, listed; facts about layers that the network has otherwise,
-/// unless the options fix conventions or stem. Errors (Usage): an entry of the map that matches nothing, an unknown
+/// unless the options fix conventions or stem. Errors (Usage): an entry of the map that renames nothing, an unknown
 /// architecture, conventions the network does not have.
 ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options = {});
 

@@ -73,7 +73,8 @@ std::optional<std::string> mapped_module(const std::string& name, const NameMap&
   return mapped;
 }
 
-std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map) {
+std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map,
+                                   std::vector<std::string>* idle) {
   std::vector<Source> sources;
   sources.reserve(tensors.size());
   std::vector<bool> used(map.size(), false);
@@ -93,6 +94,10 @@ std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const
   }
   for (std::size_t i = 0; i < map.size(); ++i) {
     if (used[i]) continue;
+    if (map[i].second.empty()) {
+      if (idle) idle->push_back(map[i].first);
+      continue;
+    }
     throw Error(
         ErrorKind::Usage, "", "the map's '" + map[i].first + "' matches no tensor of the file",
         is_prefix_rule(map[i].first) ? "names are written in full, from their first part" : "a prefix must end in '.'");

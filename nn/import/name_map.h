@@ -23,8 +23,10 @@ struct Source {
   std::string shown() const;
 };
 
-/// Errors (Usage): an entry that matches no tensor.
-std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map);
+/// `idle`: where given, receives the entries that drop and match no tensor: what is not there is as good as dropped.
+/// Errors (Usage): an entry that renames and matches no tensor.
+std::vector<Source> apply_name_map(const std::vector<NamedShape>& tensors, const NameMap& map,
+                                   std::vector<std::string>* idle = nullptr);
 
 /// The name of a module without tensors after the map's prefixes; none: dropped.
 std::optional<std::string> mapped_module(const std::string& name, const NameMap& map);

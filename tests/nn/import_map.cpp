@@ -49,6 +49,14 @@ TEST_CASE("errors show both names of a mapped tensor, and entries that match not
              Contains("'layer1' matches no tensor") && Contains("must end in '.'"));
 }
 
+TEST_CASE("what a map drops may be absent: one map serves checkpoints of several stages") {
+  const Names names = names_of("resnet18", 0.125);
+  const ImportPlan plan = plan_import(names, {.map = {{"queue", ""}, {"encoder_k.", ""}}});
+  CHECK(flaw_of(names, plan) == "");
+  CHECK(has_note(plan, "the map drops what is not there: 'queue', 'encoder_k.'"));
+  CHECK(plan.dropped.empty());
+}
+
 TEST_CASE("map files") {
   const NameMap map = parse_name_map(
       "# our old names\n"

@@ -289,9 +289,18 @@ for slug, ndim in [
     ('2e31', 2**31 - 1),
     ('max', 2**63 - 1),
     ('two', 2),
-    ('32bit', 1 << 32 | 1),
+    ('low_negative', 1 << 40 | 0xFFFFFFFF),
+    ('low_nine', 1 << 32 | 9),
+    ('low_zero', 1 << 32),
 ]:
     tensors_case('ndim_' + slug, 'ndim %d, one size and stride follow' % ndim, ndim=ndim)
+for slug, upper in [('32bit', 1), ('noise', 0x55AA1234), ('minus', -1), ('sign', -(2**31))]:
+    tensors_case(
+        'ndim_' + slug,
+        'nothing: the upper four bytes of ndim are what lay in memory',
+        expect='accept',
+        ndim=upper << 32 | 1,
+    )
 for slug, size, stride, offset in [
     ('one_more', (5,), (1,), 0),
     ('size_negative', (-4,), (1,), 0),

@@ -388,6 +388,19 @@ with_data(
 with_data(
     'p16_deflated_longer', 'refuse', 'deflated data gives more bytes than it says', plain=FOUR * 2, method=8, size=16
 )
+case(
+    'p16_deflated_longer_unread',
+    make_zip(members(version=Entry('archive/version', b'3\n' * 40, 8, size=2, crc=zlib.crc32(b'3\n')))),
+    'refuse',
+    'a member that nobody reads gives more bytes than it says',
+)
+case(
+    'p16_deflated_longer_pickle',
+    make_zip(members(pkl=Entry(PKL, zip_pickle() + b'\0' * 64, 8, size=len(zip_pickle()), crc=zlib.crc32(zip_pickle())))),
+    'refuse',
+    'the pickle gives more bytes than it says',
+)
+with_data('p16_deflated_longer_of_none', 'refuse', 'deflated data gives bytes and says 0', method=8, size=0)
 packed = Entry(DATA, FOUR, 8).data
 with_data(
     'p16_deflated_tail', 'refuse', 'bytes behind the deflated data, inside the member', method=8, data=packed + b'xxxx'
