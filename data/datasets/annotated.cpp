@@ -27,7 +27,8 @@ class AnnotatedDataset : public Dataset {
     }
     description_ = annotations.layout + " " + annotations.source +
                    (part == SplitPart::All ? "" : std::string(":") + part_name(part)) + ": " + with_thousands(size()) +
-                   " images, " + with_thousands(classes()) + " classes";
+                   " images, " + with_thousands(classes()) + " classes" +
+                   (annotations.note.empty() ? "" : "; " + annotations.note);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(images_.size()); }

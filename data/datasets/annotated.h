@@ -49,6 +49,7 @@ struct Annotations {
   std::vector<AnnotatedImage> images = {};
   std::map<std::int64_t, std::string> class_names = {};  // by id; sorted names are in the order of the ids
   bool has_parts = true;
+  std::string note = {};  // what a user should know, for the description
 
   std::vector<std::int64_t> of_part(SplitPart part) const;  // numbers of its images
 };

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
+#include "data/datasets/folder.h"
 #include "data/datasets/mat_annotations.h"
+#include "data/datasets/picture_places.h"
 #include "data/datasets/text_file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -21,15 +20,6 @@ const KnownSet kCars = {"Cars-196",
                         {8131, 98},
                         {{"cars_annos.mat", "b407c6086d669747186bd1d764ff9dbc", false},
                          {"car_ims.tgz", "d5c8f0aa497503f355e17dc7886c3f14", true}}};
-
-bool is_file(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 std::string folder_name(std::string name) {
   std::replace(name.begin(), name.end(), '/', '-');
@@ -79,18 +69,16 @@ MatAnnotations read_labelled(const std::string& path) {
   return mat;
 }
 
-void read_a(Annotations& a) {
-  const std::string path = a.root + "/cars_annos.mat";
-  const MatAnnotations mat = read_labelled(path);
-  if (mat.class_names.empty()) refuse("'" + path + "' has no variable 'class_names'", "take the file of the data set");
-  set_names(a, mat.class_names);
-  add_records(a, mat.records, "", path);
-  a.picture_folders = {"car_ims"};
+/// Settles a folder of pictures, which then counts as one that holds nothing else.
+void settle(Annotations& a, PicturePlaces& places, const std::string& usual,
+            const std::vector<std::string>& others = {}) {
+  const std::string found = places.settle(usual, others);
+  if (!found.empty()) a.picture_folders.push_back(found.substr(0, found.size() - 1));
 }
 
 /// A file of the devkit, which may be unpacked into devkit/ or beside it; "" when it is in neither.
 std::string devkit_file(const std::string& root, const std::string& name) {
-  for (const char* folder : {"/devkit/", "/"})
+  for (const char* folder : {"/devkit/", "/", "/car_devkit/devkit/", "/car_devkit/", "/devkit/devkit/"})
     if (is_file(root + folder + name)) return root + folder + name;
   return "";
 }
@@ -104,6 +92,27 @@ std::string needed_devkit_file(const std::string& root, const std::string& name)
          "put it into '" + root + "/devkit' or beside that folder");
 }
 
+/// cars_annos.mat and its names.
+MatAnnotations read_whole_list(Annotations& a, std::string& path) {
+  path = devkit_file(a.root, "cars_annos.mat");
+  if (path.empty()) path = a.root + "/cars_annos.mat";  // reading it says that it is missing
+  MatAnnotations mat = read_labelled(path);
+  if (mat.class_names.empty()) refuse("'" + path + "' has no variable 'class_names'", "take the file of the data set");
+  set_names(a, mat.class_names);
+  return mat;
+}
+
+void read_a(Annotations& a) {
+  std::string path;
+  add_records(a, read_whole_list(a, path).records, "", path);
+  PicturePlaces places(a);
+  if (a.images.front().file.starts_with("car_ims/"))
+    settle(a, places, "car_ims/", {""});
+  else
+    settle(a, places, "", {"car_ims/"});
+  places.require_any();
+}
+
 void read_b(Annotations& a) {
   const std::string meta = needed_devkit_file(a.root, "cars_meta.mat");
   set_names(a, read_mat_annotations(meta).class_names);
@@ -113,7 +122,57 @@ void read_b(Annotations& a) {
     const std::string path = needed_devkit_file(a.root, name);
     add_records(a, read_labelled(path).records, folder, path);
   }
-  a.picture_folders = {"cars_train", "cars_test"};
+  PicturePlaces places(a);
+  settle(a, places, "cars_train/");
+  settle(a, places, "cars_test/");
+  places.require_any();
+}
+
+[[noreturn]] void refuse_order(const Annotations& a, const std::string& problem) {
+  refuse("Cars-196 in '" + a.root + "': cars_annos.mat numbers the pictures of car_ims/, which is not there; cars_train/ " +
+             "and cars_test/ are there, but not in its order: " + problem,
+         "add the devkit of these two folders: cars_meta.mat, cars_train_annos.mat, cars_test_annos_withlabels.mat");
+}
+
+/// Another order shows in boxes that do not fit their pictures: a few of them tell.
+void check_order(const Annotations& a) {
+  constexpr std::size_t kLooks = 64;
+  const std::size_t looks = std::min(kLooks, a.images.size());
+  for (std::size_t i = 0; i < looks; ++i) {
+    const AnnotatedImage& image = a.images[i * a.images.size() / looks];
+    const PixelBox& box = *image.box;
+    const Image picture = decode_image_file(a.root + "/" + image.file);
+    if (box.left < 0 || box.top < 0 || box.left + box.width > picture.width || box.top + box.height > picture.height)
+      refuse_order(a, "the box of '" + image.file + "' would reach beyond the picture");
+  }
+}
+
+void read_ordered(Annotations& a) {
+  std::string path;
+  std::int64_t numbers[2] = {0, 0};
+  std::vector<MatRecord> records = read_whole_list(a, path).records;
+  for (MatRecord& r : records) {
+    if (r.test < 0) refuse_order(a, "'" + path + "' has no field 'test'");
+    char file[40];
+    std::snprintf(file, sizeof file, "%s/%05lld.jpg", r.test ? "cars_test" : "cars_train",
+                  static_cast<long long>(++numbers[r.test]));
+    r.file = file;
+  }
+  add_records(a, records, "", path);
+  PicturePlaces places(a);
+  settle(a, places, "cars_train/");
+  settle(a, places, "cars_test/");
+  places.require_any();
+  std::int64_t there = 0;
+  for (const std::string& folder : a.picture_folders)
+    there += static_cast<std::int64_t>(pictures_in(a.root + "/" + folder).size());
+  if (there != static_cast<std::int64_t>(records.size()))
+    refuse_order(a, "it lists " + with_thousands(static_cast<std::int64_t>(records.size())) + " pictures, they hold " +
+                        with_thousands(there));
+  for (const AnnotatedImage& image : a.images)
+    if (!is_file(a.root + "/" + image.file)) refuse_order(a, "'" + image.file + "' is not there");
+  check_order(a);
+  a.note = "cars_train and cars_test taken for the order of cars_annos.mat, as there is no devkit";
 }
 
 /// "FILE,X1,Y1,X2,Y2,CLASS" in each line.
@@ -138,19 +197,30 @@ void read_c(Annotations& a) {
     names.push_back(row.fields[0]);
   }
   set_names(a, names);
-  const std::string below = is_folder(a.root + "/car_data/car_data") ? "car_data/car_data/" : "car_data/";
-  for (const char* part : {"train", "test"}) {
-    add_csv(a, below + part + "/", a.root + "/anno_" + part + ".csv");
-    a.picture_folders.push_back(below + part);
+  PicturePlaces places(a);
+  for (const std::string part : {"train", "test"}) {
+    const std::string usual = "car_data/car_data/" + part + "/";
+    add_csv(a, usual, a.root + "/anno_" + part + ".csv");
+    settle(a, places, usual, {"car_data/" + part + "/", part + "/"});
   }
+  places.require_any();
 }
 
 }  // namespace
 
 CarsLayout find_cars(const std::string& root) {
-  if (is_file(root + "/cars_annos.mat") || is_folder(root + "/car_ims")) return CarsLayout::A;
+  const bool whole_list = !devkit_file(root, "cars_annos.mat").empty(), car_ims = is_folder(root + "/car_ims");
   const bool train = is_folder(root + "/cars_train"), test = is_folder(root + "/cars_test");
-  if ((train && test) || ((train || test) && is_folder(root + "/devkit"))) return CarsLayout::B;
+  const bool devkit = is_folder(root + "/devkit") || !devkit_file(root, "cars_train_annos.mat").empty();
+  if (car_ims && (whole_list || !(train || test))) return CarsLayout::A;
+  if (train || test) {
+    const bool complete = !devkit_file(root, "cars_meta.mat").empty() &&
+                          !devkit_file(root, "cars_train_annos.mat").empty() &&
+                          !devkit_file(root, "cars_test_annos_withlabels.mat").empty();
+    if (whole_list && train && test && !complete) return CarsLayout::Ordered;
+    if ((train && test) || devkit) return CarsLayout::B;
+  }
+  if (whole_list) return CarsLayout::A;
   if (is_file(root + "/names.csv") && (is_file(root + "/anno_train.csv") || is_file(root + "/anno_test.csv")))
     return CarsLayout::C;
   return CarsLayout::None;
@@ -161,6 +231,7 @@ Annotations read_cars(const std::string& root, CarsLayout layout) {
   if (layout == CarsLayout::A) read_a(a);
   if (layout == CarsLayout::B) read_b(a);
   if (layout == CarsLayout::C) read_c(a);
+  if (layout == CarsLayout::Ordered) read_ordered(a);
   check_listed_once(a);
   return a;
 }

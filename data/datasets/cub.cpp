@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "data/datasets/picture_places.h"
 #include "data/datasets/text_file.h"
 
 namespace fledge {
@@ -49,7 +50,7 @@ bool is_cub(const std::string& root) {
 }
 
 Annotations read_cub(const std::string& root) {
-  Annotations a{.layout = kCub.name, .source = root, .root = root, .known = &kCub, .picture_folders = {"images"}};
+  Annotations a{.layout = kCub.name, .source = root, .root = root, .known = &kCub};
   for (const auto& [id, row] : read_by_id(root + "/classes.txt", 2)) a.class_names[id] = row.fields[1];
   const ById labels = read_by_id(root + "/image_class_labels.txt", 2);
   ById boxes;
@@ -71,6 +72,10 @@ Annotations read_cub(const std::string& root) {
     a.images.push_back(std::move(image));
   }
   check_listed_once(a);
+  PicturePlaces places(a);
+  const std::string folder = places.settle("images/", {"CUB_200_2011/images/", "../images/", ""});
+  places.require_any();
+  if (!folder.empty()) a.picture_folders = {folder.substr(0, folder.size() - 1)};
   return a;
 }
 

@@ -1,11 +1,14 @@
 #include "data/datasets/folder.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "data/datasets/annotated.h"
 #include "data/exif_choice.h"
@@ -26,10 +29,27 @@ bool has_picture_extension(const fs::path& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
+/// Names of things that are not taken, or are taken from somewhere unusual: how many, and the first.
+struct Counted {
+  std::int64_t count = 0;
+  std::string first;
+  void add(const std::string& name) {
+    if (count++ == 0) first = name;
+  }
+  void add(const Counted& more, const std::string& below) {
+    if (count == 0 && more.count > 0) first = below + more.first;
+    count += more.count;
+  }
+  /// "3 other files left out ('LICENSE', ...)"
+  std::string text(const char* one, const char* many) const {
+    return with_thousands(count) + " " + (count == 1 ? one : many) + " ('" + first + (count > 1 ? "', ...)" : "')");
+  }
+};
+
 /// What a folder holds, names sorted by bytes (as Python's sorted does for these).
 struct Listing {
   std::vector<std::string> folders, pictures;
-  std::int64_t skipped = 0;
+  Counted other, hidden;  // files that are no pictures by their names, hidden files too; hidden folders
 };
 
 Listing list(const std::string& folder) {
@@ -37,22 +57,68 @@ Listing list(const std::string& folder) {
   fs::directory_iterator entries(folder, error);
   if (error) throw Error(ErrorKind::BadInput, "", "cannot open data folder '" + folder + "': " + error.message());
   Listing found;
+  std::vector<std::string> other, hidden;
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
     std::error_code ignored;
-    if (name[0] == '.') {
-      ++found.skipped;
-    } else if (entry.is_directory(ignored)) {
-      found.folders.push_back(name);
-    } else if (has_picture_extension(entry.path())) {
+    if (entry.is_directory(ignored)) {
+      (name[0] == '.' ? hidden : found.folders).push_back(name);
+    } else if (name[0] != '.' && has_picture_extension(entry.path())) {
       found.pictures.push_back(name);
     } else {
-      ++found.skipped;
+      other.push_back(name);
     }
   }
-  std::sort(found.folders.begin(), found.folders.end());
-  std::sort(found.pictures.begin(), found.pictures.end());
+  for (auto* names : {&found.folders, &found.pictures, &other, &hidden}) std::sort(names->begin(), names->end());
+  for (const std::string& name : other) found.other.add(name);
+  for (const std::string& name : hidden) found.hidden.add(name);
   return found;
+}
+
+/// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the folders' paths, then by
+/// name. Links are followed, but no folder is looked at twice.
+struct ClassFolder {
+  std::vector<std::string> files;  // below the class's folder
+  std::int64_t own = 0, folders = 0;
+  Counted below, other, hidden, again;  // pictures in folders below; what is not taken
+
+  explicit ClassFolder(const std::string& path) {
+    walk(path, "", 0);
+    std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (auto& [folder, names] : found_)
+      for (const std::string& name : names) {
+        files.push_back(folder.empty() ? name : folder + "/" + name);
+        if (folder.empty())
+          ++own;
+        else
+          below.add(files.back());
+      }
+    found_.clear();
+  }
+
+ private:
+  void walk(const std::string& path, const std::string& folder, int depth) {
+    constexpr int kDeepest = 64;
+    struct stat info {};
+    const bool known = ::stat(path.c_str(), &info) == 0;
+    if (depth > kDeepest || (known && !seen_.insert({info.st_dev, info.st_ino}).second)) return again.add(folder);
+    Listing found = list(path);
+    const std::string start = folder.empty() ? "" : folder + "/";
+    other.add(found.other, start);
+    hidden.add(found.hidden, start);
+    found_.emplace_back(folder, std::move(found.pictures));
+    folders += depth == 0 ? static_cast<std::int64_t>(found.folders.size()) : 0;
+    for (const std::string& name : found.folders) walk(path + "/" + name, start + name, depth + 1);
+  }
+
+  std::vector<std::pair<std::string, std::vector<std::string>>> found_;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+};
+
+/// Folders that are parts of a data set rather than classes beside others.
+bool names_a_part(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name == "train" || name == "test" || name == "val" || name == "valid" || name == "validation";
 }
 
 class FolderDataset : public Dataset {
@@ -61,13 +127,20 @@ class FolderDataset : public Dataset {
 
   /// Class folders of root/`below` ("" or "train/"). A class that is in several parts is one class.
   void add(const std::string& below, const Listing& top) {
-    skipped_ += top.skipped;
+    other_.add(top.other, below);
+    hidden_.add(top.hidden, below);
     for (const std::string& name : top.folders) {
-      const Listing found = list(root_ + "/" + below + name);
-      skipped_ += found.skipped;
-      empty_ += found.pictures.empty();
-      if (found.pictures.empty() && !found.folders.empty()) nested_.push_back(below + name);
-      for (const std::string& file : found.pictures) classes_[name].push_back(below + name + "/" + file);
+      const std::string start = below + name + "/";
+      const ClassFolder found(root_ + "/" + below + name);
+      other_.add(found.other, start);
+      hidden_.add(found.hidden, start);
+      again_.add(found.again, start);
+      below_.add(found.below, start);
+      if (found.files.empty()) empty_.add(below + name);
+      if (found.own == 0 && found.folders > 0) nested_.push_back(below + name);
+      if (found.own == 0 && names_a_part(name) && !found.files.empty()) parts_.push_back(below + name);
+      any_own_ |= found.own > 0;
+      for (const std::string& file : found.files) classes_[name].push_back(start + file);
     }
   }
   /// After the last add().
@@ -89,19 +162,27 @@ class FolderDataset : public Dataset {
   std::string description() const override {
     std::string text =
         described_ + ": " + with_thousands(size()) + " images, " + with_thousands(classes()) + " classes";
-    if (empty_) text += ", " + with_thousands(empty_) + " folders without pictures left out";
-    if (skipped_) text += ", " + with_thousands(skipped_) + " other files left out";
+    if (below_.count) text += ", " + below_.text("of the images in a folder below its class's", "of the images in folders below their class's");
+    if (empty_.count) text += ", " + empty_.text("folder without pictures left out", "folders without pictures left out");
+    if (other_.count) text += ", " + other_.text("other file left out", "other files left out");
+    if (hidden_.count) text += ", " + hidden_.text("hidden folder left out", "hidden folders left out");
+    if (again_.count) text += ", " + again_.text("link to a folder of its own class left out", "links to folders of their own class left out");
     return text;
   }
 
+  /// Class folders without a picture of their own, but with folders; those of them that bear the name of a part.
   const std::vector<std::string>& nested() const { return nested_; }
+  const std::vector<std::string>& parts() const { return parts_; }
+  /// Does any class folder hold a picture itself?
+  bool any_own() const { return any_own_; }
 
  private:
   std::string root_, described_;
   std::map<std::string, std::vector<std::string>> classes_;  // paths below the root
-  std::vector<std::string> names_, files_, nested_;
+  std::vector<std::string> names_, files_, nested_, parts_;
   std::vector<std::int64_t> labels_;
-  std::int64_t skipped_ = 0, empty_ = 0;
+  Counted below_, empty_, other_, hidden_, again_;
+  bool any_own_ = false;
   const ExifRotation exif_ = exif_rotation(false);
 };
 
@@ -136,7 +217,7 @@ Listing list_classes(const std::string& root) {
            "has " + std::to_string(top.pictures.size()) + " pictures ('" + top.pictures.front() +
                "', ...) but no class folders",
            kLayout);
-  if (top.folders.empty()) refuse(root, top.skipped ? "has neither class folders nor pictures" : "is empty", kLayout);
+  if (top.folders.empty()) refuse(root, top.other.count || top.hidden.count ? "has neither class folders nor pictures" : "is empty", kLayout);
   if (!top.pictures.empty())
     refuse(
         root,
@@ -147,10 +228,27 @@ Listing list_classes(const std::string& root) {
 
 std::shared_ptr<Dataset> finish(std::shared_ptr<FolderDataset> dataset, const std::string& root) {
   dataset->number();
-  if (dataset->size() == 0) explain_empty(root, dataset->nested());
-  if (!dataset->nested().empty())
-    refuse(root, "mixes class folders with folders of folders ('" + dataset->nested().front() + "')", kLayout);
+  // Where pictures lie in deeper folders alone, it is rather the folder above one or more data sets.
+  if (!dataset->any_own()) explain_empty(root, dataset->nested());
+  if (!dataset->parts().empty())
+    refuse(root, "mixes class folders with folders of folders ('" + dataset->parts().front() + "')", kLayout);
   return dataset;
+}
+
+/// A copy may have doubled the folder, CARS/CARS/CLASS: where its only folder bears its own name and holds folders alone,
+/// that one is meant.
+std::string inner_root(std::string root) {
+  for (int depth = 0; depth < 3; ++depth) {
+    std::error_code ignored;
+    if (!fs::is_directory(root, ignored)) return root;
+    const Listing found = list(root);
+    const std::string name = fs::path(root).filename().string();
+    if (found.folders != std::vector<std::string>{name} || !found.pictures.empty()) return root;
+    const Listing inner = list(root + "/" + name);
+    if (inner.folders.empty() || !inner.pictures.empty()) return root;
+    root += "/" + name;
+  }
+  return root;
 }
 
 bool holds_folders(const std::string& folder) {
@@ -163,22 +261,27 @@ bool holds_folders(const std::string& folder) {
 std::shared_ptr<Dataset> open_folder(const std::string& given) {
   std::string root = given;
   while (root.size() > 1 && root.back() == '/') root.pop_back();
+  root = inner_root(root);
   const Listing top = list_classes(root);
   auto dataset = std::make_shared<FolderDataset>(root);
   dataset->add("", top);
   return finish(std::move(dataset), root);
 }
 
-bool is_split_folder(const std::string& root) {
+bool is_split_folder(const std::string& given) {
+  const std::string root = inner_root(given);
   return holds_folders(root + "/train") && holds_folders(root + "/test");
 }
 
-std::shared_ptr<Dataset> open_split_folder(const std::string& root, SplitPart part) {
+std::shared_ptr<Dataset> open_split_folder(const std::string& given, SplitPart part) {
+  const std::string root = inner_root(given);
   auto dataset = std::make_shared<FolderDataset>(root);
   dataset->describe("folder " + root + ":" + part_name(part));
-  for (const SplitPart p : {SplitPart::Train, SplitPart::Test})
-    if (part == SplitPart::All || part == p)
-      dataset->add(std::string(part_name(p)) + "/", list_classes(root + "/" + part_name(p)));
+  for (const SplitPart p : {SplitPart::Train, SplitPart::Test}) {
+    if (part != SplitPart::All && part != p) continue;
+    const std::string folder = inner_root(root + "/" + part_name(p));  // train/train
+    dataset->add(folder.substr(root.size() + 1) + "/", list_classes(folder));
+  }
   return finish(std::move(dataset), root);
 }
 

@@ -1,5 +1,7 @@
 // One folder a class: ROOT/CLASS/picture.(jpg|jpeg|png|bmp|...). Classes and pictures in the order of their sorted
-// names. Hidden files and files that are no pictures by extension are skipped and counted.
+// names. Pictures in folders below a class's folder belong to the class, as with torchvision's ImageFolder. What is left
+// out is counted in the description, with the first name: files that are no pictures by extension, hidden ones, folders
+// without pictures, links to a folder that the class has already.
 #pragma once
 #include <vector>
 
@@ -10,7 +12,8 @@ namespace fledge {
 
 std::shared_ptr<Dataset> open_folder(const std::string& root);
 
-/// Are ROOT/train and ROOT/test folders of class folders, as the paper's code has its data?
+/// Are ROOT/train and ROOT/test folders of class folders, as the paper's code has its data? Each may be doubled
+/// (train/train), as ROOT may.
 bool is_split_folder(const std::string& root);
 /// One of the two, or both; names of pictures begin with "train/" or "test/". A class that both have is one class.
 std::shared_ptr<Dataset> open_split_folder(const std::string& root, SplitPart part);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <string_view>
 #include <unordered_map>
 
 #include "data/datasets/text_file.h"
@@ -25,11 +26,28 @@ std::string lower_extension(const std::string& path) {
   return extension;
 }
 
-Places find_columns(const TextRow& header) {
+/// The first line as it stands, for messages.
+std::string quoted_line(const TextRow& row) {
+  std::string text;
+  for (const std::string& field : row.fields) text += (text.empty() ? "'" : "', '") + field;
+  return shortened(text) + "'";
+}
+
+/// A separator that the first line seems to have instead of its own.
+std::string other_separator(const TextRow& header, char separator) {
+  if (header.fields.size() != 1) return "";
+  for (const char c : {';', '\t', ',', '|'})
+    if (c != separator && header.fields[0].find(c) != std::string::npos)
+      return std::string("; fields must stand between ") + (separator == '\t' ? "tabs" : "commas") + ", not '" +
+             (c == '\t' ? std::string("\\t") : std::string(1, c)) + "'";
+  return "";
+}
+
+Places find_columns(const TextRow& header, char separator) {
   Places places;
   places.fill(-1);
   for (std::size_t f = 0; f < header.fields.size(); ++f) {
-    const auto known = std::find(kColumns.begin(), kColumns.end(), header.fields[f]);
+    const auto known = std::find(kColumns.begin(), kColumns.end(), without_blanks(header.fields[f]));
     if (known == kColumns.end()) continue;
     int& place = places[static_cast<std::size_t>(known - kColumns.begin())];
     if (place >= 0) header.refuse("the column '" + header.fields[f] + "' is there twice");
@@ -37,8 +55,8 @@ Places find_columns(const TextRow& header) {
   }
   for (const Column c : {Path, Label})
     if (places[c] < 0)
-      header.refuse(std::string("the first line names no column '") + kColumns[c] + "'",
-                    "it must name at least path and label");
+      header.refuse("the first line names no column '" + std::string(kColumns[c]) + "': it is " + quoted_line(header),
+                    "it must name at least path and label" + other_separator(header, separator));
   const auto boxed = std::count_if(places.begin() + X, places.begin() + SuperClass, [](int p) { return p >= 0; });
   if (boxed != 0 && boxed != 4) header.refuse("a box needs all of the columns x, y, width and height");
   return places;
@@ -56,8 +74,8 @@ class Row {
 
   SplitPart part() const {
     if (places_[Split] < 0) return SplitPart::All;
-    if (text(Split) == "train") return SplitPart::Train;
-    if (text(Split) == "test") return SplitPart::Test;
+    if (without_blanks(text(Split)) == "train") return SplitPart::Train;
+    if (without_blanks(text(Split)) == "test") return SplitPart::Test;
     row_.refuse("split is '" + text(Split) + "'", "write train or test");
   }
   std::optional<PixelBox> box() const {
@@ -71,10 +89,11 @@ class Row {
     if (id < 0) row_.refuse("super_class " + std::to_string(id) + " is below 0");
     return id;
   }
+  std::string label() const { return std::string(without_blanks(text(Label))); }
   /// The picture; its class id is filled in once all labels are known.
   AnnotatedImage image() const {
     for (const Column c : {Path, Label}) {
-      if (text(c).empty()) row_.refuse(std::string(kColumns[c]) + " is empty");
+      if (without_blanks(text(c)).empty()) row_.refuse(std::string(kColumns[c]) + " is empty");
       if (text(c).find('\0') != std::string::npos) row_.refuse(std::string(kColumns[c]) + " holds a zero byte");
     }
     return {.file = text(Path), .part = part(), .box = box(), .super_class = super_class()};
@@ -90,6 +109,37 @@ void check_width(const TextRow& row, std::size_t width) {
     row.refuse("it has " + std::to_string(row.fields.size()) + " fields, the first line has " + std::to_string(width));
 }
 
+/// A label that is a plain decimal number, in one way of writing it: "1" for 1, 01, 1.0 and +1; "" for others.
+std::string plain_number(const std::string& label) {
+  std::string_view text = label;
+  const bool minus = text.starts_with('-');
+  if (minus || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t point = std::min(text.find('.'), text.size());
+  std::string_view whole = text.substr(0, point), fraction = text.substr(std::min(point + 1, text.size()));
+  const auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == std::string_view::npos; };
+  if (!digits(whole) || !digits(fraction) || whole.size() + fraction.size() == 0) return "";
+  while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
+  while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
+  const std::string number = (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
+  return (minus && number != "0" ? "-" : "") + number;
+}
+
+/// Refuses labels that are one number written in two ways: one class or two?
+void check_numbers(const std::map<std::string, std::int64_t>& first_row, const std::vector<TextRow>& rows) {
+  std::map<std::string, const std::pair<const std::string, std::int64_t>*> seen;
+  for (const auto& entry : first_row) {
+    const std::string number = plain_number(entry.first);
+    if (number.empty()) continue;
+    const auto [before, added] = seen.emplace(number, &entry);
+    if (added) continue;
+    const auto& [early, late] = std::minmax(*before->second, entry, [](auto& a, auto& b) { return a.second < b.second; });
+    rows[static_cast<std::size_t>(late.second)].refuse(
+        "label '" + late.first + "' is the number '" + early.first + "' of line " +
+            std::to_string(rows[static_cast<std::size_t>(early.second)].line()) + ", written in another way",
+        "write each class in one way (a column of numbers with gaps becomes 1.0, 2.0, ... in many programs)");
+  }
+}
+
 }  // namespace
 
 bool is_list(const std::string& path) {
@@ -98,28 +148,31 @@ bool is_list(const std::string& path) {
 }
 
 Annotations read_list(const std::string& path) {
-  const std::vector<TextRow> rows = read_separated(path, lower_extension(path) == ".tsv" ? '\t' : ',');
+  const char separator = lower_extension(path) == ".tsv" ? '\t' : ',';
+  const std::vector<TextRow> rows = read_separated(path, separator);
   if (rows.empty()) throw Error(ErrorKind::BadInput, "", "list '" + path + "' is empty");
-  const Places places = find_columns(rows[0]);
+  const Places places = find_columns(rows[0], separator);
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   Annotations a{.layout = "list", .source = path, .root = folder.empty() ? "." : folder.string()};
   a.has_parts = places[Split] >= 0;
 
-  std::map<std::string, std::int64_t> ids;  // sorted: the ids are ranks
+  std::map<std::string, std::int64_t> ids;  // sorted: the ids are ranks; before, the first row of each label
   std::unordered_map<std::string, std::int64_t> line_of;
   for (std::size_t r = 1; r < rows.size(); ++r) {
     check_width(rows[r], rows[0].fields.size());
     const Row row(rows[r], places);
     a.images.push_back(row.image());
-    ids[row.text(Label)] = 0;
-    const auto [before, added] = line_of.emplace(row.text(Path), rows[r].line());
+    ids.emplace(row.label(), static_cast<std::int64_t>(r));
+    const auto [before, added] =
+        line_of.emplace(std::filesystem::path(row.text(Path)).lexically_normal().string(), rows[r].line());
     if (!added) rows[r].refuse("'" + row.text(Path) + "' is there before, in line " + std::to_string(before->second));
   }
+  check_numbers(ids, rows);
   for (auto& [label, id] : ids) {
     id = static_cast<std::int64_t>(a.class_names.size());
     a.class_names[id] = label;
   }
-  for (std::size_t r = 1; r < rows.size(); ++r) a.images[r - 1].class_id = ids[Row(rows[r], places).text(Label)];
+  for (std::size_t r = 1; r < rows.size(); ++r) a.images[r - 1].class_id = ids[Row(rows[r], places).label()];
   return a;
 }
 

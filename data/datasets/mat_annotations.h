@@ -10,6 +10,7 @@ struct MatRecord {
   std::string file;
   double x1 = 0, y1 = 0, x2 = 0, y2 = 0;  // pixels counted from 1, the last one included
   std::int64_t class_id = 0;              // from 1; 0: the file has no field "class"
+  int test = -1;                          // 0 or 1, of the official split; -1: the file has no field "test"
 };
 
 struct MatAnnotations {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "data/datasets/picture_places.h"
 #include "data/datasets/text_file.h"
 #include "kernels/api/error.h"
 
@@ -65,10 +66,15 @@ Annotations read_products(const std::string& root, SplitPart wanted) {
   std::set<std::string> folders;
   for (const SplitPart part : {SplitPart::Train, SplitPart::Test})
     if (wanted == SplitPart::All || wanted == part || has_list(root, part)) add_list(a, part, folders);
-  // With one list alone, the other one's pictures would look like strays.
-  if (has_list(root, SplitPart::Train) && has_list(root, SplitPart::Test))
-    a.picture_folders.assign(folders.begin(), folders.end());
   check_listed_once(a);
+  // With one list alone, the other one's pictures would look like strays.
+  const bool both = has_list(root, SplitPart::Train) && has_list(root, SplitPart::Test);
+  PicturePlaces places(a);
+  for (const std::string& folder : folders) {
+    const std::string found = places.settle(folder + "/", {"Stanford_Online_Products/" + folder + "/"});
+    if (both && !found.empty()) a.picture_folders.push_back(found.substr(0, found.size() - 1));
+  }
+  places.require_any();
   return a;
 }
 

@@ -13,13 +13,8 @@ namespace fledge {
 
 namespace {
 
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
-std::string_view without_blanks(std::string_view text) {
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 template <class Number>
 bool parse(const std::string& field, Number& value) {
@@ -27,8 +22,6 @@ bool parse(const std::string& field, Number& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
 }
-
-std::string shortened(const std::string& text) { return text.size() <= 60 ? text : text.substr(0, 57) + "..."; }
 
 void add(TextRow row, std::vector<TextRow>& all) {
   if (all.size() == kMaxRows) row.refuse("a list may have " + std::to_string(kMaxRows) + " rows at most");
@@ -49,8 +42,8 @@ class SeparatedReader {
         row.fields.push_back(field(row));
         if (row.fields.size() > kMaxFields) row.refuse("it has more than " + std::to_string(kMaxFields) + " fields");
       } while (take(separator_));
-      take('\r');
-      if (at_ < text_.size() && !take('\n')) row.refuse("text stands after a closing quote");
+      const bool returned = take('\r');  // alone it ends a line too, as on old Macs
+      if (!take('\n') && !returned && at_ < text_.size()) row.refuse("text stands after a closing quote");
       ++line_;
       if (row.fields.size() > 1 || !without_blanks(row.fields[0]).empty()) add(std::move(row), all);
     }
@@ -63,14 +56,21 @@ class SeparatedReader {
     ++at_;
     return true;
   }
-  bool at_line_end() const {
-    return text_[at_] == '\n' || (text_[at_] == '\r' && (at_ + 1 == text_.size() || text_[at_ + 1] == '\n'));
+  bool at_line_end() const { return text_[at_] == '\n' || text_[at_] == '\r'; }
+  void skip_blanks() {
+    while (at_ < text_.size() && blank(text_[at_]) && text_[at_] != separator_ && !at_line_end()) ++at_;
   }
+  /// Without blanks at its ends, but for those in quotes.
   std::string field(const TextRow& row) {
-    if (take('"')) return quoted(row);
+    skip_blanks();
+    if (take('"')) {
+      std::string value = quoted(row);
+      skip_blanks();
+      return value;
+    }
     const std::size_t start = at_;
     while (at_ < text_.size() && text_[at_] != separator_ && !at_line_end()) ++at_;
-    return text_.substr(start, at_ - start);
+    return std::string(without_blanks(std::string_view(text_).substr(start, at_ - start)));
   }
   std::string quoted(const TextRow& row) {
     std::string value;
@@ -94,6 +94,29 @@ class SeparatedReader {
 
 }  // namespace
 
+std::string shortened(const std::string& text) { return text.size() <= 60 ? text : text.substr(0, 57) + "..."; }
+
+std::string_view without_blanks(std::string_view text) {
+  constexpr std::string_view kNoBreak = "\xc2\xa0";
+  for (;;) {
+    if (!text.empty() && blank(text.front()))
+      text.remove_prefix(1);
+    else if (text.starts_with(kNoBreak))
+      text.remove_prefix(kNoBreak.size());
+    else
+      break;
+  }
+  for (;;) {
+    if (!text.empty() && blank(text.back()))
+      text.remove_suffix(1);
+    else if (text.ends_with(kNoBreak))
+      text.remove_suffix(kNoBreak.size());
+    else
+      break;
+  }
+  return text;
+}
+
 std::string read_annotation_file(const std::string& path) {
   const auto refuse = [&](const std::string& problem) {
     throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': " + problem);
@@ -110,6 +133,9 @@ std::string read_annotation_file(const std::string& path) {
   std::string text(static_cast<std::size_t>(size), '\0');
   in.read(text.data(), static_cast<std::streamsize>(size));
   if (!in || static_cast<std::uintmax_t>(in.gcount()) != size) refuse("reading stopped early");
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is UTF-16 text",
+                "save it as UTF-8: iconv -f UTF-16 -t UTF-8");
   if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);
   return text;
 }
