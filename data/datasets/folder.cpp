@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "data/datasets/annotated.h"
@@ -75,14 +76,33 @@ Listing list(const std::string& folder) {
   return found;
 }
 
+/// Which folder a path leads to, through links.
+using FolderId = std::pair<dev_t, ino_t>;
+std::optional<FolderId> folder_id(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return FolderId{info.st_dev, info.st_ino};
+}
+
+/// The folder and all above it.
+std::set<FolderId> folders_above(const std::string& path) {
+  std::set<FolderId> found;
+  std::error_code ignored;
+  for (fs::path at = fs::canonical(path, ignored); !at.empty(); at = at.parent_path()) {
+    if (const auto id = folder_id(at.string())) found.insert(*id);
+    if (at == at.root_path()) break;
+  }
+  return found;
+}
+
 /// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the folders' paths, then by
-/// name. Links are followed, but no folder is looked at twice.
+/// name. Links are followed, but no folder is looked at twice, and none above the class (`seen`).
 struct ClassFolder {
   std::vector<std::string> files;  // below the class's folder
   std::int64_t own = 0, folders = 0;
   Counted below, other, hidden, again;  // pictures in folders below; what is not taken
 
-  explicit ClassFolder(const std::string& path) {
+  ClassFolder(const std::string& path, std::set<FolderId> seen) : seen_(std::move(seen)) {
     walk(path, "", 0);
     std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [folder, names] : found_)
@@ -99,9 +119,8 @@ struct ClassFolder {
  private:
   void walk(const std::string& path, const std::string& folder, int depth) {
     constexpr int kDeepest = 64;
-    struct stat info {};
-    const bool known = ::stat(path.c_str(), &info) == 0;
-    if (depth > kDeepest || (known && !seen_.insert({info.st_dev, info.st_ino}).second)) return again.add(folder);
+    const auto id = folder_id(path);
+    if (depth > kDeepest || (id && !seen_.insert(*id).second)) return again.add(folder);
     Listing found = list(path);
     const std::string start = folder.empty() ? "" : folder + "/";
     other.add(found.other, start);
@@ -112,7 +131,7 @@ struct ClassFolder {
   }
 
   std::vector<std::pair<std::string, std::vector<std::string>>> found_;
-  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::set<FolderId> seen_;
 };
 
 /// Folders that are parts of a data set rather than classes beside others.
@@ -129,9 +148,10 @@ class FolderDataset : public Dataset {
   void add(const std::string& below, const Listing& top) {
     other_.add(top.other, below);
     hidden_.add(top.hidden, below);
+    const std::set<FolderId> above = folders_above(root_ + "/" + below);
     for (const std::string& name : top.folders) {
       const std::string start = below + name + "/";
-      const ClassFolder found(root_ + "/" + below + name);
+      const ClassFolder found(root_ + "/" + below + name, above);
       other_.add(found.other, start);
       hidden_.add(found.hidden, start);
       again_.add(found.again, start);
@@ -166,7 +186,7 @@ class FolderDataset : public Dataset {
     if (empty_.count) text += ", " + empty_.text("folder without pictures left out", "folders without pictures left out");
     if (other_.count) text += ", " + other_.text("other file left out", "other files left out");
     if (hidden_.count) text += ", " + hidden_.text("hidden folder left out", "hidden folders left out");
-    if (again_.count) text += ", " + again_.text("link to a folder of its own class left out", "links to folders of their own class left out");
+    if (again_.count) text += ", " + again_.text("link to a folder that is looked at already left out", "links to folders that are looked at already left out");
     return text;
   }
 

@@ -70,6 +70,31 @@ TEST_CASE("a list: classes by sorted label, parts by column, boxes where given",
   CHECK_THAT(train->description(), Contains("list.csv:train: 11 images, 3 classes"));
 }
 
+TEST_CASE("a list: blanks at the ends of fields do not count", "[list]") {
+  const TempFolder folder;
+  spill(folder / "l.csv", std::string("\xef\xbb\xbf path , label , split\r\n a b.jpg, c0 ,train \r\n"
+                                      "b.jpg,\"c0 \" ,\ttrain\r\nc.jpg,\xc2\xa0""c0, train\r\nd.jpg, c1,test\r\n"));
+  const auto d = open_dataset({folder / "l.csv", ""});
+  CHECK(d->class_names() == std::vector<std::string>{"c0", "c1"});
+  CHECK(d->name(0) == "a b.jpg");
+  CHECK(open_dataset({folder / "l.csv:train", ""})->size() == 3);
+  spill(folder / "mac.csv", std::string("path,label\ra.jpg,x\rb.jpg,y\r"));
+  CHECK(open_dataset({folder / "mac.csv", ""})->class_names() == std::vector<std::string>{"x", "y"});
+  spill(folder / "quoted.csv", std::string("path,label\n\" a.jpg\",x\n"));  // a name may begin with a blank
+  CHECK(open_dataset({folder / "quoted.csv", ""})->name(0) == " a.jpg");
+}
+
+TEST_CASE("a list: one number written in two ways is refused by row", "[list]") {
+  CHECK_THAT(error_in("path,label\na,0\nb,0.0\nc,1\n"),
+             Contains("list.csv:3: label '0.0' is the number '0' of line 2, written in another way"));
+  CHECK_THAT(error_in("path,label\na,1.0\nb,2\nc,01\n"), Contains("list.csv:4: label '01'") && Contains("'1.0' of line 2"));
+  CHECK_THAT(error_in("path,label\na,-1\nb,-1.\n"), Contains("list.csv:3: label '-1.'"));
+  const TempFolder folder;
+  spill(folder / "l.csv", std::string("path,label\na,1\nb,1.5\nc,1e0\nd,1.0a\ne,-1\nf,.\ng,12345678901234567890\n"
+                                      "h,12345678901234567891\n"));
+  CHECK(open_dataset({folder / "l.csv", ""})->classes() == 8);
+}
+
 TEST_CASE("a list with tabs, and paths from the root", "[list]") {
   const TempFolder folder;
   spill(folder / "L.TSV", "label\tpath\nb\t" + kTree + "/pictures/00.jpg\na\tnone.jpg\n");
@@ -82,7 +107,12 @@ TEST_CASE("a list with tabs, and paths from the root", "[list]") {
 
 TEST_CASE("a list that is wrong is refused by line", "[list]") {
   CHECK_THAT(error_in(""), Contains("is empty"));
-  CHECK_THAT(error_in("a.jpg,cat\n"), Contains("list.csv:1: the first line names no column 'path'"));
+  CHECK_THAT(error_in("a.jpg,cat\n"),
+             Contains("list.csv:1: the first line names no column 'path': it is 'a.jpg', 'cat'"));
+  CHECK_THAT(error_in("path;label\na;b\n"), Contains("it is 'path;label'") && Contains("between commas, not ';'"));
+  CHECK_THAT(error_in(std::string("\xff\xfep\0a\0", 6)), Contains("it is UTF-16 text") && Contains("iconv"));
+  CHECK_THAT(error_in("path,label\na,b\n./a,b\n"), Contains("list.csv:3: './a' is there before, in line 2"));
+  CHECK_THAT(error_in("path,label\na, \n"), Contains("list.csv:2: label is empty"));
   CHECK_THAT(error_in("path,name\na,b\n"), Contains("names no column 'label'"));
   CHECK_THAT(error_in("path,label,path\n"), Contains("list.csv:1: the column 'path' is there twice"));
   CHECK_THAT(error_in("path,label,x,y\n"), Contains("all of the columns x, y, width and height"));

@@ -66,9 +66,45 @@ TEST_CASE("folder: classes and pictures by sorted name, the rest left out and co
   CHECK(d->image(2).width == 5);
   CHECK(d->by_class() == std::vector<std::vector<std::int64_t>>{{0}, {1, 2}});
   CHECK_THAT(d->description(),
-             Contains("3 images, 2 classes, 1 folders without pictures left out, 3 other files left out"));
+             Contains("3 images, 2 classes, 1 folder without pictures left out ('empty'), 3 other files left out "
+                      "('LICENSE', ...)"));
   spill(root / "a/x.png", std::string());
   CHECK_THAT(error_of([&] { d->image(0); }), Contains("a/x.png") && Contains("0 bytes"));
+}
+
+TEST_CASE("folder: pictures in folders below a class's belong to it, in torchvision's order") {
+  const TempFolder root;
+  for (const char* name : {"a/2.png", "a/more/1.png", "a/more-yet/1.png", "a/more/deep/0.png", "b/1.png", "c/sub/1.png"})
+    picture(root / name, 4, 4);
+  picture(root / "b/.thumbnails/1.png", 4, 4);
+  std::filesystem::create_directories(root / "b/nothing");
+  std::filesystem::create_directory_symlink(root / "a", root / "a/more/again");
+  std::filesystem::create_directory_symlink("..", root / "b/up");
+  const auto d = open_dataset({root.path(), ""});
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < d->size(); ++i) names.push_back(d->name(i));
+  // sorted(os.walk(class)): folders by their paths, '-' before '/'.
+  CHECK(names == std::vector<std::string>{"a/2.png", "a/more/1.png", "a/more-yet/1.png", "a/more/deep/0.png", "b/1.png",
+                                          "c/sub/1.png"});
+  CHECK(d->class_names() == std::vector<std::string>{"a", "b", "c"});
+  CHECK_THAT(d->description(), Contains("6 images, 3 classes, 4 of the images in folders below their class's "
+                                        "('a/more/1.png', ...), 1 hidden folder left out ('b/.thumbnails'), 2 links to "
+                                        "folders that are looked at already left out ('a/more/again', ...)"));
+}
+
+TEST_CASE("folder: doubled folders are looked through") {
+  const TempFolder root;
+  for (const char* part : {"train", "test"})
+    for (const char* name : {"a/1.png", "b/1.png"}) picture(root / ("cars/" + std::string(part) + "/" + part + "/" + name), 4, 4);
+  const auto train = open_dataset({root / "cars:train", ""});
+  CHECK(train->class_names() == std::vector<std::string>{"a", "b"});
+  CHECK(train->name(0) == "train/train/a/1.png");
+  CHECK(train->image(0).width == 4);
+  CHECK(open_dataset({root / "cars:all", ""})->size() == 4);
+  CHECK(open_dataset({root / "cars/test", ""})->class_names() == std::vector<std::string>{"a", "b"});
+  std::filesystem::create_directories(root / "outer");
+  std::filesystem::rename(root / "cars", root / "outer/outer");
+  CHECK(open_dataset({root / "outer:test", ""})->size() == 2);
 }
 
 TEST_CASE("folder: a wrong layout is explained") {
