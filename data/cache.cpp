@@ -18,6 +18,8 @@ class CachedDataset : public Dataset {
   std::int64_t size() const override { return base_->size(); }
   std::int64_t label(std::int64_t i) const override { return base_->label(i); }
   std::string name(std::int64_t i) const override { return base_->name(i); }
+  PictureFile file(std::int64_t i) const override { return base_->file(i); }
+  Content content(std::int64_t i) const override { return base_->content(i); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   std::int64_t super_class(std::int64_t i) const override { return base_->super_class(i); }
   const std::vector<std::string>& class_names() const override { return base_->class_names(); }

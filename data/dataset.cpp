@@ -62,6 +62,13 @@ std::shared_ptr<Dataset> open_source(const std::string& text) {
 
 }  // namespace
 
+Content Dataset::content(std::int64_t i) const {
+  const Image picture = image(i);
+  const Content pixels = content_of(picture.rgb.data(), picture.rgb.size());
+  const std::uint64_t parts[] = {pixels.high, pixels.low, static_cast<std::uint64_t>(picture.width)};
+  return content_of(parts, sizeof parts);
+}
+
 std::vector<std::vector<std::int64_t>> Dataset::by_class() const {
   std::vector<std::vector<std::int64_t>> groups(static_cast<std::size_t>(classes()));
   for (std::int64_t i = 0; i < size(); ++i)

@@ -7,10 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "data/content.h"
 #include "io/image/image.h"
 #include "io/image/resize.h"
 
 namespace fledge {
+
+/// Where a picture is read from.
+struct PictureFile {
+  std::string path;      // "": it has no file of its own (packs, IDX)
+  bool upright = false;  // turned by its camera's note
+};
 
 class Dataset {
  public:
@@ -23,6 +30,9 @@ class Dataset {
   /// Throws Error(BadInput) naming the file.
   virtual Image image(std::int64_t i) const = 0;
   virtual const std::vector<std::string>& class_names() const = 0;
+  virtual PictureFile file(std::int64_t) const { return {}; }
+  /// Of a picture without a file of its own: a hash of its pixels. Errors as image().
+  virtual Content content(std::int64_t i) const;
   /// Where the object lies, in pixels of image(i), where the data set knows.
   virtual std::optional<PixelBox> box(std::int64_t) const { return std::nullopt; }
   /// A coarser class (the 12 kinds of goods of Stanford Online Products), from 0; -1 where there is none.

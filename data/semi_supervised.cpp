@@ -19,6 +19,8 @@ class HiddenLabels : public Dataset {
   std::int64_t label(std::int64_t i) const override { return labelled_[i] ? base_->label(i) : -1; }
   std::string name(std::int64_t i) const override { return base_->name(i); }
   Image image(std::int64_t i) const override { return base_->image(i); }
+  PictureFile file(std::int64_t i) const override { return base_->file(i); }
+  Content content(std::int64_t i) const override { return base_->content(i); }
   const std::vector<std::string>& class_names() const override { return base_->class_names(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   /// A hidden label hides the coarser class with it.
@@ -45,6 +47,12 @@ class WithUnlabelled : public Dataset {
   }
   Image image(std::int64_t i) const override {
     return i < first_ ? labelled_->image(i) : unlabelled_->image(i - first_);
+  }
+  PictureFile file(std::int64_t i) const override {
+    return i < first_ ? labelled_->file(i) : unlabelled_->file(i - first_);
+  }
+  Content content(std::int64_t i) const override {
+    return i < first_ ? labelled_->content(i) : unlabelled_->content(i - first_);
   }
   const std::vector<std::string>& class_names() const override { return labelled_->class_names(); }
   std::optional<PixelBox> box(std::int64_t i) const override {

@@ -34,9 +34,10 @@ class AnnotatedDataset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(images_.size()); }
   std::int64_t label(std::int64_t i) const override { return labels_[i]; }
   std::string name(std::int64_t i) const override { return images_[i].file; }
-  Image image(std::int64_t i) const override {
+  Image image(std::int64_t i) const override { return decode_image_file(file(i).path, exif_); }
+  PictureFile file(std::int64_t i) const override {
     const std::string& file = images_[i].file;
-    return decode_image_file(file.front() == '/' ? file : root_ + "/" + file, exif_);
+    return {file.front() == '/' ? file : root_ + "/" + file, exif_ == ExifRotation::Apply};
   }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::optional<PixelBox> box(std::int64_t i) const override { return images_[i].box; }

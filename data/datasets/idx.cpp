@@ -134,6 +134,11 @@ class IdxDataset : public Dataset {
     for (std::int64_t k = 0; k < n; ++k) image.rgb[3 * k] = image.rgb[3 * k + 1] = image.rgb[3 * k + 2] = grey[k];
     return image;
   }
+  Content content(std::int64_t i) const override {
+    const Part& p = locate(i);
+    const std::int64_t n = p.rows * p.columns;
+    return content_of(p.pixels.data() + i * n, static_cast<std::size_t>(n));
+  }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
     std::string which;

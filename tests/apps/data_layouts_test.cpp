@@ -106,3 +106,63 @@ TEST_CASE("data prepare packs any data set, and the pack is one", "[e2e][layouts
              Contains("all.pack: 20 images, 5 classes, "));
   CHECK(run_fledge(folder, {"data", "prepare", "--data", tree("split:all")}).code == 2);
 }
+
+TEST_CASE("stats, verify and train take the same pictures of folders in class folders", "[e2e][layouts]") {
+  const std::string set = shared_folder("cases/d_subfolders/set");
+  if (set.empty()) {
+    WARN("skipped: no shared cases (set FLEDGE_SHARED)");
+    return;
+  }
+  const TempFolder folder;
+  const std::string said = "16 images, 3 classes, 7 of the images in folders below their class's ('c1/more/3.jpg', ...)";
+  for (const char* verb : {"stats", "verify"}) {
+    const json j = report(folder, {"data", verb, "--data", set}, 0);
+    CHECK(j["images"] == 16);
+    CHECK_THAT(j["description"].get<std::string>(), Contains(said));
+  }
+  CHECK_THAT(must(folder, Arguments{"train"} + tiny() + Arguments{"--train", set, "--test", "", "--quiet=false", "--run", "r"}).err,
+             Contains("train: folder " + set + ": " + said));
+}
+
+TEST_CASE("lists as people write them: read, or refused with what stands there", "[e2e][layouts]") {
+  const std::string lists = shared_folder("cases/d_csv");
+  if (lists.empty()) {
+    WARN("skipped: no shared cases (set FLEDGE_SHARED)");
+    return;
+  }
+  const TempFolder folder;
+  for (const char* name : {"bom_crlf", "space_after_comma"}) {
+    INFO(name);
+    const json j = report(folder, {"data", "verify", "--data", lists + "/" + name + ".csv"}, 0);
+    CHECK(j["classes"] == 3);
+    CHECK(j["images"] == 9);
+  }
+  CHECK(report(folder, {"data", "verify", "--data", lists + "/numeric.csv"}, 0)["classes"] == 12);
+  const auto refused = [&](const char* name) {
+    const Outcome o = run_fledge(folder, {"data", "verify", "--data", lists + "/" + name + ".csv"});
+    CHECK(o.code == 3);
+    return o.err;
+  };
+  CHECK_THAT(refused("float_label"), Contains("float_label.csv:3: label '0.0' is the number '0' of line 2"));
+  CHECK_THAT(refused("semicolon"), Contains("it is 'path;label'"));
+  CHECK_THAT(refused("no_header"), Contains("it is 'img/c0/0.jpg', 'c0'"));
+  CHECK_THAT(refused("missing_label"), Contains("missing_label.csv:2: label is empty"));
+}
+
+TEST_CASE("Cars-196 copies of other shapes are found", "[e2e][layouts]") {
+  const std::string cars = shared_folder("cases/d_cars");
+  if (cars.empty()) {
+    WARN("skipped: no shared cases (set FLEDGE_SHARED)");
+    return;
+  }
+  const TempFolder folder;
+  for (const char* form : {"flat_devkit_and_annos", "kaggle_nested", "original"}) {
+    INFO(form);
+    const json j = report(folder, {"data", "verify", "--partial", "--data", cars + "/" + form + ":test"}, 0);
+    CHECK(j["images"] == 12);
+    CHECK(j["classes"] == 3);
+    CHECK(j["missing"].empty());
+    must(folder, Arguments{"train"} + tiny() +
+                     Arguments{"--train", cars + "/" + form + ":train", "--test", cars + "/" + form + ":test", "--run", form});
+  }
+}

@@ -1,0 +1,69 @@
+#include "data/overlap.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "data/dataset.h"
+#include "data/datasets/annotated.h"
+#include "io/escape.h"
+
+namespace fledge {
+
+namespace {
+
+constexpr std::size_t kShown = 5;
+constexpr std::int64_t kNoFile = -2;  // beside FileStamp's -1
+
+struct Key {
+  std::size_t operator()(const Content& c) const { return static_cast<std::size_t>(c.low); }
+};
+
+std::vector<std::int64_t> sizes_of(const Dataset& dataset) {
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string path = dataset.file(i).path;
+    sizes.push_back(path.empty() ? kNoFile : stamp_of_file(path).size);
+  }
+  return sizes;
+}
+
+std::vector<std::int64_t> with_size_in(const std::vector<std::int64_t>& sizes,
+                                       const std::unordered_set<std::int64_t>& others) {
+  std::vector<std::int64_t> chosen;
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (sizes[i] != -1 && others.contains(sizes[i])) chosen.push_back(static_cast<std::int64_t>(i));
+  return chosen;
+}
+
+}  // namespace
+
+Overlap find_overlap(Contents& a, Contents& b, int threads) {
+  const std::vector<std::int64_t> sizes_a = sizes_of(a.dataset()), sizes_b = sizes_of(b.dataset());
+  const auto in_a = with_size_in(sizes_a, {sizes_b.begin(), sizes_b.end()});
+  const auto in_b = with_size_in(sizes_b, {sizes_a.begin(), sizes_a.end()});
+  a.find(in_a, threads);
+  b.find(in_b, threads);
+  std::unordered_map<Content, std::int64_t, Key> there;
+  for (const std::int64_t i : in_b)
+    if (const Content c = b.of(i); c.known()) there.emplace(c, i);
+  Overlap found;
+  found.of = a.size();
+  for (const std::int64_t i : in_a) {
+    const auto at = there.find(a.of(i));
+    if (at == there.end()) continue;
+    ++found.count;
+    if (found.first.size() < kShown) found.first.emplace_back(a.dataset().name(i), b.dataset().name(at->second));
+  }
+  return found;
+}
+
+std::string overlap_text(const Overlap& overlap, const std::string& a, const std::string& b) {
+  if (overlap.count == 0) return "";
+  std::string text = with_thousands(overlap.count) + " of the " + with_thousands(overlap.of) + " " + a + " pictures " +
+                     (overlap.count == 1 ? "is a " + b + " picture" : "are " + b + " pictures") + " too (";
+  for (std::size_t i = 0; i < overlap.first.size(); ++i)
+    text += (i ? ", '" : "'") + shown(overlap.first[i].first) + "' = '" + shown(overlap.first[i].second) + "'";
+  return text + (overlap.count > static_cast<std::int64_t>(overlap.first.size()) ? ", ...)" : ")");
+}
+
+}  // namespace fledge
