@@ -105,6 +105,13 @@ std::int64_t conv_grain(std::int64_t width, std::int64_t c, std::int64_t taps) {
   return std::max<std::int64_t>(1, 256 * 1024 / std::max<std::int64_t>(1, width * c * taps));
 }
 
+/// At least n zeros, which nobody writes to.
+const float* zero_row(std::int64_t n) {
+  thread_local std::vector<float> zeros;
+  if (zeros.size() < static_cast<std::size_t>(n)) zeros.resize(static_cast<std::size_t>(n), 0.0f);
+  return zeros.data();
+}
+
 void depthwise_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
                        const TensorView& y, const Conv2dParams& p) {
   DepthwiseArgs a{};
@@ -114,6 +121,7 @@ void depthwise_forward(ExecContext& ctx, const TensorView& x, const TensorView& 
   a.w = tap_major(ctx, w, false);
   a.bias = e.bias ? e.bias->as<float>() : nullptr;
   a.residual = e.residual ? e.residual->as<float>() : nullptr;
+  a.zeros = zero_row(a.w_in * a.c);
   a.y = y.as<float>();
   a.lo = bounds.lo;
   a.hi = bounds.hi;
@@ -133,6 +141,7 @@ void depthwise_grad_input_flipped(ExecContext& ctx, const TensorView& dy, const 
   const Bounds bounds = bounds_of(Activation::None);
   a.x = dy.as<float>();
   a.w = tap_major(ctx, w, true);
+  a.zeros = zero_row(a.w_in * a.c);
   a.y = dx.as<float>();
   a.lo = bounds.lo;
   a.hi = bounds.hi;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/invalid_operation.h"
 
 namespace fledge::onednn {
 namespace {
@@ -38,13 +39,9 @@ void zero(const TensorView& t) {
   if (t.numel() > 0) std::memset(t.data, 0, static_cast<std::size_t>(t.numel()) * sizeof(float));
 }
 
-}  // namespace
-
-void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& epilogue,
-                          const TensorView& y, const Conv2dParams& params) {
-  if (y.numel() == 0) return;
-  PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
-  key.flags = epilogue_flags(epilogue, y);
+/// The primitive of `key`, on these operands.
+void run_forward(ExecContext& ctx, const PlanKey& key, const TensorView& x, const TensorView& w,
+                 const ConvEpilogue& epilogue, const TensorView& y) {
   run_plan(ctx, "conv2d", key, conv_forward_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, w));
     const void* packed = packed_weight(plan, stream, w, scratch);
@@ -57,6 +54,34 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
     if (key.flags & kResidualAdd) plan.main.set(operand++, epilogue.residual->data);
     plan.main.run(stream);
   });
+}
+
+/// The activation in place; NaN stays NaN.
+void activate(const TensorView& y, bool six) {
+  float* v = y.as<float>();
+  const std::int64_t n = y.numel();
+#pragma omp parallel for
+  for (std::int64_t i = 0; i < n; ++i) v[i] = v[i] < 0 ? 0 : six && v[i] > 6 ? 6 : v[i];
+}
+
+}  // namespace
+
+void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& epilogue,
+                          const TensorView& y, const Conv2dParams& params) {
+  if (y.numel() == 0) return;
+  PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
+  key.flags = epilogue_flags(epilogue, y);
+  const std::int64_t activation = key.flags & (kReLU | kReLU6);
+  // oneDNN's activations make 0 of NaN. Where one may have done so, the activation is a pass of its own. The flag may
+  // also be older than this call, or come from making the plan: only the second time counts.
+  if (activation && !(key.flags & kResidualInPlace))
+    for (int round = 0; round < 2; ++round) {
+      run_forward(ctx, key, x, w, epilogue, y);
+      if (!take_invalid_operation(ctx.threads())) return;
+    }
+  key.flags &= ~activation;
+  run_forward(ctx, key, x, w, epilogue, y);
+  if (activation) activate(y, activation == kReLU6);
 }
 
 void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,

@@ -16,7 +16,7 @@ struct Slice {
 
 // What a row of outputs needs besides the pictures: three input rows, nine weights, the epilogue.
 struct Row3x3 {
-  const float* in[3];  // input rows at their first column; an invalid row repeats a valid one and has zero weights
+  const float* in[3];  // input rows at their first column; one outside the picture is zeros with zero weights
   V weight[9];
   V bias, lo, hi;
   const float* residual;
@@ -163,13 +163,10 @@ struct Repeated {
 FLEDGE_INLINE bool set_rows(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p, std::int64_t k,
                             const Repeated* repeated, Row3x3& row) {
   const std::int64_t h0 = p * a.stride_h - a.pad_top;
-  std::int64_t valid = -1;
-  for (int r = 0; r < 3; ++r)
-    if (h0 + r >= 0 && h0 + r < a.h) valid = h0 + r;
-  if (valid < 0) return false;
+  if (h0 >= a.h || h0 + 2 < 0) return false;
   for (int r = 0; r < 3; ++r) {
     const bool inside = h0 + r >= 0 && h0 + r < a.h;
-    row.in[r] = a.x + ((picture * a.h + (inside ? h0 + r : valid)) * a.w_in) * a.c + k;
+    row.in[r] = (inside ? a.x + (picture * a.h + h0 + r) * a.w_in * a.c : a.zeros) + k;
     for (int s = 0; s < 3; ++s)
       row.weight[3 * r + s] = !inside    ? V{}
                               : repeated ? load(repeated->weight + (3 * r + s) * kLanes)

@@ -14,6 +14,7 @@ struct DepthwiseArgs {
   const float* w;
   const float* bias;      // C or null
   const float* residual;  // like y or null
+  const float* zeros;     // a row of x, w_in*c zeros: what lies above and below the picture
   float* y;
   std::int64_t c, h, w_in, p, q;
   int r, s, stride_h, stride_w, pad_top, pad_left;
