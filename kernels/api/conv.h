@@ -35,7 +35,7 @@ struct Conv2dParams {
 };
 
 /// What may be fused behind an inference convolution: y = act(conv(x,w) + bias + residual). residual has y's dims; both
-/// nullable.
+/// nullable. NaN stays NaN.
 struct ConvEpilogue {
   const TensorView* bias = nullptr;      // K
   const TensorView* residual = nullptr;  // N,K,P,Q
