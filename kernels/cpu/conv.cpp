@@ -169,11 +169,11 @@ void depthwise_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorV
   a.dy = dy.as<float>();
   a.x = x.as<float>();
   const std::int64_t rows = x.dims[0] * a.p, taps = a.r * a.s, n = taps * a.c;
-  const int parts = part_count(ctx.threads(), rows, conv_grain(a.q, a.c, taps));
+  const int parts = sum_parts(ctx, rows, conv_grain(a.q, a.c, taps));
   const std::size_t bytes = static_cast<std::size_t>(n * parts) * sizeof(double);
   auto* sums = static_cast<double*>(ctx.scratch(bytes));
   std::fill(sums, sums + n * parts, 0.0);
-  parallel_parts(parts, rows, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_sum(ctx, parts, rows, [&](int part, std::int64_t begin, std::int64_t end) {
     DepthwiseGradWeightArgs mine = a;
     mine.dw = sums + part * n;
     simd().depthwise_grad_weight(mine, begin, end);

@@ -91,7 +91,7 @@ void copy(ExecContext& ctx, const TensorView& from, const TensorView& to) {
   if (inner.strides[0] == 1 && inner.strides[1] == 1 && has_fast_cast(from.dtype, to.dtype) &&
       (outer == 1 || inner.size >= 8)) {
     if (outer == 1)
-      parallel_for(ctx.threads(), inner.size, row_grain(1),
+      parallel_flat(ctx.threads(), inner.size, row_grain(1),
                    [&](std::int64_t begin, std::int64_t end) { copy_run(from, begin, to, begin, end - begin); });
     else
       parallel_for(ctx.threads(), outer, row_grain(inner.size), [&](std::int64_t begin, std::int64_t end) {
@@ -109,7 +109,7 @@ void fill(ExecContext& ctx, const TensorView& to, double value) {
   const LoopNest<1> nest(to.dims, {&to.strides});
   if (to.dtype != DType::Float32 || nest.rank > 1 || nest.inner().strides[0] != 1)
     return reference().eltwise.fill(ctx, to, value);
-  parallel_for(ctx.threads(), to.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
+  parallel_flat(ctx.threads(), to.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
     simd().fill(to.as<float>() + begin, static_cast<float>(value), end - begin);
   });
 }

@@ -23,7 +23,7 @@ void for_runs(ExecContext& ctx, const LoopNest<VIEWS>& nest, F f) {
   const auto inner = nest.inner();
   const std::int64_t outer = nest.outer_size();
   if (outer == 1) {
-    parallel_for(ctx.threads(), inner.size, row_grain(1), [&](std::int64_t begin, std::int64_t end) {
+    parallel_flat(ctx.threads(), inner.size, row_grain(1), [&](std::int64_t begin, std::int64_t end) {
       std::array<std::int64_t, VIEWS> o;
       for (int v = 0; v < VIEWS; ++v) o[v] = begin * inner.strides[v];
       f(o, end - begin);

@@ -56,7 +56,7 @@ struct Workspace {
   int parts;
 
   Workspace(ExecContext& ctx, const Columns& m)
-      : width(m.width()), parts(part_count(ctx.threads(), m.wide_rows, row_grain(m.width()))) {
+      : width(m.width()), parts(sum_parts(ctx, m.wide_rows, row_grain(m.width()))) {
     const std::size_t n = static_cast<std::size_t>(2 * width * parts);
     auto* p = static_cast<char*>(ctx.scratch(n * (sizeof(double) + sizeof(float)) + 4 * width * sizeof(float)));
     sums = reinterpret_cast<double*>(p);
@@ -97,7 +97,7 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
   float *shift = w.parameter(0), *scale = w.parameter(1), *wide_beta = w.parameter(2), *wide_mean = w.parameter(3);
   choose_shift(x.as<float>(), rows, c, wide_mean);
   m.repeat(wide_mean, shift);
-  parallel_parts(w.parts, m.wide_rows, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_sum(ctx, w.parts, m.wide_rows, [&](int part, std::int64_t begin, std::int64_t end) {
     simd().column_moments(x.as<float>() + begin * w.width, shift, end - begin, w.width, w.part_sums(part),
                           w.part_sums(part) + w.width, w.part_floats(part));
   });
@@ -145,8 +145,8 @@ void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& ga
 }
 
 /// Sums of dz and dz*(x - mean) per column into w.sums; writes dz when `dz` is not null.
-void gradient_sums(const Columns& m, const Workspace& w, NormReduceArgs a) {
-  parallel_parts(w.parts, m.wide_rows, [&](int part, std::int64_t begin, std::int64_t end) {
+void gradient_sums(const ExecContext& ctx, const Columns& m, const Workspace& w, NormReduceArgs a) {
+  parallel_sum(ctx, w.parts, m.wide_rows, [&](int part, std::int64_t begin, std::int64_t end) {
     NormReduceArgs mine = a;
     mine.sum_dz = w.part_sums(part);
     mine.sum_dz_x = mine.sum_dz + w.width;
@@ -191,7 +191,7 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
   float* dz = out.dresidual ? out.dresidual->as<float>() : nullptr;
   const bool centre = batch_statistics && out.dx;
   if (centre || out.dgamma || out.dbeta) {
-    gradient_sums(m, w, {dy, in.x.as<float>(), y, dz, mean, bounds.lo, bounds.hi, nullptr, nullptr});
+    gradient_sums(ctx, m, w, {dy, in.x.as<float>(), y, dz, mean, bounds.lo, bounds.hi, nullptr, nullptr});
     if (dz) {  // written on the way: the second pass reads it instead of dy and y
       dy = dz;
       y = nullptr;

@@ -29,7 +29,7 @@ void sgd_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, con
                      static_cast<float>(p.weight_decay),
                      p.nesterov,
                      p.first_step};
-  parallel_for(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
+  parallel_flat(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
     simd().sgd_step(w.as<float>() + begin, grad.as<float>() + begin, buffer ? buffer->as<float>() + begin : nullptr,
                     end - begin, args);
   });
@@ -53,7 +53,7 @@ void adam_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, co
   args.root_scale = static_cast<float>(1 / correction2);
   // Legacy eps is added before the second correction is divided out: eps / correction2 in the modern place.
   args.eps = static_cast<float>(p.legacy_eps ? p.eps / correction2 : p.eps);
-  parallel_for(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
+  parallel_flat(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
     simd().adam_step(w.as<float>() + begin, grad.as<float>() + begin, m.as<float>() + begin, v.as<float>() + begin,
                      end - begin, args);
   });
@@ -62,9 +62,9 @@ void adam_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, co
 double sum_of_squares(ExecContext& ctx, const TensorView& x) {
   if (!flat<1>(x.dims, {&x.strides})) return reference().optim.sum_of_squares(ctx, x);
   const std::int64_t n = x.numel();
-  const int parts = part_count(ctx.threads(), n, row_grain(1));
+  const int parts = sum_parts(ctx, n, row_grain(1));
   auto* partial = static_cast<double*>(ctx.scratch(static_cast<std::size_t>(parts) * sizeof(double)));
-  parallel_parts(parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_sum(ctx, parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
     partial[part] = simd().sum_of_squares(x.as<float>() + begin, end - begin);
   });
   double total = 0;

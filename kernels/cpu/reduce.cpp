@@ -47,9 +47,9 @@ bool find_pattern(const TensorView& x, const TensorView& y, Pattern& p) {
 
 void all_to_one(ExecContext& ctx, ReduceOp op, const float* x, std::int64_t n, float* y, double factor) {
   const bool sums = op == ReduceOp::Sum || op == ReduceOp::Mean;
-  const int parts = part_count(ctx.threads(), n, row_grain(1));
+  const int parts = sum_parts(ctx, n, row_grain(1));
   auto* partial = static_cast<double*>(ctx.scratch(static_cast<std::size_t>(parts) * sizeof(double)));
-  parallel_parts(parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_sum(ctx, parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
     partial[part] =
         sums ? simd().sum(x + begin, end - begin) : simd().extreme(op == ReduceOp::Max, x + begin, end - begin);
   });

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "kernels/api/reproducibility.h"
+
 namespace fledge::onednn {
 namespace {
 
@@ -47,3 +49,9 @@ int candidates_wanted(const PlanKey& key) {
 }
 
 }  // namespace fledge::onednn
+
+namespace fledge {
+
+bool onednn_chooses_by_the_clock() { return onednn::tuning_on(); }
+
+}  // namespace fledge

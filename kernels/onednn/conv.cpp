@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "kernels/onednn/conv_plan.h"
+#include "kernels/onednn/grad_weight_parts.h"
 #include "kernels/onednn/invalid_operation.h"
+#include "kernels/onednn/parts.h"
 
 namespace fledge::onednn {
 namespace {
@@ -33,6 +35,12 @@ std::int64_t epilogue_flags(const ConvEpilogue& e, const TensorView& y) {
   if (e.activation == Activation::ReLU) flags |= kReLU;
   if (e.activation == Activation::ReLU6) flags |= kReLU6;
   return flags;
+}
+
+/// f(part) for the parts of a problem, divided by pictures.
+template <class F>
+void for_pictures(ExecContext& ctx, const PlanKey& key, F f) {
+  for_parts(ctx, parts_of(key.n, work_of(key)), key.n, f);
 }
 
 void zero(const TensorView& t) {
@@ -70,6 +78,13 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
                           const TensorView& y, const Conv2dParams& params) {
   if (y.numel() == 0) return;
   PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
+  if (in_parts(ctx))
+    return for_pictures(ctx, key, [&](const Part& part) {
+      ConvEpilogue mine = epilogue;
+      TensorView residual;
+      if (mine.residual) residual = rows_of(*mine.residual, part), mine.residual = &residual;
+      conv2d_forward_fused(part.lane, rows_of(x, part), w, mine, rows_of(y, part), params);
+    });
   key.flags = epilogue_flags(epilogue, y);
   const std::int64_t activation = key.flags & (kReLU | kReLU6);
   // oneDNN's activations make 0 of NaN. Where one may have done so, the activation is a pass of its own. The flag may
@@ -93,6 +108,10 @@ void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView&
                        const Conv2dParams& params) {
   if (dy.numel() == 0) return zero(dx);
   const PlanKey key = conv_key(Op::ConvGradInput, ctx, dx.dims, w.dims, params);
+  if (in_parts(ctx))
+    return for_pictures(ctx, key, [&](const Part& part) {
+      conv2d_grad_input(part.lane, rows_of(dy, part), w, rows_of(dx, part), params);
+    });
   run_plan(ctx, "conv2d_grad_input", key, conv_grad_input_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, w));
     const void* packed = packed_weight(plan, stream, w, scratch);
@@ -108,6 +127,7 @@ void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView
                         const Conv2dParams& params) {
   if (dy.numel() == 0) return zero(dw);
   const PlanKey key = conv_key(Op::ConvGradWeight, ctx, x.dims, dw.dims, params);
+  if (in_parts(ctx)) return grad_weight_in_parts(ctx, work_of(key), dy, x, dw, params);
   run_plan(ctx, "conv2d_grad_weight", key, conv_grad_weight_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, plan.packing.needed);
     void* packed = plan.packing.needed ? scratch.room : dw.data;

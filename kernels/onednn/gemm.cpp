@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/onednn/build.h"
+#include "kernels/onednn/parts.h"
 
 namespace fledge::onednn {
 namespace {
@@ -14,14 +15,15 @@ namespace operand {
 enum { a, b, c, scratch, bias };
 }
 
-/// rows x cols of op(m), which is stored row-major, or column-major when transposed.
-memory::desc matrix(std::int64_t rows, std::int64_t cols, bool transposed) {
-  return memory::desc({rows, cols}, kF32, transposed ? memory::dims{1, rows} : memory::dims{cols, 1});
+/// rows x cols of op(m), which is stored row-major, or column-major when transposed; then of `stored_rows`, 0 for rows.
+memory::desc matrix(std::int64_t rows, std::int64_t cols, bool transposed, std::int64_t stored_rows = 0) {
+  return memory::desc({rows, cols}, kF32,
+                      transposed ? memory::dims{1, stored_rows ? stored_rows : rows} : memory::dims{cols, 1});
 }
 
 PlanList matmul_plans(const PlanKey& key) {
   const std::int64_t m = key.n, n = key.k, k = key.c;
-  const auto a = matrix(m, k, key.flags & kTransposeA), c = matrix(m, n, false);
+  const auto a = matrix(m, k, key.flags & kTransposeA, key.stored_rows), c = matrix(m, n, false);
   const auto plain_b = matrix(k, n, key.flags & kTransposeB);
   const auto b = key.flags & kPackB ? memory::desc({k, n}, kF32, memory::format_tag::any) : plain_b;
   const auto bias = memory::desc({1, n}, kF32, memory::dims{n, 1});
@@ -58,14 +60,15 @@ void fill_with_bias(const TensorView& c, const TensorView* bias) {
   }
 }
 
-}  // namespace
-
-void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,
-            const MatmulParams& params) {
-  if (c.numel() == 0) return;
-  const std::int64_t inner = a.dims[params.transpose_a ? 0 : 1];
-  if (inner == 0) return fill_with_bias(c, bias);
+/// stored_rows: of a transposed `a` that has more of them than c has; else 0.
+PlanKey matmul_key(const ExecContext& ctx, std::int64_t inner, const TensorView& c, std::int64_t stored_rows) {
   PlanKey key{.op = Op::Matmul, .threads = ctx.threads(), .n = c.dims[0], .c = inner, .k = c.dims[1]};
+  key.stored_rows = stored_rows;
+  return key;
+}
+
+void multiply(ExecContext& ctx, PlanKey key, const TensorView& a, const TensorView& b, const TensorView* bias,
+              const TensorView& c, const MatmulParams& params) {
   key.flags = (bias ? kBias : 0) | (params.transpose_a ? kTransposeA : 0) | (params.transpose_b ? kTransposeB : 0) |
               (params.b_is_weight && b.holder ? kPackB : 0);
   run_plan(ctx, "matmul", key, matmul_plans, [&](Plan& plan, const dnnl::stream& stream) {
@@ -78,6 +81,31 @@ void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const Te
     if (bias) plan.main.set(operand::bias, bias->data);
     plan.main.run(stream);
   });
+}
+
+/// Some rows of c at a time, each by one thread.
+void multiply_in_parts(ExecContext& ctx, const PlanKey& key, const TensorView& a, const TensorView& b,
+                       const TensorView* bias, const TensorView& c, const MatmulParams& params) {
+  constexpr std::int64_t kFewestRows = 8;  // or the other matrix is read too often
+  const std::int64_t rows = key.n;
+  for_parts(ctx, parts_of(rows / kFewestRows, work_of(key)), rows, [&](const Part& part) {
+    TensorView mine = a;
+    mine.data = a.as<float>() + part.begin * (params.transpose_a ? 1 : key.c);
+    const TensorView to = rows_of(c, part);
+    multiply(part.lane, matmul_key(part.lane, key.c, to, params.transpose_a ? rows : 0), mine, b, bias, to, params);
+  });
+}
+
+}  // namespace
+
+void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,
+            const MatmulParams& params) {
+  if (c.numel() == 0) return;
+  const std::int64_t inner = a.dims[params.transpose_a ? 0 : 1];
+  if (inner == 0) return fill_with_bias(c, bias);
+  const PlanKey key = matmul_key(ctx, inner, c, 0);
+  if (in_parts(ctx)) return multiply_in_parts(ctx, key, a, b, bias, c, params);
+  multiply(ctx, key, a, b, bias, c, params);
 }
 
 }  // namespace fledge::onednn

@@ -1,6 +1,7 @@
 #include "kernels/onednn/plan.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "kernels/api/error.h"
 #include "kernels/onednn/packed_weights.h"
@@ -10,6 +11,16 @@ namespace fledge::onednn {
 namespace {
 
 std::size_t round_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Guards all slots: the lanes of one problem (parts.h) meet at a weight's. The first packs, the others wait for it.
+std::mutex& slots() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+bool has_no_slot(const TensorView& w) {
+  return !w.holder || (w.holder->slot && !dynamic_cast<PackedWeights*>(w.holder->slot));
+}
 
 }  // namespace
 
@@ -65,7 +76,9 @@ void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memor
 }
 
 bool needs_room(const Plan& plan, const TensorView& w) {
-  return plan.packing.needed && (!w.holder || (w.holder->slot && !dynamic_cast<PackedWeights*>(w.holder->slot)));
+  if (!plan.packing.needed) return false;
+  const std::lock_guard lock(slots());
+  return has_no_slot(w);
 }
 
 const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch) {
@@ -73,12 +86,15 @@ const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorVi
   if (!p.needed) return w.data;
   PackedWeights::Entry* entry = nullptr;
   void* target = scratch.room;
-  if (!needs_room(plan, w)) {
+  std::unique_lock lock(slots());
+  if (!has_no_slot(w)) {
     if (!w.holder->slot) w.holder->slot = new PackedWeights;
     entry = &static_cast<PackedWeights*>(w.holder->slot)->entry(p.layout, p.bytes);
     if (entry->filled && entry->version == w.version) return entry->bytes.get();
     entry->filled = false;  // stays so if the reorder throws
     target = entry->bytes.get();
+  } else {
+    lock.unlock();
   }
   p.reorder.set(0, w.data);
   p.reorder.set(1, target);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "kernels/api/backend.h"
+#include "kernels/onednn/isa.h"
 
 namespace fledge {
 
@@ -18,7 +19,10 @@ namespace fledge::onednn {
 
 const dnnl::engine& engine() {
   // Never destroyed: slots of static tensors may outlive every other static object.
-  static const dnnl::engine* const e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine* const e = [] {
+    cap_isa();
+    return new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return *e;
 }
 

@@ -1,7 +1,9 @@
 // What the vendor's room keeps in an ExecContext: one stream and the plans. Also engine, threads and error wrapping.
 #pragma once
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
+#include <vector>
 
 #include "kernels/api/error.h"
 #include "kernels/api/exec_context.h"
@@ -13,9 +15,11 @@ struct State : VendorState {
   State();
   dnnl::stream stream;
   PlanCache plans;
+  std::vector<std::unique_ptr<ExecContext>> lanes;  // of parts.h, each for one thread
+  bool is_lane = false;
 };
 
-/// The process's one CPU engine.
+/// The process's one CPU engine. FLEDGE_CPU_ISA, where it is set, caps oneDNN's instruction set before it is made.
 const dnnl::engine& engine();
 /// The context's State, made on first use. Also gives OpenMP the context's thread count.
 State& state_of(ExecContext& ctx);

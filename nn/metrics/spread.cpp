@@ -83,34 +83,42 @@ MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int
   // Below this share of |a|^2 + |b|^2 the rounding of the product would be more than 1e-3 of the squared distance.
   const float near = 1024 * std::sqrt(static_cast<float>(rows.d)) / (1 << 24);
   constexpr std::int64_t kBlock = 1024;
-  double total = 0, same = 0, pairs = 0;
+  struct Sums {
+    double total = 0, same = 0, pairs = 0;
+  };
+  Sums all_rows;
+  std::vector<Sums> each(std::min(kBlock, n));  // of a block's rows, added in their order, whoever summed them
   for (std::int64_t a = 0; a < n; a += kBlock)
     for (std::int64_t b = a; b < n; b += kBlock) {
       stop_if_asked();
       const std::int64_t height = std::min(kBlock, n - a), width = std::min(kBlock, n - b);
       const Tensor products = matmul(rows.framed.slice(0, a, height), rows.framed.slice(0, b, width), false, true);
       const float* p = products.data<float>();
-#pragma omp parallel for reduction(+ : total, same, pairs) num_threads(num_threads())
+#pragma omp parallel for num_threads(num_threads())
       for (std::int64_t i = 0; i < height; ++i) {
         const std::int64_t from = a == b ? i + 1 : 0;
         const float square = rows.squares[a + i];
-        double row_total = 0, row_same = 0, row_pairs = 0;
+        Sums row;
         for (std::int64_t j = from; j < width; ++j) {
           const float sum = square + rows.squares[b + j], squared = sum - 2 * p[i * width + j];
           const float distance =
               squared > near * sum
                   ? std::sqrt(squared)
                   : static_cast<float>(std::sqrt(exact_squared_distance(rows, a + i, rows, b + j)) * rows.scale);
-          row_total += distance;
+          row.total += distance;
           if (labels[a + i] != labels[b + j]) continue;
-          row_same += distance;
-          row_pairs += 1;
+          row.same += distance;
+          row.pairs += 1;
         }
-        total += row_total;
-        same += row_same;
-        pairs += row_pairs;
+        each[i] = row;
+      }
+      for (std::int64_t i = 0; i < height; ++i) {
+        all_rows.total += each[i].total;
+        all_rows.same += each[i].same;
+        all_rows.pairs += each[i].pairs;
       }
     }
+  const auto [total, same, pairs] = all_rows;
   const double all = 0.5 * static_cast<double>(n) * static_cast<double>(n - 1);
   MeanDistances mean;
   mean.positives = static_cast<std::int64_t>(pairs);

@@ -1,0 +1,74 @@
+#include "kernels/onednn/isa.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+
+#include "kernels/api/backend.h"
+#include "kernels/api/reproducibility.h"
+#include "kernels/onednn/state.h"
+
+namespace fledge::onednn {
+namespace {
+
+struct Name {
+  dnnl_cpu_isa_t isa;
+  const char* name;  // as ONEDNN_MAX_CPU_ISA has it, in small letters
+};
+constexpr Name kNames[] = {{dnnl_cpu_isa_sse41, "sse41"},
+                           {dnnl_cpu_isa_avx, "avx"},
+                           {dnnl_cpu_isa_avx2, "avx2"},
+                           {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
+                           {dnnl_cpu_isa_avx2_vnni_2, "avx2_vnni_2"},
+                           {dnnl_cpu_isa_avx512_core, "avx512_core"},
+                           {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
+                           {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
+                           {dnnl_cpu_isa_avx512_core_fp16, "avx512_core_fp16"},
+                           {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
+                           {dnnl_cpu_isa_avx512_core_amx_fp16, "avx512_core_amx_fp16"}};
+
+/// What the vendor's own variable allows; everything where it is not set or holds no name.
+dnnl_cpu_isa_t allowed_by_vendor() {
+  for (const char* variable : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
+    const char* value = std::getenv(variable);
+    if (!value) continue;
+    std::string text = value;
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    for (const Name& n : kNames)
+      if (text == n.name) return n.isa;
+    break;
+  }
+  return dnnl_cpu_isa_default;
+}
+
+}  // namespace
+
+void cap_isa() {
+  const char* wanted = std::getenv("FLEDGE_CPU_ISA");
+  if (!wanted || !*wanted) return;
+  const std::string isa = cpu_isa();
+  const dnnl_cpu_isa_t cap = isa == "sse4" ? dnnl_cpu_isa_sse41
+                             : isa == "avx2" ? dnnl_cpu_isa_avx2
+                                             : dnnl_cpu_isa_avx512_core;
+  // Each value holds the bits of the sets below it: what two have in common is the greatest set below both.
+  const dnnl_cpu_isa_t allowed = allowed_by_vendor();
+  const int common = allowed == dnnl_cpu_isa_default ? cap : allowed & cap;
+  // Refused by a library built without dispatching, and once it has looked at the machine: onednn_isa() shows it.
+  (void)dnnl::set_max_cpu_isa(static_cast<dnnl::cpu_isa>(common));
+}
+
+}  // namespace fledge::onednn
+
+namespace fledge {
+
+std::string onednn_isa() {
+  (void)onednn::engine();  // has the cap set
+  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  for (const auto& n : onednn::kNames)
+    if (n.isa == isa) return n.name;
+  return "unknown (" + std::to_string(static_cast<int>(isa)) + ")";
+}
+
+}  // namespace fledge
