@@ -117,7 +117,19 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::append(const void* data, std::size_t size) {
-  const char* bytes = static_cast<const char*>(data);
+  constexpr std::size_t kGathered = std::size_t{64} << 10;
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  if (gathered_.size() + size > kGathered) {
+    write_out(gathered_.data(), gathered_.size());
+    gathered_.clear();
+  }
+  if (size > kGathered)
+    write_out(bytes, size);
+  else
+    gathered_.insert(gathered_.end(), bytes, bytes + size);
+}
+
+void AtomicFile::write_out(const std::uint8_t* bytes, std::size_t size) {
   while (size > 0) {
     const ssize_t n = ::write(fd_, bytes, size);
     if (n < 0 && errno == EINTR) continue;
@@ -134,6 +146,8 @@ void AtomicFile::append(const void* data, std::size_t size) {
 }
 
 void AtomicFile::commit() {
+  write_out(gathered_.data(), gathered_.size());
+  gathered_.clear();
   if (::fsync(fd_) != 0) write_failed(path_, errno);
   const int fd = fd_;
   fd_ = -1;

@@ -20,7 +20,8 @@ inline void write_file_atomic(const std::string& path, const std::string& text) 
 }
 
 /// The same for a stream of pieces: append(), then commit(); destroyed without commit it removes the temporary.
-/// The disk writes while the pieces arrive, so that the fsync at the end has little left to wait for.
+/// The disk writes while the pieces arrive, so that the fsync at the end has little left to wait for. Small pieces are
+/// gathered: a checkpoint has hundreds of tensors of a few values.
 class AtomicFile {
  public:
   /// `size`: bytes that will come, where that is known: their space is taken at once. Error(Resource) when there is
@@ -33,8 +34,11 @@ class AtomicFile {
   void commit();
 
  private:
+  void write_out(const std::uint8_t* bytes, std::size_t size);
+
   std::string path_, temporary_;
   int fd_ = -1;
+  std::vector<std::uint8_t> gathered_;
   std::uint64_t written_ = 0, started_ = 0;  // bytes handed to the system; of these, bytes on their way to the disk
 };
 

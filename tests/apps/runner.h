@@ -28,6 +28,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   bool running();
+  pid_t pid() const { return pid_; }
   void signal(int number);
   Outcome wait();
 

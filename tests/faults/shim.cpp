@@ -5,7 +5,8 @@
 //   FLEDGE_FAULT_FOLDER   only calls on files below this folder count
 //   FLEDGE_FAULT          ACTION:CALL:K: at the K-th (from 1) CALL; ACTION is kill, torn (half of a write, then kill) or
 //                         the name of an error (EIO, ENOSPC, EMFILE, EACCES). Empty: only count
-//   FLEDGE_FAULT_REPORT   at the end the counts are written here, a line each: CALL COUNT
+//   FLEDGE_FAULT_REPORT   the counts so far are appended here, a line of "CALL COUNT ...", at each mkdir below the folder
+//                         (a save begins with one) and at the end
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -88,6 +89,7 @@ template <class Tear>
 int fault(Call call, bool ours, Tear tear) {
   if (!ours) return 0;
   const int k = ++counts[call];
+  if (call == Mkdir) append_counts();
   const Plan& p = plan();
   if (p.call != call || k != p.at) return 0;
   if (p.torn) tear();
@@ -103,18 +105,22 @@ F real(const char* name) {
   return reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
 }
 
-struct Report {
-  ~Report() {
-    const char* path = getenv("FLEDGE_FAULT_REPORT");
-    if (!path) return;
-    const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    for (int c = 0; c < kCalls; ++c) {
-      char line[64];
-      const int n = snprintf(line, sizeof line, "%s %d\n", kNames[c], counts[c].load());
-      syscall(SYS_write, fd, line, n);
-    }
-  }
-} report;
+void append_counts() {
+  const char* path = getenv("FLEDGE_FAULT_REPORT");
+  if (!path) return;
+  char line[512];
+  size_t n = 0;
+  for (int c = 0; c < kCalls; ++c)
+    n += static_cast<size_t>(snprintf(line + n, sizeof line - n, "%s %d ", kNames[c], counts[c].load()));
+  line[n - 1] = '\n';
+  const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644));
+  if (fd < 0 || syscall(SYS_write, fd, line, n) != static_cast<long>(n)) abort();
+  syscall(SYS_close, fd);
+}
+
+struct AtEnd {
+  ~AtEnd() { append_counts(); }
+} at_end;
 
 }  // namespace
 

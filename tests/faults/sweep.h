@@ -22,8 +22,13 @@ class FaultSweep {
  public:
   /// `keep` checkpoints are kept; one is saved every second step of six, the best by held-out classes.
   explicit FaultSweep(int keep);
-  /// Calls of each kind that an undisturbed run makes below its folder.
-  const std::map<std::string, int>& calls() const { return calls_; }
+  /// The calls of a kind below the run's folder, counted from 1, of an undisturbed run: all of it, or one save in its
+  /// middle, from its first call to the next save's.
+  struct Range {
+    int first, last;
+  };
+  Range all(const std::string& call) const { return {1, calls_.back().at(call)}; }
+  Range one_save(const std::string& call) const;
   /// The run with `action` at the k-th `call`, then `--resume auto` without it. Empty where all held, else what did
   /// not: exit code, resume, bytes of weights, optimiser, state, log, metrics, names, scraps, more than a save lost.
   std::string tried(const std::string& action, const std::string& call, int k) const;
@@ -34,7 +39,7 @@ class FaultSweep {
   TempFolder folder_;
   int keep_;
   RunContents whole_;
-  std::map<std::string, int> calls_;
+  std::vector<std::map<std::string, int>> calls_;  // so far, at each folder made and at the end
 };
 
 }  // namespace fledge::test
