@@ -84,6 +84,19 @@ bool below(int fd) { return below(fd, ""); }
   for (;;) pause();
 }
 
+void append_counts() {
+  const char* path = getenv("FLEDGE_FAULT_REPORT");
+  if (!path) return;
+  char line[512];
+  size_t n = 0;
+  for (int c = 0; c < kCalls; ++c)
+    n += static_cast<size_t>(snprintf(line + n, sizeof line - n, "%s %d ", kNames[c], counts[c].load()));
+  line[n - 1] = '\n';
+  const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644));
+  if (fd < 0 || syscall(SYS_write, fd, line, n) != static_cast<long>(n)) abort();
+  syscall(SYS_close, fd);
+}
+
 /// Counts the call. 0: go on; otherwise the error to fail with. `tear` does half of it before the process dies.
 template <class Tear>
 int fault(Call call, bool ours, Tear tear) {
@@ -103,19 +116,6 @@ int fault(Call call, bool ours) {
 template <class F>
 F real(const char* name) {
   return reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
-}
-
-void append_counts() {
-  const char* path = getenv("FLEDGE_FAULT_REPORT");
-  if (!path) return;
-  char line[512];
-  size_t n = 0;
-  for (int c = 0; c < kCalls; ++c)
-    n += static_cast<size_t>(snprintf(line + n, sizeof line - n, "%s %d ", kNames[c], counts[c].load()));
-  line[n - 1] = '\n';
-  const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644));
-  if (fd < 0 || syscall(SYS_write, fd, line, n) != static_cast<long>(n)) abort();
-  syscall(SYS_close, fd);
 }
 
 struct AtEnd {
