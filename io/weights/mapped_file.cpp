@@ -18,15 +18,28 @@ namespace {
   throw Error(ErrorKind::BadInput, "", "cannot open '" + path + "': " + reason, hint);
 }
 
+/// It is there, and the machine does not give it: rights, descriptors, the disk. Nothing is said of what it holds.
+[[noreturn]] void unreadable(const std::string& path, int error) {
+  throw Error(ErrorKind::Resource, "", "cannot open '" + path + "': " + std::strerror(error));
+}
+
+bool names_nothing(int error) {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
+  if (fd_ < 0 && !names_nothing(errno)) unreadable(path, errno);
   if (fd_ < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
   struct stat status {};
-  const bool known = ::fstat(fd_, &status) == 0;
-  const std::string problem = !known                     ? std::strerror(errno)
-                              : S_ISDIR(status.st_mode)  ? "it is a folder, not a file"
+  if (::fstat(fd_, &status) != 0) {
+    const int error = errno;
+    ::close(fd_);
+    unreadable(path, error);
+  }
+  const std::string problem = S_ISDIR(status.st_mode)    ? "it is a folder, not a file"
                               : !S_ISREG(status.st_mode) ? "it is not a regular file"
                               : status.st_size == 0      ? "it is empty (0 bytes: nothing to read from byte 0 on)"
                                                          : "";
@@ -53,7 +66,7 @@ void MappedFile::copy(const char* begin, std::size_t size, char* to) const {
     const ssize_t n = ::pread(fd_, to, size, at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0)
-      throw Error(ErrorKind::BadInput, "",
+      throw Error(n == 0 ? ErrorKind::BadInput : ErrorKind::Resource, "",
                   "cannot read '" + path_ + "' at byte " + std::to_string(at) + ": " +
                       (n == 0 ? "it became shorter while it was read" : std::strerror(errno)));
     to += n;

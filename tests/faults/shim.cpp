@@ -86,7 +86,7 @@ bool below(int fd) { return below(fd, ""); }
 
 void append_counts() {
   const char* path = getenv("FLEDGE_FAULT_REPORT");
-  if (!path) return;
+  if (!path || !*path) return;
   char line[512];
   size_t n = 0;
   for (int c = 0; c < kCalls; ++c)
