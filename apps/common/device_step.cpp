@@ -66,7 +66,7 @@ void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
   u.kind = {batch.pixels.dim(0), count_labelled(batch.labels), s_.teacher != nullptr};
   u.crops.clear();
   if (s_.cache) {
-    u.crops = crops_of(batch, epoch, o_.crops);
+    u.crops = crops_of(s_, batch, epoch, o_.crops);
     const Tensor rows = s_.cache->find(u.crops);
     if (rows.defined()) {
       u.kind.live_teacher = false;

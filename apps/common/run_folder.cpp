@@ -38,7 +38,7 @@ std::string changed_lines(const std::string& before, const std::string& now) {
     static const std::set<std::string> kFree = {
         "resume",       "resume-allow-change", "quiet",     "run",        "seeds",      "workers",
         "keep",         "save-every",          "cache-mb",  "eval-every", "final-eval", "recall-at",
-        "test-queries", "teacher-cache",       "step-graph"};
+        "test-queries", "teacher-cache",       "step-graph", "threads"};
     // How often a choosing run looks decides what it chooses.
     // A run from before there was a choice computed in f32.
     if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
@@ -73,7 +73,7 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
 
 // Only what a run's folder may hold, each of its kind: nothing is written through a link to somewhere else.
 void RunFolder::check_names() const {
-  for (const char* name : {"lock", "config.toml", "run.json", "log.jsonl", "metrics.json", "checkpoints",
+  for (const char* name : {"lock", "config.toml", "run.json", "log.jsonl", "metrics.json", "identity.tsv", "checkpoints",
                            "checkpoints/LATEST", "checkpoints/BEST"}) {
     const PathKind kind = kind_of(file(name));
     const bool folder = std::string(name) == "checkpoints";
@@ -143,7 +143,8 @@ void RunFolder::begin(std::int64_t step, std::int64_t lines) {
     const auto owner = temporary_owner(name);
     if (!owner) continue;
     const std::string target = temporary_target(name);
-    const bool own = target == "config.toml" || target == "run.json" || target == "log.jsonl" || target == "metrics.json";
+    const bool own = target == "config.toml" || target == "run.json" || target == "log.jsonl" || target == "metrics.json" ||
+                     target == "identity.tsv";
     // Of the run's own files only the holder of the lock writes temporaries; others may have a living writer.
     if (own || (::kill(static_cast<pid_t>(*owner), 0) != 0 && errno == ESRCH)) remove_tree(file(name));
   }

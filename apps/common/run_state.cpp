@@ -72,6 +72,7 @@ std::string state_text(const RunState& s) {
          {"epoch_sums", s.epoch_sums},
          {"log_lines", s.log_lines},
          {"alarms", s.alarms}};
+  if (!s.identity.empty()) j["identity"] = s.identity;
   if (!s.result.empty()) j["result"] = s.result;
   return j.dump(1);
 }
@@ -107,6 +108,7 @@ RunState parse_state(const std::vector<std::uint8_t>& bytes, const std::string& 
     }
     if (in.has("log_lines")) s.log_lines = in.count("log_lines", -1);
     if (in.has("alarms")) s.alarms = in.at("alarms").get<std::map<std::string, std::vector<double>>>();
+    if (in.has("identity")) s.identity = in.at("identity").get<std::string>();
     if (in.has("result")) s.result = in.at("result").get<std::string>();
     return s;
   } catch (const json::exception& e) {

@@ -8,6 +8,7 @@
 #include "apps/common/run_folder.h"
 #include "apps/common/signals.h"
 #include "apps/common/trainer.h"
+#include "io/escape.h"
 #include "io/file.h"
 #include "kernels/api/error.h"
 
@@ -24,7 +25,7 @@ static int run(const TrainOptions& options, const Compute& compute, const std::s
   const std::string gpu = describe(compute, options.machine);
   if (!options.machine.quiet && !gpu.empty()) std::fprintf(stderr, "gpu: %s\n", gpu.c_str());
   if (!options.machine.quiet)
-    for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", note.c_str());
+    for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", shown(note).c_str());
   trainer.resume();
   if (trainer.finished()) {
     std::fprintf(stderr, "%s is complete\n", options.run.c_str());

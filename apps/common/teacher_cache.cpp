@@ -10,15 +10,15 @@
 #include <cstring>
 #include <utility>
 
-#include "io/file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
 namespace {
 
 // magic | length of the identity, embedding size (int64 each) | identity | records of CropId, floats, XXH3 of both
-constexpr char kMagic[] = "fledge-teacher-cache-1\n";
-constexpr std::int64_t kMagicBytes = sizeof kMagic - 1, kIdBytes = 3 * sizeof(std::int64_t);
+constexpr char kMagic[] = "fledge-teacher-cache-2\n", kFirstMagic[] = "fledge-teacher-cache-1\n";
+constexpr std::int64_t kMagicBytes = sizeof kMagic - 1, kIdBytes = sizeof(CropId);
+static_assert(sizeof(CropId) == 5 * sizeof(std::int64_t));  // written as it lies
 constexpr std::int64_t kLongestIdentity = 1 << 16;
 
 class FileLock {
@@ -51,14 +51,6 @@ void write_all(int fd, const std::string& path, const void* data, std::int64_t b
   }
 }
 
-std::string hash_text(const void* data, std::size_t bytes) {
-  const XXH128_hash_t h = XXH3_128bits(data, bytes);
-  char text[40];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(h.high64),
-                static_cast<unsigned long long>(h.low64));
-  return text;
-}
-
 /// The first line of two identities that differs, for the message.
 std::string difference(const std::string& there, const std::string& here) {
   std::size_t start = 0;
@@ -87,6 +79,10 @@ TeacherCache::TeacherCache(std::string path, const std::string& identity, std::i
     const FileLock lock(fd_);
     const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
     first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
+    std::string old(kMagicBytes, '\0');
+    begun_anew_ = read_at(fd_, old.data(), kMagicBytes, 0) && old == kFirstMagic;
+    if (begun_anew_ && ::ftruncate(fd_, 0) != 0)
+      throw Error(ErrorKind::Resource, "", "cannot begin teacher cache '" + path_ + "' anew: " + std::strerror(errno));
     if (size_of(fd_) == 0) {
       std::string head(kMagic);
       head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
@@ -132,7 +128,7 @@ void TeacherCache::read_new_records() {
 Tensor TeacherCache::find(const std::vector<CropId>& crops) {
   const auto all_there = [&] {
     for (const CropId& c : crops)
-      if (!places_.count(c)) return false;
+      if (!c.content.known() || !places_.count(c)) return false;
     return true;
   };
   if (!all_there()) {
@@ -164,7 +160,7 @@ void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
   std::vector<std::pair<CropId, std::int64_t>> added;
   const Tensor dense = rows.contiguous();
   for (std::size_t i = 0; i < crops.size(); ++i) {
-    if (places_.count(crops[i])) continue;
+    if (!crops[i].content.known() || places_.count(crops[i])) continue;
     const std::size_t start = records.size();
     records.append(reinterpret_cast<const char*>(&crops[i]), kIdBytes);
     records.append(reinterpret_cast<const char*>(dense.data<float>() + static_cast<std::int64_t>(i) * embedding_),
@@ -177,12 +173,5 @@ void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
   known_ += static_cast<std::int64_t>(records.size());
   for (const auto& [crop, place] : added) places_.emplace(crop, place);
 }
-
-std::string hash_of_file(const std::string& path) {
-  const auto bytes = read_file(path);
-  return hash_text(bytes.data(), bytes.size());
-}
-
-std::string hash_of_text(const std::string& text) { return hash_text(text.data(), text.size()); }
 
 }  // namespace fledge

@@ -6,20 +6,23 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/content.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
 
 /// One crop of one picture (data/loader.h, crop_key).
 struct CropId {
-  std::int64_t picture = 0, epoch = 0, occurrence = 0;
+  std::int64_t picture = 0, epoch = 0, occurrence = 0;  // which decide where the crop lies
+  Content content;  // what the teacher sees: the file, its box, its turning; not known: the crop is not kept
   bool operator==(const CropId&) const = default;
 };
 
 class TeacherCache {
  public:
   /// Opens or makes the file. `identity`: text of everything that the embeddings depend on besides the crop. Several
-  /// processes may use one file at a time. A record that a killed process left half-written is dropped.
+  /// processes may use one file at a time. A record that a killed process left half-written is dropped. A file of the
+  /// first format, which did not look at the pictures' contents, is begun anew.
   /// Errors: another identity or embedding size (Usage, says what differs), no cache file (BadInput), disk (Resource).
   TeacherCache(std::string path, const std::string& identity, std::int64_t embedding);
   ~TeacherCache();
@@ -32,6 +35,8 @@ class TeacherCache {
   /// Appends those of the N,D rows that are not there yet. Errors: disk full (Resource).
   void add(const std::vector<CropId>& crops, const Tensor& rows);
   std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
+  /// Was it a file of the first format?
+  bool begun_anew() const { return begun_anew_; }
 
  private:
   struct Hash {
@@ -41,13 +46,9 @@ class TeacherCache {
   std::int64_t record_bytes() const;
   std::string path_;
   int fd_ = -1;
+  bool begun_anew_ = false;
   std::int64_t embedding_, first_ = 0, known_ = 0;  // bytes before the records; bytes that have been looked at
   std::unordered_map<CropId, std::int64_t, Hash> places_;
 };
-
-/// XXH3 of a file's bytes, as hexadecimal text: names a teacher in an identity.
-std::string hash_of_file(const std::string& path);
-/// The same of a text.
-std::string hash_of_text(const std::string& text);
 
 }  // namespace fledge

@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/compute.h"
 #include "apps/common/options.h"
 #include "apps/common/run_folder.h"
+#include "apps/common/run_identity.h"
 #include "apps/common/training_alarms.h"
 #include "apps/common/training_setup.h"
 #include "apps/common/training_step.h"
@@ -54,7 +56,13 @@ class Trainer {
   nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
   std::string measured_line(const nlohmann::json& metrics, const char* type) const;
 
+  void say_in_log(const std::vector<std::string>& texts);
   void take_up(const std::string& folder);
+  RunIdentity find_identity();
+  void check_identity(const RunState& saved);
+  void note_machine(const std::optional<RunIdentity>& before);
+  void look_at_contents();
+  void remember_identity();
   void write_metrics() const;
   void save();
 
@@ -65,6 +73,8 @@ class Trainer {
   std::unique_ptr<StepRunner> runner_;
   RunState state_;
   TrainingAlarms alarms_;
+  std::string identity_hash_;  // once it is known and written
+  std::vector<std::string> resume_notes_;  // what a resumed run is not bit-exact or not exact in, for its log
 };
 
 }  // namespace fledge

@@ -67,6 +67,7 @@ void Trainer::write_result() {
   }
   run_->log(measured_line(result, "eval"));
   result["epoch"] = epoch;
+  if (setup_.test_overlap > 0) result["test_pictures_trained_on"] = setup_.test_overlap;
   result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
   state_.result = result.dump() + "\n";
 }

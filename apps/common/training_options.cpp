@@ -146,7 +146,8 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
       "--teacher-cache is replaced");
   add("--resume", o.resume, "auto: go on from the folder's newest sound checkpoint; anew: the same, and where none is sound begin at step 1; never: refuse a folder that holds a run")
       ->check(CLI::IsMember({"auto", "anew", "never"}));
-  add("--resume-allow-change", o.resume_allow_change, "resume although the config differs");
+  add("--resume-allow-change", o.resume_allow_change,
+      "resume although options, pictures, labels or the teacher's weights are others (said in the log)");
   add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
   add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")
       ->check(CLI::NonNegativeNumber);

@@ -3,7 +3,9 @@
 #include <sstream>
 #include <tuple>
 
+#include "apps/common/run_identity.h"
 #include "autograd/grad_mode.h"
+#include "data/overlap.h"
 #include "kernels/api/error.h"
 #include "nn/layers/norm.h"
 #include "nn/state_dict.h"
@@ -76,7 +78,6 @@ void open_pictures(TrainingSetup& s, const TrainOptions& o) {
     s.notes.push_back("validation: " + std::to_string(s.validation->size()) + " of these pictures, " +
                       std::to_string(s.validation->classes()) + " classes, not trained on");
   }
-  s.pictures = s.train->description();
   if (!o.test.empty()) {
     s.test = open_dataset({o.test, o.test_classes});
     s.notes.push_back("test:  " + s.test->description());
@@ -118,18 +119,14 @@ void open_data(TrainingSetup& s, const TrainOptions& o) {
   s.loading.max_bad_fraction = o.max_bad_fraction;
 }
 
-/// Everything besides the crop that a teacher's embedding depends on.
+/// Everything besides the crop and the picture that a teacher's embedding depends on.
 std::string cache_identity(const TrainingSetup& s, const TrainOptions& o) {
-  std::string names;
-  for (std::int64_t i = 0; i < s.train->size(); ++i) names += s.train->name(i) + "\n";
   const Preprocessing& own = s.teacher->loaded().preprocessing;
   std::ostringstream text;
-  text << "teacher " << hash_of_file(s.teacher->loaded().source) << ", " << own.normalize << "\npictures " << s.pictures
-       << " " << s.train->size() << " " << hash_of_text(names) << "\nseed " << o.seed << "\ncrop " << o.augment << " "
+  text << "teacher " << s.teacher_hash << ", " << own.normalize << "\nseed " << o.seed << "\ncrop " << o.augment << " "
        << o.size << " " << s.transform.resize_short << " " << s.transform.area_low << " " << s.transform.flip << " "
        << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes " << o.boxes << "\nnormalisation "
        << s.preprocessing.normalize << "\n";
-  if (o.pictures.exif_rotate != "off") text << "exif " << o.pictures.exif_rotate << "\n";
   if (o.machine.precision != "f32") text << "precision " << o.machine.precision << "\n";
   return text.str();
 }
@@ -144,7 +141,20 @@ void open_cache(TrainingSetup& s, const TrainOptions& o) {
   }
   s.cache = std::make_unique<TeacherCache>(o.teacher_cache, cache_identity(s, o),
                                            s.teacher->loaded().model->embedding_size());
+  if (s.cache->begun_anew())
+    s.notes.push_back("teacher cache: " + o.teacher_cache +
+                      " was of an older fledge, which did not look at the pictures' contents; begun anew");
   s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache);
+}
+
+/// Of the tensors, not of a file: the same whatever container they come from, and in however many pieces.
+std::string hash_of_weights(const EmbeddingModel& model) {
+  std::string text = model.spec().describe() + "\n";
+  for (const auto& [name, tensor] : state_dict(model)) {
+    const Tensor dense = tensor.contiguous();
+    text += name + " " + to_string(dense.dims()) + " " + to_text(content_of(dense.raw(), static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype()))) + "\n";
+  }
+  return to_text(content_of(text.data(), text.size()));
 }
 
 void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType activations) {
@@ -164,6 +174,7 @@ void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType 
   setup.seed = o.seed;
   if (!distill.empty()) {
     s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization);
+    s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
     s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
@@ -264,9 +275,32 @@ Features Teacher::forward(const Tensor& images) const {
   return features;
 }
 
+namespace {
+
+/// What each picture is; and the ones that are measured although they were trained on.
+void look_at_contents(TrainingSetup& s, int threads) {
+  s.train_contents = std::make_unique<Contents>(s.train);
+  s.train_stamps = stamps_of(*s.train);
+  if (s.validation) s.validation_stamps = stamps_of(*s.validation);
+  if (s.test) s.test_stamps = stamps_of(*s.test);
+  const auto look = [&](const std::shared_ptr<Dataset>& set, std::unique_ptr<Contents>& contents, const char* name) {
+    if (!set) return;
+    contents = std::make_unique<Contents>(set);
+    const Overlap overlap = find_overlap(*contents, *s.train_contents, threads);
+    if (set == s.test) s.test_overlap = overlap.count;
+    const std::string text = overlap_text(overlap, name);
+    if (!text.empty()) s.overlaps.push_back(text + ": what is measured on them flatters");
+  };
+  look(s.validation, s.validation_contents, "validation");
+  look(s.test, s.test_contents, "test");
+}
+
+}  // namespace
+
 TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activations) {
   TrainingSetup s;
   open_data(s, o);
+  look_at_contents(s, o.workers);
   s.model = std::make_shared<EmbeddingModel>(o.model, o.seed);
   s.notes.push_back("model: " + o.model.describe());
   if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights));

@@ -9,6 +9,7 @@
 #include "apps/common/model_file.h"
 #include "apps/common/options.h"
 #include "apps/common/teacher_cache.h"
+#include "data/content.h"
 #include "data/dataset.h"
 #include "nn/fuse.h"
 #include "nn/losses/loss.h"
@@ -44,7 +45,8 @@ class Teacher {
 
 struct TrainingSetup {
   std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
-  std::string pictures;                              // the training pictures' description, before any label was hidden
+  std::unique_ptr<Contents> train_contents, validation_contents, test_contents;  // of those; null where they are
+  std::vector<FileStamp> train_stamps, validation_stamps, test_stamps;           // from before anything was read
   std::optional<PKSampler> sampler;
   TrainTransform transform;
   BoxUse boxes = BoxUse::None;
@@ -53,12 +55,15 @@ struct TrainingSetup {
   Preprocessing preprocessing;
   std::shared_ptr<EmbeddingModel> model;
   std::unique_ptr<Teacher> teacher;     // null without distillation
+  std::string teacher_hash;             // of its weights, wherever they were read from; "" without it
   std::unique_ptr<TeacherCache> cache;  // null without --teacher-cache
   std::vector<WeightedLoss> losses;
   LossNeeds needs;  // of all losses together
   std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
   std::vector<std::string> notes;  // lines for the user: data, weights, warnings
+  std::int64_t test_overlap = 0;      // test pictures that are training pictures
+  std::vector<std::string> overlaps;  // test or validation pictures that are training pictures: to be said always
 };
 
 /// Errors (Usage, BadInput) as the parts throw them, plus: no --train, no loss at all, --distill without --teacher.

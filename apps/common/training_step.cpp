@@ -95,7 +95,7 @@ class HostStep : public StepRunner {
     if (!s_.teacher) return {};
     const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
     if (!s_.cache) return s_.teacher->forward(images);
-    const std::vector<CropId> crops = crops_of(batch, epoch, o_.crops);
+    const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.crops);
     Features kept;
     if (const Tensor rows = s_.cache->find(crops); rows.defined()) {
       kept.embedding = Variable(rows);
@@ -112,11 +112,24 @@ class HostStep : public StepRunner {
 
 }  // namespace
 
-std::vector<CropId> crops_of(const Batch& batch, std::int64_t epoch, std::int64_t crops) {
+/// What the teacher sees of a picture before it is cropped: the file's bytes, turned or not, cut to its box or not.
+static Content seen_by_teacher(const TrainingSetup& s, std::int64_t i) {
+  const Content file = s.train_contents->of(i);
+  if (!file.known()) return file;
+  std::uint64_t parts[8] = {file.high, file.low, s.train->file(i).upright};
+  if (const auto box = s.train->box(i); box && s.boxes != BoxUse::None) {
+    parts[3] = 1;
+    const int numbers[4] = {box->left, box->top, box->width, box->height};
+    for (int n = 0; n < 4; ++n) parts[4 + n] = static_cast<std::uint64_t>(std::int64_t{numbers[n]});
+  }
+  return content_of(parts, sizeof parts);
+}
+
+std::vector<CropId> crops_of(const TrainingSetup& s, const Batch& batch, std::int64_t epoch, std::int64_t crops) {
   std::vector<CropId> ids;
   for (const SampleRef& sample : batch.samples) {
     const CropKey key = crop_key(sample, epoch, crops);
-    ids.push_back({sample.index, key.epoch, key.occurrence});
+    ids.push_back({sample.index, key.epoch, key.occurrence, seen_by_teacher(s, sample.index)});
   }
   return ids;
 }

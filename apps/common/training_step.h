@@ -62,6 +62,6 @@ void remember(TrainingSetup& setup, const StepLosses& losses, std::int64_t step)
 /// How many pictures of the batch have a label; those without are the last ones.
 std::int64_t count_labelled(const Tensor& labels);
 /// The crops of a batch, as the teacher's cache knows them.
-std::vector<CropId> crops_of(const Batch& batch, std::int64_t epoch, std::int64_t crops);
+std::vector<CropId> crops_of(const TrainingSetup& setup, const Batch& batch, std::int64_t epoch, std::int64_t crops);
 
 }  // namespace fledge

@@ -129,7 +129,8 @@ void read_b(Annotations& a) {
 }
 
 [[noreturn]] void refuse_order(const Annotations& a, const std::string& problem) {
-  refuse("Cars-196 in '" + a.root + "': cars_annos.mat numbers the pictures of car_ims/, which is not there; cars_train/ " +
+  refuse("Cars-196 in '" + a.root +
+             "': cars_annos.mat numbers the pictures of car_ims/, which is not there; cars_train/ " +
              "and cars_test/ are there, but not in its order: " + problem,
          "add the devkit of these two folders: cars_meta.mat, cars_train_annos.mat, cars_test_annos_withlabels.mat");
 }

@@ -178,18 +178,21 @@ class FolderDataset : public Dataset {
   std::int64_t label(std::int64_t i) const override { return labels_[i]; }
   std::string name(std::int64_t i) const override { return files_[i]; }
   Image image(std::int64_t i) const override { return decode_image_file(root_ + "/" + files_[i], exif_); }
-  PictureFile file(std::int64_t i) const override {
-    return {root_ + "/" + files_[i], exif_ == ExifRotation::Apply};
-  }
+  PictureFile file(std::int64_t i) const override { return {root_ + "/" + files_[i], exif_ == ExifRotation::Apply}; }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
     std::string text =
         described_ + ": " + with_thousands(size()) + " images, " + with_thousands(classes()) + " classes";
-    if (below_.count) text += ", " + below_.text("of the images in a folder below its class's", "of the images in folders below their class's");
-    if (empty_.count) text += ", " + empty_.text("folder without pictures left out", "folders without pictures left out");
+    if (below_.count)
+      text += ", " + below_.text("of the images in a folder below its class's",
+                                 "of the images in folders below their class's");
+    if (empty_.count)
+      text += ", " + empty_.text("folder without pictures left out", "folders without pictures left out");
     if (other_.count) text += ", " + other_.text("other file left out", "other files left out");
     if (hidden_.count) text += ", " + hidden_.text("hidden folder left out", "hidden folders left out");
-    if (again_.count) text += ", " + again_.text("link to a folder that is looked at already left out", "links to folders that are looked at already left out");
+    if (again_.count)
+      text += ", " + again_.text("link to a folder that is looked at already left out",
+                                 "links to folders that are looked at already left out");
     return text;
   }
 
@@ -240,7 +243,8 @@ Listing list_classes(const std::string& root) {
            "has " + std::to_string(top.pictures.size()) + " pictures ('" + top.pictures.front() +
                "', ...) but no class folders",
            kLayout);
-  if (top.folders.empty()) refuse(root, top.other.count || top.hidden.count ? "has neither class folders nor pictures" : "is empty", kLayout);
+  if (top.folders.empty())
+    refuse(root, top.other.count || top.hidden.count ? "has neither class folders nor pictures" : "is empty", kLayout);
   if (!top.pictures.empty())
     refuse(
         root,

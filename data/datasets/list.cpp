@@ -120,7 +120,8 @@ std::string plain_number(const std::string& label) {
   if (!digits(whole) || !digits(fraction) || whole.size() + fraction.size() == 0) return "";
   while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
   while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
-  const std::string number = (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
+  const std::string number =
+      (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
   return (minus && number != "0" ? "-" : "") + number;
 }
 
@@ -132,7 +133,8 @@ void check_numbers(const std::map<std::string, std::int64_t>& first_row, const s
     if (number.empty()) continue;
     const auto [before, added] = seen.emplace(number, &entry);
     if (added) continue;
-    const auto& [early, late] = std::minmax(*before->second, entry, [](auto& a, auto& b) { return a.second < b.second; });
+    const auto& [early, late] =
+        std::minmax(*before->second, entry, [](auto& a, auto& b) { return a.second < b.second; });
     rows[static_cast<std::size_t>(late.second)].refuse(
         "label '" + late.first + "' is the number '" + early.first + "' of line " +
             std::to_string(rows[static_cast<std::size_t>(early.second)].line()) + ", written in another way",
