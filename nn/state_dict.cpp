@@ -40,6 +40,9 @@ void append_list(std::string& message, const char* what, const std::vector<std::
   message += names.size() > kShown ? ", ...)" : ")";
 }
 
+constexpr const char* kUnsoundHint =
+    "its file is damaged, or its training diverged: use an earlier checkpoint, or write the file anew";
+
 /// Where each tensor of the file goes, and what is wrong. Nothing is written before all of it is known to fit.
 struct Plan {
   std::vector<const StateEntry*> source;  // per tensor of the module; null: stays as it is
@@ -102,6 +105,10 @@ NamedTensors state_dict(const Module& module) { return module.named_state(); }
 
 bool is_batch_counter(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
+Sound wanted_of(const std::string& name) {
+  return name.ends_with("running_var") ? Sound::FiniteNotNegative : Sound::Finite;
+}
+
 bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, const std::vector<std::int64_t>& own) {
   if (!is_batch_counter(name)) return file == own;
   return std::all_of(file.begin(), file.end(), [](std::int64_t size) { return size == 1; });
@@ -111,8 +118,14 @@ LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entrie
   const NamedTensors own = module.named_state();
   Plan plan = make_plan(own, entries, options);
   throw_if_bad(plan);
-  for (std::size_t i = 0; i < own.size(); ++i)
-    if (plan.source[i]) own[i].second.copy_from(plan.source[i]->fetch().reshape(own[i].second.dims()));
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (!plan.source[i]) continue;
+    // As the module will hold it: a float64 may be beyond float32.
+    const Tensor values = plan.source[i]->fetch().to(own[i].second.dtype());
+    require_sound(values, wanted_of(own[i].first), "tensor '" + plan.source[i]->name + "'", ErrorKind::BadInput,
+                  kUnsoundHint);
+    own[i].second.copy_from(values.reshape(own[i].second.dims()));
+  }
   return std::move(plan.report);
 }
 

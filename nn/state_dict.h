@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nn/module.h"
+#include "tensor/finite.h"
 
 namespace fledge {
 
@@ -34,6 +35,8 @@ struct StateEntry {
 
 /// num_batches_tracked: written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
 bool is_batch_counter(const std::string& name);
+/// What a tensor of this name may hold: running_var is not negative, and no weight is NaN or infinite.
+Sound wanted_of(const std::string& name);
 /// May a tensor of sizes `file` fill the module's of sizes `own`? Of a counter any single element does: it is a scalar
 /// today and was a list of one in some writers.
 bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, const std::vector<std::int64_t>& own);
@@ -41,8 +44,9 @@ bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, 
 /// Copies values in, converting dtype. num_batches_tracked may always miss, and a name in may_ignore is
 /// dropped whether it is meant with or without the prefixes of `strip`.
 /// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the
-/// options allow them; then nothing is fetched or changed. (What fetch throws comes through, with the entries before it
-/// copied.)
+/// options allow them; then nothing is fetched or changed. A NaN, an infinity or a negative variance is an
+/// Error(BadInput) that names the tensor and the place, as the module would hold it. (That, and what fetch throws,
+/// comes with the entries before it copied.)
 LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, const LoadOptions& options = {});
 LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});
 

@@ -12,6 +12,7 @@
 #include "io/file.h"
 #include "io/folder.h"
 #include "kernels/api/error.h"
+#include "nn/state_dict.h"
 
 namespace fledge {
 namespace {
@@ -113,6 +114,16 @@ void write_if_other(const std::string& path, const std::string& text) {
 }
 
 }  // namespace
+
+std::string unsound_number(const Checkpoint& c) {
+  for (const auto& [name, tensor] : c.model)
+    if (const auto bad = first_unsound(tensor, wanted_of(name))) return "tensor '" + name + "' is " + describe(*bad);
+  for (const auto& [name, tensor] : c.optimizer) {
+    const Sound wanted = name.starts_with("exp_avg_sq.") ? Sound::FiniteNotNegative : wanted_of(name);
+    if (const auto bad = first_unsound(tensor, wanted)) return "optimiser state '" + name + "' is " + describe(*bad);
+  }
+  return "";
+}
 
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep) {
   const std::string base = base_of(run), name = step_name(checkpoint.state.step), target = base + "/" + name;

@@ -19,6 +19,9 @@ struct Checkpoint {
   RunState state;
 };
 
+/// What in it is NaN, infinite or a negative variance: "tensor 'bn1.running_var' is nan at [3]". "": nothing.
+std::string unsound_number(const Checkpoint& checkpoint);
+
 /// Writes the checkpoint of state.step, then tidies. Throws Error(Resource) on a full disk; older ones stay.
 void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::int64_t keep);
 

@@ -4,6 +4,7 @@
 
 #include "kernels/api/backend.h"
 #include "nn/losses/collapse.h"
+#include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/picture.h"
 
@@ -41,7 +42,8 @@ DeviceStep::DeviceStep(TrainingSetup& setup, const TrainOptions& options, const 
       teacher_stream_(device_),
       inputs_ready_(device_),
       teacher_ready_(device_),
-      host_rates_(Tensor::empty_pinned({3}, DType::Float32, device_)) {
+      host_rates_(Tensor::empty_pinned({3}, DType::Float32, device_)),
+      buffers_(*setup.model) {
   for (Upload& u : uploads_) {
     u.arrived = std::make_unique<Event>(device_);
     u.taken = std::make_unique<Event>(device_);
@@ -139,7 +141,8 @@ void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outc
   s_.optimizer->zero_grad();
   losses.total.backward();
   const Tensor norm = s_.optimizer->gradient_norm();
-  s_.optimizer->update(rates_, norm, o_.clip_grad);
+  // 0 * loss: NaN where the loss is not finite though its gradients are, so that nothing is updated then.
+  s_.optimizer->update(rates_, add(norm, affine(losses.total.value(), 0, 0)), o_.clip_grad);
   outcome.embedding = losses.student.embedding.value();
   if (teacher.embedding.defined()) outcome.teacher_rows = teacher.embedding.value();
   write_report(losses, norm, outcome);
@@ -221,11 +224,14 @@ StepResult DeviceStep::read_back(const Outcome& outcome) {
   }
   result.loss = result.numbers.back().second;
   if (!std::isfinite(result.loss))
-    result.not_finite = "loss";
+    result.not_finite = {"loss", result.loss};
   else if (!std::isfinite(result.grad_norm))
-    result.not_finite = "gradient norm";
+    result.not_finite = {"gradient norm", result.grad_norm};
   return result;
 }
+
+/// The optimiser's moments lie elsewhere now: what was recorded would write to the old ones.
+void DeviceStep::restored() { outcomes_.clear(); }
 
 StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) {
   Upload& u = uploaded(batch, place.epoch);
@@ -235,6 +241,7 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
   }
   Outcome& outcome = outcome_of(u.kind);
   take_inputs(u, place);
+  if (o_.on_nan == "skip") buffers_.keep();
   run_or_replay(u.kind, place, outcome);
   keep_pinned(host_report_, outcome.report, device_);
   copy_async(host_report_, outcome.report);
@@ -254,7 +261,11 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
   done.synchronize();
   StepResult result = read_back(outcome);
   ++steps_;
-  if (!result.not_finite.empty()) return result;
+  if (result.not_finite) {
+    outcome.losses.reset();
+    if (o_.on_nan == "skip") buffers_.put_back();
+    return result;
+  }
   result.rank = steps_ == 1 ? batch_rank(host_embedding_) : rank;
   s_.optimizer->count_update();
   if (!crops.empty()) s_.cache->add(crops, outcome.teacher_rows.to(Device{}));

@@ -17,6 +17,7 @@ class DeviceStep : public StepRunner {
   DeviceStep(TrainingSetup& setup, const TrainOptions& options, const Compute& compute);
   void prepare(const Batch& batch, std::int64_t epoch) override;
   StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override;
+  void restored() override;
 
  private:
   /// Whether a recording fits a step.
@@ -69,6 +70,7 @@ class DeviceStep : public StepRunner {
   int next_upload_ = 0;
   Tensor pixels_, teacher_pixels_, labels_, rows_, rates_;  // the inputs at fixed addresses
   Tensor host_rates_, host_report_, host_embedding_;        // page-locked
+  KeptBuffers buffers_;
   std::map<Kind, Outcome> outcomes_;
   std::int64_t steps_ = 0;
 };

@@ -11,13 +11,18 @@
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
 #include "data/degradation.h"
+#include "io/weights/printable.h"
 #include "kernels/api/error.h"
+#include "tensor/finite.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/picture.h"
 #include "tensor/stream.h"
 
 namespace fledge {
 namespace {
+
+constexpr const char* kBrokenModel =
+    "the network's weights are finite, but its sums are not: use another checkpoint, or other pictures";
 
 // "recall@" and a number: not "recall@1_ci".
 bool is_recall(const std::string& key) {
@@ -162,7 +167,20 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
     out.paths.push_back(dataset->name(i));
     out.label_names.push_back(dataset->class_names()[dataset->label(i)]);
   }
+  require_finite_rows(out.vectors, "the embeddings", out.paths, ErrorKind::Numeric, kBrokenModel);
   return out;
+}
+
+void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
+                         ErrorKind kind, const std::string& hint) {
+  const auto bad = first_unsound(rows);
+  if (!bad) return;
+  const std::int64_t row = bad->index[0];
+  throw Error(kind, "",
+              "row " + std::to_string(row) + " of " + what +
+                  (names.empty() ? "" : " ('" + printable(names[static_cast<std::size_t>(row)]) + "')") + " holds " +
+                  describe(*bad),
+              hint);
 }
 
 std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& report) {

@@ -40,8 +40,13 @@ struct EmbedOptions {
   std::string what = "embed";  // shown by the progress bar
 };
 
-/// Runs the fused model over all pictures, in order.
+/// Runs the fused model over all pictures, in order. Error(Numeric) naming the picture whose embedding is not finite:
+/// nothing that is made of such a row means anything.
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+
+/// The rows are finite; else Error(kind): "row 3 of WHAT ('NAME') holds nan at [3,17]", without NAME where `names` is empty.
+void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
+                         ErrorKind kind, const std::string& hint);
 
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "io/file.h"
+#include "io/weights/finite_bytes.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
@@ -96,6 +97,11 @@ std::vector<StateEntry> entries_of(const ForeignModel& foreign) {
   return entries;
 }
 
+TensorToSave checked_weight(TensorToSave tensor) {
+  const Sound wanted = wanted_of(tensor.name);
+  return checked(std::move(tensor), wanted, "the file is damaged, or its training diverged: take an earlier one");
+}
+
 std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead) {
   std::map<std::string, std::size_t> sources;
   for (const auto& place : foreign.plan.placed) sources[place.target] = place.source;
@@ -109,6 +115,7 @@ std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead
       list.back().shape = own.shape;  // a counter may have been a list of one
     }
   }
+  for (TensorToSave& t : list) t = checked_weight(std::move(t));
   if (!dead) return list;
   for (const std::size_t i : foreign.plan.dead) {
     const std::string& name = foreign.tensors[i].name;

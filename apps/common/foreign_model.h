@@ -42,6 +42,9 @@ StateEntry entry_of(const std::string& name, const WeightFile& file, const Store
 /// All placed tensors by the model's names.
 std::vector<StateEntry> entries_of(const ForeignModel& foreign);
 
+/// A weight on its way to a file: NaN, infinity or a negative variance is an Error(BadInput), and nothing is written.
+TensorToSave checked_weight(TensorToSave tensor);
+
 /// The model's tensors in state-dict order (batch counters that the file has not are 0), then, with `dead`, those the
 /// network does not use, under their own names. The result reads from `foreign`, which must outlive it.
 std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead);

@@ -23,17 +23,23 @@ int metadata_int(const std::map<std::string, std::string>& metadata, const std::
   throw Error(ErrorKind::BadInput, "", "'" + path + "': metadata '" + key + "' is missing or no number");
 }
 
+/// load_state_dict, with the file's name in its errors.
+LoadReport fill(EmbeddingModel& model, const WeightFile& file, const std::vector<StateEntry>& entries,
+                const LoadOptions& options = {}) {
+  try {
+    return load_state_dict(model, entries, options);
+  } catch (const Error& e) {
+    throw Error(e.kind(), "", "cannot use '" + file.path() + "' as " + model.spec().describe() + ": " + e.problem(),
+                e.hint());
+  }
+}
+
 void fill_own(EmbeddingModel& model, const WeightFile& file) {
   const std::set<std::string> dead = dead_names(file);  // kept by `fledge convert`: no fault
   std::vector<StateEntry> entries;
   for (const StoredTensor& t : file.tensors())
     if (!dead.count(t.name)) entries.push_back(entry_of(t.name, file, t));
-  try {
-    load_state_dict(model, entries);
-  } catch (const Error& e) {
-    throw Error(e.kind(), "", "cannot use '" + file.path() + "' as " + model.spec().describe() + ": " + e.problem(),
-                e.hint());
-  }
+  fill(model, file, entries);
 }
 
 /// A trunk for `model`, told apart by what a user can set.
@@ -120,7 +126,7 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
     loaded.preprocessing = preprocessing_of(foreign.plan.spec);
     loaded.model = EmbeddingModel::uninitialised(foreign.plan.spec);
     loaded.notes = foreign.plan.notes;
-    load_state_dict(*loaded.model, entries_of(foreign));
+    fill(*loaded.model, *file, entries_of(foreign));
   }
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
@@ -146,7 +152,7 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
   std::erase_if(entries, [&](const StateEntry& e) {
     return e.name.starts_with("fc.") || (!take_head && e.name.starts_with("feat."));
   });
-  const LoadReport report = load_state_dict(model, entries, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
+  const LoadReport report = fill(model, *file, entries, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
   const bool new_head = take_head && foreign.plan.spec.embedding == 0;
   return "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
 }

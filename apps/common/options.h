@@ -80,6 +80,7 @@ struct TrainOptions {
   bool resume_allow_change = false, final_eval = true;
   std::uint64_t seed = 0;
   std::int64_t save_every = 0, keep = 2, eval_every = 0;
+  std::string on_nan = "stop";
   std::string recall_at = "1,2,4,8", step_graph = "auto";
   std::int64_t test_queries = 0;
   MachineOptions machine;

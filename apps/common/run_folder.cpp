@@ -38,7 +38,7 @@ std::string changed_lines(const std::string& before, const std::string& now) {
     static const std::set<std::string> kFree = {
         "resume",       "resume-allow-change", "quiet",     "run",        "seeds",      "workers",
         "keep",         "save-every",          "cache-mb",  "eval-every", "final-eval", "recall-at",
-        "test-queries", "teacher-cache",       "step-graph", "threads"};
+        "test-queries", "teacher-cache",       "step-graph", "threads",   "on-nan"};
     // How often a choosing run looks decides what it chooses.
     // A run from before there was a choice computed in f32.
     if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;

@@ -73,6 +73,11 @@ std::string state_text(const RunState& s) {
          {"log_lines", s.log_lines},
          {"alarms", s.alarms}};
   if (!s.identity.empty()) j["identity"] = s.identity;
+  if (!(s.not_finite == NotFiniteCounts{}))
+    j["not_finite"] = {{"skipped", s.not_finite.skipped},
+                       {"of_epoch", s.not_finite.of_epoch},
+                       {"in_row", s.not_finite.in_row},
+                       {"rollbacks", s.not_finite.rollbacks}};
   if (!s.result.empty()) j["result"] = s.result;
   return j.dump(1);
 }
@@ -105,6 +110,14 @@ RunState parse_state(const std::vector<std::uint8_t>& bytes, const std::string& 
     for (const auto& [name, value] : in.at("epoch_sums").items()) {
       if (!value.is_number() && !value.is_null()) refuse("'epoch_sums' holds something else than numbers");
       s.epoch_sums[name] = value.is_null() ? NAN : value.get<double>();
+    }
+    if (in.has("not_finite")) {
+      const StateReader counts(in.at("not_finite"), path);
+      s.not_finite = {.skipped = counts.count("skipped"),
+                      .of_epoch = counts.count("of_epoch"),
+                      .in_row = counts.count("in_row"),
+                      .rollbacks = counts.count("rollbacks")};
+      if (s.not_finite.skipped > s.step) refuse("more steps were skipped than done");
     }
     if (in.has("log_lines")) s.log_lines = in.count("log_lines", -1);
     if (in.has("alarms")) s.alarms = in.at("alarms").get<std::map<std::string, std::vector<double>>>();

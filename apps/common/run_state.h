@@ -7,6 +7,15 @@
 
 namespace fledge {
 
+/// Steps whose numbers were not finite and that the run went on without (--on-nan).
+struct NotFiniteCounts {
+  std::int64_t skipped = 0;    // of the whole run; after a going back also the steps that it undid
+  std::int64_t of_epoch = 0;   // of them, in the current epoch
+  std::int64_t in_row = 0;     // since the last step that was applied
+  std::int64_t rollbacks = 0;  // of the whole run
+  friend bool operator==(const NotFiniteCounts&, const NotFiniteCounts&) = default;
+};
+
 /// Order and augmentation are functions of (seed, epoch, sample), so the cursor is the sampler's and the generators'
 /// whole state.
 struct RunState {
@@ -20,6 +29,7 @@ struct RunState {
   // Of the evaluations that choose the run's result: the best Recall@1 so far, its step, evaluations since. -1: none.
   double best = -1;
   std::int64_t best_step = 0, since_best = 0;
+  NotFiniteCounts not_finite;
   std::map<std::string, double> epoch_sums;            // running sums for the epoch's means
   std::int64_t log_lines = -1;                         // of log.jsonl at that moment; -1: from before they were counted
   std::map<std::string, std::vector<double>> alarms;  // what each alarm remembers

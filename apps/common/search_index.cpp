@@ -1,9 +1,9 @@
 #include "apps/common/search_index.h"
 
-#include <cmath>
 #include <filesystem>
 #include <utility>
 
+#include "apps/common/evaluate.h"
 #include "io/npy.h"
 #include "io/table.h"
 #include "kernels/api/error.h"
@@ -27,19 +27,13 @@ StoredEmbeddings load_embeddings(const std::string& name) {
                 "'" + file + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
                     std::to_string(rows.paths.size()) + " rows",
                 hint);
-  const std::int64_t d = e.vectors.dim(1);
   if (e.vectors.numel() == 0)
     throw Error(ErrorKind::BadInput, "", "'" + file + "' is " + to_string(e.vectors.dims()) + ": it holds nothing",
                 hint);
   e.paths = std::move(rows.paths);
   e.labels = std::move(rows.labels);
-  const float* v = e.vectors.data<float>();
-  for (std::int64_t i = 0; i < e.vectors.numel(); ++i)
-    if (!std::isfinite(v[i]))
-      throw Error(ErrorKind::BadInput, "",
-                  "row " + std::to_string(i / d) + " of '" + file + "' ('" + e.paths[i / d] + "') holds " +
-                      std::to_string(v[i]),
-                  "no distance to it can be told; look at that picture and at the model, and write the file anew");
+  require_finite_rows(e.vectors, "'" + file + "'", e.paths, ErrorKind::BadInput,
+                      "no distance to it can be told; look at that picture and at the model, and write the file anew");
   return e;
 }
 

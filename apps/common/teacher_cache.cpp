@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kernels/api/error.h"
+#include "tensor/finite.h"
 
 namespace fledge {
 namespace {
@@ -143,17 +144,19 @@ Tensor TeacherCache::find(const std::vector<CropId>& crops) {
     const std::size_t content = record.size() - sizeof sum;
     const bool whole = read_at(fd_, record.data(), record_bytes(), place->second);
     std::memcpy(&sum, record.data() + content, sizeof sum);
-    if (!whole || XXH3_64bits(record.data(), content) != sum) {
+    float* const row = rows.data<float>() + static_cast<std::int64_t>(i) * embedding_;
+    std::memcpy(row, record.data() + kIdBytes, static_cast<std::size_t>(embedding_) * sizeof(float));
+    const bool finite = all_finite(rows.slice(0, static_cast<std::int64_t>(i), 1));  // an earlier fledge kept all
+    if (!whole || !finite || XXH3_64bits(record.data(), content) != sum) {
       places_.erase(place);
       return {};
     }
-    std::memcpy(rows.data<float>() + static_cast<std::int64_t>(i) * embedding_, record.data() + kIdBytes,
-                static_cast<std::size_t>(embedding_) * sizeof(float));
   }
   return rows;
 }
 
 void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
+  if (!all_finite(rows)) return;
   const FileLock lock(fd_);
   read_new_records();
   std::string records;

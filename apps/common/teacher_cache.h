@@ -30,9 +30,10 @@ class TeacherCache {
   TeacherCache& operator=(const TeacherCache&) = delete;
 
   /// N,D float32 when all crops are there, else undefined: a batch goes through the teacher as a whole, so that its
-  /// numbers do not depend on what was kept. A record whose checksum does not hold counts as not there.
+  /// numbers do not depend on what was kept. A record whose checksum does not hold, or that is not finite, counts as
+  /// not there.
   Tensor find(const std::vector<CropId>& crops);
-  /// Appends those of the N,D rows that are not there yet. Errors: disk full (Resource).
+  /// Appends those of the N,D rows that are not there yet; none of a batch that is not finite. Errors: disk full (Resource).
   void add(const std::vector<CropId>& crops, const Tensor& rows);
   std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
   /// Was it a file of the first format?

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
@@ -30,10 +31,11 @@ Trainer::Trainer(const TrainOptions& options, const Compute& compute)
 // 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
 int Trainer::train() {
   try {
+    keep_beginning();
     if (state_.evaluation_due) end_epoch();
     while (state_.epoch < o_.epochs && !out_of_patience())
       if (const int signal = run_epoch()) return signal;
-    if (setup_.test && o_.final_eval) write_result();
+    if (setup_.test && o_.final_eval) ensure_sound(), write_result();
   } catch (const Stopped& stopped) {  // during an evaluation
     save();
     return stopped.signal;
@@ -52,7 +54,7 @@ int Trainer::run_epoch() {
   auto batches = setup_.sampler->epoch(state_.epoch);
   const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
   batches.erase(batches.begin(), batches.begin() + state_.batch);
-  if (state_.batch == 0) state_.epoch_sums.clear();
+  if (state_.batch == 0) state_.epoch_sums.clear(), state_.not_finite.of_epoch = 0;
   const TrainingViews views{setup_.transform, o_.seed, state_.epoch, o_.crops, setup_.boxes, setup_.degradation};
   Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), setup_.loading);
   const auto start = std::chrono::steady_clock::now();
@@ -95,11 +97,18 @@ void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int
 
 void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwhile) {
   const StepPlace place{state_.epoch, state_.step, setup_.schedule.at(state_.step)};
-  const StepResult result = runner_->run(batch, place, meanwhile);
+  bool fetched = false;
+  const auto fetch = [&] {
+    if (!std::exchange(fetched, true)) meanwhile();
+  };
+  const StepResult result = runner_->run(batch, place, fetch);
+  if (result.not_finite) {
+    pass_over(result.not_finite, batch);
+    return fetch();
+  }
+  state_.not_finite.in_row = 0;
   json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
   for (const auto& [name, value] : result.numbers) record(line, name, value);
-  if (!result.not_finite.empty())
-    refuse(result.not_finite, result.not_finite == "loss" ? result.loss : result.grad_norm, batch);
   for (const std::string& message : alarms_.observe(result)) warn(message);
   record(line, "embedding_rank", alarms_.rank());
   line["lr"] = place.lr;
@@ -114,16 +123,6 @@ void Trainer::record(json& line, const std::string& name, double value) {
   state_.epoch_sums[name] += value;
 }
 
-// The weights were not touched. Names the pictures.
-void Trainer::refuse(const std::string& what, double value, const Batch& batch) {
-  std::string names;
-  for (std::size_t i = 0; i < batch.samples.size() && i < 8; ++i)
-    names += (i ? ", " : "") + setup_.train->name(batch.samples[i].index);
-  throw Error(ErrorKind::Numeric, "",
-              fmt::format("{} is {} at step {}; batch: {}, ...", what, value, state_.step + 1, names),
-              "lower --lr, or set --clip-grad; the last checkpoint is sound");
-}
-
 void Trainer::warn(const std::string& text) {
   std::fprintf(stderr, "\nwarning: %s\n", text.c_str());
   run_->log(json_text(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}));
@@ -132,7 +131,7 @@ void Trainer::warn(const std::string& text) {
 // Means of the epoch so far: what the progress bar shows.
 std::string Trainer::note() const {
   std::string text;
-  const double n = static_cast<double>(std::max<std::int64_t>(1, state_.batch));
+  const double n = static_cast<double>(applied_of_epoch(state_.batch));
   for (const auto& [name, sum] : state_.epoch_sums)
     if (name.find("mean_") == std::string::npos && name != "embedding_rank")
       text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
@@ -146,7 +145,8 @@ void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_
             {"epoch", state_.epoch},
             {"seconds", seconds},
             {"images_per_second", static_cast<double>(images) / seconds}};
-  for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(batches);
+  if (state_.not_finite.of_epoch > 0) line["skipped"] = state_.not_finite.of_epoch;
+  for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(applied_of_epoch(batches));
   run_->log(json_text(line));
 }
 

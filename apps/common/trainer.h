@@ -42,7 +42,16 @@ class Trainer {
   void finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
   void train_step(const Batch& batch, const std::function<void()>& meanwhile);
   void record(nlohmann::json& line, const std::string& name, double value);
-  [[noreturn]] void refuse(const std::string& what, double value, const Batch& batch);
+
+  // trainer_not_finite.cpp: what happens to a step or a state that is not finite (--on-nan)
+  void pass_over(const NotFiniteStep& bad, const Batch& batch);
+  void ensure_sound();
+  void keep_beginning();
+  void roll_back();
+  [[noreturn]] void stop_not_finite(const std::string& what, const std::string& pictures);
+  void log_not_finite(const std::string& what, const std::string& action, const std::vector<std::string>& pictures);
+  std::int64_t applied_of_epoch(std::int64_t batches) const;
+
   void warn(const std::string& text);
   std::string note() const;
   void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
@@ -75,6 +84,7 @@ class Trainer {
   TrainingAlarms alarms_;
   std::string identity_hash_;  // once it is known and written
   std::vector<std::string> resume_notes_;  // what a resumed run is not bit-exact or not exact in, for its log
+  std::optional<Checkpoint> beginning_;  // what --on-nan rollback goes back to while there is no checkpoint
 };
 
 }  // namespace fledge

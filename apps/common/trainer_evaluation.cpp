@@ -11,6 +11,7 @@ using nlohmann::json;
 
 // The due evaluations of an epoch and the checkpoint that holds their outcome.
 void Trainer::end_epoch() {
+  if (state_.evaluation_due) ensure_sound();
   const bool best = state_.evaluation_due && evaluate_epoch();
   if (best || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
 }

@@ -71,6 +71,7 @@ void Trainer::write_metrics() const {
 }
 
 void Trainer::save() {
+  ensure_sound();
   state_.order_hash = setup_.sampler->order_hash(state_.epoch);
   state_.alarms = alarms_.state();
   remember_identity();
@@ -80,6 +81,7 @@ void Trainer::save() {
   store(setup_, c);
   c.state = state_;
   save_checkpoint(run_->path(), c, o_.keep);
+  beginning_.reset();
 }
 
 }  // namespace fledge

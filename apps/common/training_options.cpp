@@ -152,6 +152,10 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
   add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")
       ->check(CLI::NonNegativeNumber);
   add("--keep", o.keep, "checkpoints to keep")->check(CLI::Range(1, 1000000));
+  add("--on-nan", o.on_nan,
+      "at a loss or gradient that is NaN or infinite: stop; skip (the step is not applied, at most 3 in a row); rollback "
+      "(back to the last checkpoint, then on behind that batch, at most 3 times a run)")
+      ->check(CLI::IsMember({"stop", "skip", "rollback"}));
   add("--eval-every", o.eval_every,
       "epochs between evaluations on validation and test pictures; 0: every epoch with --validation, else at the end")
       ->check(CLI::NonNegativeNumber);

@@ -7,6 +7,7 @@
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/shape.h"
 #include "nn/losses/collapse.h"
+#include "nn/state_dict.h"
 
 namespace fledge {
 namespace {
@@ -61,26 +62,37 @@ LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepFeatures&
 /// Step by step on the CPU: nothing is updated before its numbers have been looked at.
 class HostStep : public StepRunner {
  public:
-  HostStep(TrainingSetup& setup, const TrainOptions& options) : s_(setup), o_(options) {}
+  HostStep(TrainingSetup& setup, const TrainOptions& options)
+      : s_(setup), o_(options), buffers_(*setup.model), undo_(options.on_nan == "skip") {}
 
   StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override {
+    if (undo_) buffers_.keep();
+    StepResult result = look_and_update(batch, place, meanwhile);
+    if (undo_ && result.not_finite) buffers_.put_back();
+    return result;
+  }
+
+ private:
+  StepResult look_and_update(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) {
+    StepResult result;
     const Features teacher = teacher_features(batch, place.epoch);
+    if ((result.not_finite = unsound_rows("teacher's embedding", teacher.embedding))) return result;
     const Features student = s_.model->forward(Variable(batch.images), {.stages = s_.needs.student_stages});
     const StepLosses losses = losses_of(s_, student, teacher, batch.labels, count_labelled(batch.labels), place.step);
-    StepResult result;
     result.numbers = values_of(losses.numbers);
     for (const auto& numbers : losses.own) result.own.push_back(values_of(numbers));
     result.loss = losses.total.item();
-    if (!std::isfinite(result.loss)) {
-      result.not_finite = "loss";
-      return result;
-    }
+    if (!std::isfinite(result.loss)) result.not_finite = {"loss", result.loss};
+    // A loss may pass over rows that are NaN, and batch norm divides by an infinite variance without a trace.
+    if (!result.not_finite) result.not_finite = unsound_rows("embedding", losses.student.embedding);
+    if (!result.not_finite) result.not_finite = buffers_.first_unsound_buffer();
+    if (result.not_finite) return result;
     result.rank = batch_rank(losses.student.embedding.value());
     s_.optimizer->zero_grad();
     losses.total.backward();
     result.grad_norm = clip_grad_norm(s_.optimizer->groups(), o_.clip_grad);
     if (!std::isfinite(result.grad_norm)) {
-      result.not_finite = "gradient norm";
+      result.not_finite = {"gradient norm", result.grad_norm};
       return result;
     }
     s_.optimizer->step(place.lr);
@@ -89,7 +101,11 @@ class HostStep : public StepRunner {
     return result;
   }
 
- private:
+  static NotFiniteStep unsound_rows(const char* what, const Variable& rows) {
+    const auto bad = rows.defined() ? first_unsound(rows.value()) : std::nullopt;
+    return bad ? NotFiniteStep{what, bad->value, bad->index[0]} : NotFiniteStep{};
+  }
+
   /// What the teacher says of a batch: kept, or computed and then kept.
   Features teacher_features(const Batch& batch, std::int64_t epoch) {
     if (!s_.teacher) return {};
@@ -108,6 +124,8 @@ class HostStep : public StepRunner {
 
   TrainingSetup& s_;
   const TrainOptions& o_;
+  KeptBuffers buffers_;
+  const bool undo_;
 };
 
 }  // namespace
@@ -123,6 +141,26 @@ static Content seen_by_teacher(const TrainingSetup& s, std::int64_t i) {
     for (int n = 0; n < 4; ++n) parts[4 + n] = static_cast<std::uint64_t>(std::int64_t{numbers[n]});
   }
   return content_of(parts, sizeof parts);
+}
+
+KeptBuffers::KeptBuffers(const Module& module) : buffers_(module.named_buffers()) {}
+
+void KeptBuffers::keep() {
+  if (copies_.empty())
+    for (const auto& [name, buffer] : buffers_) copies_.push_back(buffer.clone());
+  else
+    for (std::size_t i = 0; i < buffers_.size(); ++i) copies_[i].copy_from(buffers_[i].second);
+}
+
+void KeptBuffers::put_back() const {
+  for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].second.copy_from(copies_[i]);
+}
+
+NotFiniteStep KeptBuffers::first_unsound_buffer() const {
+  for (const auto& [name, buffer] : buffers_)
+    if (const auto bad = first_unsound(buffer, wanted_of(name)))
+      return {"running statistics '" + name + "'", bad->value};
+  return {};
 }
 
 std::vector<CropId> crops_of(const TrainingSetup& s, const Batch& batch, std::int64_t epoch, std::int64_t crops) {

@@ -21,11 +21,20 @@ struct StepPlace {
   double lr = 0;
 };
 
+/// What of a step is NaN or infinite. Then nothing was updated, and with --on-nan skip running statistics are as they
+/// were before the step.
+struct NotFiniteStep {
+  std::string what;       // "loss", "gradient norm", "teacher's embedding", "running statistics 'bn1.running_var'"
+  double value = 0;
+  std::int64_t row = -1;  // of the batch: whose picture it is; -1: of no one alone
+  explicit operator bool() const { return !what.empty(); }
+};
+
 struct StepResult {
   Numbers numbers;           // "loss", each loss by its name and its numbers ("triplet.active")
   std::vector<Numbers> own;  // LossOutput::numbers of each loss
   double loss = 0, grad_norm = 0;
-  std::string not_finite;  // "loss" or "gradient norm": then nothing was updated
+  NotFiniteStep not_finite;
   double rank = -1;        // effective rank of the embeddings, on a device those of the step before; -1: not looked at
 };
 
@@ -36,6 +45,22 @@ class StepRunner {
   virtual void prepare(const Batch&, std::int64_t /*epoch*/) {}
   /// The whole step. `meanwhile` is called once, when there is time to fetch and prepare the next batch.
   virtual StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) = 0;
+  /// To be called after weights and moments were read back from a checkpoint.
+  virtual void restored() {}
+};
+
+/// The buffers of a model (running statistics, counters), kept to undo a step.
+class KeptBuffers {
+ public:
+  explicit KeptBuffers(const Module& module);
+  void keep();
+  void put_back() const;
+  /// The first that is NaN, infinite or a negative variance.
+  NotFiniteStep first_unsound_buffer() const;
+
+ private:
+  std::vector<std::pair<std::string, Tensor>> buffers_;
+  std::vector<Tensor> copies_;
 };
 
 /// The runner for the device; `compute` and the others must outlive it.

@@ -115,7 +115,10 @@ Conversion convert_own(const WeightFile& file, const ConvertOptions& o) {
   Conversion c;
   const std::set<std::string> dead = dead_names(file);
   for (const StoredTensor& t : file.tensors())
-    if (!o.drop_dead || !dead.count(t.name)) c.tensors.push_back(to_save(t.name, file, t));
+    if (!dead.count(t.name))
+      c.tensors.push_back(checked_weight(to_save(t.name, file, t)));
+    else if (!o.drop_dead)
+      c.tensors.push_back(to_save(t.name, file, t));
   c.metadata = file.info().metadata;
   for (const auto& [key, value] : model_metadata(spec, with_flags(preprocessing, o))) c.metadata[key] = value;
   if (o.drop_dead) c.metadata.erase("dead");
@@ -151,10 +154,15 @@ int run_convert(ConvertOptions o) {
     foreign = std::make_unique<ForeignModel>(recognise(file, o.foreign));
     c = convert_foreign(*foreign, o);
   }
-  if (target == Target::Safetensors)
-    save_safetensors(o.output, c.tensors, c.metadata);
-  else
-    save_torch(o.output, c.tensors);
+  try {
+    if (target == Target::Safetensors)
+      save_safetensors(o.output, c.tensors, c.metadata);
+    else
+      save_torch(o.output, c.tensors);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::BadInput) throw;
+    throw Error(e.kind(), e.op(), "cannot convert '" + file->path() + "': " + e.problem(), e.hint());
+  }
   double bytes = 0;
   for (const TensorToSave& t : c.tensors) bytes += static_cast<double>(t.bytes());
   fmt::print("{}\t{}\t{} tensors\t{:.1f} MB\n", o.output, c.summary, c.tensors.size(), bytes / 1e6);

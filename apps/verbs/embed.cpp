@@ -42,6 +42,8 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
   const Tensor images = read_input(o.input).to(DType::Float32);
   if (images.rank() != 4)
     throw Error(ErrorKind::BadInput, "", "'" + o.input + "' is " + to_string(images.dims()) + ", not N,3,H,W");
+  require_finite_rows(images, "'" + o.input + "'", {}, ErrorKind::BadInput,
+                      "a network takes numbers only; look at how the file was made");
   const Compute compute = compute_of(o.machine);
   const auto fused = fuse(*loaded.model, compute.device, compute.activations);
   Tensor all;
@@ -52,6 +54,8 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
     all.slice(0, at, count).copy_from(rows);
   }
   if (!all.defined()) throw Error(ErrorKind::BadInput, "", "'" + o.input + "' holds no pictures");
+  require_finite_rows(all, "the output", {}, ErrorKind::Numeric,
+                      "weights and input are finite, but the network's sums are not: use another checkpoint or input");
   save_npy(o.output + ".npy", all);
   std::printf("%s.npy\t%s\n", o.output.c_str(), to_string(all.dims()).c_str());
   return 0;

@@ -80,6 +80,8 @@ Embeddings read_embeddings(const std::string& vectors, const std::string& table)
                 "use the pair of files that one fledge embed wrote");
   e.paths = t.paths;
   e.label_names = t.labels;
+  require_finite_rows(e.vectors, "'" + vectors + "'", e.paths, ErrorKind::BadInput,
+                      "no distance to it can be told; look at that picture and at the model, and write the file anew");
   return e;
 }
 

@@ -11,10 +11,12 @@
 #include "apps/verbs/verbs.h"
 #include "io/json_file.h"
 #include "io/weights/checksum.h"
+#include "io/weights/finite_bytes.h"
 #include "io/weights/printable.h"
 #include "io/weights/weight_file.h"
 #include "kernels/api/dims.h"
 #include "kernels/api/error.h"
+#include "nn/state_dict.h"
 
 namespace fledge {
 namespace {
@@ -26,11 +28,17 @@ struct InspectOptions {
 
 using Json = nlohmann::ordered_json;
 
+/// NaN, infinity or a negative variance. Shown where the numbers are read anyway.
+std::optional<Unsound> unsound_in(const WeightFile& file, const StoredTensor& t) {
+  return first_unsound(to_save(t.name, file, t), wanted_of(t.name));
+}
+
 Json tensors_json(const WeightFile& file, const std::vector<StoredTensor>& tensors, bool checksums) {
   Json list = Json::array();
   for (const StoredTensor& t : tensors) {
     Json entry = {{"name", t.name}, {"dtype", info_of(t.type).name}, {"shape", t.shape}};
     if (checksums) entry["sha256"] = sha256_of(file, t);
+    if (const auto bad = checksums ? unsound_in(file, t) : std::nullopt) entry["unsound"] = describe(*bad);
     list.push_back(std::move(entry));
   }
   return list;
@@ -66,9 +74,11 @@ void print_tensors(const WeightFile& file, const std::vector<StoredTensor>& tens
     width = std::min<std::size_t>(60, std::max(width, printable(t.name).size()));
     shapes = std::max(shapes, sizes_text(t.shape).size());
   }
-  for (const StoredTensor& t : tensors)
-    fmt::print("  {:<{}}  {:<9} {:<{}}{}\n", printable(t.name), width, info_of(t.type).name, sizes_text(t.shape),
-               checksums ? shapes : 0, checksums ? "  " + sha256_of(file, t) : "");
+  for (const StoredTensor& t : tensors) {
+    const auto bad = checksums ? unsound_in(file, t) : std::nullopt;
+    fmt::print("  {:<{}}  {:<9} {:<{}}{}{}\n", printable(t.name), width, info_of(t.type).name, sizes_text(t.shape),
+               checksums ? shapes : 0, checksums ? "  " + sha256_of(file, t) : "", bad ? "  " + describe(*bad) : "");
+  }
 }
 
 std::string container_text(const WeightFileInfo& info) {
@@ -131,7 +141,7 @@ RunVerb add_inspect(CLI::App& app) {
   verb->add_option(
       "file", o->file,
       "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
-  verb->add_flag("--checksums", o->checksums, "SHA-256 of each tensor's contiguous little-endian bytes")
+  verb->add_flag("--checksums", o->checksums, "SHA-256 of each tensor's contiguous little-endian bytes, and where one holds NaN, infinity or a negative variance")
       ->group("Output");
   verb->add_flag("--json", o->json, "one JSON object")->group("Output");
   verb->add_flag("--strict", o->strict, "exit with 3 when the file names anything that fledge gives no meaning to")

@@ -104,10 +104,6 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const auto dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
-  for (std::int64_t i = 0; i < e.vectors.numel(); ++i)
-    if (!std::isfinite(e.vectors.data<float>()[i]))
-      throw Error(ErrorKind::Numeric, "", "the embedding of '" + e.paths[i / e.vectors.dim(1)] + "' is not finite",
-                  "the model's weights are broken: use another checkpoint");
   return {e.vectors, std::move(e.paths), single ? std::vector<std::string>() : std::move(e.label_names)};
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tensor/creation.h"
+#include "tensor/finite.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
 #include "tensor/suggest.h"
@@ -242,6 +243,9 @@ Tensor take(std::map<std::string, Tensor>& rest, const std::string& key, const T
   const Tensor source = found->second;
   if (!(source.dims() == parameter.dims()) || source.dtype() != parameter.dtype())
     refuse_state("'" + key + "' is " + describe(source) + " but its parameter is " + describe(parameter));
+  // Second moments are means of squares.
+  require_sound(source, key.starts_with("exp_avg_sq.") ? Sound::FiniteNotNegative : Sound::Finite,
+                "optimizer state '" + key + "'", ErrorKind::BadInput, "go on from an earlier checkpoint");
   Tensor copy = zeros_like(parameter);
   copy.copy_from(source);
   rest.erase(found);

@@ -55,7 +55,8 @@ class Optimizer {
 
   /// On the CPU. Moments and step counts: "exp_avg.NAME", "exp_avg_sq.NAME", "momentum.NAME", "step.NAME".
   NamedTensors state() const;
-  void load_state(const NamedTensors& state);  // Error(BadInput) on names or shapes that do not fit
+  /// Error(BadInput): names or shapes that do not fit, NaN, infinity, a negative second moment.
+  void load_state(const NamedTensors& state);
 
  private:
   struct Slot;
