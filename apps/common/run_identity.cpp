@@ -9,6 +9,7 @@
 #include "data/datasets/annotated.h"
 #include "io/escape.h"
 #include "kernels/api/backend.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
@@ -196,11 +197,12 @@ void remember(Contents& contents, const std::vector<FileStamp>& stamps, const st
 
 std::map<std::string, std::string> machine_identity(const std::string& gpu) {
   const char* kernels = std::getenv("FLEDGE_CPU_KERNELS");
-  std::map<std::string, std::string> machine = {{"build", FLEDGE_VERSION ", compiler " __VERSION__},
-                                                {"instruction set", cpu_isa()},
-                                                {"kernels", kernels && *kernels ? kernels : "onednn"},
-                                                {"oneDNN", onednn_version()},
-                                                {"threads", std::to_string(num_threads())}};
+  std::map<std::string, std::string> machine = {
+      {"build", FLEDGE_VERSION ", compiler " __VERSION__},
+      {"instruction set", cpu_isa()},
+      {"kernels", kernels && *kernels ? kernels : "onednn"},
+      {"oneDNN", onednn_version()},
+      {"threads", thread_invariant() ? "any number of" : std::to_string(num_threads())}};
   if (!gpu.empty()) machine["gpu"] = gpu;
   return machine;
 }
