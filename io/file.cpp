@@ -63,14 +63,24 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path) {
+static std::uint64_t size_of_open_file(int fd, const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) read_failed("read", path, errno);
   if (S_ISDIR(status.st_mode))
     throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is a folder, not a file");
   if (!S_ISREG(status.st_mode))
     throw Error(ErrorKind::BadInput, "", "cannot read '" + path + "': it is not a regular file");
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
+                                                std::uint64_t at_most = ~std::uint64_t{0}) {
+  const std::uint64_t size = size_of_open_file(fd, path);
+  if (size > at_most)
+    throw Error(ErrorKind::BadInput, "",
+                "cannot read '" + path + "': it has " + std::to_string(size) + " bytes, more than the " +
+                    std::to_string(at_most) + " that such a file may have");
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
@@ -83,17 +93,50 @@ static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path)
   return bytes;
 }
 
+namespace {
+
+/// A pipe is refused, not waited for. Below 0, with errno: it could not be opened.
+int open_for_reading(const std::string& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
+
+}  // namespace
+
 std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe is refused, not waited for
+  const Descriptor file{open_for_reading(path)};
   if (file.fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   if (file.fd < 0) read_failed("open", path, errno);
   return read_open_file(file.fd, path);
 }
 
-std::vector<std::uint8_t> read_file(const std::string& path) {
-  auto bytes = read_file_if_there(path);
-  if (!bytes) read_failed("open", path, ENOENT);
-  return std::move(*bytes);
+std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t at_most) {
+  const Descriptor file{open_for_reading(path)};
+  if (file.fd < 0) read_failed("open", path, errno);
+  return read_open_file(file.fd, path, at_most);
+}
+
+InputFile::InputFile(const std::string& path) : path_(path), fd_(open_for_reading(path)) {
+  if (fd_ < 0) read_failed("open", path, errno);
+  try {
+    size_ = size_of_open_file(fd_, path);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+InputFile::~InputFile() { ::close(fd_); }
+
+void InputFile::read(void* to, std::size_t bytes, std::uint64_t at) const {
+  char* out = static_cast<char*>(to);
+  while (bytes > 0) {
+    const ssize_t n = ::pread(fd_, out, bytes, static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) read_failed("read", path_, errno);
+    if (n == 0)
+      throw Error(ErrorKind::BadInput, "", "cannot read '" + path_ + "': it ends at byte " + std::to_string(at));
+    out += n;
+    at += static_cast<std::uint64_t>(n);
+    bytes -= static_cast<std::size_t>(n);
+  }
 }
 
 AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {

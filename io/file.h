@@ -8,10 +8,28 @@
 namespace fledge {
 
 /// Errors name the path and the reason. BadInput: no such file, or no regular one. Resource: it is there, and could not
-/// be opened or read (rights, descriptors, the disk).
-std::vector<std::uint8_t> read_file(const std::string& path);
+/// be opened or read (rights, descriptors, the disk). A file of more than `at_most` bytes is refused (BadInput) before
+/// memory is taken: a sparse one of many gigabytes costs its maker nothing.
+std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t at_most = ~std::uint64_t{0});
 /// The same; nullopt where there is no such file.
 std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& path);
+/// A file read at the places that its own words name, without taking it into memory as a whole. Errors: as read_file().
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  std::uint64_t size() const { return size_; }
+  /// `bytes` of them from `at` on. Throws Error(BadInput) where the file ends before that.
+  void read(void* to, std::size_t bytes, std::uint64_t at) const;
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+};
+
 /// Temporary file beside `path`, fsync, rename, fsync of the folder. Throws Error(Resource) ("no space left on device:
 /// ..."); the old file stays as it was and no temporary is left.
 void write_file_atomic(const std::string& path, const void* data, std::size_t size);

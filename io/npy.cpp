@@ -113,25 +113,31 @@ DType dtype_of_descr(const std::string& descr, const std::string& path) {
   refuse(path, "dtype '" + descr + "' is not supported", "float32, float64, int32, int64 and uint8 are");
 }
 
+constexpr std::size_t kMaxHeader = std::size_t{1} << 16;
+
 }  // namespace
 
 Tensor load_npy(const std::string& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path);
-  if (bytes.size() < 10 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) refuse(path, "it is no npy file");
+  const InputFile file(path);
+  std::uint8_t bytes[12] = {};
+  file.read(bytes, static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), sizeof bytes)), 0);
+  if (file.size() < 10 || std::memcmp(bytes, "\x93NUMPY", 6) != 0) refuse(path, "it is no npy file");
   const int version = bytes[6];
   if (version != 1 && version != 2)
     refuse(path, "format version " + std::to_string(version) + " is not supported, 1 and 2 are");
   const std::size_t start = version == 1 ? 10 : 12;
-  if (bytes.size() < start) refuse(path, "it is truncated");
+  if (file.size() < start) refuse(path, "it is truncated");
   std::size_t length = bytes[8] | std::size_t{bytes[9]} << 8;
   if (version == 2) length |= std::size_t{bytes[10]} << 16 | std::size_t{bytes[11]} << 24;
-  if (length > bytes.size() - start) refuse(path, "it is truncated inside the header");
+  if (length > file.size() - start) refuse(path, "it is truncated inside the header");
+  if (length > kMaxHeader) refuse(path, "its header has " + std::to_string(length) + " bytes, 65,536 are the most");
+  std::string header(length, '\0');
+  file.read(header.data(), length, start);
 
   std::string descr;
   bool fortran = false;
   std::vector<std::int64_t> shape;
-  HeaderReader(std::string(reinterpret_cast<const char*>(bytes.data()) + start, length), path)
-      .read(descr, fortran, shape);
+  HeaderReader(std::move(header), path).read(descr, fortran, shape);
   const DType dtype = dtype_of_descr(descr, path);
   if (fortran && shape.size() > 1)
     refuse(path, "it is stored in Fortran order", "save it with numpy.ascontiguousarray");
@@ -145,12 +151,12 @@ Tensor load_npy(const std::string& path) {
     dims.push_back(d);
   }
   const std::uint64_t wanted = static_cast<std::uint64_t>(dims.numel()) * size_of(dtype);
-  const std::uint64_t have = bytes.size() - start - length;
+  const std::uint64_t have = file.size() - start - length;
   if (wanted != have)
     refuse(path, "shape " + to_string(dims) + " of " + name_of(dtype) + " needs " + std::to_string(wanted) +
                      " bytes but the file holds " + std::to_string(have));
   Tensor t = Tensor::empty(dims, dtype);
-  if (have) std::memcpy(t.raw(), bytes.data() + start + length, have);
+  if (have) file.read(t.raw(), have, start + length);
   return t;
 }
 

@@ -26,19 +26,21 @@ std::string trimmed(const std::string& text) {
 }  // namespace
 
 LabelTable load_table(const std::string& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path);
-  const std::string text(bytes.begin(), bytes.end());
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
+  const std::vector<std::uint8_t> bytes = read_file(path, kMaxBytes);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   LabelTable table;
   std::size_t line = 0;
   for (std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0; at < text.size();) {
     std::size_t end = text.find('\n', at);
-    if (end == std::string::npos) end = text.size();
-    std::string row = text.substr(at, end - at);
+    if (end == std::string_view::npos) end = text.size();
+    std::string row(text.substr(at, end - at));
     at = end + 1;
     ++line;
     if (!row.empty() && row.back() == '\r') row.pop_back();
     if (line == 1) {
-      if (trimmed(row) != kHeader) refuse(path, 1, "the first line must be path<TAB>label, it is '" + row.substr(0, 60) + "'");
+      if (trimmed(row) != kHeader)
+        refuse(path, 1, "the first line must be path<TAB>label, it is '" + row.substr(0, 60) + "'");
       continue;
     }
     const std::size_t tab = row.find('\t');

@@ -2,12 +2,12 @@
 # Fuzzes the readers of weight files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds, two at a time, from the
 # attack corpus and, where they are, the small shared fixtures. Leaves with 1 and the place of the reproducer on a finding.
 #
-# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of pickle stacked zip tar safetensors)
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of pickle stacked zip tar safetensors index)
 # What the fuzzer found interesting stays in build-fuzz/corpus/TARGET, and the next run goes on from there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; shift || true
-targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(pickle stacked zip tar safetensors)
+targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(pickle stacked zip tar safetensors index)
 build=build-fuzz
 shared=${FLEDGE_SHARED:-../shared}
 

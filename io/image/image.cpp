@@ -127,7 +127,8 @@ Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::strin
 }
 
 Image decode_image_file(const std::string& path, ExifRotation exif, const DecodeLimits& limits) {
-  const std::vector<std::uint8_t> bytes = read_file(path);
+  // No picture within the limits is so large: a raw one of 64 Mpixel has 256 MiB.
+  const std::vector<std::uint8_t> bytes = read_file(path, std::uint64_t{512} << 20);
   return decode_image(bytes.data(), bytes.size(), path, limits, exif);
 }
 

@@ -31,6 +31,9 @@ struct WeightFile::Content {
   WeightFileInfo info;
   std::vector<StoredTensor> tensors, others;
   std::vector<Block> blocks;
+  // Of an index: its shards, and for each of the tensors' blocks which shard's it is, and which one there.
+  std::vector<WeightFile> shards;
+  std::vector<std::pair<std::size_t, std::size_t>> shard_blocks;
 
   // Blocks whose CRC was found right, and the one block that was inflated last.
   std::mutex mutex;
@@ -42,15 +45,24 @@ struct WeightFile::Content {
   [[noreturn]] void refuse(const std::string& problem, const std::string& hint = "") const;
   /// ... PROBLEM at byte N
   [[noreturn]] void refuse_at(std::uint64_t at, const std::string& problem, const std::string& hint = "") const;
+  /// Throws when the file became shorter while its mapping was read.
+  void check_whole() const {
+    if (mapped) mapped->check_whole();
+  }
   /// Bytes of the file at `from`, a place in `bytes`, copied without touching the mapping.
   void copy(const char* from, std::size_t size, char* to) const;
   std::uint64_t position_of(const char* p) const { return static_cast<std::uint64_t>(p - bytes.data()); }
 };
+
+/// Maps the file at content.path and reads what is in it. `follow`: it may be a symbolic link.
+void open_mapped(WeightFile::Content& content, bool follow);
 
 // The readers, each for its container; `content` holds the bytes, everything else is theirs to fill.
 void read_tar(WeightFile::Content& content);
 void read_stacked(WeightFile::Content& content);
 void read_zip(WeightFile::Content& content);
 void read_safetensors(WeightFile::Content& content);
+/// `content.path` is an index; nothing is mapped.
+void read_shard_index(WeightFile::Content& content);
 
 }  // namespace fledge

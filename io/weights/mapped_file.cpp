@@ -29,8 +29,10 @@ bool names_nothing(int error) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
+MappedFile::MappedFile(const std::string& path, bool follow) : path_(path) {
+  // O_NONBLOCK: a pipe is refused, not waited for.
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  if (fd_ < 0 && errno == ELOOP && !follow) refuse(path, "it is a symbolic link, which leads out of the folder");
   if (fd_ < 0 && !names_nothing(errno)) unreadable(path, errno);
   if (fd_ < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
   struct stat status {};
@@ -48,7 +50,10 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
     if (mapped != MAP_FAILED) data_ = static_cast<const char*>(mapped);
   }
-  if (data_) return;
+  if (data_) {
+    guard_ = std::make_unique<ShrinkGuard>(data_, size_);
+    return;
+  }
   const int error = errno;
   ::close(fd_);
   if (!problem.empty()) refuse(path, problem);
@@ -56,6 +61,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
 }
 
 MappedFile::~MappedFile() {
+  guard_.reset();  // before another mapping may take the place
   ::munmap(const_cast<char*>(data_), size_);
   ::close(fd_);
 }
@@ -73,6 +79,12 @@ void MappedFile::copy(const char* begin, std::size_t size, char* to) const {
     at += n;
     size -= static_cast<std::size_t>(n);
   }
+}
+
+void MappedFile::check_whole() const {
+  if (guard_->shrunk())
+    throw Error(ErrorKind::BadInput, "", "cannot read '" + path_ + "': it became shorter while it was read",
+                "something else writes to it: wait until that is done");
 }
 
 }  // namespace fledge

@@ -8,6 +8,7 @@
 #include "io/weights/gather.h"
 #include "io/weights/inflate.h"
 #include "io/weights/printable.h"
+#include "io/weights/shard_index.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"
 #include "kernels/api/interrupt.h"
@@ -37,6 +38,22 @@ void read_content(WeightFile::Content& content) {
                      "fledge reads PyTorch's weight files (.pth, .pt, .pkl of any age) and safetensors");
   }
 }
+
+}  // namespace
+
+void open_mapped(WeightFile::Content& content, bool follow) {
+  content.mapped = std::make_unique<MappedFile>(content.path, follow);
+  content.bytes = content.mapped->bytes();
+  try {
+    read_content(content);
+  } catch (const Error&) {
+    content.check_whole();  // of a file that was cut meanwhile, zeros were read: whatever they seemed to mean
+    throw;
+  }
+  content.check_whole();
+}
+
+namespace {
 
 void fail_checksum(const WeightFile::Content& c, const Block& block) {
   c.refuse_at(c.position_of(block.data), "the checksum of member '" + block.member + "' is wrong, whose data begin",
@@ -86,7 +103,9 @@ std::shared_ptr<std::vector<char>> inflate(WeightFile::Content& c, std::size_t i
   const std::lock_guard lock(c.mutex);
   if (c.inflated_block == index) return c.inflated;
   auto out = std::make_shared<std::vector<char>>(block.bytes);
-  if (!inflate_exactly({block.data, block.packed}, out->data(), out->size()))
+  const bool exact = inflate_exactly({block.data, block.packed}, out->data(), out->size());
+  c.check_whole();
+  if (!exact)
     c.refuse_at(c.position_of(block.data), "member '" + block.member + "' does not inflate to its " +
                                                std::to_string(block.bytes) + " bytes, whose data begin");
   if (block.has_crc && libdeflate_crc32(0, out->data(), out->size()) != block.crc) fail_checksum(c, block);
@@ -140,9 +159,10 @@ void WeightFile::Content::copy(const char* from, std::size_t size, char* to) con
 
 WeightFile::WeightFile(const std::string& path) : content_(std::make_unique<Content>()) {
   content_->path = path;
-  content_->mapped = std::make_unique<MappedFile>(path);
-  content_->bytes = content_->mapped->bytes();
-  read_content(*content_);
+  if (is_shard_index(path))
+    read_shard_index(*content_);
+  else
+    open_mapped(*content_, true);
 }
 
 WeightFile::WeightFile(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -161,6 +181,11 @@ WeightFile& WeightFile::operator=(WeightFile&&) noexcept = default;
 WeightFile::~WeightFile() = default;
 
 const std::string& WeightFile::path() const { return content_->path; }
+std::vector<std::string> WeightFile::files() const {
+  std::vector<std::string> all = {content_->path};
+  for (const WeightFile& shard : content_->shards) all.push_back(shard.path());
+  return all;
+}
 const WeightFileInfo& WeightFile::info() const { return content_->info; }
 const std::vector<StoredTensor>& WeightFile::tensors() const { return content_->tensors; }
 const std::vector<StoredTensor>& WeightFile::others() const { return content_->others; }
@@ -168,6 +193,12 @@ const std::vector<StoredTensor>& WeightFile::others() const { return content_->o
 void WeightFile::read(const StoredTensor& t, const std::function<void(const char*, std::size_t)>& take) const {
   if (t.numel() == 0) return;
   Content& c = *content_;
+  if (!c.shards.empty()) {
+    const auto [shard, block] = c.shard_blocks[t.block];
+    StoredTensor there = t;
+    there.block = block;
+    return c.shards[shard].read(there, take);
+  }
   const Block& block = c.blocks[t.block];
   if (block.deflated) {
     const auto inflated = inflate(c, t.block);
@@ -178,7 +209,10 @@ void WeightFile::read(const StoredTensor& t, const std::function<void(const char
   const bool dense = is_contiguous(t), check_now = unchecked(c, t.block);
   const bool check_along = check_now && dense && bytes == block.bytes;  // the whole block passes by in its order
   if (check_now && !check_along) check(c, t.block);
-  if (!dense) return gather(block.data, t, take);
+  if (!dense) {
+    gather(block.data, t, take);
+    return c.check_whole();
+  }
   std::uint32_t crc = 0;
   stream(c, block.data + static_cast<std::uint64_t>(t.offset) * item, bytes, [&](const char* p, std::size_t n) {
     stop_if_asked();

@@ -1,5 +1,6 @@
 // WeightFile: a file of weights in any of the four containers that PyTorch has written (tar of 2016-17, stacked
 // pickles, zip, safetensors), opened without running or looking up anything that is named in it.
+// A model in several files is opened by its index (model.safetensors.index.json), as if it were one.
 // Opening reads the structure only; a tensor's numbers are read (and, in zip files, checked against their CRC) when
 // they are asked for.
 //
@@ -63,6 +64,8 @@ class WeightFile {
   ~WeightFile();
 
   const std::string& path() const;
+  /// The files that it is in: path(), and the shards that it names as an index.
+  std::vector<std::string> files() const;
   const WeightFileInfo& info() const;
   /// In the order of the file. A state dict or module below the key "state_dict" gives its own names, without that key.
   const std::vector<StoredTensor>& tensors() const;
@@ -80,6 +83,7 @@ class WeightFile {
 
  private:
   explicit WeightFile(std::unique_ptr<Content> content);
+  friend void read_shard_index(Content& content);
   std::unique_ptr<Content> content_;
 };
 
