@@ -30,6 +30,24 @@ const std::vector<NameForm> kForms = {
      .shortcut = "downsample",
      .classifier = "9",
      .stem = "imagenet"},
+    {.label = "Hugging Face's ResNet",
+     .family = Family::ResNet,
+     .stem_conv = "embedder.embedder.convolution",
+     .stem_bn = "embedder.embedder.normalization",
+     .stages = {{"encoder.stages.0.layers.", 0, 0},
+                {"encoder.stages.1.layers.", 0, 0},
+                {"encoder.stages.2.layers.", 0, 0},
+                {"encoder.stages.3.layers.", 0, 0}},
+     .modules = {{"layer.0.convolution", "conv1"},
+                 {"layer.0.normalization", "bn1"},
+                 {"layer.1.convolution", "conv2"},
+                 {"layer.1.normalization", "bn2"},
+                 {"layer.2.convolution", "conv3"},
+                 {"layer.2.normalization", "bn3"},
+                 {"shortcut.convolution", "downsample.0"},
+                 {"shortcut.normalization", "downsample.1"}},
+     .classifier = "classifier.1",
+     .shell = "resnet."},
     {.label = "MobileNet v1, model.I.J",
      .family = Family::MobileNetV1,
      .stem_conv = "model.0.0",
@@ -136,6 +154,20 @@ FormNames::FormNames(const NameForm& form) : form_(form) {
             "model." + std::to_string(block) + "." + kOurParts[p]);
 }
 
+std::string FormNames::in_our_block(std::string_view rest) const {
+  for (const auto& [theirs, ours] : form_.modules)
+    if (auto name = replaced(rest, theirs, ours)) return *name;
+  if (!form_.modules.empty()) return std::string(rest);
+  return replaced(rest, form_.shortcut, "downsample").value_or(std::string(rest));
+}
+
+std::string FormNames::in_their_block(std::string_view rest) const {
+  for (const auto& [theirs, ours] : form_.modules)
+    if (auto name = replaced(rest, ours, theirs)) return *name;
+  if (!form_.modules.empty()) return std::string(rest);
+  return replaced(rest, "downsample", form_.shortcut).value_or(std::string(rest));
+}
+
 std::optional<std::string> FormNames::ours(std::string_view name) const {
   if (form_.family == Family::MobileNetV1) {
     const auto [module, leaf] = split_leaf(name);
@@ -150,8 +182,7 @@ std::optional<std::string> FormNames::ours(std::string_view name) const {
     std::string_view rest = name.substr(form_.stages[s].prefix.size());
     const std::optional<int> block = take_number(rest);
     if (!block) return std::nullopt;
-    const std::string in_block = replaced(rest, form_.shortcut, "downsample").value_or(std::string(rest));
-    return "layer" + std::to_string(s + 1) + "." + std::to_string(*block) + "." + in_block;
+    return "layer" + std::to_string(s + 1) + "." + std::to_string(*block) + "." + in_our_block(rest);
   }
   return std::nullopt;
 }
@@ -166,8 +197,7 @@ std::string FormNames::theirs(const std::string& name) const {
   if (auto stem = replaced(name, "bn1", form_.stem_bn)) return *stem;
   const std::optional<BlockName> block = block_of(name);
   if (!block || block->stage < 1 || block->stage > static_cast<int>(form_.stages.size())) return name;
-  const std::string in_block = replaced(block->rest, "downsample", form_.shortcut).value_or(std::string(block->rest));
-  return text(form_.stages[block->stage - 1].prefix, std::to_string(block->block) + ".", in_block);
+  return text(form_.stages[block->stage - 1].prefix, std::to_string(block->block) + ".", in_their_block(block->rest));
 }
 
 std::vector<std::string> FormNames::landmarks() const {

@@ -26,7 +26,10 @@ struct NameForm {
   std::vector<Stage> stages = {};
   std::array<std::string_view, 4> parts = {};  // MobileNet: depthwise convolution, norm, pointwise convolution, norm
   std::string_view shortcut = {};              // ResNet: the module of the projection shortcut in a block
+  /// ResNet: the modules of a block where they have names of their own, theirs and ours.
+  std::vector<std::pair<std::string_view, std::string_view>> modules = {};
   std::string_view classifier = {};
+  std::string_view shell = {};  // end of the trunk's prefix where the classifier stands outside: "resnet."
   std::string_view conventions = {}, stem = {};  // what the form implies; empty: nothing, torch and imagenet
 };
 
@@ -45,6 +48,10 @@ class FormNames {
   std::vector<std::string> landmarks() const;
 
  private:
+  /// A name in a block of a ResNet: "conv1.weight" for "layer.0.convolution.weight", and back.
+  std::string in_our_block(std::string_view rest) const;
+  std::string in_their_block(std::string_view rest) const;
+
   const NameForm& form_;
   std::unordered_map<std::string, std::string> to_ours_, to_theirs_;  // MobileNet: modules
 };

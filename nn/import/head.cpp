@@ -1,8 +1,11 @@
 #include "nn/import/head.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "kernels/api/error.h"
+#include "nn/import/beside.h"
 
 namespace fledge::importing {
 namespace {
@@ -10,6 +13,26 @@ namespace {
 struct Candidate {
   std::string module;
   std::int64_t outputs;
+  bool bias;
+};
+
+/// Which modules have a bias, and which hold other modules: a matrix beside those is a parameter, no linear layer's.
+class Modules {
+ public:
+  explicit Modules(const std::vector<Source>& sources) {
+    for (const Source& s : sources) {
+      if (s.dropped) continue;
+      auto [module, leaf] = split_leaf(s.name);
+      if (leaf == "bias") biased_.insert(module);
+      while (!(module = split_leaf(module).first).empty())
+        if (!parents_.insert(module).second) break;
+    }
+  }
+  bool has_bias(std::string_view module) const { return biased_.count(module) > 0; }
+  bool is_linear(std::string_view module) const { return !module.empty() && !parents_.count(module); }
+
+ private:
+  std::unordered_set<std::string_view> biased_, parents_;
 };
 
 std::string parent_of(const std::string& module) {
@@ -20,47 +43,89 @@ std::string parent_of(const std::string& module) {
 /// Is the module part of the trunk, or does it stand beside it on the way up to the file's root?
 bool stands_by(const Trunk& trunk, const std::string& module) { return trunk.prefix.starts_with(parent_of(module)); }
 
+/// Where the form has its classifier: "module.fc", or outside of the trunk's own folder.
 bool is_own_classifier(const Trunk& trunk, const std::string& module) {
-  return module == trunk.prefix + std::string(trunk.form->classifier);
+  std::string_view prefix = trunk.prefix;
+  const std::string_view shell = trunk.form->shell;
+  if (!shell.empty() && prefix.ends_with(shell)) prefix.remove_suffix(shell.size());
+  return module == std::string(prefix).append(trunk.form->classifier);
 }
 
 bool is_classifier(const Trunk& trunk, const std::string& module) {
-  const std::string_view last = last_segment(module);
-  return is_own_classifier(trunk, module) || last == "fc" || last == "classifier";
+  return is_own_classifier(trunk, module) || is_classifier_by_name(trunk, module);
 }
 
-[[noreturn]] void fail_many(const char* what, const std::vector<Candidate>& all, std::int64_t features) {
+/// The container of a head that is one of several layers in it: "encoder.fc." of "encoder.fc.2"; empty: it stands alone.
+std::string stack_of(const std::vector<Source>& sources, const Trunk& trunk, const std::string& module,
+                     const Source** other = nullptr) {
+  if (stands_by(trunk, module)) return "";
+  const std::string container = parent_of(module);
+  for (const Source& s : sources) {
+    if (s.dropped || !s.name.starts_with(container) || s.name.starts_with(module + ".")) continue;
+    if (other) *other = &s;
+    return container;
+  }
+  return "";
+}
+
+/// Lines of a map after which the file opens: stacks are dropped, one of the rest is chosen.
+std::string lines_that_help(const std::vector<Source>& sources, const Trunk& trunk, const std::vector<Candidate>& all) {
+  std::set<std::string> lines;
+  std::string chosen;
+  for (const Candidate& c : all) {
+    const std::string stack = stack_of(sources, trunk, c.module);
+    if (!stack.empty())
+      lines.insert(quoted(stack + " ="));
+    else if (chosen.empty())
+      chosen = c.module;
+    else if (c.module.starts_with(trunk.prefix))  // beside the trunk it is dead anyway
+      lines.insert(quoted(c.module + ". ="));
+  }
+  std::string text = chosen.empty() ? "" : quoted(chosen + ". = feat.");
+  constexpr std::size_t kShown = 6;
+  std::size_t shown = 0;
+  for (const std::string& line : lines)
+    if (shown++ < kShown) text += (text.empty() ? "" : ", ") + line;
+  return text + (shown > kShown ? ", ..." : "");
+}
+
+[[noreturn]] void fail_many(const char* what, const std::vector<Source>& sources, const Trunk& trunk,
+                            const std::vector<Candidate>& all, std::int64_t features) {
   constexpr std::size_t kShown = 6;
   std::string list;
-  for (std::size_t i = 0; i < all.size() && i < kShown; ++i)
-    list += (i ? ", " : "") + quoted(all[i].module) + " (" + std::to_string(features) + " to " +
-            std::to_string(all[i].outputs) + ")";
+  bool stacks = true;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    stacks = stacks && !stack_of(sources, trunk, all[i].module).empty();
+    if (i < kShown)
+      list += (i ? ", " : "") + quoted(all[i].module) + " (" + std::to_string(features) + " to " +
+              std::to_string(all[i].outputs) + ")";
+  }
   if (all.size() > kShown) list += ", ...";
   throw Error(ErrorKind::BadInput, "", std::to_string(all.size()) + " linear layers can be the " + what + ": " + list,
-              "choose with a line in a --map FILE, e.g. " + quoted(all[0].module + ". = feat."));
+              stacks ? "fledge's head is one layer, these are parts of stacks; in a --map FILE " +
+                           lines_that_help(sources, trunk, all) + " leaves them out"
+                     : "choose with lines in a --map FILE, e.g. " + lines_that_help(sources, trunk, all));
 }
 
 /// A head whose container holds more than the head is a stack of layers, of which one would give other embeddings.
 void check_alone(const std::vector<Source>& sources, const Trunk& trunk, const std::string& module) {
-  if (stands_by(trunk, module)) return;
-  const std::string container = parent_of(module);
-  for (const Source& s : sources) {
-    if (s.dropped || !s.name.starts_with(container) || s.name.starts_with(module + ".")) continue;
-    throw Error(ErrorKind::BadInput, "",
-                "the head " + quoted(container) + " is more than one linear layer: it holds " + quoted(module) +
-                    " and " + s.shown(),
-                "fledge's head is one layer; a line " + quoted(container + " =") + " in a --map FILE leaves it out");
-  }
+  const Source* other = nullptr;
+  const std::string container = stack_of(sources, trunk, module, &other);
+  if (container.empty()) return;
+  throw Error(ErrorKind::BadInput, "",
+              "the head " + quoted(container) + " is more than one linear layer: it holds " + quoted(module) + " and " +
+                  other->shown(),
+              "fledge's head is one layer; a line " + quoted(container + " =") + " in a --map FILE leaves it out");
 }
 
 /// The one that counts; null when there is none.
-const Candidate* choose(const char* what, const std::vector<Candidate>& all, std::int64_t features,
-                        const auto& preferred) {
+const Candidate* choose(const char* what, const std::vector<Source>& sources, const Trunk& trunk,
+                        const std::vector<Candidate>& all, std::int64_t features, const auto& preferred) {
   std::vector<const Candidate*> best;
   for (const Candidate& c : all)
     if (preferred(c.module)) best.push_back(&c);
   if (best.size() == 1) return best[0];
-  if (all.size() > 1) fail_many(what, all, features);
+  if (all.size() > 1) fail_many(what, sources, trunk, all, features);
   return all.empty() ? nullptr : &all[0];
 }
 
@@ -68,6 +133,15 @@ const Candidate* choose(const char* what, const std::vector<Candidate>& all, std
 
 Heads find_heads(const std::vector<Source>& sources, const Trunk& trunk, std::int64_t features) {
   std::vector<Candidate> embeddings, classifiers;
+  Heads heads;
+  const Modules modules(sources);
+  const auto leave_out = [&](const std::string& module, const std::string& note) {
+    heads.dead_modules.insert(module);
+    heads.notes.push_back("left out: " + note);
+  };
+  for (const std::string& norm : norms_of(sources, trunk, features))
+    leave_out(norm,
+              "the batch norm behind the pooled features (BNNeck), " + quoted(norm) + ": the embedding is before it");
   const auto is_feat = [&](const std::string& module) {
     return last_segment(module) == "feat" && stands_by(trunk, module);
   };
@@ -76,22 +150,26 @@ Heads find_heads(const std::vector<Source>& sources, const Trunk& trunk, std::in
     const std::vector<std::int64_t>& shape = sources[i].shape();
     if (sources[i].dropped || !trunk.target[i].empty() || leaf != "weight" || shape.size() != 2) continue;
     const std::string module(module_view);
+    if (!modules.is_linear(module_view) || is_of_loss(trunk, module)) continue;
     // A head by its name is one with any shape: a wrong one is then listed, not overlooked.
     const bool by_name = is_feat(module) || is_own_classifier(trunk, module);
     if (!by_name && shape[1] != features) continue;
-    (is_classifier(trunk, module) ? classifiers : embeddings).push_back({module, shape[0]});
+    const bool bias = modules.has_bias(module_view), classifier = is_classifier(trunk, module);
+    if (classifier && !bias)
+      leave_out(module, "a classifier without bias: " + quoted(module));
+    else
+      (classifier ? classifiers : embeddings).push_back({module, shape[0], bias});
   }
-
-  Heads heads;
-  if (const Candidate* head = choose("embedding head", embeddings, features, is_feat)) {
+  if (const Candidate* head = choose("embedding head", sources, trunk, embeddings, features, is_feat)) {
     check_alone(sources, trunk, head->module);
     heads.embedding = head->module;
     heads.outputs = head->outputs;
+    heads.without_bias = !head->bias;
     for (const Candidate& c : classifiers) heads.dead_modules.insert(c.module);
     return heads;
   }
   const auto own = [&](const std::string& module) { return is_own_classifier(trunk, module); };
-  if (const Candidate* classifier = choose("classifier", classifiers, features, own)) {
+  if (const Candidate* classifier = choose("classifier", sources, trunk, classifiers, features, own)) {
     check_alone(sources, trunk, classifier->module);
     heads.classifier = classifier->module;
     heads.outputs = classifier->outputs;

@@ -22,7 +22,7 @@ std::string names_note(const Trunk& trunk, const Heads& heads) {
 void add_head_notes(std::vector<std::string>& notes, const ModelSpec& spec, const Heads& heads, std::int64_t features) {
   if (!heads.embedding.empty())
     notes.push_back("head: " + quoted(heads.embedding) + ", " + std::to_string(features) + " to " +
-                    std::to_string(spec.embedding));
+                    std::to_string(spec.embedding) + (heads.without_bias ? ", without a bias (taken as 0)" : ""));
   else if (!heads.classifier.empty())
     notes.push_back("classifier: " + quoted(heads.classifier) + ", " + std::to_string(spec.classes) +
                     " classes; no embedding head: the embedding is the pooled features");
@@ -101,9 +101,11 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
     else
       plan.placed.push_back({i, assignment.target[i]});
   }
+  if (heads.without_bias) plan.zeros.push_back("feat.bias");
   plan.notes.push_back(names_note(trunk, heads));
   plan.notes.push_back("network: " + plan.spec.describe());
   add_head_notes(plan.notes, plan.spec, heads, architecture.features);
+  plan.notes.insert(plan.notes.end(), heads.notes.begin(), heads.notes.end());
   plan.notes.insert(plan.notes.end(), variant.notes.begin(), variant.notes.end());
   add_assumptions(plan.notes, options, trunk, variant, plan.spec);
   const auto note = [&](const char* what, const std::vector<std::size_t>& which) {

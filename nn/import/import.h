@@ -50,8 +50,11 @@ struct ImportPlan {
     std::string target;  // name in the EmbeddingModel
   };
   ModelSpec spec;  // with an embedding head: classes = 0; without: embedding = 0, classes of the classifier or 0
-  std::vector<Place> placed;      // every tensor of the model, except batch counters that the file has not; file order
-  std::vector<std::size_t> dead;  // tensors the network never uses (the paper's base.fc and Embed), by index
+  std::vector<Place>
+      placed;  // every tensor of the model, except `zeros` and batch counters that the file has not; file
+               // order
+  std::vector<std::string> zeros;    // tensors of the model that the file has not and that are 0: a bias
+  std::vector<std::size_t> dead;     // tensors the network never uses (the paper's base.fc and Embed), by index
   std::vector<std::size_t> dropped;  // tensors that the map drops
   std::vector<std::string> notes;    // e.g. "names: the paper's (base., feat.)"
 };

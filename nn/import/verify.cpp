@@ -4,6 +4,7 @@
 
 #include "kernels/api/dims.h"
 #include "kernels/api/error.h"
+#include "nn/import/beside.h"
 #include "nn/state_dict.h"
 
 namespace fledge::importing {
@@ -37,8 +38,6 @@ class Complaint {
     if (count_ > kShown) message += ", ...";
   }
 
-  bool empty() const { return count_ == 0; }
-
  private:
   static constexpr std::size_t kShown = 12;
   struct Entry {
@@ -58,14 +57,9 @@ std::string name_in_file(const std::string& ours, const Trunk& trunk, const Head
   return trunk.prefix + FormNames(*trunk.form).theirs(ours);
 }
 
-std::string hint_for(const Architecture& a, const Heads& heads, bool head_without_bias) {
+std::string hint_for(const Architecture& a) {
   if (!a.looks_like.empty() && a.looks_like != a.spec.arch)
     return "the file looks like " + a.looks_like + ": use --arch " + a.looks_like;
-  if (head_without_bias) {
-    const std::string& head = heads.embedding.empty() ? heads.classifier : heads.embedding;
-    return "fledge's linear layers have a bias; a line " + quoted(head + ". =") +
-           " in a --map FILE leaves this one out";
-  }
   return "lines 'from = to' in a --map FILE rename tensors, 'from =' drops them";
 }
 
@@ -91,8 +85,8 @@ Assignment assign(const std::vector<Source>& sources, const Trunk& trunk, const 
       result.target[i] = "fc" + source.name.substr(heads.classifier.size());
     else if (std::any_of(heads.dead_modules.begin(), heads.dead_modules.end(), is_in))
       result.dead[i] = true;
-    else
-      result.dead[i] = !source.name.starts_with(trunk.prefix);  // beside the trunk; below it, it is unexpected
+    else  // beside the trunk, or a loss's; what else is below the trunk is unexpected
+      result.dead[i] = !source.name.starts_with(trunk.prefix) || is_of_loss(trunk, source.name);
   }
   return result;
 }
@@ -122,19 +116,17 @@ void verify(const std::vector<Source>& sources, const Assignment& assignment, co
       misshapen.add(sources[i].shown(),
                     sizes_text(sources[i].shape()) + " in the file, " + sizes_text(shape) + " in " + spec.arch);
   }
-  bool head_without_bias = false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (filled[i] || is_batch_counter(wanted[i].name)) continue;
+    if (heads.without_bias && wanted[i].name == "feat.bias") continue;
     missing.add(quoted(name_in_file(wanted[i].name, trunk, heads)), "");
-    head_without_bias = head_without_bias || wanted[i].name == "feat.bias" || wanted[i].name == "fc.bias";
   }
 
   std::string problem;
   for (const Complaint* c : {&unexpected, &missing, &misshapen, &doubles}) c->append_to(problem);
   if (problem.empty()) return;
-  head_without_bias = head_without_bias && unexpected.empty() && misshapen.empty();
   throw Error(ErrorKind::BadInput, "", "the tensors do not fit " + spec.describe() + ": " + problem,
-              hint_for(architecture, heads, head_without_bias));
+              hint_for(architecture));
 }
 
 }  // namespace fledge::importing

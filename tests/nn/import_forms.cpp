@@ -77,6 +77,51 @@ TEST_CASE("single places of the forms") {
   CHECK(place("timm_mobilenetv1_100", "classifier.bias") == "fc.bias");
 }
 
+namespace {
+
+/// Hugging Face's name of a tensor of torchvision's ResNet, after the source of its ResNetModel.
+std::string hugging_face(std::string name) {
+  if (name.starts_with("fc.")) return "classifier.1." + name.substr(3);
+  if (name.starts_with("conv1.")) return "resnet.embedder.embedder.convolution." + name.substr(6);
+  if (name.starts_with("bn1.")) return "resnet.embedder.embedder.normalization." + name.substr(4);
+  const int stage = name[5] - '1';
+  const std::size_t block = name.find('.') + 1, rest = name.find('.', block) + 1;
+  std::string inner = name.substr(rest);
+  inner = replaced(inner, "downsample.0.", "shortcut.convolution.");
+  inner = replaced(inner, "downsample.1.", "shortcut.normalization.");
+  for (const std::string i : {"1", "2", "3"}) {
+    const std::string layer = "layer." + std::string(1, static_cast<char>(i[0] - 1)) + ".";
+    inner =
+        replaced(replaced(inner, "conv" + i + ".", layer + "convolution."), "bn" + i + ".", layer + "normalization.");
+  }
+  return "resnet.encoder.stages." + std::to_string(stage) + ".layers." + name.substr(block, rest - block) + inner;
+}
+
+}  // namespace
+
+TEST_CASE("Hugging Face's names: embedder, encoder.stages, layer, shortcut; a classifier outside") {
+  for (const std::string arch : {"resnet18", "resnet50", "resnet101"}) {
+    CAPTURE(arch);
+    const Names ours = names_of(arch, 0.125) + linear_names("fc", 10, arch == "resnet18" ? 64 : 256);
+    const Names theirs = renamed(ours, hugging_face);
+    CHECK(theirs[6].name == "resnet.encoder.stages.0.layers.0.layer.0.convolution.weight");
+    const ImportPlan plan = plan_import(theirs);
+    check_order(theirs, plan);
+    CHECK(plan.spec.arch == arch);
+    CHECK(plan.spec.classes == 10);
+    CHECK(has_note(plan, "names: Hugging Face's ResNet, below 'resnet.'"));
+    // A model without a classifier is saved without the folder, and in a training script below another.
+    const Names bare = renamed(without(theirs, [](const auto& t) { return t.name.starts_with("classifier."); }),
+                               [](const std::string& n) { return n.substr(7); });
+    CHECK(flaw_of(bare, plan_import(bare)) == "");
+    const Names wrapped = renamed(theirs, [](const std::string& n) { return "model." + n; });
+    CHECK(plan_import(wrapped).spec.classes == 10);
+    const std::string gone = "resnet.encoder.stages.1.layers.0.shortcut.normalization.bias";
+    CHECK_THAT(import_error(without(theirs, [&](const auto& t) { return t.name == gone; })),
+               Catch::Matchers::Contains("tensor '" + gone + "' is missing"));
+  }
+}
+
 TEST_CASE("pytorch-cifar's names: shortcut, linear, layers") {
   const Names resnet = renamed(names_of("resnet50", 1, "", "small"),
                                [](const std::string& n) { return replaced(n, "downsample", "shortcut"); }) +
