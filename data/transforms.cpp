@@ -1,8 +1,10 @@
 #include "data/transforms.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "data/crop_sampling.h"
 #include "kernels/api/error.h"
@@ -64,10 +66,49 @@ void shift_and_flip(const TrainTransform& t, Image& image, Generator& g) {
 
 }  // namespace
 
+namespace {
+
+constexpr const char* kNormalizations = "imagenet, keras, half, or numbers: MEAN,MEAN,MEAN/STD,STD,STD";
+
+/// "a,b,c/d,e,f": finite numbers, the last three above 0.
+std::optional<Normalization> normalization_of_numbers(const std::string& text) {
+  Normalization n;
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (int i = 0; i < 6; ++i) {
+    float& value = i < 3 ? n.mean[i] : n.std[i - 3];
+    const auto [stop, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || !std::isfinite(value) || (i >= 3 && value <= 0)) return std::nullopt;
+    at = stop;
+    if (i == 5) break;
+    if (at == end || *at++ != (i == 2 ? '/' : ',')) return std::nullopt;
+  }
+  return at == end ? std::optional(n) : std::nullopt;
+}
+
+bool same(const Normalization& a, const Normalization& b) {
+  return std::equal(a.mean, a.mean + 3, b.mean) && std::equal(a.std, a.std + 3, b.std);
+}
+
+}  // namespace
+
 Normalization Normalization::named(const std::string& name) {
   if (name == "imagenet") return {};
   if (name == "keras" || name == "half") return {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};
-  throw Error(ErrorKind::Usage, "", "unknown normalisation '" + name + "'", "imagenet, keras or half");
+  if (const auto numbers = normalization_of_numbers(name)) return *numbers;
+  throw Error(ErrorKind::Usage, "", "unknown normalisation '" + name + "'", kNormalizations);
+}
+
+std::string Normalization::name() const {
+  for (const char* known : {"imagenet", "half"})
+    if (same(*this, named(known))) return known;
+  std::string text;
+  for (int i = 0; i < 6; ++i) {
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, i < 3 ? mean[i] : std[i - 3]);
+    text += (i == 0 ? "" : i == 3 ? "/" : ",") + std::string(digits, end.ptr);
+  }
+  return text;
 }
 
 TrainTransform train_preset(const std::string& name, int size) {

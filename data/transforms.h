@@ -33,8 +33,11 @@ struct EvalTransform {
 struct Normalization {
   float mean[3] = {0.485f, 0.456f, 0.406f};
   float std[3] = {0.229f, 0.224f, 0.225f};
-  /// "imagenet" (torchvision), "keras" ([-1, 1]), "half" (mean 0.5, std 0.5)
+  /// "imagenet" (torchvision), "keras" ([-1, 1]), "half" (mean 0.5, std 0.5), or the numbers themselves, means and
+  /// standard deviations of red, green, blue: "0.48,0.46,0.41/0.27,0.26,0.28".
   static Normalization named(const std::string& name);
+  /// What named() reads back: a name where one fits, else the numbers.
+  std::string name() const;
 };
 
 /// Preset "modern": one antialiased random resized crop from the decoded picture. "paper": Resize(256) then the 2018

@@ -1,10 +1,13 @@
 #include "apps/common/foreign_model.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
+#include "apps/common/weight_sets.h"
 #include "io/file.h"
 #include "io/weights/finite_bytes.h"
 #include "io/weights/printable.h"
@@ -15,32 +18,73 @@
 namespace fledge {
 namespace {
 
-/// Tensors of a checkpoint that are no weights, by the first part of their names.
-bool is_training_state(const std::string& name) {
-  static const std::set<std::string> kKeys = {"optimizer", "optimizer_state_dict", "optim",  "optim_state_dict",
-                                              "scheduler", "lr_scheduler",         "scaler", "amp"};
-  return kKeys.count(name.substr(0, name.find('.'))) > 0;
-}
-
 NameMap read_map(const std::string& path) {
   if (path.empty()) return {};
-  const auto bytes = read_file(path);
+  const auto bytes = read_file(path, std::uint64_t{16} << 20);
   return parse_name_map(std::string(bytes.begin(), bytes.end()), path);
+}
+
+std::string sets_note(const WeightSets& sets, bool averaged, const ForeignOptions& options) {
+  const std::string name = "'" + printable(sets.folder.substr(0, sets.folder.size() - 1)) + "'";
+  if (!sets.plain_network) return "weights: averaged ones (" + name + "), the only ones in the file";
+  return "weights: the file holds two sets, plain and averaged (" + name + "); taken: the " +
+         (averaged ? "averaged" : "plain") + " ones (" + (averaged ? "without " : "") + options.ema_flag +
+         (averaged ? " the plain)" : " takes the averaged)");
+}
+
+/// "model-00001-of-00002.safetensors" alone is a part of a model, even where it looks like a whole one.
+void refuse_single_shard(const std::string& path) {
+  static const std::regex kShard("(.+)-0*([0-9]{1,6})-of-0*([0-9]{1,6})(\\.[A-Za-z0-9]{1,16})");
+  const std::filesystem::path file(path);
+  const std::string name = file.filename().string();
+  std::smatch part;
+  if (name.size() > 255 || !std::regex_match(name, part, kShard) || part[3] == "1") return;
+  const std::filesystem::path index = file.parent_path() / (part[1].str() + part[4].str() + ".index.json");
+  const bool there = std::filesystem::exists(index);
+  throw Error(ErrorKind::BadInput, "",
+              "'" + path + "' is shard " + part[2].str() + " of " + part[3].str() + " of a model, not all of it",
+              there ? "name the index, which says where every tensor is: '" + index.string() + "'"
+                    : "its index '" + index.filename().string() + "' and the other shards belong beside it");
+}
+
+/// Is the config of this network, as far as it says: "resnet18.a1_in1k", "mobilenetv1_100"?
+bool is_about(const HubConfig& hub, const std::string& arch) {
+  std::string name = hub.architecture, wanted = arch;
+  std::erase(name, '_');
+  std::erase(wanted, '_');
+  return name.empty() || name.starts_with(wanted);
+}
+
+Tensor zeros_of(const std::vector<std::int64_t>& shape) {
+  Dims dims;
+  for (const std::int64_t d : shape) dims.push_back(d);
+  return zeros(dims);
+}
+
+/// Is it one that the file leaves out because it is 0 there?
+bool is_zero(const ForeignModel& foreign, const std::string& name) {
+  const std::vector<std::string>& zeros = foreign.plan.zeros;
+  return std::find(zeros.begin(), zeros.end(), name) != zeros.end();
 }
 
 }  // namespace
 
-void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group) {
+void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group, bool given) {
   const auto add = [&](const std::string& name, std::string& value, const std::string& text) {
     if (!verb.get_option_no_throw("--" + prefix + name))
       verb.add_option("--" + prefix + name, value, text)->group(group);
   };
   const std::string file = "weights from elsewhere: ";
-  add("arch", o.arch, file + "the network they are of; empty: found from the tensors");
-  add("conventions", o.conventions,
-      file + "torch, torch-relu6, keras (MobileNet), stride-1x1 (ResNet-50 and deeper); empty: what the file says");
-  add("stem", o.stem, file + "imagenet or small; empty: found from the tensors");
+  if (!given) {
+    add("arch", o.arch, file + "the network they are of; empty: found from the tensors");
+    add("conventions", o.conventions,
+        file + "torch, torch-relu6, keras (MobileNet), stride-1x1 (ResNet-50 and deeper); empty: what the file says");
+    add("stem", o.stem, file + "imagenet or small; empty: found from the tensors");
+  }
   add("map", o.map, file + "file of lines 'from = to' for names that fledge does not know");
+  o.ema_flag = "--" + prefix + "ema";
+  verb.add_flag(o.ema_flag, o.ema, file + "of a checkpoint with plain and averaged (EMA) ones, the averaged")
+      ->group(group);
 }
 
 std::set<std::string> dead_names(const WeightFile& file) {
@@ -60,29 +104,46 @@ std::string describe(const WeightFile& file) {
 
 ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options) {
   ForeignModel foreign;
-  std::vector<NamedShape> shapes;
-  const std::set<std::string> dead = dead_names(*file);
-  // An object that is no module (a trainer, an agent) may hold one among its attributes.
-  for (const StoredTensor& t : file->tensors().empty() ? file->others() : file->tensors())
-    if (!t.aside && !is_training_state(t.name) && !dead.count(t.name)) {
-      foreign.tensors.push_back(t);
-      shapes.push_back({t.name, t.shape});
-    }
+  refuse_single_shard(file->path());
   foreign.file = std::move(file);
-  ImportOptions import{
-      .arch = options.arch, .conventions = options.conventions, .stem = options.stem, .map = read_map(options.map)};
-  for (const auto& [name, layer] : foreign.file->info().layers)
-    import.facts[name] = {layer.kind, layer.stride, layer.padding, layer.eps};
+  const WeightSets sets = weight_sets(*foreign.file);
+  if (options.ema && sets.folder.empty())
+    throw Error(ErrorKind::Usage, "", options.ema_flag + ": '" + foreign.file->path() + "' holds no averaged weights",
+                "leave it out");
+  const bool averaged = !sets.folder.empty() && (options.ema || !sets.plain_network);
+  foreign.hub = hub_config_beside(foreign.file->path());
+  ImportOptions import{.arch = options.arch,
+                       .conventions = options.conventions.empty() ? foreign.hub.conventions : options.conventions,
+                       .stem = options.stem,
+                       .map = read_map(options.map)};
+  for (const auto& [name, layer] : foreign.file->info().layers) {
+    const LayerFacts facts{layer.kind, layer.stride, layer.padding, layer.eps};
+    if (!averaged)
+      import.facts[name] = facts;
+    else if (name.starts_with(sets.folder))
+      import.facts[name.substr(sets.folder.size())] = facts;
+  }
+  foreign.tensors = averaged ? sets.averaged : sets.plain;
+  std::vector<NamedShape> shapes;
+  for (const StoredTensor& t : foreign.tensors) shapes.push_back({t.name, t.shape});
   try {
     foreign.plan = plan_import(shapes, import);
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::Usage) throw;
-    throw Error(
-        e.kind(), "",
-        "cannot use '" + foreign.file->path() + "'" + (options.arch.empty() ? "" : " as " + options.arch) + ": " +
-            e.problem() + "\n  file   : " + describe(*foreign.file),
-        (e.hint().empty() ? "" : e.hint() + "; ") + "'fledge inspect " + foreign.file->path() + "' lists all tensors");
+    throw Error(e.kind(), "",
+                "cannot use '" + foreign.file->path() + "'" + (options.arch.empty() ? "" : " as " + options.arch) +
+                    ": " + e.problem() + "\n  file   : " + describe(*foreign.file),
+                (e.hint().empty() ? "" : e.hint() + "; ") +
+                    (sets.folder.empty() || averaged ? "" : options.ema_flag + " takes the averaged weights; ") +
+                    "'fledge inspect " + foreign.file->path() + "' lists all tensors");
   }
+  if (!is_about(foreign.hub, foreign.plan.spec.arch)) {
+    const std::string name = printable(foreign.hub.architecture.substr(0, 40));
+    foreign.hub = {};
+    foreign.hub.notes.push_back("config.json beside the weights is not used: it is about '" + name + "'");
+  }
+  if (!sets.folder.empty()) foreign.plan.notes.push_back(sets_note(sets, averaged, options));
+  foreign.plan.notes.insert(foreign.plan.notes.end(), foreign.hub.notes.begin(), foreign.hub.notes.end());
   return foreign;
 }
 
@@ -94,6 +155,9 @@ std::vector<StateEntry> entries_of(const ForeignModel& foreign) {
   std::vector<StateEntry> entries;
   for (const auto& place : foreign.plan.placed)
     entries.push_back(entry_of(place.target, *foreign.file, foreign.tensors[place.source]));
+  if (foreign.plan.zeros.empty()) return entries;
+  for (const NamedShape& own : shapes_of(foreign.plan.spec))
+    if (is_zero(foreign, own.name)) entries.push_back({own.name, own.shape, [own] { return zeros_of(own.shape); }});
   return entries;
 }
 
@@ -108,7 +172,9 @@ std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead
   std::vector<TensorToSave> list;
   for (const NamedShape& own : shapes_of(foreign.plan.spec)) {
     const auto it = sources.find(own.name);
-    if (it == sources.end() && is_batch_counter(own.name)) {
+    if (it == sources.end() && is_zero(foreign, own.name)) {
+      list.push_back(to_save(own.name, zeros_of(own.shape)));
+    } else if (it == sources.end() && is_batch_counter(own.name)) {
       list.push_back(to_save(own.name, zeros({}, DType::Int64)));
     } else {
       list.push_back(to_save(own.name, *foreign.file, foreign.tensors[it->second]));

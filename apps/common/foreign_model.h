@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/hub_config.h"
 #include "io/weights/tensor_to_save.h"
 #include "io/weights/weight_file.h"
 #include "nn/import/import.h"
@@ -16,18 +17,23 @@ namespace fledge {
 /// How a user can help where the tensors alone do not say it. Empty: from the tensors.
 struct ForeignOptions {
   std::string arch, conventions, stem, map;  // map: a file of lines "from = to"
+  bool ema = false;                          // of a checkpoint with plain and averaged weights take the averaged
+  std::string ema_flag = "--ema";            // what the user writes for it
 };
 
-/// Adds --PREFIXarch, --PREFIXconventions, --PREFIXstem, --PREFIXmap, as far as the verb has no such flag yet.
-void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group);
+/// Adds --PREFIXarch, --PREFIXconventions, --PREFIXstem, --PREFIXmap, --PREFIXema, as far as the verb has no such flag
+/// yet. `given`: the network is known, so that only the last two make sense.
+void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group,
+                  bool given = false);
 
 struct ForeignModel {
   std::shared_ptr<WeightFile> file;
   ImportPlan plan;
   std::vector<StoredTensor> tensors;  // what plan's indices mean: those of the file that may be weights
+  HubConfig hub;                      // of a config.json beside the file
 };
 
-/// Of a file without state dict or module at its top, the tensors among the object's attributes count.
+/// Notes of the plan say which of two sets of weights was taken, and what a config.json beside the file says.
 /// Errors (BadInput): "cannot use FILE as ...", with what the file looks like and the way out.
 ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options);
 

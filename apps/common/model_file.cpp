@@ -66,8 +66,11 @@ std::string weight_file_of(const std::string& path) {
   if (file.empty())
     throw Error(ErrorKind::BadInput, "", "run folder '" + path + "' holds no sound checkpoint",
                 "train it first, or name a model file");
-  if (fs::is_directory(file)) file /= "model.safetensors";
-  return file.string();
+  if (!fs::is_directory(file)) return file.string();
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"})
+    if (fs::exists(file / name)) return (file / name).string();
+  return (file / "model.safetensors").string();
 }
 
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
@@ -80,6 +83,14 @@ Preprocessing preprocessing_of(const ModelSpec& spec) {
   Preprocessing p;
   p.normalize = resolve_normalize("auto", spec);
   if (spec.stem == "small") p.size = 32, p.resize_short = 32;
+  return p;
+}
+
+Preprocessing preprocessing_of(const ForeignModel& foreign) {
+  Preprocessing p = preprocessing_of(foreign.plan.spec);
+  if (!foreign.hub.normalize.empty()) p.normalize = foreign.hub.normalize;
+  p.size = foreign.hub.size.value_or(p.size);
+  p.resize_short = foreign.hub.resize_short.value_or(p.resize_short);
   return p;
 }
 
@@ -123,7 +134,7 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
     fill_own(*loaded.model, *file);
   } else {
     const ForeignModel foreign = recognise(file, options);
-    loaded.preprocessing = preprocessing_of(foreign.plan.spec);
+    loaded.preprocessing = preprocessing_of(foreign);
     loaded.model = EmbeddingModel::uninitialised(foreign.plan.spec);
     loaded.notes = foreign.plan.notes;
     fill(*loaded.model, *file, entries_of(foreign));
@@ -133,10 +144,11 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
   return loaded;
 }
 
-std::string load_backbone_weights(EmbeddingModel& model, const std::string& path) {
+std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ForeignOptions& given) {
   const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   const ModelSpec& spec = model.spec();
-  ForeignOptions options{.arch = spec.arch, .conventions = {}, .stem = {}, .map = {}};
+  ForeignOptions options = given;
+  options.arch = spec.arch, options.conventions = {}, options.stem = {};
   if (is_model_file(*file)) {  // it says itself what no shape shows
     Preprocessing unused;
     const ModelSpec own = spec_of(*file, unused);
@@ -154,7 +166,12 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
   });
   const LoadReport report = fill(model, *file, entries, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
   const bool new_head = take_head && foreign.plan.spec.embedding == 0;
-  return "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
+  std::string text =
+      "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
+  for (const std::string& note : foreign.plan.notes)  // which of two sets, and pictures prepared in another way
+    if (note.starts_with("weights: ") || note.starts_with("pictures: ") || note.starts_with("config.json"))
+      text += "; " + note.substr(note.starts_with("weights: ") ? 9 : 0);
+  return text;
 }
 
 }  // namespace fledge

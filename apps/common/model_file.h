@@ -39,7 +39,8 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& foreign = 
 
 /// Backbone weights from any weight file whose names are known; a classifier in it is left out, a missing head stays as
 /// it is. Returns one line about what was loaded. Errors (BadInput): another network than `model`.
-std::string load_backbone_weights(EmbeddingModel& model, const std::string& path);
+/// `foreign`: its map and choice of averaged weights count.
+std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ForeignOptions& foreign = {});
 
 /// What a model file says besides its tensors.
 std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const Preprocessing& preprocessing);
@@ -50,6 +51,8 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing);
 
 /// How pictures are prepared for weights from elsewhere, as far as their network tells.
 Preprocessing preprocessing_of(const ModelSpec& spec);
+/// ... or as a config.json beside them says.
+Preprocessing preprocessing_of(const ForeignModel& foreign);
 
 /// "auto" -> the normalisation of the model's conventions.
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec);

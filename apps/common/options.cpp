@@ -30,7 +30,7 @@ void bind_eval_data(CLI::App& verb, EvalDataOptions& o) {
   verb.add_option("--resize-short", o.resize_short, "short side before the crop; 0: no resize, -1: the model's own")
       ->check(CLI::Range(-1, 8192))
       ->group("Data");
-  verb.add_option("--normalize", o.normalize, "imagenet, keras or half; empty: the model's own")->group("Data");
+  verb.add_option("--normalize", o.normalize, "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: the model's own")->group("Data");
   verb.add_option(
           "--degrade", o.degrade,
           "make the pictures poor first: downsample=F,jpeg=Q,blur=S; none; empty: what the model was trained for")

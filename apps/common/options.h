@@ -66,7 +66,7 @@ struct TrainOptions {
   double loss_weight = 1.0;
   LossOptions loss_options;
   std::string teacher, distill, teacher_cache;
-  ForeignOptions foreign_teacher;
+  ForeignOptions foreign_teacher, foreign_weights;
   // optimiser
   OptimizerOptions optimizer;
   Schedule schedule;

@@ -174,6 +174,7 @@ void bind_training(CLI::App& verb, TrainOptions& o, bool teacher) {
   bind_data(verb, o);
   bind_settings(verb, o, teacher);
   bind_model(verb, o.model, o.weights);
+  bind_foreign(verb, o.foreign_weights, "weights-", "Model", true);
   bind_loss(verb, o, teacher);
   bind_optimizer(verb, o);
   bind_run(verb, o);

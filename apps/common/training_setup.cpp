@@ -303,7 +303,7 @@ TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activa
   look_at_contents(s, o.workers);
   s.model = std::make_shared<EmbeddingModel>(o.model, o.seed);
   s.notes.push_back("model: " + o.model.describe());
-  if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights));
+  if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights, o.foreign_weights));
   build_losses(s, o, device, activations);
   open_cache(s, o);
   if (device != Device{}) {

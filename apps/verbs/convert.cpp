@@ -86,7 +86,7 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   const WeightFile& file = *foreign.file;
   const ModelSpec& spec = foreign.plan.spec;
   c.tensors = tensors_to_save(foreign, !o.drop_dead);
-  c.metadata = model_metadata(spec, with_flags(preprocessing_of(spec), o));
+  c.metadata = model_metadata(spec, with_flags(preprocessing_of(foreign), o));
   c.metadata["converted_from"] =
       std::filesystem::path(file.path()).filename().string() + " (" + file.info().writer + ", " + describe(file) + ")";
   add_labels(c, o.labels.empty() ? file.info().labels : read_labels(o.labels), spec, o);
@@ -191,9 +191,9 @@ RunVerb add_convert(CLI::App& app) {
   bind_foreign(*verb, o->foreign, "", "Model");
   verb->add_option("--labels", o->labels, "file of class names, a line each; empty: those in the checkpoint, if any")
       ->group("Model");
-  verb->add_option("--normalize", o->normalize, "imagenet, keras or half; empty: the network's usual one")
+  verb->add_option("--normalize", o->normalize, "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: a config.json's, else the network's")
       ->group("Data");
-  verb->add_option("--size", o->size, "side of the pictures in pixels; 0: the network's usual one (224)")
+  verb->add_option("--size", o->size, "side of the pictures in pixels; 0: a config.json's, else the network's usual one (224)")
       ->check(CLI::Range(0, 4096))
       ->group("Data");
   verb->add_option("--resize-short", o->resize_short, "short side before the centre crop; 0: no resize, -1: 256")

@@ -28,7 +28,7 @@ struct EvalOptions {
   std::vector<std::string> runs;
   ModelSpec spec;
   std::string weights;
-  ForeignOptions foreign;
+  ForeignOptions foreign, gallery_foreign;
   std::string gallery_model, gallery_degrade, per_class;
   bool pooled = false, json = false, spread = false, all = false, clusters = false, by_class = false;
   int cluster_starts = 1;
@@ -105,9 +105,9 @@ LoadedModel model_of(const EvalOptions& o) {
   LoadedModel loaded;
   loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
   if (!o.weights.empty() && !o.machine.quiet)
-    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights).c_str());
+    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights, o.foreign).c_str());
   else if (!o.weights.empty())
-    load_backbone_weights(*loaded.model, o.weights);
+    load_backbone_weights(*loaded.model, o.weights, o.foreign);
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
   loaded.preprocessing.normalize = resolve_normalize("auto", o.spec);
@@ -168,7 +168,9 @@ std::int64_t size_of_output(const EvalOptions& o, const EmbeddingModel& model) {
 
 LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
   if (o.gallery_model.empty()) return query;
-  const LoadedModel loaded = load_model(o.gallery_model);
+  const LoadedModel loaded = load_model(o.gallery_model, o.gallery_foreign);
+  if (!o.machine.quiet)
+    for (const auto& note : loaded.notes) std::fprintf(stderr, "gallery: %s\n", note.c_str());
   const std::int64_t ours = size_of_output(o, *query.model), theirs = size_of_output(o, *loaded.model);
   if (ours != theirs)
     throw Error(ErrorKind::Usage, "",
@@ -260,6 +262,7 @@ RunVerb add_eval(CLI::App& app) {
       ->group("Model");
   bind_model(*verb, o->spec, o->weights);
   bind_foreign(*verb, o->foreign, "", "Model");
+  bind_foreign(*verb, o->gallery_foreign, "gallery-", "Model");
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
   verb->add_flag("--all", o->all, "every metric, also rank and mean distances of the embedding")->group("Output");
