@@ -12,8 +12,7 @@ std::int64_t first_word(const Word* words, std::int64_t n, Word exponent) {
   std::int64_t at = 0;
   for (; at + kBlock <= n; at += kBlock) {
     Word hit = 0;
-    for (std::int64_t i = 0; i < kBlock; ++i)
-      hit |= static_cast<Word>((words[at + i] & exponent) == exponent);
+    for (std::int64_t i = 0; i < kBlock; ++i) hit |= static_cast<Word>((words[at + i] & exponent) == exponent);
     if (hit) break;
   }
   for (; at < n; ++at)
@@ -44,7 +43,9 @@ std::int64_t first_negative(const Tensor& t) {
 }
 
 std::int64_t first_negative_element(const Tensor& t) {
-  return t.dtype() == DType::Float32 ? first_negative<float>(t) : t.dtype() == DType::Float64 ? first_negative<double>(t) : -1;
+  return t.dtype() == DType::Float32   ? first_negative<float>(t)
+         : t.dtype() == DType::Float64 ? first_negative<double>(t)
+                                       : -1;
 }
 
 Dims index_of(const Dims& dims, std::int64_t number) {

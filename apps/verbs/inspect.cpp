@@ -141,7 +141,9 @@ RunVerb add_inspect(CLI::App& app) {
   verb->add_option(
       "file", o->file,
       "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
-  verb->add_flag("--checksums", o->checksums, "SHA-256 of each tensor's contiguous little-endian bytes, and where one holds NaN, infinity or a negative variance")
+  verb->add_flag("--checksums", o->checksums,
+                 "SHA-256 of each tensor's contiguous little-endian bytes, and where one holds NaN, infinity or a "
+                 "negative variance")
       ->group("Output");
   verb->add_flag("--json", o->json, "one JSON object")->group("Output");
   verb->add_flag("--strict", o->strict, "exit with 3 when the file names anything that fledge gives no meaning to")

@@ -106,9 +106,9 @@ struct Overflowing {
   }
   Arguments command(const std::string& run, const Arguments& more) const {
     return Arguments{"train"} + tiny() +
-           Arguments{"--normalize", "half",  "--augment", "paper", "--random-crop", "false", "--flip",       "0",
+           Arguments{"--normalize", "half",    "--augment", "paper", "--random-crop", "false", "--flip",       "0",
                      "--loss",      "softmax", "--lr",      "1e-3",  "--final-eval",  "false", "--save-every", "1",
-                     "--keep",      "100",   "--run",     run} +
+                     "--keep",      "100",     "--run",     run} +
            more;
   }
   Arguments loud(const std::string& run, const Arguments& more) const {
@@ -118,7 +118,8 @@ struct Overflowing {
 
 }  // namespace
 
-TEST_CASE("weights that are no numbers are refused by name, by every verb and every set of kernels", "[e2e][not-finite]") {
+TEST_CASE("weights that are no numbers are refused by name, by every verb and every set of kernels",
+          "[e2e][not-finite]") {
   const TempFolder folder;
   make_pictures(folder / "train", 4, 4, 32, 31);
   make_pictures(folder / "test", 2, 4, 32, 32);
@@ -179,9 +180,9 @@ TEST_CASE("weights that are no numbers are refused by name, by every verb and ev
     c.optimizer = moments.tensors;
     c.state.finished = false;
     save_checkpoint(folder / "run", c, 2);
-    const Outcome out = run_fledge(folder, Arguments{"train"} + tiny() + Arguments{"--run", "run", "--epochs", "2",
-                                                                                   "--resume", "auto",
-                                                                                   "--resume-allow-change", "true"});
+    const Outcome out = run_fledge(
+        folder, Arguments{"train"} + tiny() +
+                    Arguments{"--run", "run", "--epochs", "2", "--resume", "auto", "--resume-allow-change", "true"});
     CHECK(out.code == 3);
     CHECK_THAT(out.err, Contains(at->first) && Contains("nan at [0") && Contains(step));
   }
@@ -228,12 +229,11 @@ TEST_CASE("inputs and stored embeddings that are no numbers are refused by row",
   for (const DType type : {DType::Float32, DType::Float64}) {
     save_npy(folder / "bad.npy", rows.to(type));
     fs::copy(folder / "good.tsv", folder / "bad.tsv", fs::copy_options::overwrite_existing);
-    for (const Arguments& verb :
-         {Arguments{"eval", "--embeddings", "bad.npy", "--table", "bad.tsv"},
-          Arguments{"eval", "--embeddings", "good.npy", "--table", "good.tsv", "--gallery-embeddings", "bad.npy",
-                    "--gallery-table", "bad.tsv"},
-          Arguments{"search", "--index", "bad", "--queries", "good"},
-          Arguments{"search", "--index", "good", "--queries", "bad"}}) {
+    for (const Arguments& verb : {Arguments{"eval", "--embeddings", "bad.npy", "--table", "bad.tsv"},
+                                  Arguments{"eval", "--embeddings", "good.npy", "--table", "good.tsv",
+                                            "--gallery-embeddings", "bad.npy", "--gallery-table", "bad.tsv"},
+                                  Arguments{"search", "--index", "bad", "--queries", "good"},
+                                  Arguments{"search", "--index", "good", "--queries", "bad"}}) {
       const Outcome out = run_fledge(folder, verb);
       CHECK(out.code == 3);
       CHECK_THAT(out.err, Contains("row 2 of 'bad.npy'") && Contains("nan at [2,5]") && Contains(".png"));
@@ -274,10 +274,10 @@ TEST_CASE("a rate that is too high ends with 5 and leaves only sound checkpoints
     for (const char* lr : {"1e12", "1e30", "1e38"}) {
       const std::string run = "run" + std::to_string(turn);
       const char* policy = turn % 3 == 0 ? "stop" : turn % 3 == 1 ? "skip" : "rollback";
-      const Outcome out = run_fledge(
-          folder, Arguments{"train"} + tiny() +
-                      Arguments{"--optimizer", optimizer, "--lr", lr, "--epochs", "12", "--on-nan", policy, "--run", run,
-                                "--save-every", std::to_string(turn % 4)});
+      const Outcome out =
+          run_fledge(folder, Arguments{"train"} + tiny() +
+                                 Arguments{"--optimizer", optimizer, "--lr", lr, "--epochs", "12", "--on-nan", policy,
+                                           "--run", run, "--save-every", std::to_string(turn % 4)});
       INFO(optimizer << " " << lr << " " << policy << ": " << out.err);
       CHECK((out.code == 5 || out.code == 0));  // Adam's steps are as long as the rate, not as the gradient
       check_all_saved_is_finite(folder, run);
@@ -364,7 +364,8 @@ TEST_CASE("--on-nan skip gives up after three in a row", "[e2e][not-finite]") {
 TEST_CASE("--on-nan rollback: back to the last checkpoint and on behind the batch, three times at most",
           "[e2e][not-finite]") {
   const Overflowing o;
-  const Outcome out = run_fledge(o.folder, o.loud("run", {"--on-nan", "rollback", "--epochs", "6", "--save-every", "2"}));
+  const Outcome out =
+      run_fledge(o.folder, o.loud("run", {"--on-nan", "rollback", "--epochs", "6", "--save-every", "2"}));
   INFO(out.err);
   CHECK(out.code == 5);
   CHECK_THAT(out.err, Contains("after 3 times back"));

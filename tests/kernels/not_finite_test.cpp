@@ -61,19 +61,20 @@ TEST_CASE("NaN and infinity pass fused convolutions as in the reference", "[conv
         Operand y = make.output(c.y());
         for (const bool fast : {true, false}) {
           const Side s = fast ? Side::Fast : Side::Oracle;
-          const ConvEpilogue e{.bias = bias.at(s),
-                               .residual = with_residual ? residual.at(s) : nullptr,
-                               .activation = activation};
+          const ConvEpilogue e{
+              .bias = bias.at(s), .residual = with_residual ? residual.at(s) : nullptr, .activation = activation};
           (fast ? t.table : oracle_table()).conv.forward_fused(t.ctx, x[s], w[s], e, y[s], c.p);
         }
         nan_seen += shows(y.oracle);
-        if (t.backend && what.starts_with(" w ")) {  // a GPU kernel may multiply padding with it: more may be NaN, not less
+        if (t.backend &&
+            what.starts_with(" w ")) {  // a GPU kernel may multiply padding with it: more may be NaN, not less
           for (std::int64_t i = 0; i < c.y().numel(); ++i)
             CHECK((std::isfinite(y.oracle.get(i)) || y.oracle.get(i) == y.fast.get(i) || std::isnan(y.fast.get(i))));
           return;
         }
-        CHECK(mismatch(t.label() + " " + c.descriptor() + what + " activation " + std::to_string(static_cast<int>(activation)), y,
-                       c.w().numel() / c.k) == "");
+        CHECK(mismatch(t.label() + " " + c.descriptor() + what + " activation " +
+                           std::to_string(static_cast<int>(activation)),
+                       y, c.w().numel() / c.k) == "");
       });
     }
     CHECK(nan_seen > 200);
@@ -156,8 +157,7 @@ TEST_CASE("NaN, infinity and negative variances pass batch norm as in the refere
                                               res.at(Side::Oracle), y.oracle, p);
           CHECK(mismatch(t.label() + " evaluation" + what, y, 2) == "");
         };
-        spoil_each({{"x", &x}, {"residual", &res}, {"gamma", &gamma}, {"beta", &beta}, {"mean", &mean},
-                          {"var", &var}},
+        spoil_each({{"x", &x}, {"residual", &res}, {"gamma", &gamma}, {"beta", &beta}, {"mean", &mean}, {"var", &var}},
                    eval);
         put(var, channels / 2, -0.25);
         eval(" negative variance");
