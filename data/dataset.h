@@ -37,6 +37,8 @@ class Dataset {
   virtual std::optional<PixelBox> box(std::int64_t) const { return std::nullopt; }
   /// A coarser class (the 12 kinds of goods of Stanford Online Products), from 0; -1 where there is none.
   virtual std::int64_t super_class(std::int64_t) const { return -1; }
+  /// Whether image() turns pictures by the orientation in their files; nothing: they have none, or it is not known.
+  virtual std::optional<bool> turned() const { return std::nullopt; }
   /// One line: where it is and what it holds, "folder cars/train: 4,052 images, 98 classes".
   virtual std::string description() const = 0;
 

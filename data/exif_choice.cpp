@@ -18,4 +18,9 @@ ExifRotation exif_rotation(bool published) {
   return apply ? ExifRotation::Apply : ExifRotation::Ignore;
 }
 
+std::optional<bool> exif_said() {
+  const ExifChoice choice = choice_of_process();
+  return choice == ExifChoice::Auto ? std::nullopt : std::optional(choice == ExifChoice::On);
+}
+
 }  // namespace fledge

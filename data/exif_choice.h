@@ -1,5 +1,7 @@
 // Which data sets turn their pictures by the orientation that a camera wrote into them.
 #pragma once
+#include <optional>
+
 #include "io/image/image.h"
 
 namespace fledge {
@@ -11,5 +13,7 @@ enum class ExifChoice { Auto, On, Off };
 void set_exif_choice(ExifChoice choice);
 /// What a data set does; `published`: it is one of the literature, as distributed.
 ExifRotation exif_rotation(bool published);
+/// On or off, where it was said for all data sets.
+std::optional<bool> exif_said();
 
 }  // namespace fledge

@@ -21,7 +21,8 @@ namespace {
 struct Slot {
   Tensor images, teacher_images, labels, pixels, teacher_pixels;
   std::vector<SampleRef> samples;
-  std::vector<std::string> bad;            // per sample: what was wrong with the pictures passed over, "" if nothing
+  std::vector<std::string> bad;            // per sample: what was wrong with its own picture, "" if nothing
+  std::vector<std::int64_t> wanted;        // per sample: its own picture, where another one stands in
   std::vector<std::exception_ptr> errors;  // per sample
   std::int64_t left = 0;                   // samples not done yet
 };
@@ -49,7 +50,7 @@ struct Loader::State {
   bool stop = false;
   std::exception_ptr failure;  // once set, every next() throws it
   std::vector<std::string> bad_images;
-  std::set<std::string> bad_seen;
+  std::set<std::string> bad_seen;  // by name
   WorkerThreads threads;
 
   std::vector<Tensor> buffers;  // for pixels: each in a slot, with the consumer, or free
@@ -58,12 +59,13 @@ struct Loader::State {
   void open_slots();
   Tensor pixel_buffer(std::int64_t n);
   void write_picture(const Slot& slot, std::size_t i, const Views& views) const;
+  void leave_empty(const Slot& slot, std::size_t i) const;
   void run();
   void make_sample(Slot& slot, std::size_t i);
   Views make_or_replace(SampleRef& ref, std::string& bad);
   Views checked(const SampleRef& ref) const;
   void check_size(const Image& image, const SampleRef& ref) const;
-  void collect(Slot& slot);
+  std::vector<BadPicture> collect(Slot& slot);
 };
 
 /// Gives the next batches their tensors; called by the consumer only, so that memory is always taken and given back by
@@ -82,6 +84,7 @@ void Loader::State::open_slots() {
     }
     slot.labels = Tensor::empty({n}, DType::Int64);
     slot.samples = batches[opened];
+    slot.wanted.assign(static_cast<std::size_t>(n), 0);
     slot.bad.assign(static_cast<std::size_t>(n), "");
     slot.errors.assign(static_cast<std::size_t>(n), nullptr);
     slot.left = n;
@@ -119,6 +122,15 @@ void Loader::State::write_picture(const Slot& slot, std::size_t i, const Views& 
   }
 }
 
+/// Zeros in the place of a picture that is left out.
+void Loader::State::leave_empty(const Slot& slot, std::size_t i) const {
+  const std::size_t values = static_cast<std::size_t>(options.size) * options.size * 3;
+  for (const Tensor* t : {&slot.pixels, &slot.teacher_pixels})
+    if (t->defined()) std::fill_n(t->data<std::uint8_t>() + i * values, values, std::uint8_t{0});
+  for (const Tensor* t : {&slot.images, &slot.teacher_images})
+    if (t->defined()) std::fill_n(t->data<float>() + i * values, values, 0.0f);
+}
+
 void Loader::State::check_size(const Image& image, const SampleRef& ref) const {
   if (image.width == options.size && image.height == options.size) return;
   throw Error(ErrorKind::Internal, "loader",
@@ -134,7 +146,7 @@ Views Loader::State::checked(const SampleRef& ref) const {
   return views;
 }
 
-/// The views of `ref`, or (Skip) of the next readable image of its class, which `ref` then names.
+/// The views of `ref`, or (Skip) of the next readable image of its class, which `ref` then names. LeaveOut: empty ones.
 Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
   const SampleRef wanted = ref;
   try {
@@ -143,6 +155,7 @@ Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
     if (options.on_bad_image == OnBadImage::Fail || e.kind() != ErrorKind::BadInput) throw;
     bad = e.what();
   }
+  if (options.on_bad_image == OnBadImage::LeaveOut) return {};
   const std::int64_t label = dataset->label(wanted.index);
   const std::vector<std::int64_t>& mates = label < 0 ? unlabelled : by_class[label];
   const std::size_t at = static_cast<std::size_t>(std::find(mates.begin(), mates.end(), wanted.index) - mates.begin());
@@ -161,8 +174,12 @@ Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
 
 void Loader::State::make_sample(Slot& slot, std::size_t i) {
   try {
+    slot.wanted[i] = slot.samples[i].index;
     const Views views = make_or_replace(slot.samples[i], slot.bad[i]);
-    write_picture(slot, i, views);
+    if (views.student.empty())
+      leave_empty(slot, i);
+    else
+      write_picture(slot, i, views);
     slot.labels.data<std::int64_t>()[i] = dataset->label(slot.samples[i].index);
   } catch (...) {
     slot.errors[i] = std::current_exception();
@@ -189,18 +206,23 @@ void Loader::State::run() {
 }
 
 /// Errors and replacements of a finished batch, in the order of its samples: the same for any number of workers.
-void Loader::State::collect(Slot& slot) {
+std::vector<BadPicture> Loader::State::collect(Slot& slot) {
   for (const std::exception_ptr& e : slot.errors)
     if (e) std::rethrow_exception(e);
-  for (std::size_t i = 0; i < slot.bad.size(); ++i)
-    if (!slot.bad[i].empty() && bad_seen.insert(slot.bad[i]).second) bad_images.push_back(slot.bad[i]);
+  std::vector<BadPicture> bad;
+  for (std::size_t i = 0; i < slot.bad.size(); ++i) {
+    if (slot.bad[i].empty()) continue;
+    if (bad_seen.insert(dataset->name(slot.wanted[i])).second) bad_images.push_back(slot.bad[i]);
+    bad.push_back({i, slot.wanted[i], std::move(slot.bad[i])});
+  }
   const double allowed = options.max_bad_fraction * static_cast<double>(total);
-  if (static_cast<double>(bad_images.size()) > allowed)
+  if (options.on_bad_image == OnBadImage::Skip && !bad.empty() && static_cast<double>(bad_seen.size()) > allowed)
     throw Error(ErrorKind::BadInput, "",
-                std::to_string(bad_images.size()) + " unreadable pictures among " + std::to_string(total) +
+                std::to_string(bad_seen.size()) + " unreadable pictures among " + std::to_string(total) +
                     ", more than the allowed share of " + std::to_string(options.max_bad_fraction) +
-                    "; the last: " + bad_images.back(),
-                "remove or repair them (fledge data verify lists all), or allow a larger share");
+                    "; the last: " + bad.back().reason,
+                "remove or repair them (fledge data verify lists all), or allow a larger share (--max-bad-fraction)");
+  return bad;
 }
 
 Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches, MakeViews make_views,
@@ -216,6 +238,8 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
     if (batch.empty()) throw Error(ErrorKind::Usage, "loader", "a batch is empty");
     s.total += static_cast<std::int64_t>(batch.size());
   }
+  if (options.pass_samples > 0) s.total = options.pass_samples;
+  s.bad_seen = options.known_bad;
   if (options.on_bad_image == OnBadImage::Skip) {
     s.by_class = s.dataset->by_class();
     for (std::int64_t i = 0; i < s.dataset->size(); ++i)
@@ -256,8 +280,9 @@ std::optional<Batch> Loader::next() {
     std::unique_lock lock(s.mutex);
     s.done.wait(lock, [&] { return slot.left == 0; });
   }
+  std::vector<BadPicture> bad;
   try {
-    s.collect(slot);
+    bad = s.collect(slot);
   } catch (...) {
     s.failure = std::current_exception();
     const std::lock_guard lock(s.mutex);
@@ -266,7 +291,8 @@ std::optional<Batch> Loader::next() {
     throw;
   }
   Batch batch{std::move(slot.images),  std::move(slot.teacher_images), std::move(slot.labels),
-              std::move(slot.samples), std::move(slot.pixels),         std::move(slot.teacher_pixels)};
+              std::move(slot.samples), std::move(slot.pixels),         std::move(slot.teacher_pixels),
+              std::move(bad)};
   {
     const std::lock_guard lock(s.mutex);
     ++s.cursor;

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "data/sampler.h"
 #include "data/transforms.h"
@@ -11,12 +13,20 @@
 
 namespace fledge {
 
+/// A sample whose own picture could not be read.
+struct BadPicture {
+  std::size_t row = 0;      // its place in the batch
+  std::int64_t index = 0;   // the unreadable picture
+  std::string reason;       // the message, which names it
+};
+
 struct Batch {
   Tensor images;          // N,3,size,size float32 channels-last, normalised: what the student sees
   Tensor teacher_images;  // the same pictures as the teacher sees them; undefined when it sees `images`
   Tensor labels;          // N int64; -1: no label
   std::vector<SampleRef> samples;
   Tensor pixels, teacher_pixels;  // LoaderOptions::pixels: N,size,size,3 uint8 instead of the two above
+  std::vector<BadPicture> bad;    // by row; none with OnBadImage::Fail
 };
 
 /// One sample as student and teacher see it, both size x size.
@@ -27,7 +37,9 @@ struct Views {
 /// Makes the views of one sample (decode + transform). Pure, thread-safe.
 using MakeViews = std::function<Views(const SampleRef&)>;
 
-enum class OnBadImage { Fail, Skip };
+/// Skip: the next readable image of the same class stands in, for a picture without a label the next readable one
+/// without; deterministically. LeaveOut: its row is zero and is not to be counted (Batch::bad).
+enum class OnBadImage { Fail, Skip, LeaveOut };
 
 struct LoaderOptions {
   int size = 224;
@@ -35,8 +47,11 @@ struct LoaderOptions {
   int workers = 1;        // 0: in the calling thread
   int batches_ahead = 4;  // bound on finished batches kept
   OnBadImage on_bad_image = OnBadImage::Fail;
-  double max_bad_fraction =
-      0.001;  // Skip: more different bad pictures than this share of all samples of the pass is an error
+  // Skip: more different bad pictures than this share of a pass's samples is an error. A pass that goes on where it
+  // was stopped says how many samples it has in all (0: those of its batches) and which pictures it knows as bad.
+  double max_bad_fraction = 0.001;
+  std::int64_t pass_samples = 0;
+  std::set<std::string> known_bad = {};  // by name
   bool teacher_view = false;  // every batch has teacher_images; off: a teacher's view, if made, is dropped
   // Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
   // batch is used again when nobody holds the batch any more.
@@ -52,8 +67,7 @@ class Loader {
   ~Loader();  // stops the workers
   /// The next batch in order; nothing at the end. Rethrows a worker's error.
   std::optional<Batch> next();
-  /// Pictures replaced because they could not be read (Skip: the next readable image of the same class stands in, for a
-  /// picture without a label the next readable one without; deterministically).
+  /// Why each different picture so far could not be read.
   std::vector<std::string> bad_images() const;
 
  private:

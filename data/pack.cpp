@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "data/exif_choice.h"
 #include "data/pack_index.h"
 #include "io/weights/mapped_file.h"
 #include "kernels/api/error.h"
@@ -12,6 +13,7 @@ namespace fledge {
 namespace {
 
 constexpr std::size_t kFooter = 8 + 8 + kPackEnd.size();
+constexpr std::uint64_t kMaxIndex = std::uint64_t{1} << 30;  // lines of some ten million pictures
 
 [[noreturn]] void refuse(const std::string& path, const std::string& problem,
                          const std::string& hint = "pack the pictures again") {
@@ -35,6 +37,8 @@ std::string_view index_text(std::string_view file, const std::string& path) {
   if (size > room)
     refuse(path, "it is damaged: an index of " + std::to_string(size) + " bytes, of which there is room for " +
                      std::to_string(room));
+  if (size > kMaxIndex)
+    refuse(path, "its index has " + std::to_string(size) + " bytes, the limit is " + std::to_string(kMaxIndex));
   const std::string_view text(footer - size, size);
   if (pack_checksum(text.data(), text.size()) != little(footer + 8))
     refuse(path, "it is damaged: the checksum of its index differs");
@@ -46,10 +50,11 @@ class PackedDataset : public Dataset {
   explicit PackedDataset(const std::string& path) : path_(path), file_(path) {
     const std::string_view all(file_.bytes().data(), file_.bytes().size());
     const std::string_view text = index_text(all, path);
-    index_ = read_pack_index(text, path);
+    index_ = read_pack_index(text, path, all.size());
     // Fewer than 2^40 pictures of at most 2^28 bytes, each with a line in the file: the sum stays far below 2^64.
     const std::uint64_t end = all.size() - kFooter - text.size();
     std::uint64_t at = kPackMagic.size();
+    begins_.reserve(index_.pictures.size());
     for (const PackedPicture& p : index_.pictures) {
       begins_.push_back(at);
       at += p.bytes();
@@ -71,6 +76,8 @@ class PackedDataset : public Dataset {
     const PackedPicture& p = index_.pictures[i];
     return {p.checksum, static_cast<std::uint64_t>(p.width) << 32 | static_cast<std::uint64_t>(p.height)};
   }
+  std::optional<bool> turned() const override { return index_.turned; }
+
   /// Checked at every reading: the checksum costs less than the copy.
   Image image(std::int64_t i) const override {
     const PackedPicture& p = index_.pictures[i];
@@ -85,7 +92,8 @@ class PackedDataset : public Dataset {
 
   std::string description() const override {
     return "pack " + path_ + ": " + std::to_string(size()) + " images, " + std::to_string(classes()) + " classes" +
-           (index_.short_side > 0 ? ", short side at most " + std::to_string(index_.short_side) : "");
+           (index_.short_side > 0 ? ", short side at most " + std::to_string(index_.short_side) : "") +
+           (index_.turned.value_or(false) ? ", turned upright when packed" : "");
   }
 
  private:
@@ -105,6 +113,15 @@ bool is_pack(const std::string& path) {
          start == kPackMagic;
 }
 
-std::shared_ptr<Dataset> open_pack(const std::string& path) { return std::make_shared<PackedDataset>(path); }
+std::shared_ptr<Dataset> open_pack(const std::string& path) {
+  auto pack = std::make_shared<PackedDataset>(path);
+  const std::optional<bool> turned = pack->turned(), wanted = exif_said();
+  if (turned && wanted && *turned != *wanted)
+    throw Error(ErrorKind::Usage, "",
+                std::string("--exif-rotate ") + (*wanted ? "on" : "off") + ", but the pictures of pack '" + path +
+                    "' were packed " + (*turned ? "turned upright" : "as stored"),
+                "pack them again with that flag, or leave it out");
+  return pack;
+}
 
 }  // namespace fledge

@@ -131,10 +131,10 @@ PackedPicture read_picture(Lines& lines, std::int64_t classes) {
 std::uint64_t pack_checksum(const void* data, std::size_t size) { return XXH3_64bits(data, size); }
 
 std::string write_pack_index(const PackIndex& index) {
-  std::string text =
-      Json{{"classes", index.class_names.size()}, {"pictures", index.pictures.size()}, {"short_side", index.short_side}}
-          .dump() +
-      "\n";
+  Json head{
+      {"classes", index.class_names.size()}, {"pictures", index.pictures.size()}, {"short_side", index.short_side}};
+  if (index.turned) head["exif"] = *index.turned ? "applied" : "ignored";
+  std::string text = head.dump() + "\n";
   for (const std::string& name : index.class_names) text += quoted(name) + "\n";
   for (const PackedPicture& p : index.pictures) {
     text += "[" + quoted(p.name);
@@ -147,7 +147,7 @@ std::string write_pack_index(const PackIndex& index) {
   return text;
 }
 
-PackIndex read_pack_index(std::string_view text, const std::string& path) {
+PackIndex read_pack_index(std::string_view text, const std::string& path, std::uint64_t file_bytes) {
   Lines lines(text, path);
   const Json head = lines.next();
   if (!head.is_object() || !head.contains("classes") || !head.contains("pictures") || !head.contains("short_side"))
@@ -156,6 +156,19 @@ PackIndex read_pack_index(std::string_view text, const std::string& path) {
   const std::int64_t classes = lines.whole(head["classes"], "classes", 0, kMaxCount);
   const std::int64_t pictures = lines.whole(head["pictures"], "pictures", 0, kMaxCount);
   index.short_side = static_cast<int>(lines.whole(head["short_side"], "short_side", 0, DecodeLimits{}.max_side));
+  if (head.contains("exif")) {
+    if (head["exif"] != "applied" && head["exif"] != "ignored") lines.refuse("exif is neither applied nor ignored");
+    index.turned = head["exif"] == "applied";
+  }
+  const std::uint64_t needed = static_cast<std::uint64_t>(classes) * sizeof(std::string) +
+                               static_cast<std::uint64_t>(pictures) * (sizeof(PackedPicture) + sizeof(std::uint64_t));
+  constexpr std::uint64_t kSmall = 64 << 20;
+  if (static_cast<std::uint64_t>(classes) > text.size() || static_cast<std::uint64_t>(pictures) > text.size() ||
+      needed > file_bytes + kSmall)
+    lines.refuse("it gives " + std::to_string(classes) + " classes and " + std::to_string(pictures) +
+                 " pictures, which a pack of its size does not hold");
+  index.class_names.reserve(static_cast<std::size_t>(classes));
+  index.pictures.reserve(static_cast<std::size_t>(pictures));
   for (std::int64_t c = 0; c < classes; ++c) index.class_names.push_back(lines.name(lines.next()));
   for (std::int64_t i = 0; i < pictures; ++i) index.pictures.push_back(read_picture(lines, classes));
   lines.finish();

@@ -3,7 +3,9 @@
 //   16 bytes   kPackMagic
 //   pixels     of picture 0, 1, ...: height * width * 3 bytes, RGB, rows from the top; nothing in between
 //   index      JSON, one value a line: {"classes":C,"pictures":N,"short_side":S}, then C class names, then N pictures
-//              ["name",label,super-class,width,height,checksum] or with [left,top,width,height] of its box at the end
+//              ["name",label,super-class,width,height,checksum] or with [left,top,width,height] of its box at the end.
+//              "exif":"applied" or "ignored" in the first line: whether the pictures were turned by the orientation in
+//              their files (not there: the data set had none to apply, or the pack is from before it was noted)
 //   8 bytes    size of the index, little-endian
 //   8 bytes    checksum of the index, little-endian
 //   16 bytes   kPackEnd
@@ -34,7 +36,8 @@ struct PackedPicture {
 };
 
 struct PackIndex {
-  int short_side = 0;  // PackOptions::short_side
+  int short_side = 0;           // PackOptions::short_side
+  std::optional<bool> turned;   // Dataset::turned
   std::vector<std::string> class_names;
   std::vector<PackedPicture> pictures;
 };
@@ -43,7 +46,8 @@ std::uint64_t pack_checksum(const void* data, std::size_t size);
 
 std::string write_pack_index(const PackIndex& index);
 /// Throws Error(BadInput) naming `path`, the line and what is wrong with it. Every number is checked: labels are below
-/// the number of classes, sides as DecodeLimits allows, boxes inside their pictures.
-PackIndex read_pack_index(std::string_view text, const std::string& path);
+/// the number of classes, sides as DecodeLimits allows, boxes inside their pictures. `file_bytes`: of the whole file,
+/// which bounds the memory that the index may take (as much, and 64 MiB).
+PackIndex read_pack_index(std::string_view text, const std::string& path, std::uint64_t file_bytes = 0);
 
 }  // namespace fledge

@@ -148,7 +148,7 @@ void append_little(AtomicFile& file, std::uint64_t value) {
 
 void pack_dataset(const Dataset& dataset, const std::string& path, const PackOptions& options) {
   check(dataset, path, options);
-  PackIndex index{options.short_side, dataset.class_names(), {}};
+  PackIndex index{options.short_side, dataset.turned(), dataset.class_names(), {}};
   AtomicFile file(path);
   file.append(kPackMagic.data(), kPackMagic.size());
   Ahead pictures(dataset.size(), options.workers, [&](std::int64_t i) { return make(dataset, i, options.short_side); });

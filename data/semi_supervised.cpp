@@ -22,6 +22,7 @@ class HiddenLabels : public Dataset {
   PictureFile file(std::int64_t i) const override { return base_->file(i); }
   Content content(std::int64_t i) const override { return base_->content(i); }
   const std::vector<std::string>& class_names() const override { return base_->class_names(); }
+  std::optional<bool> turned() const override { return base_->turned(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   /// A hidden label hides the coarser class with it.
   std::int64_t super_class(std::int64_t i) const override { return labelled_[i] ? base_->super_class(i) : -1; }

@@ -25,6 +25,7 @@ class Subset : public Dataset {
     return label < 0 ? -1 : label_of_[label];
   }
   std::string name(std::int64_t i) const override { return base_->name(indices_[i]); }
+  std::optional<bool> turned() const override { return base_->turned(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(indices_[i]); }
   std::int64_t super_class(std::int64_t i) const override { return base_->super_class(indices_[i]); }
   Image image(std::int64_t i) const override { return base_->image(indices_[i]); }

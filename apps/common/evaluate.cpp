@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -72,6 +73,7 @@ EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& fl
   options.workers = flags.workers;
   options.compute = compute_of(machine);
   options.quiet = machine.quiet;
+  options.skip_bad = flags.on_bad_image == "skip";
   return options;
 }
 
@@ -105,18 +107,98 @@ class RowsToHost {
   const Tensor* receive() {
     if (!batch_) return nullptr;
     arrived_.synchronize();
+    bad_ = std::move(batch_->bad);
     batch_.reset();
     return &host_;
   }
+  /// Of what was received last.
+  const std::vector<BadPicture>& bad() const { return bad_; }
 
  private:
   Event arrived_;
   Device device_;
   Tensor host_;
   std::optional<Batch> batch_;
+  std::vector<BadPicture> bad_;
+};
+
+/// Collects what the network says of a data set, batch by batch in order, without the rows of bad pictures.
+class RowCollector {
+ public:
+  RowCollector(const Dataset& dataset, const EmbedOptions& options)
+      : dataset_(dataset), progress_(options.what, dataset.size(), options.quiet) {
+    out_.skipped.of = dataset.size();
+    for (std::int64_t i = 0; i < dataset.size(); ++i)
+      if (dataset.label(i) < 0 || dataset.label(i) >= dataset.classes())
+        throw Error(ErrorKind::BadInput, "", "picture '" + dataset.name(i) + "' of " + dataset.description() + " has no label",
+                    "what is measured or embedded needs one: pack or list the pictures with their classes");
+  }
+
+  void keep(const Tensor& rows, const std::vector<BadPicture>& bad) {
+    if (!out_.vectors.defined()) out_.vectors = Tensor::empty({dataset_.size(), rows.dim(1)});
+    auto next_bad = bad.begin();
+    for (std::int64_t row = 0; row < rows.dim(0);) {
+      if (next_bad != bad.end() && static_cast<std::int64_t>(next_bad->row) == row) {
+        out_.skipped.add(dataset_.name(next_bad->index), next_bad->reason);
+        ++next_bad, ++row;
+        continue;
+      }
+      const std::int64_t end = next_bad == bad.end() ? rows.dim(0) : static_cast<std::int64_t>(next_bad->row);
+      out_.vectors.slice(0, kept(), end - row).copy_from(rows.slice(0, row, end - row));
+      for (; row < end; ++row) out_.pictures.push_back(done_ + row);
+    }
+    done_ += rows.dim(0);
+    progress_.update(done_);
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  }
+
+  Embeddings finish() {
+    if (dataset_.size() > 0 && kept() == 0)
+      throw Error(ErrorKind::BadInput, "", "none of " + std::to_string(dataset_.size()) + " pictures can be read; the first: " +
+                      out_.skipped.reasons.front());
+    if (kept() < dataset_.size()) out_.vectors = out_.vectors.slice(0, 0, kept());
+    for (const std::int64_t i : out_.pictures) {
+      out_.labels.push_back(dataset_.label(i));
+      out_.paths.push_back(dataset_.name(i));
+      out_.label_names.push_back(dataset_.class_names()[dataset_.label(i)]);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  std::int64_t kept() const { return static_cast<std::int64_t>(out_.pictures.size()); }
+
+  const Dataset& dataset_;
+  Progress progress_;
+  std::int64_t done_ = 0;  // pictures seen
+  Embeddings out_;
 };
 
 }  // namespace
+
+void keep_common_rows(Embeddings& a, Embeddings& b) {
+  const auto only = [](Embeddings& e, const std::vector<std::int64_t>& wanted) {
+    if (e.pictures == wanted) return;
+    Embeddings out;
+    out.skipped = std::move(e.skipped);
+    out.vectors = Tensor::empty({static_cast<std::int64_t>(wanted.size()), e.vectors.dim(1)}, e.vectors.dtype());
+    for (std::size_t row = 0; row < e.pictures.size(); ++row) {
+      if (!std::binary_search(wanted.begin(), wanted.end(), e.pictures[row])) continue;
+      const auto to = static_cast<std::int64_t>(out.pictures.size());
+      out.vectors.slice(0, to, 1).copy_from(e.vectors.slice(0, static_cast<std::int64_t>(row), 1));
+      out.pictures.push_back(e.pictures[row]);
+      out.labels.push_back(e.labels[row]);
+      out.paths.push_back(std::move(e.paths[row]));
+      out.label_names.push_back(std::move(e.label_names[row]));
+    }
+    e = std::move(out);
+  };
+  std::vector<std::int64_t> common;
+  std::set_intersection(a.pictures.begin(), a.pictures.end(), b.pictures.begin(), b.pictures.end(),
+                        std::back_inserter(common));
+  only(a, common);
+  only(b, common);
+}
 
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
   const Compute& compute = options.compute;
@@ -132,28 +214,20 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   loading.workers = options.workers;
   loading.pixels = compute.on_device();
   loading.device = compute.device;
+  loading.on_bad_image = options.skip_bad ? OnBadImage::LeaveOut : OnBadImage::Fail;
   const PictureParams picture = picture_params(loading.normalization);
 
-  Embeddings out;
-  const std::int64_t n = dataset->size();
-  Progress progress(options.what, n, options.quiet);
-  Loader loader(dataset, sequential_batches(n, options.batch_size), evaluation_views(dataset, transform), loading);
-  std::int64_t done = 0;
-  const auto keep = [&](const Tensor& rows) {
-    if (!out.vectors.defined()) out.vectors = Tensor::empty({n, rows.dim(1)});
-    out.vectors.slice(0, done, rows.dim(0)).copy_from(rows);
-    done += rows.dim(0);
-    progress.update(done);
-    if (const int signal = stop_signal()) throw Stopped{signal};
-  };
+  RowCollector collector(*dataset, options);
+  Loader loader(dataset, sequential_batches(dataset->size(), options.batch_size), evaluation_views(dataset, transform),
+                loading);
   RowsToHost sent[2] = {RowsToHost(compute.device), RowsToHost(compute.device)};
   int turn = 0;
   while (auto batch = loader.next()) {
     if (!loading.pixels) {
-      keep(run_model(*fused, batch->images, options.output));
+      collector.keep(run_model(*fused, batch->images, options.output), batch->bad);
       continue;
     }
-    if (const Tensor* rows = sent[turn].receive()) keep(*rows);
+    if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
     const Tensor pixels = Tensor::empty(batch->pixels.dims(), DType::UInt8, Layout::Contiguous, compute.device);
     copy_async(pixels, batch->pixels);
     const Tensor images = augment_pictures(pixels, {}, loading.size, loading.size, picture, compute.activations);
@@ -161,12 +235,8 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
     turn = 1 - turn;
   }
   for (int i = 0; i < 2; ++i, turn = 1 - turn)
-    if (const Tensor* rows = sent[turn].receive()) keep(*rows);
-  for (std::int64_t i = 0; i < n; ++i) {
-    out.labels.push_back(dataset->label(i));
-    out.paths.push_back(dataset->name(i));
-    out.label_names.push_back(dataset->class_names()[dataset->label(i)]);
-  }
+    if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
+  Embeddings out = collector.finish();
   require_finite_rows(out.vectors, "the embeddings", out.paths, ErrorKind::Numeric, kBrokenModel);
   return out;
 }

@@ -8,6 +8,7 @@
 #include "apps/common/compute.h"
 #include "apps/common/model_file.h"
 #include "apps/common/options.h"
+#include "apps/common/skipped.h"
 #include "data/dataset.h"
 #include "nn/fuse.h"
 #include "nn/metrics/clustering.h"
@@ -20,6 +21,8 @@ struct Embeddings {
   Tensor vectors;  // N,D float32
   std::vector<std::int64_t> labels;
   std::vector<std::string> paths, label_names;  // per row
+  std::vector<std::int64_t> pictures;           // per row: its number in the data set; none of stored embeddings
+  SkippedPictures skipped;                      // those without a row
 };
 
 /// What of the network is wanted of each picture.
@@ -38,11 +41,15 @@ struct EmbedOptions {
   Output output = Output::Embedding;
   Compute compute;
   std::string what = "embed";  // shown by the progress bar
+  bool skip_bad = false;       // a picture that cannot be read has no row; else it is an error
 };
 
-/// Runs the fused model over all pictures, in order. Error(Numeric) naming the picture whose embedding is not finite:
-/// nothing that is made of such a row means anything.
+/// Runs the fused model over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
+/// such ones are skipped, when none is left. Error(Numeric) naming the picture whose embedding is not finite: nothing
+/// that is made of such a row means anything.
 Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+/// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
+void keep_common_rows(Embeddings& a, Embeddings& b);
 
 /// The rows are finite; else Error(kind): "row 3 of WHAT ('NAME') holds nan at [3,17]", without NAME where `names` is empty.
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,

@@ -41,6 +41,10 @@ void bind_eval_data(CLI::App& verb, EvalDataOptions& o) {
   verb.add_option("--workers", o.workers, "decoding threads; 0: none of their own")
       ->check(CLI::Range(0, 256))
       ->group("Data");
+  verb.add_option("--on-bad-image", o.on_bad_image,
+                  "a picture that cannot be read: fail, or skip (left out, named and counted)")
+      ->check(CLI::IsMember({"fail", "skip"}))
+      ->group("Data");
   bind_pictures(verb, o.pictures);
 }
 

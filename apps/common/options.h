@@ -22,6 +22,7 @@ struct EvalDataOptions {
   std::string normalize;  // empty: what the model was trained with
   std::string degrade;    // empty: what the model was trained with; "none", or as parse_degradation() takes it
   std::string box;        // empty: what the model was trained with; "on", "off"
+  std::string on_bad_image = "fail";
   int workers = 1;
   PictureOptions pictures;
 };

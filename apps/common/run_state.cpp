@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "io/escape.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -79,6 +80,7 @@ std::string state_text(const RunState& s) {
                        {"in_row", s.not_finite.in_row},
                        {"rollbacks", s.not_finite.rollbacks}};
   if (!s.result.empty()) j["result"] = s.result;
+  for (const auto& [name, reason] : s.skipped) j["skipped"][escaped_for_json(name)] = escaped_for_json(reason);
   return j.dump(1);
 }
 
@@ -122,6 +124,9 @@ RunState parse_state(const std::vector<std::uint8_t>& bytes, const std::string& 
     if (in.has("log_lines")) s.log_lines = in.count("log_lines", -1);
     if (in.has("alarms")) s.alarms = in.at("alarms").get<std::map<std::string, std::vector<double>>>();
     if (in.has("identity")) s.identity = in.at("identity").get<std::string>();
+    if (in.has("skipped"))
+      for (const auto& [name, reason] : in.at("skipped").get<std::map<std::string, std::string>>())
+        s.skipped[unescaped(name)] = unescaped(reason);
     if (in.has("result")) s.result = in.at("result").get<std::string>();
     return s;
   } catch (const json::exception& e) {

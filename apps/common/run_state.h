@@ -34,6 +34,7 @@ struct RunState {
   std::int64_t log_lines = -1;                         // of log.jsonl at that moment; -1: from before they were counted
   std::map<std::string, std::vector<double>> alarms;  // what each alarm remembers
   std::string identity;                                // RunIdentity::hash(); "": not known when it was saved
+  std::map<std::string, std::string> skipped;          // unreadable training pictures by name, and why
   std::string result;                                  // text of metrics.json, once there is a result
 };
 

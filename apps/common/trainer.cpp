@@ -9,6 +9,7 @@
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
+#include "io/escape.h"
 #include "io/json_file.h"
 #include "kernels/api/device_runtime.h"
 #include "kernels/api/error.h"
@@ -47,16 +48,22 @@ int Trainer::train() {
   state_.finished = true;
   save();
   write_metrics();
+  if (!state_.skipped.empty())
+    std::fprintf(stderr, "warning: %zu training pictures could not be read and were skipped: log.jsonl names them\n",
+                 state_.skipped.size());
   return 0;
 }
 
 int Trainer::run_epoch() {
   auto batches = setup_.sampler->epoch(state_.epoch);
   const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
+  LoaderOptions loading = setup_.loading;
+  for (const auto& batch : batches) loading.pass_samples += static_cast<std::int64_t>(batch.size());
+  for (const auto& [name, reason] : state_.skipped) loading.known_bad.insert(name);
   batches.erase(batches.begin(), batches.begin() + state_.batch);
   if (state_.batch == 0) state_.epoch_sums.clear(), state_.not_finite.of_epoch = 0;
   const TrainingViews views{setup_.transform, o_.seed, state_.epoch, o_.crops, setup_.boxes, setup_.degradation};
-  Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), setup_.loading);
+  Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), loading);
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t first = state_.batch;
   bool last = false;
@@ -78,7 +85,6 @@ int Trainer::run_epoch() {
       if (signal) return signal;
     }
   }
-  for (const auto& name : loader.bad_images()) std::fprintf(stderr, "warning: skipped %s\n", name.c_str());
   if (last) finish_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
   return last ? stop_signal() : 0;
 }
@@ -96,6 +102,7 @@ void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int
 }
 
 void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwhile) {
+  note_skipped(batch);
   const StepPlace place{state_.epoch, state_.step, setup_.schedule.at(state_.step)};
   bool fetched = false;
   const auto fetch = [&] {
@@ -128,6 +135,20 @@ void Trainer::warn(const std::string& text) {
   run_->log(json_text(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}));
 }
 
+// Training pictures that others stand in for: each is named once in a run.
+void Trainer::note_skipped(const Batch& batch) {
+  for (const BadPicture& bad : batch.bad) {
+    const std::string name = setup_.train->name(bad.index);
+    if (!state_.skipped.emplace(name, bad.reason).second) continue;
+    std::fprintf(stderr, "\nwarning: skipped, another picture stands in: %s\n", shown(bad.reason).c_str());
+    run_->log(json_text(json{{"type", "skipped"},
+                             {"step", state_.step + 1},
+                             {"epoch", state_.epoch + 1},
+                             {"picture", name},
+                             {"reason", bad.reason}}));
+  }
+}
+
 // Means of the epoch so far: what the progress bar shows.
 std::string Trainer::note() const {
   std::string text;
@@ -147,6 +168,7 @@ void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_
             {"images_per_second", static_cast<double>(images) / seconds}};
   if (state_.not_finite.of_epoch > 0) line["skipped"] = state_.not_finite.of_epoch;
   for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(applied_of_epoch(batches));
+  if (skips()) line["unreadable_pictures"] = state_.skipped.size();
   run_->log(json_text(line));
 }
 

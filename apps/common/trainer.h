@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "apps/common/checkpoint.h"
@@ -53,6 +54,7 @@ class Trainer {
   std::int64_t applied_of_epoch(std::int64_t batches) const;
 
   void warn(const std::string& text);
+  void note_skipped(const Batch& batch);
   std::string note() const;
   void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
 
@@ -63,6 +65,7 @@ class Trainer {
   std::string choice_key() const;
   void write_result();
   nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+  bool skips() const { return setup_.loading.on_bad_image != OnBadImage::Fail; }
   std::string measured_line(const nlohmann::json& metrics, const char* type) const;
 
   void say_in_log(const std::vector<std::string>& texts);
@@ -85,6 +88,7 @@ class Trainer {
   std::string identity_hash_;  // once it is known and written
   std::vector<std::string> resume_notes_;  // what a resumed run is not bit-exact or not exact in, for its log
   std::optional<Checkpoint> beginning_;  // what --on-nan rollback goes back to while there is no checkpoint
+  std::set<std::string> said_;  // the sets whose skipped pictures were told about on stderr
 };
 
 }  // namespace fledge

@@ -4,6 +4,7 @@
 
 #include "apps/common/evaluate.h"
 #include "apps/common/trainer.h"
+#include "io/json_file.h"
 
 namespace fledge {
 
@@ -69,8 +70,13 @@ void Trainer::write_result() {
   run_->log(measured_line(result, "eval"));
   result["epoch"] = epoch;
   if (setup_.test_overlap > 0) result["test_pictures_trained_on"] = setup_.test_overlap;
+  if (skips()) {
+    std::vector<std::string> names;
+    for (const auto& [name, reason] : state_.skipped) names.push_back(name);
+    add_skipped(result, "skipped_training", names);
+  }
   result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
-  state_.result = result.dump() + "\n";
+  state_.result = json_text(result) + "\n";
 }
 
 // Embeds and measures the pictures.
@@ -82,18 +88,23 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   options.compute = compute_;
   options.compute.activations = DType::Float32;  // what is measured is the weights' doing, not rounding's
   options.what = std::string(type) == "eval" ? "evaluate" : type;
+  options.skip_bad = skips();
   const Embeddings e = embed_dataset(model, pictures, options);
+  if (said_.insert(type).second)
+    say_skipped(std::string(type) == "eval" ? "test pictures" : "validation pictures", e.skipped);
   RetrievalOptions retrieval;
   retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
   retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;
   retrieval.sample_seed = o_.seed;
-  return json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+  json metrics = json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+  if (skips()) add_skipped(metrics, "skipped", e.skipped.names);
+  return metrics;
 }
 
 std::string Trainer::measured_line(const json& metrics, const char* type) const {
   json line = metrics;
   line.update({{"type", type}, {"step", state_.step}, {"epoch", state_.epoch}});
-  return line.dump();
+  return json_text(line);
 }
 
 }  // namespace fledge

@@ -41,9 +41,9 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
       ->check(CLI::IsMember({"repeat", "shrink"}));
   add("--super-classes", o.super_classes, "take the classes of a batch from so many super-classes (SOP); 0: from all")
       ->check(CLI::NonNegativeNumber);
-  add("--on-bad-image", o.on_bad_image, "fail, or skip (an image of the same class stands in)")
+  add("--on-bad-image", o.on_bad_image, "fail, or skip (in training an image of the same class stands in, in tests it is left out)")
       ->check(CLI::IsMember({"fail", "skip"}));
-  add("--max-bad-fraction", o.max_bad_fraction, "skip: more than this share is an error")->check(CLI::Range(0.0, 1.0));
+  add("--max-bad-fraction", o.max_bad_fraction, "skip: more unreadable training pictures than this share of an epoch's are an error")->check(CLI::Range(0.0, 1.0));
   bind_pictures(verb, o.pictures);
 }
 

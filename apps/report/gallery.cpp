@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 
 #include "apps/common/evaluate.h"
 #include "apps/common/signals.h"
@@ -12,6 +14,7 @@
 #include "apps/report/map.h"
 #include "apps/report/markup.h"
 #include "apps/report/projection.h"
+#include "data/subset.h"
 #include "kernels/api/error.h"
 
 namespace fledge::report {
@@ -62,6 +65,27 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
       gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
       break;  // one run speaks for its kind
     }
+}
+
+/// Pictures that a run could not read leave the gallery: all runs then show the same ones.
+void drop_skipped(Gallery& gallery, std::vector<std::string>& notes) {
+  std::set<std::string> names;
+  for (const EmbeddedRun& run : gallery.runs)
+    names.insert(run.embeddings.skipped.names.begin(), run.embeddings.skipped.names.end());
+  if (names.empty()) return;
+  Embeddings& first = gallery.runs[0].embeddings;
+  for (int pass = 0; pass < 2; ++pass)
+    for (std::size_t i = 1; i < gallery.runs.size(); ++i) keep_common_rows(first, gallery.runs[i].embeddings);
+  std::vector<std::int64_t> same(static_cast<std::size_t>(gallery.dataset->classes()));
+  std::iota(same.begin(), same.end(), 0);
+  std::string text = fmt::format("{} of {} pictures of '{}' could not be read and are left out:", names.size(),
+                                 gallery.dataset->size(), gallery.spec.source);
+  constexpr std::size_t kNamed = 20;
+  std::size_t named = 0;
+  for (const std::string& name : names)
+    if (named++ < kNamed) text += (named == 1 ? " " : ", ") + name;
+  notes.push_back(text + (names.size() > kNamed ? ", ..." : "") + ".");
+  gallery.dataset = make_subset(gallery.dataset, first.pictures, same, gallery.dataset->class_names());
 }
 
 void add_plot(const std::string& name, const std::string& plot, const ReportOptions& o, Section& section) {
@@ -138,6 +162,7 @@ Galleries make_galleries(const std::vector<Kind>& kinds, const ReportOptions& o)
     try {
       embed_runs(gallery, o, out.notes);
       if (gallery.runs.empty()) continue;
+      drop_skipped(gallery, out.notes);
       Section cards, maps;
       if (o.queries > 0) add_cards(gallery, o, cards);
       if (o.map != MapKind::None) add_maps(gallery, o, maps);

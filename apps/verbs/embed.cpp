@@ -83,6 +83,7 @@ int run_embed(const EmbedVerbOptions& o) {
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = output;
   const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
+  say_skipped("pictures", e.skipped);
   save_npy(o.output + ".npy", e.vectors);
   save_table(o.output + ".tsv", {e.paths, e.label_names});
   std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(),

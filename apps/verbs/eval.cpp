@@ -150,7 +150,14 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
     report.distances = mean_distances(query.vectors, query.labels);
   }
   if (o.clusters && !query.labels.empty()) report.clusters = cluster_agreement(o, query);
-  const std::string json = metrics_json(m, report);
+  std::string json = metrics_json(m, report);
+  if (o.data.on_bad_image == "skip" && o.embeddings.empty()) {
+    auto counted = nlohmann::json::parse(json);
+    add_skipped(counted, "skipped", query.skipped.names);
+    if (gallery.embeddings && !gallery.same_pictures)
+      add_skipped(counted, "skipped_gallery", gallery.embeddings->skipped.names);
+    json = json_text(counted);
+  }
   if (!o.per_class.empty()) write_file_atomic(o.per_class, class_table(m, query));
   if (o.json) {
     std::printf("%s\n", json.c_str());
@@ -195,7 +202,10 @@ int evaluate_models(const EvalOptions& o) {
     const DatasetSpec pictures =
         same_pictures ? DatasetSpec{o.data.data, o.data.classes} : DatasetSpec{o.gallery, o.gallery_classes};
     gallery = embed_dataset(*other.model, open_dataset(pictures), options);
+    if (same_pictures) keep_common_rows(query, gallery);
   }
+  say_skipped("pictures", query.skipped);
+  if (!same_pictures) say_skipped("gallery pictures", gallery.skipped);
   number_labels(query, gallery);
   std::string name = loaded.source.empty() ? loaded.model->spec().describe() : o.model;
   if (!o.gallery_model.empty()) name += " in " + o.gallery_model;

@@ -43,6 +43,7 @@ struct Queries {
   Tensor vectors;                   // Q,D
   std::vector<std::string> names;   // of each
   std::vector<std::string> labels;  // of each; empty: not known
+  SkippedPictures skipped = {};     // those that could not be read
 };
 
 struct Answer {
@@ -104,7 +105,9 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const auto dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
-  return {e.vectors, std::move(e.paths), single ? std::vector<std::string>() : std::move(e.label_names)};
+  say_skipped("query pictures", e.skipped);
+  return {e.vectors, std::move(e.paths), single ? std::vector<std::string>() : std::move(e.label_names),
+          std::move(e.skipped)};
 }
 
 Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
@@ -164,6 +167,7 @@ void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Que
     list.push_back(std::move(entry));
   }
   Json report = {{"index", index.name}, {"pictures", index.paths.size()}, {"queries", std::move(list)}};
+  if (o.data.on_bad_image == "skip") add_skipped(report, "skipped", queries.skipped.names);
   if (o.match && !queries.labels.empty()) report["correct"] = correct_votes(queries, votes);
   fmt::print("{}\n", json_text(std::move(report)));
 }

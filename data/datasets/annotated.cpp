@@ -34,6 +34,7 @@ class AnnotatedDataset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(images_.size()); }
   std::int64_t label(std::int64_t i) const override { return labels_[i]; }
   std::string name(std::int64_t i) const override { return images_[i].file; }
+  std::optional<bool> turned() const override { return exif_ == ExifRotation::Apply; }
   Image image(std::int64_t i) const override { return decode_image_file(file(i).path, exif_); }
   PictureFile file(std::int64_t i) const override {
     const std::string& file = images_[i].file;

@@ -177,6 +177,7 @@ class FolderDataset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
   std::int64_t label(std::int64_t i) const override { return labels_[i]; }
   std::string name(std::int64_t i) const override { return files_[i]; }
+  std::optional<bool> turned() const override { return exif_ == ExifRotation::Apply; }
   Image image(std::int64_t i) const override { return decode_image_file(root_ + "/" + files_[i], exif_); }
   PictureFile file(std::int64_t i) const override { return {root_ + "/" + files_[i], exif_ == ExifRotation::Apply}; }
   const std::vector<std::string>& class_names() const override { return names_; }

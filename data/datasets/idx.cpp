@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "kernels/api/error.h"
@@ -20,11 +22,16 @@ class IdxFile {
   IdxFile(const std::string& folder, const std::string& name) : path_(folder + "/" + name) {
     std::error_code ignored;
     if (!std::filesystem::exists(path_, ignored)) path_ += ".gz";
+    if (std::filesystem::exists(path_, ignored) && !std::filesystem::is_regular_file(path_, ignored))
+      refuse("it is no file");
     if (!std::filesystem::exists(path_, ignored))
       throw Error(ErrorKind::BadInput, "", "'" + folder + "' lacks the IDX file " + name + " (or " + name + ".gz)",
                   "all four files of the data set must lie in one folder");
     file_ = gzopen(path_.c_str(), "rb");
-    if (!file_) refuse("it cannot be opened");
+    if (!file_)
+      throw Error(ErrorKind::Resource, "", "cannot open IDX file '" + path_ + "': " + std::strerror(errno));
+    const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
+    stored_ = ignored ? 0 : static_cast<std::int64_t>(size);
     gzbuffer(file_, 1 << 18);
   }
   ~IdxFile() { gzclose(file_); }
@@ -42,8 +49,18 @@ class IdxFile {
       refuse("it starts with " + std::to_string(found) + " instead of " + std::to_string(magic) +
              ", so it is no such IDX file");
   }
+  /// `bytes`: what the header declares. It is looked at before memory is taken: against the limit, and against what the
+  /// file can hold (no real set of pictures is packed a hundredfold).
   std::vector<std::uint8_t> rest(std::int64_t bytes) {
+    if (bytes > kMaxBytes)
+      refuse("it declares " + std::to_string(bytes) + " bytes, the limit is " + std::to_string(kMaxBytes));
+    const bool packed = gzdirect(file_) == 0;
+    if (!packed && bytes + gztell(file_) != stored_)
+      refuse(bytes + gztell(file_) > stored_ ? "it is truncated" : "it holds more than its header says");
+    if (packed && bytes > (1 << 20) && bytes / 100 > stored_)
+      refuse("it declares " + std::to_string(bytes) + " bytes, more than a hundredfold of the file");
     std::vector<std::uint8_t> data;
+    data.reserve(static_cast<std::size_t>(bytes));
     constexpr std::int64_t piece = 16 << 20;
     while (static_cast<std::int64_t>(data.size()) < bytes) {
       const std::int64_t n = std::min(piece, bytes - static_cast<std::int64_t>(data.size()));
@@ -69,8 +86,11 @@ class IdxFile {
                                                                        : "it is truncated");
   }
 
+  static constexpr std::int64_t kMaxBytes = std::int64_t{2} << 30;  // the largest such set known has 0.55 GB
+
   std::string path_;
   gzFile file_ = nullptr;
+  std::int64_t stored_ = 0;  // the file's size
 };
 
 struct Part {

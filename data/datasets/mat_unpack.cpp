@@ -18,7 +18,8 @@ namespace {
 
 using Span = std::span<const std::uint8_t>;
 
-constexpr std::size_t kLimit = 64 << 20;  // of the file and of what it inflates to; cars_annos.mat inflates to 7 MB
+constexpr std::size_t kLimit = 24 << 20;   // of the file and of what it inflates to; cars_annos.mat inflates to 7 MB
+constexpr std::size_t kMaxArrays = 400'000;  // libmatio takes some 250 bytes for each; cars_annos.mat has 114,000
 constexpr std::size_t kHeader = 128;
 constexpr std::size_t kMaxVariables = 1000;
 constexpr int kMaxDepth = 4;  // a struct array of matrices needs two
@@ -102,6 +103,7 @@ class Checker {
 
   /// Checks the content of a miMATRIX element. Returns the name of the array.
   std::string check(Span data, int depth = 0) {
+    if (++arrays_ > kMaxArrays) refuse_("it has more than " + std::to_string(kMaxArrays) + " arrays");
     if (depth > kMaxDepth) refuse_("it is nested too deeply");
     if (data.empty() && depth > 0) return "";  // an empty array may be written as nothing at all
     Span rest = data;
@@ -185,6 +187,7 @@ class Checker {
   }
 
   const Refusal& refuse_;
+  std::size_t arrays_ = 0;
 };
 
 /// `budget`: what all variables together may still inflate to.
@@ -205,7 +208,7 @@ std::vector<std::uint8_t> inflate_all(Span packed, std::size_t& budget, const Re
     out.resize(out.size() - stream.avail_out);
   }
   inflateEnd(&stream);
-  if (out.size() > budget) refuse("it inflates to more than 64 MiB");
+  if (out.size() > budget) refuse("it inflates to more than 24 MiB");
   if (code != Z_STREAM_END) refuse("a compressed variable is damaged or cut short");
   budget -= out.size();
   return out;
@@ -216,7 +219,7 @@ std::vector<std::uint8_t> read_file(const std::string& path, const Refusal& refu
   if (!std::filesystem::is_regular_file(path, error)) refuse("it does not exist or is no file");
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) refuse(error.message());
-  if (size > kLimit) refuse("it has more than 64 MiB");
+  if (size > kLimit) refuse("it has more than 24 MiB");
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   std::ifstream in(path, std::ios::binary);
   if (!in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))) refuse("reading stopped");

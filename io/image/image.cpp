@@ -127,8 +127,9 @@ Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::strin
 }
 
 Image decode_image_file(const std::string& path, ExifRotation exif, const DecodeLimits& limits) {
-  // No picture within the limits is so large: a raw one of 64 Mpixel has 256 MiB.
-  const std::vector<std::uint8_t> bytes = read_file(path, std::uint64_t{512} << 20);
+  // What a picture of that many pixels has uncompressed (four channels of 16 bits), and a MiB of everything else.
+  const std::uint64_t most = static_cast<std::uint64_t>(limits.max_pixels) * 8 + (1 << 20);
+  const std::vector<std::uint8_t> bytes = read_file(path, most);
   return decode_image(bytes.data(), bytes.size(), path, limits, exif);
 }
 

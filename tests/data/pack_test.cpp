@@ -105,7 +105,7 @@ TEST_CASE("the pack's bytes do not depend on the number of workers; progress cou
 TEST_CASE("names of any bytes come back") {
   const std::vector<std::string> names = {"a/100%.jpg", "\xc3\xa9t\xc3\xa9/\xe5\x9b\xbe.png", "latin\xe9%41.jpg",
                                           "tab\t\"quote\"\n\\", ""};
-  PackIndex index{7, names, {}};
+  PackIndex index{7, std::nullopt, names, {}};
   for (const std::string& name : names) index.pictures.push_back({name, 1, -1, 2, 3, ~0ull, std::nullopt});
   index.pictures[2].box = PixelBox{1, 2, 1, 1};
   const std::string text = write_pack_index(index);
