@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of weight files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds, two at a time, from the
-# attack corpus and, where they are, the small shared fixtures. Leaves with 1 and the place of the reproducer on a finding.
+# Fuzzes the readers of foreign files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds, two at a time, from
+# their seeds: tests/fuzz/seeds/TARGET, the attack corpus, files of other tests, and, where they are, the small shared fixtures. Leaves with 1 and
+# the place of the reproducer on a finding.
 #
-# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of pickle stacked zip tar safetensors index)
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of all targets)
 # What the fuzzer found interesting stays in build-fuzz/corpus/TARGET, and the next run goes on from there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; shift || true
-targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(pickle stacked zip tar safetensors index)
+weights=(pickle stacked zip tar safetensors index)
+targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=("${weights[@]}" jpeg png bmp webp mat pack csv toml state manifest)
 build=build-fuzz
 shared=${FLEDGE_SHARED:-../shared}
 
@@ -21,18 +23,29 @@ mkdir -p "$build"
 cmake -S tests/fuzz -B "$build" -G Ninja -DFLEDGE_FUZZ=ON -DCMAKE_CXX_COMPILER="$clang" >"$build/configure.log" 2>&1 || { tail -30 "$build/configure.log" >&2; exit 1; }
 cmake --build "$build" --target "${targets[@]/#/fuzz_}" | tail -1
 
-# Links, because libFuzzer takes folders only. Without the files that unfold to the reader's limits: their mutants do too, and take the time.
+# Links, because libFuzzer takes folders only.
 seeds=$build/seeds
-rm -rf "$seeds"; mkdir -p "$seeds"
-find "$PWD/tests/io/corpus/files" -type f ! -name '*laughs*' -exec ln -s -t "$seeds" {} +
+rm -rf "$seeds"
+link() { mkdir -p "$seeds/$1"; local to=$1; shift; ln -sf -t "$seeds/$to" "$@"; }
+# Of the corpus without the files that unfold to the reader's limits: their mutants do too, and take the time.
+mkdir -p "$seeds/weights"
+find "$PWD/tests/io/corpus/files" -type f ! -name '*laughs*' -exec ln -s -t "$seeds/weights" {} +
 if [ -d "$shared/fixtures" ]; then
-  find -L "$(realpath "$shared")/fixtures" -maxdepth 1 -type f -size -24k \( -name '*.pth' -o -name '*.pkl' -o -name '*.safetensors' \) -exec ln -s -t "$seeds" {} +
+  find -L "$(realpath "$shared")/fixtures" -maxdepth 1 -type f -size -24k \( -name '*.pth' -o -name '*.pkl' -o -name '*.safetensors' \) -exec ln -s -t "$seeds/weights" {} +
 fi
+for target in "${weights[@]}"; do ln -s weights "$seeds/$target"; done
+for folder in tests/fuzz/seeds/*/; do link "$(basename "$folder")" "$PWD/$folder"*; done
+link mat "$PWD"/tests/data/layouts/cars_?/*.mat "$PWD"/tests/data/layouts/cars_?/devkit/*.mat
+link csv "$PWD"/tests/data/layouts/*/*.csv
+link toml "$PWD"/apps/presets/*/*.toml
+link state "$PWD"/tests/apps/checkpoints/*/checkpoints/*/state.json
+link manifest "$PWD"/tests/apps/checkpoints/*/checkpoints/*/MANIFEST
 run() {  # one target; its output goes to a log
-  local target=$1 log=$build/fuzz_$1.log
+  local target=$1 log=$build/fuzz_$1.log words=tests/fuzz/$1.dict
+  [ -e "$words" ] || words=tests/fuzz/weights.dict
   mkdir -p "$build/corpus/$target" "$build/findings"
-  if "$build/fuzz_$target" -max_total_time="$seconds" -max_len=24576 -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=256 -dict=tests/fuzz/weights.dict \
-      -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$seeds" >"$log" 2>&1; then
+  if "$build/fuzz_$target" -max_total_time="$seconds" -max_len=24576 -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=256 "-dict=$words" \
+      -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$seeds/$target" >"$log" 2>&1; then
     echo "fuzz_$target: no finding; $(grep -o 'cov: [0-9]*' "$log" | tail -1 | sed 's/cov: //') edges, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs"
   else
     echo "fuzz_$target: FINDING, see $log"

@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <sstream>
+#include <filesystem>
 #include <vector>
 
+#include "apps/common/manifest.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
 #include "io/folder.h"
@@ -19,7 +20,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const char* const kFiles[] = {"model.safetensors", "optimizer.safetensors", "state.json"};
+constexpr const auto& kFiles = kCheckpointFiles;
 
 std::string step_name(std::int64_t step) {
   char name[32];
@@ -57,25 +58,24 @@ Names checkpoint_names(const std::string& run) {
 // Empty when the files named in MANIFEST (only `only`, where given) are as they were written, else what is wrong.
 // Error(Resource) where that cannot be found out.
 std::string damage(const std::string& folder, const std::string& only = "") {
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(folder + "/MANIFEST", unknown);
+  if (!unknown && size > kMaxManifestBytes) return "MANIFEST is too long";
   const auto bytes = read_file_if_there(folder + "/MANIFEST");
   if (!bytes) return "MANIFEST is missing";
-  std::istringstream lines(std::string(bytes->begin(), bytes->end()));
-  std::string name, hash, format;
-  std::uint64_t size = 0;
-  std::getline(lines, format);
-  if (format != "fledge-checkpoint-1") return "unknown format '" + format.substr(0, 60) + "'";
-  int files = 0;
-  while (lines >> name >> size >> hash) {
-    if (files >= 3 || name != kFiles[files]) return "MANIFEST names other files than a checkpoint has";
-    ++files;
+  Manifest manifest;
+  if (std::string problem = parse_manifest({bytes->begin(), bytes->end()}, manifest); !problem.empty()) return problem;
+  for (std::size_t i = 0; i < manifest.size(); ++i) {
+    const std::string name = kFiles[i];
     if (!only.empty() && name != only) continue;
     const PathKind kind = kind_of(folder + "/" + name);
     if (kind == PathKind::Absent) return name + " is missing";
     if (kind != PathKind::File) return name + " is no regular file";
     const auto content = read_file_if_there(folder + "/" + name);
-    if (!content || content->size() != size || checksum(*content) != hash) return name + " differs from its checksum";
+    if (!content || content->size() != manifest[i].bytes || checksum(*content) != manifest[i].hash)
+      return name + " differs from its checksum";
   }
-  return files == 3 ? "" : "MANIFEST is incomplete";
+  return "";
 }
 
 RunState state_of(const std::string& folder) {
@@ -91,12 +91,12 @@ void write_files(const std::string& folder, const Checkpoint& c) {
   save_safetensors(folder + "/" + kFiles[0], c.model, c.model_metadata);
   save_safetensors(folder + "/" + kFiles[1], c.optimizer, {{"format", "fledge-optimizer-1"}});
   write_file_atomic(folder + "/" + kFiles[2], state_text(c.state));
-  std::string manifest = "fledge-checkpoint-1\n";
-  for (const char* name : kFiles) {
-    const auto bytes = read_file(folder + "/" + name);
-    manifest += std::string(name) + " " + std::to_string(bytes.size()) + " " + checksum(bytes) + "\n";
+  Manifest manifest;
+  for (std::size_t i = 0; i < manifest.size(); ++i) {
+    const auto bytes = read_file(folder + "/" + kFiles[i]);
+    manifest[i] = {bytes.size(), checksum(bytes)};
   }
-  write_file_atomic(folder + "/MANIFEST", manifest);
+  write_file_atomic(folder + "/MANIFEST", manifest_text(manifest));
 }
 
 // From now on `target` is what `temporary` was; there is no moment without it. Where the file system cannot exchange
