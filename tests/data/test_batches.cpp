@@ -244,6 +244,43 @@ TEST_CASE("a worker's error reaches the caller, in order, and stays") {
   CHECK_THAT(error_of([&] { loader.next(); }), Contains("'pic9'"));
 }
 
+TEST_CASE("bad pictures that are left out are rows of zeros, named by their batch, for any number of workers") {
+  const auto d = std::make_shared<Made>(std::vector<int>{10}, std::set<std::int64_t>{0, 5, 6});
+  const auto good = std::make_shared<Made>(std::vector<int>{10});
+  for (const int workers : {0, 2}) {
+    Loader loader(d, sequential_batches(10, 4), evaluation_views(d, {0, 16}), options(workers, OnBadImage::LeaveOut));
+    Loader whole(good, sequential_batches(10, 4), evaluation_views(good, {0, 16}), options(workers));
+    std::vector<std::int64_t> bad;
+    while (const auto batch = loader.next()) {
+      const auto wanted = whole.next();
+      const std::vector<float> values = batch->images.to_vector<float>();
+      std::vector<float> expected = wanted->images.to_vector<float>();
+      const std::size_t row = expected.size() / batch->samples.size();
+      for (const BadPicture& b : batch->bad) {
+        CHECK(batch->samples[b.row].index == b.index);
+        CHECK_THAT(b.reason, Contains("'pic" + std::to_string(b.index) + "'"));
+        std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(b.row * row), row, 0.0f);
+        bad.push_back(b.index);
+      }
+      CHECK(values == expected);
+    }
+    CHECK(bad == std::vector<std::int64_t>{0, 5, 6});
+  }
+}
+
+TEST_CASE("a pass that goes on counts its bad pictures as a whole one does") {
+  const auto d = std::make_shared<Made>(std::vector<int>{20}, std::set<std::int64_t>{1, 17});
+  auto batches = sequential_batches(20, 4);
+  batches.erase(batches.begin(), batches.begin() + 4);
+  LoaderOptions rest = options(1, OnBadImage::Skip, 0.1);
+  rest.pass_samples = 20;
+  rest.known_bad = {"pic1"};
+  CHECK(Loader(d, batches, evaluation_views(d, {0, 16}), rest).next()->bad.size() == 1);
+  rest.max_bad_fraction = 0.05;
+  CHECK_THAT(error_of([&] { Loader(d, batches, evaluation_views(d, {0, 16}), rest).next(); }),
+             Contains("2 unreadable pictures among 20"));
+}
+
 TEST_CASE("too many bad pictures stop a run that skips them") {
   const auto d = std::make_shared<Made>(std::vector<int>{20}, std::set<std::int64_t>{1, 9});
   Loader loader(d, sequential_batches(20, 4), evaluation_views(d, {0, 16}), options(2, OnBadImage::Skip, 0.05));
