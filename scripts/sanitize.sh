@@ -1,14 +1,36 @@
 #!/usr/bin/env bash
-# Builds the readers of io and their tests with AddressSanitizer and UndefinedBehaviorSanitizer (tests/fuzz/CMakeLists.txt: without oneDNN and the
-# fast kernels, so it takes a minute or two), and runs the attack corpus, the cut and bit-flipped files, the fixtures and the safetensors tests.
+# Builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests.
 #
-# usage: scripts/sanitize.sh [TEST...]      (Catch2 names or tags; default: all of them)
-# CXX picks the compiler (default g++). Files go to build-sanitize.
+# usage: scripts/sanitize.sh [TEST...]          the readers of io alone (tests/fuzz/CMakeLists.txt: without oneDNN and the fast kernels, so it
+#                                               takes a minute or two): attack corpus, cut and bit-flipped files, fixtures, safetensors
+#        scripts/sanitize.sh all [PROGRAM...]   everything of ours, oneDNN stays a library; PROGRAM: kernels tensor autograd nn io data apps
+#                                               (default: all). A build takes an hour of a core, a run another
+# TEST: Catch2 names or tags; with `all` FLEDGE_SANITIZE_TESTS says which, e.g. '[image],[bounds]'. CXX picks the compiler (default g++). Files
+# go to build-sanitize and build-sanitize-all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=build-sanitize
-mkdir -p "$build"
-cmake -S tests/fuzz -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" >"$build/configure.log" 2>&1 || { tail -30 "$build/configure.log" >&2; exit 1; }
-cmake --build "$build" --target test_hostile | tail -1
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=0
-"$build/test_hostile" "$@"
+configure() {  # build folder, then cmake's arguments
+  local build=$1; shift
+  mkdir -p "$build"
+  cmake -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" "$@" >"$build/configure.log" 2>&1 || { tail -30 "$build/configure.log" >&2; exit 1; }
+}
+if [ "${1:-}" != all ]; then
+  configure build-sanitize -S tests/fuzz
+  cmake --build build-sanitize --target test_hostile | tail -1
+  exec build-sanitize/test_hostile "$@"
+fi
+shift
+programs=("$@"); [ ${#programs[@]} -gt 0 ] || programs=(tensor io data kernels autograd nn apps)
+[ -d build/deps/onednn ] && deps=(-DCMAKE_PREFIX_PATH="$PWD/build/deps/onednn") || deps=()
+configure build-sanitize-all -S . -DFLEDGE_SANITIZE=address,undefined -DFLEDGE_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" "${deps[@]}"
+failed=0
+for program in "${programs[@]}"; do  # one after the other: the first ones are ready early
+  cmake --build build-sanitize-all --target "test_$program" | tail -1
+  echo "== test_$program under sanitizers"
+  # oneDNN keeps what it made until the end, OpenMP its threads: leaks are looked for where neither is used.
+  leaks=0; [[ $program =~ ^(io|data)$ ]] && leaks=1
+  ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=$leaks "build-sanitize-all/tests/test_$program" ${FLEDGE_SANITIZE_TESTS:+"$FLEDGE_SANITIZE_TESTS"} || failed=1
+done
+exit $failed

@@ -13,12 +13,16 @@
 #include "data/pack.h"
 #include "data/pack_index.h"
 #include "tests/data/made_dataset.h"
+#include "tests/support/sanitized.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
+
+/// Growth is looked at where no sanitizer takes memory of its own.
+bool small(long grown, long most) { return kSanitized || grown < most; }
 
 long kib(const char* key) {
   std::ifstream file("/proc/self/status");
@@ -132,11 +136,11 @@ TEST_CASE("IDX files are held against what they declare before they are unfolded
   spill_gz(idx.images() + ".gz", header, 400 << 20);
   Opened opened = open_in_child(idx.source);
   CHECK_THAT(opened.message, Contains("more than its header says"));
-  CHECK(opened.grown < 16);
+  CHECK(small(opened.grown, 16));
   spill_gz(idx.images() + ".gz", images_header(25600, 128), 400 << 20);
   opened = open_in_child(idx.source);
   CHECK_THAT(opened.message, Contains("train-images-idx3-ubyte.gz") && Contains("hundredfold"));
-  CHECK(opened.grown < 16);
+  CHECK(small(opened.grown, 16));
   spill_gz(idx.images() + ".gz", images_header(1 << 20, 4096), 1 << 10);
   CHECK_THAT(open_in_child(idx.source).message, Contains("impossible sizes"));
   spill_gz(idx.images() + ".gz", images_header(1 << 10, 2048), 1 << 10);
@@ -147,11 +151,11 @@ TEST_CASE("IDX files are held against what they declare before they are unfolded
   spill_sparse(idx.images(), images_header(2, 4), std::uintmax_t{16} << 30);
   opened = open_in_child(idx.source);
   CHECK_THAT(opened.message, Contains("more than its header says"));
-  CHECK(opened.grown < 16);
+  CHECK(small(opened.grown, 16));
   spill(idx.images(), images_header(1 << 10, 1024));
   opened = open_in_child(idx.source);
   CHECK_THAT(opened.message, Contains("truncated"));
-  CHECK(opened.grown < 16);
+  CHECK(small(opened.grown, 16));
   std::filesystem::remove(idx.images());
   std::filesystem::create_directories(idx.images());
   CHECK_THAT(open_in_child(idx.source).message, Contains("it is no file") || Contains("IDX"));
@@ -167,12 +171,12 @@ TEST_CASE("packs: holes, and an index that promises more than the file can hold,
   spill(path, lying);
   Opened opened = open_in_child(path);
   CHECK_THAT(opened.message, Contains("which a pack of its size does not hold"));
-  CHECK(opened.grown < 32);
+  CHECK(small(opened.grown, 32));
 
   spill_sparse(path, bytes_of(kPackMagic), std::uintmax_t{64} << 30, footer_of("", std::uint64_t{32} << 30));
   opened = open_in_child(path);
   CHECK_THAT(opened.message, Contains("the limit is"));
-  CHECK(opened.grown < 16);
+  CHECK(small(opened.grown, 16));
 }
 
 TEST_CASE("MATLAB files, lists and pictures with holes are refused by their size", "[bounds]") {
@@ -188,7 +192,7 @@ TEST_CASE("MATLAB files, lists and pictures with holes are refused by their size
     const Opened opened = open_in_child(folder / source);
     INFO(source << ": " << opened.message);
     CHECK_THAT(opened.message, Contains(source) && (Contains("bytes") || Contains("MiB")));
-    CHECK(opened.grown < 16);
+    CHECK(small(opened.grown, 16));
   }
 }
 

@@ -6,22 +6,9 @@
 #include <vector>
 
 #include "io/weights/weight_file.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define FLEDGE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FLEDGE_SANITIZED 1
-#endif
-#endif
+#include "tests/support/sanitized.h"
 
 namespace fledge::test {
-
-#ifdef FLEDGE_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 struct HostileCase {
   std::string file;                // its name

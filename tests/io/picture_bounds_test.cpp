@@ -19,18 +19,13 @@
 #include "io/image/resize.h"
 #include "tests/io/hostile_watch.h"
 #include "tests/support/files.h"
+#include "tests/support/sanitized.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kMeasured = false;  // a sanitizer's own memory and time are none of ours
-#else
-constexpr bool kMeasured = true;
-#endif
 
 void big32(Bytes& out, std::uint32_t v) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
@@ -214,7 +209,7 @@ void check_cost(const Hostile& h) {
               cost.word.c_str());
   INFO(h.name << ": " << cost.word);
   CHECK_THAT(cost.word, Contains(h.word));
-  if (!kMeasured) return;
+  if (kSanitized) return;
   CHECK(mib <= 1.1 * file + 128);
   CHECK(cost.seconds <= 1);
 }
