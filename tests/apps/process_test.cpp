@@ -10,6 +10,7 @@
 #include "io/escape.h"
 #include "io/table.h"
 #include "tests/apps/runner.h"
+#include "tests/support/sanitized.h"
 
 using namespace fledge::test;
 using Catch::Contains;
@@ -123,6 +124,7 @@ TEST_CASE("a limit on the size of files is an error, and earlier checkpoints sta
 }
 
 TEST_CASE("memory that runs out is an error, never a crash", "[e2e][limits]") {
+  if (kSanitized) return;  // a sanitizer takes terabytes of address space
   const Pictures p;
   must(p.folder, p.train({"--run", "model", "--final-eval", "false"}));
   const Arguments embed = {"embed", "--model", "model", "--data", "test", "--output", "e", "--threads", "1", "--quiet"};
