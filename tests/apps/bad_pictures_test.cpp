@@ -1,6 +1,7 @@
 // --on-bad-image: a picture that cannot be read ends a command with its name, or is left out (training: replaced), named
 // and counted, and everything else is as if it had not been there.
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <csignal>
 
 #include "io/npy.h"
@@ -110,7 +111,11 @@ TEST_CASE("eval, embed, search and report leave an unreadable picture out", "[e2
   const Outcome embedded = must(p.folder, embed + kSkip + Arguments{"--data", "test", "--output", "e"});
   CHECK_THAT(embedded.err, Contains("1 of 15 pictures could not be read") && Contains("class1/2.png"));
   must(p.folder, embed + Arguments{"--data", "rest", "--output", "r"});
-  CHECK(slurp(p.folder / "e.npy") == slurp(p.folder / "r.npy"));
+  // The same rows, but for the rounding of kernels that are chosen by the size of a batch.
+  const fledge::Tensor left = fledge::load_npy(p.folder / "e.npy"), rest = fledge::load_npy(p.folder / "r.npy");
+  REQUIRE(left.dims() == rest.dims());
+  for (std::int64_t i = 0; i < left.numel(); ++i)
+    CHECK(std::abs(left.data<float>()[i] - rest.data<float>()[i]) < 1e-5f);
   CHECK(slurp(p.folder / "e.tsv") == slurp(p.folder / "r.tsv"));
   must(p.folder, embed + kSkip + Arguments{"--data", "test", "--output", "workers", "--workers", "3", "--batch-size", "4"});
   CHECK(text_of(p.folder / "workers.tsv") == text_of(p.folder / "r.tsv"));
