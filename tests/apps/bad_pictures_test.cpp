@@ -94,7 +94,7 @@ TEST_CASE("eval, embed, search and report leave an unreadable picture out", "[e2
   must(p.folder, p.train(Arguments{"--run", "run"} + kSkip));
   const Arguments model = {"--model", "run", "--quiet"};
 
-  const Arguments eval = Arguments{"eval"} + model + Arguments{"--json", "--all"};
+  const Arguments eval = Arguments{"eval"} + model + Arguments{"--json"};
   p.refused(eval + Arguments{"--data", "test"});
   const json all = p.printed(eval + kSkip + Arguments{"--data", "test"});
   check_counted(all);
