@@ -17,14 +17,15 @@ using Json = nlohmann::ordered_json;
 
 /// This program again, for one task.
 Finished run_self(const BenchOptions& o, const std::string& task, const std::string& case_text) {
-  std::vector<std::string> words = {own_program(),  "bench",
-                                    "--child",      task,
-                                    "--device",     o.machine.device,
-                                    "--precision",  o.machine.precision,
-                                    "--threads",    std::to_string(o.machine.threads),
-                                    "--size",       std::to_string(o.size),
-                                    "--seconds",    std::to_string(o.seconds),
-                                    "--step-graph", o.step_graph};
+  std::vector<std::string> words = {own_program(),     "bench",
+                                    "--child",         task,
+                                    "--device",        o.machine.device,
+                                    "--precision",     o.machine.precision,
+                                    "--threads",       std::to_string(o.machine.threads),
+                                    "--deterministic", o.machine.deterministic,
+                                    "--size",          std::to_string(o.size),
+                                    "--seconds",       std::to_string(o.seconds),
+                                    "--step-graph",    o.step_graph};
   if (!case_text.empty()) words.push_back(case_text);
   std::vector<std::pair<std::string, std::string>> environment;
   if (o.machine.threads > 0) environment.emplace_back("OMP_NUM_THREADS", std::to_string(o.machine.threads));
@@ -115,6 +116,10 @@ class Run {
       result["torch_forms"].push_back(answer);
     }
     if (!best.is_null()) result["torch"] = best;
+    if (!on_device() && !own.contains("error")) {  // a GPU's kernels have no threads of the host's
+      progress(c, "fledge, --deterministic strict");
+      result["strict"] = ask_self(c, "strict");
+    }
     add_ratios(result);
     return result;
   }

@@ -23,7 +23,7 @@ int run_bench(const BenchOptions& o);
 
 // ---- a run's own processes; each prints one JSON object on stdout ----
 
-/// "machine": what would be used: device, precision, threads. "time", "kernels": one case.
+/// "machine": what would be used: device, precision, threads. "time", "strict", "kernels": one case.
 int run_child(const BenchOptions& o);
 
 }  // namespace fledge::bench

@@ -39,6 +39,12 @@ Json time_case(const BenchOptions& o, const Compute& compute) {
           {"peak_mib", t.peak_mib},   {"reserved_mib", t.reserved_mib}, {"recorded", t.recorded}};
 }
 
+Json compare_strict(const BenchOptions& o, const Compute& compute) {
+  const auto workload = make_workload(parse_case(o.cases.at(0)), o.size, compute);
+  const StrictTiming t = measure_strict(*workload, o.seconds);
+  return {{"repeat_ms", t.repeat_ms}, {"strict_ms", t.strict_ms}, {"slowdown", t.slowdown()}, {"pairs", t.pairs}};
+}
+
 Json profile_case(const BenchOptions& o, const Compute& compute) {
   const Peaks peaks = measure_peaks(compute);  // first, and freed: the case may need all of the memory
   const auto workload = make_workload(parse_case(o.cases.at(0)), o.size, compute, Streams::One);
@@ -69,6 +75,7 @@ int run_child(const BenchOptions& o) {
   try {
     answer = o.child == "machine"   ? machine_facts(o, compute)
              : o.child == "kernels" ? profile_case(o, compute)
+             : o.child == "strict"  ? compare_strict(o, compute)
                                     : time_case(o, compute);
   } catch (const Error& e) {
     answer = {{"error", e.problem()}};

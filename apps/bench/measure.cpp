@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/api/backend.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/stream.h"
 
 namespace fledge::bench {
@@ -80,6 +81,26 @@ Timing measure(Workload& workload, const Compute& compute, double seconds, bool 
   t.steps = static_cast<std::int64_t>(windows.size()) * steps;
   add_memory(t, compute);
   return t;
+}
+
+StrictTiming measure_strict(Workload& workload, double seconds) {
+  const auto timed = [&](bool strict) {
+    set_thread_invariant(strict);
+    return time_on_host(workload);
+  };
+  for (int i = 0; i < 4; ++i) timed(i % 2);  // plans and memory of both
+  std::vector<double> repeat, strict;
+  const auto begin = Clock::now();
+  while (repeat.size() < kFewestWindows || ms_since(begin) < 1e3 * seconds) {
+    const bool first = repeat.size() % 2;  // who follows whom changes
+    for (const bool which : {first, !first}) (which ? strict : repeat).push_back(timed(which));
+  }
+  set_thread_invariant(false);
+  const auto median = [](std::vector<double> ms) {
+    std::sort(ms.begin(), ms.end());
+    return ms[ms.size() / 2];
+  };
+  return {median(repeat), median(strict), static_cast<std::int64_t>(repeat.size())};
 }
 
 namespace {

@@ -15,6 +15,15 @@ struct Timing {
 };
 Timing measure(Workload& workload, const Compute& compute, double seconds, bool record);
 
+/// The CPU's two ways to the same bits (--deterministic), with the same threads.
+struct StrictTiming {
+  double repeat_ms = 0, strict_ms = 0;  // medians
+  std::int64_t pairs = 0;
+  double slowdown() const { return repeat_ms > 0 ? strict_ms / repeat_ms - 1 : 0; }
+};
+/// Steps of both in turns, so that a drifting machine harms both alike.
+StrictTiming measure_strict(Workload& workload, double seconds);
+
 /// What the machine can do at most, measured; per second.
 struct Peaks {
   double flops = 0;       // of float32 products as the precision has them

@@ -30,6 +30,12 @@ std::string row(const std::string& name, const std::string& own, const std::stri
   return text;
 }
 
+/// "+12 %": how much longer a step takes with --deterministic strict.
+std::string strict_cost(const Json& result) {
+  const Json strict = result.value("strict", Json::object());
+  return strict.contains("slowdown") ? fmt::format("{:+.0f} %", 100 * strict["slowdown"].get<double>()) : "-";
+}
+
 std::string times(const Json& j, const char* key) { return j.contains(key) ? number(j, key, 2) + "x" : "-"; }
 
 }  // namespace
@@ -45,8 +51,8 @@ void print_heading(const BenchOptions& o, const Json& machine, const std::string
   if (!peer.empty())
     line(fmt::format("{}, {}; its fastest form counts", peer,
                      on_device ? "channels-last, " + o.machine.precision : "eager, float32"));
-  line(row("case", "fledge", "minimum", "images/s", "torch", "ratio", "MiB", on_device ? "reserved" : "", "torch MiB",
-           "memory", "form"));
+  line(row("case", "fledge", "minimum", "images/s", "torch", "ratio", "MiB", on_device ? "reserved" : "strict",
+           "torch MiB", "memory", "form"));
 }
 
 void print_row(const Json& result, bool on_device) {
@@ -59,8 +65,9 @@ void print_row(const Json& result, bool on_device) {
   const double ms = own.value("median_ms", 0.0);
   line(row(name, number(own, "median_ms", 3, factor), number(own, "minimum_ms", 3, factor),
            fmt::format("{:.0f}", ms > 0 ? 1e3 * batch / ms : 0), number(peer, "median_ms", 3, factor),
-           times(result, "ratio"), number(own, "peak_mib", 0), on_device ? number(own, "reserved_mib", 0) : "",
-           number(peer, "peak_mib", 0), times(result, "memory_ratio"),
+           times(result, "ratio"), number(own, "peak_mib", 0),
+           on_device ? number(own, "reserved_mib", 0) : strict_cost(result), number(peer, "peak_mib", 0),
+           times(result, "memory_ratio"),
            peer.contains("error") ? "torch: " + peer.value("error", "") : peer.value("form", "")));
 }
 
@@ -68,6 +75,7 @@ void print_footing(const Json& machine, bool with_peer) {
   const bool on_device = machine.value("on_device", false);
   line(fmt::format("MiB: {}", on_device ? "the most in use by tensors and workspaces; reserved: taken from the driver"
                                         : "the most resident memory"));
+  if (!on_device) line("strict: how much longer a step takes with --deterministic strict, beside repeat in turns");
   if (with_peer) line("ratio, memory: PyTorch's over fledge's; above 1 fledge is faster, or needs less");
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/api/backend.h"
 #include "kernels/api/error.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
@@ -34,6 +35,9 @@ Compute compute_of(const MachineOptions& o) {
   c.device = parse_device(o.device);
   const bool known = o.precision == "f32" || o.precision == "tf32" || o.precision == "bf16";
   if (!known) throw Error(ErrorKind::Usage, "", "--precision: '" + o.precision + "' is none of f32, tf32, bf16");
+  if (o.deterministic == "strict" && onednn_chooses_by_the_clock())
+    throw Error(ErrorKind::Usage, "", "--deterministic strict, but FLEDGE_ONEDNN_TUNE=1 lets the clock choose",
+                "unset FLEDGE_ONEDNN_TUNE");
   if (!c.on_device()) {
     if (o.precision != "f32")
       throw Error(ErrorKind::Usage, "", "--precision " + o.precision + " needs a GPU; the CPU computes in f32",
@@ -59,6 +63,7 @@ Compute compute_of(const MachineOptions& o) {
 Compute apply(const MachineOptions& o) {
   set_num_threads(o.threads);
   const Compute c = compute_of(o);
+  set_thread_invariant(o.deterministic == "strict");
   if (!c.on_device()) return c;
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
   set_precision(o.precision == "f32" ? Precision::Strict : Precision::TF32);

@@ -16,6 +16,11 @@ void bind_machine(CLI::App& verb, MachineOptions& o) {
   verb.add_option("--precision", o.precision,
                   "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
       ->group("Machine");
+  verb.add_option("--deterministic", o.deterministic,
+                  "repeat: the same bits for the same number of threads; strict: for any number, somewhat slower "
+                  "(fledge bench says how much)")
+      ->check(CLI::IsMember({"repeat", "strict"}))
+      ->group("Machine");
   verb.add_flag("--quiet", o.quiet, "no progress, only results and errors")->group("Machine");
 }
 

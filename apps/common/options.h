@@ -29,7 +29,7 @@ struct EvalDataOptions {
 
 struct MachineOptions {
   int threads = 0;
-  std::string device = "auto", precision = "f32";
+  std::string device = "auto", precision = "f32", deterministic = "repeat";
   bool quiet = false;
 };
 

@@ -20,6 +20,7 @@
 #include "io/json_file.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/error.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
@@ -42,6 +43,8 @@ std::string changed_lines(const std::string& before, const std::string& now) {
     // How often a choosing run looks decides what it chooses.
     // A run from before there was a choice computed in f32.
     if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
+    // ... and repeated its bits for its number of threads.
+    if (line == "deterministic = \"repeat\"" && before.find("\ndeterministic = ") == std::string::npos) continue;
     // One from before pictures were turned upright took them as stored, within the limits that are the defaults now.
     if (line == "exif-rotate = \"off\"" && before.find("\nexif-rotate = ") == std::string::npos) continue;
     if (key.rfind("max-image-", 0) == 0 && before.find("\n" + key + " = ") == std::string::npos) continue;
@@ -215,7 +218,8 @@ void RunFolder::sync_log() {
 
 std::string run_json(const std::string& config, const std::string& command, const std::string& dataset,
                      const std::string& gpu) {
-  json machine = {{"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}};
+  json machine = {
+      {"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}, {"onednn_isa", onednn_isa()}};
   if (!gpu.empty()) machine["gpu"] = gpu;
   return json_text(json{{"format", "fledge-run-1"}, {"version", FLEDGE_VERSION}, {"command", command},
               {"dataset", dataset},       {"config", config},          {"machine", machine}},

@@ -202,6 +202,7 @@ std::map<std::string, std::string> machine_identity(const std::string& gpu) {
       {"instruction set", cpu_isa()},
       {"kernels", kernels && *kernels ? kernels : "onednn"},
       {"oneDNN", onednn_version()},
+      {"oneDNN's instruction set", onednn_isa()},
       {"threads", thread_invariant() ? "any number of" : std::to_string(num_threads())}};
   if (!gpu.empty()) machine["gpu"] = gpu;
   return machine;

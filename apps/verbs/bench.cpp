@@ -52,7 +52,7 @@ RunVerb add_bench(CLI::App& app) {
       ->group("PyTorch");
   verb->add_flag("--json", o->json, "one JSON object")->group("Output");
   verb->add_option("--child", o->child, "for its own processes")
-      ->check(CLI::IsMember({"", "machine", "time", "kernels"}))
+      ->check(CLI::IsMember({"", "machine", "time", "strict", "kernels"}))
       ->group("");
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {

@@ -14,6 +14,7 @@
 #include "apps/common/options.h"
 #include "apps/verbs/verbs.h"
 #include "kernels/api/backend.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
@@ -78,6 +79,7 @@ int run_doctor(const MachineOptions& machine, bool json) {
       {"isa", cpu_isa()},
       {"isa_supported", cpu_isa_supported()},
       {"onednn", onednn_version()},
+      {"onednn_isa", onednn_isa()},
       {"memory_gib", gibibytes("MemTotal")},
       {"memory_available_gib", gibibytes("MemAvailable")},
       {"presets", preset_folder()},

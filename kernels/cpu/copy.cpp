@@ -92,7 +92,7 @@ void copy(ExecContext& ctx, const TensorView& from, const TensorView& to) {
       (outer == 1 || inner.size >= 8)) {
     if (outer == 1)
       parallel_flat(ctx.threads(), inner.size, row_grain(1),
-                   [&](std::int64_t begin, std::int64_t end) { copy_run(from, begin, to, begin, end - begin); });
+                    [&](std::int64_t begin, std::int64_t end) { copy_run(from, begin, to, begin, end - begin); });
     else
       parallel_for(ctx.threads(), outer, row_grain(inner.size), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {

@@ -54,9 +54,8 @@ template <class F>
 void parallel_flat(int threads, std::int64_t n, std::int64_t grain, F&& f) {
   constexpr std::int64_t kBlock = 64;
   const std::int64_t blocks = (n + kBlock - 1) / kBlock;
-  parallel_for(threads, blocks, grain / kBlock, [&](std::int64_t begin, std::int64_t end) {
-    f(begin * kBlock, std::min(n, end * kBlock));
-  });
+  parallel_for(threads, blocks, grain / kBlock,
+               [&](std::int64_t begin, std::int64_t end) { f(begin * kBlock, std::min(n, end * kBlock)); });
 }
 
 /// How many partial sums n items are divided into. Thread-invariant: eight where there are enough of them. More threads

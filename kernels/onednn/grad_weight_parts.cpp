@@ -32,9 +32,8 @@ void by_pictures(ExecContext& ctx, int parts, const Problem& p) {
     conv2d_grad_weight(part.lane, rows_of(p.dy, part), rows_of(p.x, part), mine, p.params);
   });
   if (parts == 1) return;
-  for_parts(ctx, parts_of(n, n * parts * 16), n, [&](const Part& part) {
-    add_in_order(p.dw.as<float>(), others, parts - 1, n, part.begin, part.end);
-  });
+  for_parts(ctx, parts_of(n, n * parts * 16), n,
+            [&](const Part& part) { add_in_order(p.dw.as<float>(), others, parts - 1, n, part.begin, part.end); });
 }
 
 /// Filters [begin, end) of dy's pixels, without gaps.

@@ -49,7 +49,7 @@ void cap_isa() {
   const char* wanted = std::getenv("FLEDGE_CPU_ISA");
   if (!wanted || !*wanted) return;
   const std::string isa = cpu_isa();
-  const dnnl_cpu_isa_t cap = isa == "sse4" ? dnnl_cpu_isa_sse41
+  const dnnl_cpu_isa_t cap = isa == "sse4"   ? dnnl_cpu_isa_sse41
                              : isa == "avx2" ? dnnl_cpu_isa_avx2
                                              : dnnl_cpu_isa_avx512_core;
   // Each value holds the bits of the sets below it: what two have in common is the greatest set below both.

@@ -127,11 +127,15 @@ TEST_CASE("inference, training and distillation are timed", "[e2e][bench]") {
     CHECK(c["fledge"]["steps"] >= 3);
     CHECK(c["fledge"]["peak_mib"] > 5);
     CHECK(c["fledge"]["recorded"] == false);
+    CHECK(c["strict"]["pairs"] >= 3);
+    const double repeat = c["strict"]["repeat_ms"], strict = c["strict"]["strict_ms"];
+    CHECK((repeat > 0 && strict > 0));
+    CHECK(c["strict"]["slowdown"].get<double>() == Approx(strict / repeat - 1));
     CHECK_FALSE(c.contains("ratio"));
   }
   CHECK(j["cases"][1]["batch"] == 3);
   const Outcome table = must(folder, on_cpu({kSmall}));
-  CHECK_THAT(table.out, Contains("ms per image at 32 px") && Contains("1 thread(s)"));
+  CHECK_THAT(table.out, Contains("ms per image at 32 px") && Contains("1 thread(s)") && Contains("--deterministic"));
   CHECK_FALSE(row_of(table.out, kSmall).empty());
 }
 
