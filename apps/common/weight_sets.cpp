@@ -10,11 +10,11 @@
 namespace fledge {
 namespace {
 
-/// Tensors of a checkpoint that are no weights, by the first part of their names.
+/// Tensors of a checkpoint that are no weights, by the first part of their names, and how many weights were averaged.
 bool is_training_state(const std::string& name) {
   static const std::set<std::string> kKeys = {"optimizer", "optimizer_state_dict", "optim",  "optim_state_dict",
                                               "scheduler", "lr_scheduler",         "scaler", "amp"};
-  return kKeys.count(name.substr(0, name.find('.'))) > 0;
+  return kKeys.count(name.substr(0, name.find('.'))) > 0 || name == "n_averaged" || name.ends_with(".n_averaged");
 }
 
 /// "model_ema", "ema-state-dict", "swa_model": a word of the segment says it.
