@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "io/folder.h"
@@ -27,6 +28,8 @@ std::string reason(int error) {
       return "permission denied";
     case EROFS:
       return "read-only file system";
+    case EISDIR:
+      return "it is a folder";
     default:
       return std::strerror(error);
   }
@@ -188,16 +191,85 @@ void AtomicFile::write_out(const std::uint8_t* bytes, std::size_t size) {
   started_ = written_;
 }
 
-void AtomicFile::commit() {
+void AtomicFile::finish() {
+  if (fd_ < 0) return;
   write_out(gathered_.data(), gathered_.size());
   gathered_.clear();
   if (::fsync(fd_) != 0) write_failed(path_, errno);
   const int fd = fd_;
   fd_ = -1;
   if (::close(fd) != 0) write_failed(path_, errno);  // network file systems report a full disk here
+}
+
+void AtomicFile::commit() {
+  finish();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) write_failed(path_, errno);
   temporary_.clear();
   sync_folder(folder_of(path_));  // the new name is on disk only once its folder is
+}
+
+namespace {
+
+/// A finished file and the one whose place it takes change names, and back.
+class Exchange {
+ public:
+  Exchange(std::string temporary, std::string path) : temporary_(std::move(temporary)), path_(std::move(path)) {}
+
+  void go() {
+    const PathKind kind = kind_of(path_);
+    if (kind == PathKind::Folder) write_failed(path_, EISDIR);
+    if (kind == PathKind::Absent) {
+      rename_path(temporary_, path_);
+      done_ = Done::New;
+    } else if (exchange_paths(temporary_, path_)) {
+      done_ = Done::Exchanged;
+    } else {  // in two steps, where the file system knows no exchange
+      aside_ = temporary_ + ".old";
+      rename_path(path_, aside_);
+      done_ = Done::Aside;
+      rename_path(temporary_, path_);
+    }
+  }
+  /// Best effort: there is an error under way already. False: the old file stays under the temporary name.
+  bool back() noexcept {
+    if (done_ == Done::New) return ::rename(path_.c_str(), temporary_.c_str()) == 0;
+    if (done_ == Done::Exchanged)
+      return ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0;
+    if (done_ == Done::Aside) {
+      ::rename(path_.c_str(), temporary_.c_str());  // not there where the second step failed
+      ::rename(aside_.c_str(), path_.c_str());
+    }
+    return true;
+  }
+  void remove_old() noexcept {
+    if (done_ == Done::Exchanged) ::unlink(temporary_.c_str());
+    if (done_ == Done::Aside) ::unlink(aside_.c_str());
+  }
+
+ private:
+  enum class Done { Nothing, New, Exchanged, Aside };
+  std::string temporary_, path_, aside_;
+  Done done_ = Done::Nothing;
+};
+
+}  // namespace
+
+void commit_together(const std::vector<AtomicFile*>& files) {
+  std::vector<Exchange> exchanges;
+  for (AtomicFile* file : files) {
+    file->finish();
+    exchanges.emplace_back(file->temporary_, file->path_);
+  }
+  try {
+    for (Exchange& exchange : exchanges) exchange.go();
+    for (const AtomicFile* file : files) sync_folder(folder_of(file->path_));
+  } catch (...) {
+    for (std::size_t i = files.size(); i-- > 0;)
+      if (!exchanges[i].back()) files[i]->temporary_.clear();
+    throw;
+  }
+  for (Exchange& exchange : exchanges) exchange.remove_old();
+  for (AtomicFile* file : files) file->temporary_.clear();
 }
 
 void write_file_atomic(const std::string& path, const void* data, std::size_t size) {

@@ -50,8 +50,12 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   void append(const void* data, std::size_t size);
   void commit();
+  /// All bytes are on disk afterwards, under the temporary name still. commit() does it too.
+  void finish();
+  const std::string& path() const { return path_; }
 
  private:
+  friend void commit_together(const std::vector<AtomicFile*>& files);
   void write_out(const std::uint8_t* bytes, std::size_t size);
 
   std::string path_, temporary_;
@@ -59,5 +63,10 @@ class AtomicFile {
   std::vector<std::uint8_t> gathered_;
   std::uint64_t written_ = 0, started_ = 0;  // bytes handed to the system; of these, bytes on their way to the disk
 };
+
+/// Files that belong together take their places together: all are finished first, then each changes places with what
+/// was there. When one cannot (a folder has its name, the disk fails) the others are put back as they were. A process
+/// killed between two of these steps leaves new files beside old ones: whoever must know keeps checksums.
+void commit_together(const std::vector<AtomicFile*>& files);
 
 }  // namespace fledge

@@ -2,22 +2,26 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "io/file.h"
+#include "io/weights/element_type.h"
+#include "io/weights/widen.h"
 
 namespace fledge {
 
 namespace {
 
+constexpr std::size_t kMaxHeader = std::size_t{1} << 16;
+
 struct NpyType {
   const char* descr;
-  DType dtype;
+  ElementType type;
 };
-constexpr NpyType kTypes[] = {{"<f4", DType::Float32},
-                              {"<f8", DType::Float64},
-                              {"<i4", DType::Int32},
-                              {"<i8", DType::Int64},
-                              {"|u1", DType::UInt8}};
+constexpr NpyType kTypes[] = {{"<f4", ElementType::F32}, {"<f8", ElementType::F64}, {"<f2", ElementType::F16},
+                              {"<i4", ElementType::I32}, {"<i8", ElementType::I64}, {"<i2", ElementType::I16},
+                              {"|i1", ElementType::I8},  {"|u1", ElementType::U8},  {"<u2", ElementType::U16},
+                              {"<u4", ElementType::U32}, {"<u8", ElementType::U64}, {"|b1", ElementType::Bool}};
 
 [[noreturn]] void refuse(const std::string& path, const std::string& problem, const std::string& hint = "") {
   throw Error(ErrorKind::BadInput, "", "cannot read npy file '" + path + "': " + problem, hint);
@@ -103,67 +107,115 @@ class HeaderReader {
   std::size_t at_ = 0;
 };
 
-DType dtype_of_descr(const std::string& descr, const std::string& path) {
+ElementType type_of_descr(const std::string& descr, const std::string& path) {
   for (const NpyType& t : kTypes)
-    if (descr == t.descr) return t.dtype;
-  if (descr == "<u1" || descr == "u1") return DType::UInt8;
+    if (descr == t.descr) return t.type;
+  if (descr == "<u1" || descr == "u1") return ElementType::U8;
+  if (descr == "<i1" || descr == "i1") return ElementType::I8;
   if (descr.find('O') != std::string::npos) refuse(path, "it holds Python objects", "save a plain array of numbers");
   if (!descr.empty() && descr[0] == '>')
     refuse(path, "it is big-endian ('" + descr + "')", "convert it with .astype('<f4')");
-  refuse(path, "dtype '" + descr + "' is not supported", "float32, float64, int32, int64 and uint8 are");
+  refuse(path, "dtype '" + descr + "' is not supported", "real numbers of 1 to 8 bytes are: convert it with .astype");
 }
 
-constexpr std::size_t kMaxHeader = std::size_t{1} << 16;
+/// Numbers of a type without a place above 2^63 are named, not wrapped around.
+void check_uint64(const Tensor& t, const std::string& path) {
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    if (const std::int64_t value = t.data<std::int64_t>()[i]; value < 0)
+      refuse(path, "number " + std::to_string(i) + " is " + std::to_string(static_cast<std::uint64_t>(value)) +
+                       ", more than int64 holds");
+}
 
-}  // namespace
+/// Bytes of a file, or of memory.
+struct NpySource {
+  std::uint64_t size;
+  std::function<void(void* to, std::size_t size, std::uint64_t at)> read;
+};
 
-Tensor load_npy(const std::string& path) {
-  const InputFile file(path);
+/// What the header says, and where the numbers begin.
+struct NpyHeader {
+  std::string descr;
+  bool fortran = false;
+  std::vector<std::int64_t> shape;
+  std::size_t end = 0;
+};
+
+NpyHeader read_header(const NpySource& source, const std::string& path) {
   std::uint8_t bytes[12] = {};
-  file.read(bytes, static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), sizeof bytes)), 0);
-  if (file.size() < 10 || std::memcmp(bytes, "\x93NUMPY", 6) != 0) refuse(path, "it is no npy file");
+  source.read(bytes, static_cast<std::size_t>(std::min<std::uint64_t>(source.size, sizeof bytes)), 0);
+  if (source.size < 10 || std::memcmp(bytes, "\x93NUMPY", 6) != 0) refuse(path, "it is no npy file");
   const int version = bytes[6];
   if (version != 1 && version != 2)
     refuse(path, "format version " + std::to_string(version) + " is not supported, 1 and 2 are");
   const std::size_t start = version == 1 ? 10 : 12;
-  if (file.size() < start) refuse(path, "it is truncated");
+  if (source.size < start) refuse(path, "it is truncated");
   std::size_t length = bytes[8] | std::size_t{bytes[9]} << 8;
   if (version == 2) length |= std::size_t{bytes[10]} << 16 | std::size_t{bytes[11]} << 24;
-  if (length > file.size() - start) refuse(path, "it is truncated inside the header");
+  if (length > source.size - start) refuse(path, "it is truncated inside the header");
   if (length > kMaxHeader) refuse(path, "its header has " + std::to_string(length) + " bytes, 65,536 are the most");
-  std::string header(length, '\0');
-  file.read(header.data(), length, start);
+  std::string text(length, '\0');
+  source.read(text.data(), length, start);
+  NpyHeader header;
+  HeaderReader(std::move(text), path).read(header.descr, header.fortran, header.shape);
+  header.end = start + length;
+  return header;
+}
 
-  std::string descr;
-  bool fortran = false;
-  std::vector<std::int64_t> shape;
-  HeaderReader(std::move(header), path).read(descr, fortran, shape);
-  const DType dtype = dtype_of_descr(descr, path);
-  if (fortran && shape.size() > 1)
+/// `have` bytes of numbers in the type of the file.
+void read_numbers(const NpySource& source, std::uint64_t at, std::size_t have, ElementType type, const Tensor& t) {
+  if (have == 0) return;
+  if (have == static_cast<std::size_t>(t.numel()) * size_of(t.dtype())) return source.read(t.raw(), have, at);
+  std::vector<char> bytes(have);
+  source.read(bytes.data(), have, at);
+  widen(type, bytes.data(), have, static_cast<char*>(t.raw()));
+}
+
+Tensor read_npy(const NpySource& source, const std::string& path) {
+  const NpyHeader header = read_header(source, path);
+  const ElementType type = type_of_descr(header.descr, path);
+  const DType dtype = dtype_for(type).value_or(DType::Int64);  // uint64
+  if (header.fortran && header.shape.size() > 1)
     refuse(path, "it is stored in Fortran order", "save it with numpy.ascontiguousarray");
-  if (shape.size() > Dims::kMaxRank)
-    refuse(path, "it has " + std::to_string(shape.size()) + " axes, at most 6 are supported");
+  if (header.shape.size() > Dims::kMaxRank)
+    refuse(path, "it has " + std::to_string(header.shape.size()) + " axes, at most 6 are supported");
   Dims dims;
   std::int64_t all =
       static_cast<std::int64_t>(size_of(dtype));  // with sizes of 0 taken as 1, so that strides cannot overflow either
-  for (const std::int64_t d : shape) {
+  for (const std::int64_t d : header.shape) {
     if (__builtin_mul_overflow(all, std::max<std::int64_t>(d, 1), &all)) refuse(path, "its shape is impossible");
     dims.push_back(d);
   }
-  const std::uint64_t wanted = static_cast<std::uint64_t>(dims.numel()) * size_of(dtype);
-  const std::uint64_t have = file.size() - start - length;
+  const std::uint64_t wanted =
+      static_cast<std::uint64_t>(dims.numel()) * static_cast<std::uint64_t>(info_of(type).bytes);
+  const std::uint64_t have = source.size - header.end;
   if (wanted != have)
-    refuse(path, "shape " + to_string(dims) + " of " + name_of(dtype) + " needs " + std::to_string(wanted) +
+    refuse(path, "shape " + to_string(dims) + " of " + info_of(type).name + " needs " + std::to_string(wanted) +
                      " bytes but the file holds " + std::to_string(have));
-  Tensor t = Tensor::empty(dims, dtype);
-  if (have) file.read(t.raw(), have, start + length);
+  const Tensor t = Tensor::empty(dims, dtype);
+  read_numbers(source, header.end, have, type, t);
+  if (type == ElementType::U64) check_uint64(t, path);
   return t;
 }
 
-void save_npy(const std::string& path, const Tensor& t) {
+}  // namespace
+
+Tensor parse_npy(std::span<const std::uint8_t> bytes, const std::string& path) {
+  const auto read = [bytes](void* to, std::size_t size, std::uint64_t at) {
+    if (size > 0) std::memcpy(to, bytes.data() + at, size);
+  };
+  return read_npy({bytes.size(), read}, path);
+}
+
+Tensor load_npy(const std::string& path) {
+  const InputFile file(path);
+  const auto read = [&file](void* to, std::size_t size, std::uint64_t at) { file.read(to, size, at); };
+  return read_npy({file.size(), read}, path);
+}
+
+void append_npy(AtomicFile& file, const Tensor& t) {
   const char* descr = nullptr;
   for (const NpyType& type : kTypes)
-    if (type.dtype == t.dtype()) descr = type.descr;
+    if (type.type == element_for(t.dtype())) descr = type.descr;
   if (!descr)
     throw Error(ErrorKind::Usage, "save_npy", std::string("npy has no type for ") + name_of(t.dtype()),
                 "convert it to float32 first");
@@ -177,10 +229,14 @@ void save_npy(const std::string& path, const Tensor& t) {
   start += static_cast<char>(header.size() & 255);
   start += static_cast<char>(header.size() >> 8);
   const Tensor dense = t.contiguous();
-  AtomicFile file(path);
   file.append(start.data(), start.size());
   file.append(header.data(), header.size());
   file.append(dense.raw(), static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype()));
+}
+
+void save_npy(const std::string& path, const Tensor& t) {
+  AtomicFile file(path);
+  append_npy(file, t);
   file.commit();
 }
 

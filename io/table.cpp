@@ -10,7 +10,7 @@ namespace fledge {
 
 namespace {
 
-constexpr const char* kHeader = "path\tlabel";
+constexpr const char *kHeader = "path\tlabel", *kContentHeader = "path\tlabel\tcontent";
 
 [[noreturn]] void refuse(const std::string& path, std::size_t line, const std::string& problem,
                          const std::string& hint = "") {
@@ -23,31 +23,62 @@ std::string trimmed(const std::string& text) {
   return from == std::string::npos ? "" : text.substr(from, text.find_last_not_of(' ') + 1 - from);
 }
 
+bool is_content(std::string_view text) {
+  if (text.empty()) return true;
+  if (text.starts_with("pixels:")) text.remove_prefix(7);
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// The cells of a row, which must be as many as the header's.
+std::vector<std::string> cells_of(const std::string& row, std::size_t columns, const std::string& path,
+                                  std::size_t line) {
+  std::vector<std::string> cells;
+  for (std::size_t at = 0; at <= row.size();) {
+    const std::size_t tab = std::min(row.find('\t', at), row.size());
+    cells.push_back(row.substr(at, tab - at));
+    at = tab + 1;
+    if (cells.size() > columns) refuse(path, line, "more than " + std::to_string(columns) + " columns");
+  }
+  if (cells.size() < columns)
+    refuse(path, line,
+           std::to_string(cells.size()) + (cells.size() == 1 ? " column" : " columns") + " instead of " +
+               std::to_string(columns),
+           "columns are separated by one tab");
+  return cells;
+}
+
 }  // namespace
 
 LabelTable load_table(const std::string& path) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
   const std::vector<std::uint8_t> bytes = read_file(path, kMaxBytes);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return parse_table({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+LabelTable parse_table(std::string_view text, const std::string& path) {
   LabelTable table;
-  std::size_t line = 0;
+  std::size_t line = 0, columns = 2;
   for (std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0; at < text.size();) {
-    std::size_t end = text.find('\n', at);
-    if (end == std::string_view::npos) end = text.size();
+    const std::size_t end = std::min(text.find('\n', at), text.size());
     std::string row(text.substr(at, end - at));
     at = end + 1;
     ++line;
     if (!row.empty() && row.back() == '\r') row.pop_back();
     if (line == 1) {
-      if (trimmed(row) != kHeader)
-        refuse(path, 1, "the first line must be path<TAB>label, it is '" + row.substr(0, 60) + "'");
+      if (trimmed(row) == kContentHeader) columns = 3;
+      if (trimmed(row) != kHeader && columns == 2)
+        refuse(path, 1, "the first line must be path<TAB>label, it is '" + row.substr(0, 60) + "'",
+               "a third column may be content");
       continue;
     }
-    const std::size_t tab = row.find('\t');
-    if (tab == std::string::npos) refuse(path, line, "1 column instead of 2", "columns are separated by one tab");
-    if (row.find('\t', tab + 1) != std::string::npos) refuse(path, line, "more than 2 columns");
-    table.paths.push_back(unescaped(std::string_view(row).substr(0, tab)));
-    table.labels.push_back(unescaped(trimmed(row.substr(tab + 1))));
+    const std::vector<std::string> cells = cells_of(row, columns, path, line);
+    table.paths.push_back(unescaped(cells[0]));
+    table.labels.push_back(unescaped(trimmed(cells[1])));
+    if (columns == 2) continue;
+    table.contents.push_back(trimmed(cells[2]));
+    if (!is_content(table.contents.back()))
+      refuse(path, line, "'" + cells[2].substr(0, 60) + "' is no content",
+             "it is the XXH3-128 of the picture's file, 32 hexadecimal digits, or nothing");
   }
   if (line == 0) refuse(path, 1, "the file is empty", "the first line must be path<TAB>label");
   return table;
@@ -62,16 +93,20 @@ void refuse_blank_labels(const std::string& path, const LabelTable& table) {
              " rows have none and would count as one class: give each its class, or leave the rows out");
 }
 
-void save_table(const std::string& path, const LabelTable& table) {
-  if (table.paths.size() != table.labels.size())
+std::string table_text(const LabelTable& table) {
+  const bool contents = !table.contents.empty();
+  if (table.paths.size() != table.labels.size() || (contents && table.contents.size() != table.paths.size()))
     throw Error(ErrorKind::Usage, "save_table",
                 std::to_string(table.paths.size()) + " paths but " + std::to_string(table.labels.size()) +
-                    " labels for '" + path + "'");
-  std::string text = std::string(kHeader) + "\n";
+                    " labels and " + std::to_string(table.contents.size()) + " contents");
+  std::string text = std::string(contents ? kContentHeader : kHeader) + "\n";
   for (std::size_t i = 0; i < table.paths.size(); ++i) {
-    text += escaped_for_line(table.paths[i]) + "\t" + escaped_for_line(table.labels[i]) + "\n";
+    text += escaped_for_line(table.paths[i]) + "\t" + escaped_for_line(table.labels[i]);
+    text += contents ? "\t" + table.contents[i] + "\n" : "\n";
   }
-  write_file_atomic(path, text);
+  return text;
 }
+
+void save_table(const std::string& path, const LabelTable& table) { write_file_atomic(path, table_text(table)); }
 
 }  // namespace fledge

@@ -1,7 +1,8 @@
-// The table beside an embedding file: one row a picture, header "path<TAB>label". Control characters (tabs, line breaks)
+// The table beside an embedding file: one row a picture, header "path<TAB>label" or "path<TAB>label<TAB>content". Control characters (tabs, line breaks)
 // and bytes that are no UTF-8 are written as \xNN (io/escape.h) and read back exactly.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fledge {
@@ -9,13 +10,21 @@ namespace fledge {
 struct LabelTable {
   std::vector<std::string> paths;
   std::vector<std::string> labels;
+  // What each picture is, whatever its name: XXH3-128 of its file, 32 digits, or "pixels:" and that of its pixels, where
+  // it has no file of its own; "": not known. Empty: no column.
+  std::vector<std::string> contents = {};
 };
 
 /// Spaces around a label are left out, as are a byte-order mark and carriage returns at the ends of lines. Throws
-/// Error(BadInput) naming file and line: missing header, wrong number of columns.
+/// Error(BadInput) naming file and line: missing header, wrong number of columns, a
+/// content that is none.
 LabelTable load_table(const std::string& path);
+/// The same of a text in memory; `path` is for messages.
+LabelTable parse_table(std::string_view text, const std::string& path);
 /// Throws Error(BadInput) naming the first row without a label: taken together such rows would be one class.
 void refuse_blank_labels(const std::string& path, const LabelTable& table);
 void save_table(const std::string& path, const LabelTable& table);
+/// What save_table writes.
+std::string table_text(const LabelTable& table);
 
 }  // namespace fledge

@@ -1,4 +1,4 @@
-// From a file's element type to the type it has in memory (dtype_for). Private to io/weights.
+// From a file's element type to the type it has in memory (dtype_for). For io/weights and io/npy.
 #pragma once
 #include <cstddef>
 
