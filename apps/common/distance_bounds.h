@@ -6,7 +6,8 @@
 
 namespace fledge {
 
-inline double squared_length(const float* x, std::int64_t d) {
+template <class T>
+double squared_length(const T* x, std::int64_t d) {
   double sums[4] = {};  // side by side, as each sum waits for itself
   std::int64_t k = 0;
   for (; k + 4 <= d; k += 4)
@@ -15,7 +16,8 @@ inline double squared_length(const float* x, std::int64_t d) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-inline double squared_distance(const float* a, const float* b, std::int64_t d) {
+template <class T>
+double squared_distance(const T* a, const T* b, std::int64_t d) {
   double sum = 0;
   for (std::int64_t k = 0; k < d; ++k) {
     const double difference = static_cast<double>(a[k]) - b[k];
@@ -34,7 +36,8 @@ inline RowSize size_of(const float* x, std::int64_t d) {
 }
 
 /// A true squared distance lies within slack * (|q| + |g|)^2 of |q|^2 + |g|^2 - 2 q.g in float32, whatever the order of
-/// summation: D roundings of products that |q||g| <= (|q| + |g|)^2 / 4 bounds, twice, and a few for the sum of three.
+/// summation: D roundings of products that |q||g| <= (|q| + |g|)^2 / 4 bounds, twice, and a few for the sum of three and
+/// for rounding the rows themselves to float32, where they are float64.
 inline float slack_of(std::int64_t d) {
   constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
   return static_cast<float>((0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);

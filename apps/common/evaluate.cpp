@@ -180,7 +180,7 @@ void keep_common_rows(Embeddings& a, Embeddings& b) {
   const auto only = [](Embeddings& e, const std::vector<std::int64_t>& wanted) {
     if (e.pictures == wanted) return;
     Embeddings out;
-    out.skipped = std::move(e.skipped);
+    out.skipped = std::move(e.skipped), out.root = e.root;
     out.vectors = Tensor::empty({static_cast<std::int64_t>(wanted.size()), e.vectors.dim(1)}, e.vectors.dtype());
     for (std::size_t row = 0; row < e.pictures.size(); ++row) {
       if (!std::binary_search(wanted.begin(), wanted.end(), e.pictures[row])) continue;
@@ -190,6 +190,7 @@ void keep_common_rows(Embeddings& a, Embeddings& b) {
       out.labels.push_back(e.labels[row]);
       out.paths.push_back(std::move(e.paths[row]));
       out.label_names.push_back(std::move(e.label_names[row]));
+      if (!e.contents.empty()) out.contents.push_back(std::move(e.contents[row]));
     }
     e = std::move(out);
   };
@@ -272,6 +273,8 @@ std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& repor
   j["queries"] = m.queries;
   j["lone_queries"] = m.lone_queries;
   j["gallery"] = m.gallery;
+  if (report.own_pictures) j["own_pictures"] = *report.own_pictures;
+  if (report.copies) j["copies"] = *report.copies;
   if (report.rank) {
     j["effective_rank"] = report.rank->effective;
     j["participation_ratio"] = report.rank->participation;

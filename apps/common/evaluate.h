@@ -23,6 +23,8 @@ struct Embeddings {
   std::vector<std::string> paths, label_names;  // per row
   std::vector<std::int64_t> pictures;           // per row: its number in the data set; none of stored embeddings
   SkippedPictures skipped;                      // those without a row
+  std::vector<std::string> contents = {};       // checksums of the pictures, per row; empty: not known
+  std::string root = {};                        // where the paths begin; empty: not known
 };
 
 /// What of the network is wanted of each picture.
@@ -65,6 +67,8 @@ struct EmbeddingReport {
   std::optional<EmbeddingRank> rank;
   std::optional<MeanDistances> distances;
   std::optional<Agreement> clusters;  // of k-means with as many clusters as classes
+  // Queries whose own picture, or a copy of it under another name, the gallery holds (apps/common/own_pictures.h).
+  std::optional<std::int64_t> own_pictures, copies;
 };
 
 /// {"recall@1": 0.47, ..., "map@r": ..., "recall@1_ci": [0.45, 0.49], ..., "queries": ...}

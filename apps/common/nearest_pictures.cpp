@@ -10,6 +10,7 @@
 #include "apps/common/nearest_device.h"
 #include "apps/common/signals.h"
 #include "kernels/api/error.h"
+#include "nn/metrics/rows.h"
 #include "tensor/ops/gemm.h"
 
 namespace fledge {
@@ -20,9 +21,35 @@ constexpr std::int64_t kRowBlock = 8192;
 constexpr std::int64_t kProducts = 1 << 20;  // numbers: 4 MB, more would leave the caches
 
 void check_rows(const char* what, const Tensor& x) {
-  if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || x.dtype() != DType::Float32)
+  if (!x.defined() || x.rank() != 2 || x.dim(1) < 1 || !is_comparable(x.dtype()))
     throw Error(ErrorKind::Usage, "nearest_pictures",
-                std::string(what) + " must be N,D float32: " + (x.defined() ? describe(x) : std::string("undefined")));
+                std::string(what) +
+                    " must be N,D float32 or float64: " + (x.defined() ? describe(x) : std::string("undefined")));
+}
+
+/// Squared distances of one query to all rows, of the numbers as they were given.
+class ExactDistance {
+ public:
+  ExactDistance(const Tensor& rows, const Tensor& query)
+      : rows_(rows.raw()), query_(query.raw()), d_(rows.dim(1)), wide_(rows.dtype() == DType::Float64) {}
+  double operator()(std::int64_t row) const { return wide_ ? of<double>(row) : of<float>(row); }
+
+ private:
+  template <class T>
+  double of(std::int64_t row) const {
+    return squared_distance(static_cast<const T*>(query_), static_cast<const T*>(rows_) + row * d_, d_);
+  }
+  const void *rows_, *query_;
+  std::int64_t d_;
+  bool wide_;
+};
+
+template <class T>
+double cosine_of(const T* a, const T* b, std::int64_t d) {
+  double product = 0;
+  for (std::int64_t k = 0; k < d; ++k) product += static_cast<double>(a[k]) * b[k];
+  const double lengths = std::sqrt(squared_length(a, d)) * std::sqrt(squared_length(b, d));
+  return lengths > 0 ? product / lengths : 0;
 }
 
 /// q.g of a block of queries and a block of rows, in float32: count,m. Up to two queries are bound by memory: reading
@@ -51,20 +78,21 @@ Tensor products_of(const Tensor& queries, const Tensor& rows) {
 /// The `top` nearest so far to one query. Rows come in rising order.
 class Nearest {
  public:
-  Nearest(const float* query, std::int64_t d, std::int64_t top)
-      : query_(query), d_(d), top_(top), size_(size_of(query, d)), slack_(slack_of(d)), floor_(underflow_of(d)) {
+  /// `query`: as it is compared in float32, where squares are `unit` times the exact ones.
+  Nearest(const float* query, std::int64_t d, const ExactDistance& exact, double unit, std::int64_t top)
+      : exact_(exact), top_(top), unit_(unit), size_(size_of(query, d)), slack_(slack_of(d)), floor_(underflow_of(d)) {
     heap_.reserve(top);
   }
 
-  /// products[j] is q.g of rows[j], row first + j of the index, rounded.
-  void offer(const float* products, const float* rows, const float* squares, const float* lengths, std::int64_t first,
+  /// products[j] is q.g of row first + j of the index, rounded.
+  void offer(const float* products, const float* squares, const float* lengths, std::int64_t first,
              std::int64_t count) {
     constexpr std::int64_t kChunk = 32;
     for (std::int64_t j = 0; j < count; j += kChunk) {
       const std::int64_t n = std::min(kChunk, count - j);
       if (all_too_far(products + j, squares + j, lengths + j, n)) continue;
       for (std::int64_t k = j; k < j + n; ++k)
-        if (!all_too_far(products + k, squares + k, lengths + k, 1)) insert(rows + k * d_, first + k);
+        if (!all_too_far(products + k, squares + k, lengths + k, 1)) insert(first + k);
     }
   }
 
@@ -84,8 +112,8 @@ class Nearest {
     return near == 0;
   }
 
-  void insert(const float* row, std::int64_t index) {
-    const Candidate candidate{squared_distance(query_, row, d_), index};
+  void insert(std::int64_t index) {
+    const Candidate candidate{exact_(index), index};
     if (static_cast<std::int64_t>(heap_.size()) == top_) {
       if (!(candidate < heap_.front())) return;
       std::pop_heap(heap_.begin(), heap_.end());
@@ -95,12 +123,13 @@ class Nearest {
     }
     std::push_heap(heap_.begin(), heap_.end());
     // A limit near the end of float32 would be compared with sums that overflow.
-    if (static_cast<std::int64_t>(heap_.size()) == top_ && heap_.front().square < FLT_MAX / 4)
-      limit_ = std::nextafter(static_cast<float>(heap_.front().square), FLT_MAX);
+    if (static_cast<std::int64_t>(heap_.size()) == top_ && heap_.front().square * unit_ < FLT_MAX / 4)
+      limit_ = std::nextafter(static_cast<float>(heap_.front().square * unit_), FLT_MAX);
   }
 
-  const float* query_;
-  std::int64_t d_, top_;
+  ExactDistance exact_;
+  std::int64_t top_;
+  double unit_;
   RowSize size_;
   float slack_, floor_;                                   // distance_bounds.h
   float limit_ = std::numeric_limits<float>::infinity();  // rows that are farther cannot be among the nearest
@@ -112,12 +141,15 @@ class Nearest {
 NearestPictures::NearestPictures(const Tensor& rows, Device device) : rows_(rows.defined() ? rows.contiguous() : rows) {
   check_rows("the index", rows_);
   const std::int64_t n = rows_.dim(0), d = rows_.dim(1);
+  const bool wide = rows_.dtype() == DType::Float64;
+  if (wide && n > 0) frame_ = frame_of(rows_, rows_);
+  framed_ = wide ? in_frame(rows_, frame_).framed : rows_;
   squares_.resize(n), lengths_.resize(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    const RowSize size = size_of(rows_.data<float>() + i * d, d);
+    const RowSize size = size_of(framed_.data<float>() + i * d, d);
     squares_[i] = size.square, lengths_[i] = size.length;
   }
-  if (device != Device{}) on_device_ = std::make_unique<NearestOnDevice>(rows_, squares_, lengths_, device);
+  if (device != Device{} && !wide) on_device_ = std::make_unique<NearestOnDevice>(rows_, squares_, lengths_, device);
 }
 
 NearestPictures::~NearestPictures() = default;
@@ -125,16 +157,16 @@ NearestPictures::~NearestPictures() = default;
 std::vector<std::vector<Neighbour>> NearestPictures::search(const Tensor& queries, std::int64_t top) const {
   check_rows("the queries", queries);
   const std::int64_t n = rows_.dim(0), d = rows_.dim(1);
-  if (queries.dim(1) != d || top < 1)
+  if (queries.dim(1) != d || queries.dtype() != rows_.dtype() || top < 1)
     throw Error(ErrorKind::Usage, "nearest_pictures",
                 "top " + std::to_string(top) + " of queries " + describe(queries) + " in an index " + describe(rows_),
-                "top counts from 1, and both must be of one size D");
+                "top counts from 1, and both must be of one size D and one dtype");
   const Tensor all = queries.contiguous();
   std::vector<std::vector<Neighbour>> found(all.dim(0));
   std::vector<std::int64_t> open(all.dim(0));  // queries whose answer is not known yet
   std::iota(open.begin(), open.end(), 0);
   const auto keep = [&](std::int64_t query, const std::vector<Candidate>& nearest) {
-    found[query] = described(all.data<float>() + query * d, nearest);
+    found[query] = described(all.slice(0, query, 1), nearest);
   };
   if (on_device_) open = on_device_->search(all, std::min(top, n), keep);
   for (std::size_t begin = 0; begin < open.size(); begin += kQueryBlock)
@@ -147,36 +179,34 @@ std::vector<std::vector<Neighbour>> NearestPictures::search(const Tensor& querie
 void NearestPictures::search_block(const Tensor& queries, const std::vector<std::int64_t>& numbers, std::int64_t top,
                                    const FoundNearest& keep) const {
   const std::int64_t n = rows_.dim(0), d = rows_.dim(1), count = static_cast<std::int64_t>(numbers.size());
-  const Tensor block = Tensor::empty({count, d});
+  Tensor block = Tensor::empty({count, d}, queries.dtype());
+  for (std::int64_t i = 0; i < count; ++i) block.slice(0, i, 1).copy_from(queries.slice(0, numbers[i], 1));
+  if (block.dtype() == DType::Float64) block = in_frame(block, frame_).framed;
   std::vector<Nearest> nearest;
-  for (std::int64_t i = 0; i < count; ++i) {
-    float* query = block.data<float>() + i * d;
-    std::copy_n(queries.data<float>() + numbers[i] * d, d, query);
-    nearest.emplace_back(query, d, top);
-  }
+  for (std::int64_t i = 0; i < count; ++i)
+    nearest.emplace_back(block.data<float>() + i * d, d, ExactDistance(rows_, queries.slice(0, numbers[i], 1)),
+                         frame_.scale * frame_.scale, top);
   const std::int64_t width = std::min<std::int64_t>(kRowBlock, kProducts / count);
   for (std::int64_t first = 0; first < n; first += width) {
     const std::int64_t m = std::min(width, n - first);
-    const Tensor rows = rows_.slice(0, first, m);
+    const Tensor rows = framed_.slice(0, first, m);
     stop_if_asked();
     const Tensor products = products_of(block, rows);
     for (std::int64_t i = 0; i < count; ++i)
-      nearest[i].offer(products.data<float>() + i * m, rows.data<float>(), squares_.data() + first,
-                       lengths_.data() + first, first, m);
+      nearest[i].offer(products.data<float>() + i * m, squares_.data() + first, lengths_.data() + first, first, m);
     if (const int signal = stop_signal()) throw Stopped{signal};
   }
   for (std::int64_t i = 0; i < count; ++i) keep(numbers[i], nearest[i].sorted());
 }
 
-std::vector<Neighbour> NearestPictures::described(const float* query, const std::vector<Candidate>& nearest) const {
+std::vector<Neighbour> NearestPictures::described(const Tensor& query, const std::vector<Candidate>& nearest) const {
   const std::int64_t d = rows_.dim(1);
   std::vector<Neighbour> neighbours;
   for (const Candidate& c : nearest) {
-    const float* row = rows_.data<float>() + c.row * d;
-    double product = 0;
-    for (std::int64_t k = 0; k < d; ++k) product += static_cast<double>(query[k]) * row[k];
-    const double lengths = std::sqrt(squared_length(query, d)) * std::sqrt(squared_length(row, d));
-    neighbours.push_back({c.row, std::sqrt(c.square), lengths > 0 ? product / lengths : 0});
+    const double cosine = rows_.dtype() == DType::Float32
+                              ? cosine_of(query.data<float>(), rows_.data<float>() + c.row * d, d)
+                              : cosine_of(query.data<double>(), rows_.data<double>() + c.row * d, d);
+    neighbours.push_back({c.row, std::sqrt(c.square), cosine});
   }
   return neighbours;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/metrics/frame.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
@@ -21,12 +22,13 @@ class NearestOnDevice;
 
 class NearestPictures {
  public:
-  /// rows: N,D float32, finite, on the CPU; kept, not copied. With a device, that one looks first, in strict float32
-  /// (apps/common/nearest_device.h); the answers are the same. Errors (Usage): another shape or dtype.
+  /// rows: N,D float32 or float64, finite, on the CPU; kept, not copied. With a device, that one looks first, in strict
+  /// float32 (apps/common/nearest_device.h); the answers are the same. Of float64 that float32 cannot hold a shifted copy
+  /// in float32 is kept besides, and no device is asked. Errors (Usage): another shape or dtype.
   explicit NearestPictures(const Tensor& rows, Device device = {});
   ~NearestPictures();
 
-  /// For each row of queries (Q,D float32, finite) the min(top, N) nearest rows in the order of their distance in
+  /// For each row of queries (Q,D of the rows' dtype, finite) the min(top, N) nearest rows in the order of their distance in
   /// double, ties by row. Matrix products in float32 of a block of queries and a block of rows, with a bound on their
   /// rounding, say which rows need that distance. Memory: 4 MB of products, Q * top neighbours, 8 bytes a row.
   /// Errors (Usage): shapes that do not fit, top < 1. Stops between blocks on a signal.
@@ -36,10 +38,11 @@ class NearestPictures {
   using FoundNearest = std::function<void(std::int64_t query, const std::vector<Candidate>& nearest)>;
   void search_block(const Tensor& queries, const std::vector<std::int64_t>& numbers, std::int64_t top,
                     const FoundNearest& keep) const;
-  std::vector<Neighbour> described(const float* query, const std::vector<Candidate>& nearest) const;
+  std::vector<Neighbour> described(const Tensor& query, const std::vector<Candidate>& nearest) const;
 
-  Tensor rows_;
-  std::vector<float> squares_, lengths_;  // |g|^2, |g|
+  Tensor rows_, framed_;  // as given; in float32, where that was float64 shifted by frame_
+  Frame frame_;
+  std::vector<float> squares_, lengths_;  // |g|^2, |g| of framed_
   std::unique_ptr<NearestOnDevice> on_device_;
 };
 

@@ -1,5 +1,5 @@
-// fledge embed: pictures to OUT.npy (N x D float32) and OUT.tsv (path, label), one row each in the same order; or
-// tensors that are prepared already to OUT.npy.
+// fledge embed: pictures to OUT.npy (N x D float32) and OUT.tsv (path, label, content), one row each in the same order,
+// with what wrote them in OUT.index.json; or tensors that are prepared already to OUT.npy.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -8,10 +8,11 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/picture_contents.h"
+#include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "io/npy.h"
-#include "io/table.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -71,10 +72,7 @@ int run_embed(const EmbedVerbOptions& o) {
                 o.input.empty() ? "name a folder with --data" : "give one of them");
   if (o.pooled && o.logits)
     throw Error(ErrorKind::Usage, "", "--pooled and --logits cannot both be had", "run it twice");
-  const auto folder = std::filesystem::path(o.output).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))  // said now, not after an hour of work
-    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + ".npy': no folder '" + folder.string() + "'",
-                "create it first");
+  prepare_output(o.output);  // said now, not after an hour of work
   const LoadedModel loaded = load_model(o.model, o.foreign);
   if (!o.machine.quiet)
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
@@ -82,10 +80,12 @@ int run_embed(const EmbedVerbOptions& o) {
   if (!o.input.empty()) return embed_input(o, loaded, output);
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = output;
-  const Embeddings e = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options);
+  const auto dataset = open_dataset({o.data.data, o.data.classes});
+  Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("pictures", e.skipped);
-  save_npy(o.output + ".npy", e.vectors);
-  save_table(o.output + ".tsv", {e.paths, e.label_names});
+  identify(e, dataset, o.data.workers);
+  save_embeddings(o.output, {o.output, e.vectors, e.paths, e.label_names, e.contents,
+                             index_info(loaded, options, o.data, o.machine)});
   std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(),
               e.paths.size());
   return 0;

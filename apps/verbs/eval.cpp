@@ -10,12 +10,13 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/picture_contents.h"
+#include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
 #include "io/json_file.h"
-#include "io/npy.h"
-#include "io/table.h"
+#include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
@@ -30,7 +31,9 @@ struct EvalOptions {
   std::string weights;
   ForeignOptions foreign, gallery_foreign;
   std::string gallery_model, gallery_degrade, per_class;
+  std::string copies = "auto";
   bool pooled = false, json = false, spread = false, all = false, clusters = false, by_class = false;
+  bool allow_mismatch = false;
   int cluster_starts = 1;
   BootstrapOptions bootstrap;
   EvalDataOptions data;
@@ -64,25 +67,28 @@ int print_runs(const EvalOptions& o) {
   return 0;
 }
 
-Embeddings read_embeddings(const std::string& vectors, const std::string& table) {
+/// Stored embeddings and what wrote them.
+struct Stored {
+  Embeddings embeddings;
+  std::optional<IndexInfo> info;
+  std::string name;
+};
+
+Stored read_embeddings(const std::string& vectors, const std::string& table, const std::string& flag) {
   if (table.empty())
-    throw Error(ErrorKind::Usage, "", "--embeddings needs its table",
-                "name the .tsv with --table (fledge embed writes both)");
+    throw Error(ErrorKind::Usage, "", "--" + flag + "embeddings needs its table",
+                "name the .tsv with --" + flag + "table (fledge embed writes both)");
+  StoredEmbeddings s = load_embeddings(vectors, table);
   Embeddings e;
-  e.vectors = load_npy(vectors);
-  if (e.vectors.dtype() != DType::Float32) e.vectors = e.vectors.to(DType::Float64);  // whole numbers too
-  const LabelTable t = load_table(table);
-  refuse_blank_labels(table, t);
-  if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(t.labels.size()))
-    throw Error(ErrorKind::BadInput, "",
-                "'" + vectors + "' is " + to_string(e.vectors.dims()) + " but '" + table + "' has " +
-                    std::to_string(t.labels.size()) + " rows",
-                "use the pair of files that one fledge embed wrote");
-  e.paths = t.paths;
-  e.label_names = t.labels;
-  require_finite_rows(e.vectors, "'" + vectors + "'", e.paths, ErrorKind::BadInput,
-                      "no distance to it can be told; look at that picture and at the model, and write the file anew");
-  return e;
+  e.vectors = s.vectors;
+  e.root = s.pictures().root;
+  e.paths = std::move(s.paths), e.label_names = std::move(s.labels), e.contents = std::move(s.contents);
+  return {std::move(e), s.info, s.name};
+}
+
+void say(const EvalOptions& o, const std::vector<std::string>& notes) {
+  if (!o.machine.quiet)
+    for (const auto& note : notes) std::fprintf(stderr, "%s\n", printable(note).c_str());
 }
 
 // Labels are compared by name, so that two data sets or tables agree on what a class is.
@@ -133,6 +139,28 @@ struct Gallery {
   bool same_pictures = true;  // row i is query i's picture, which that query leaves out
 };
 
+PictureNames names_of(const Embeddings& e) { return {e.paths, e.contents, e.root}; }
+
+/// What each query leaves out besides itself. Among the queries copies stay unless they are told to go: the figures of
+/// the literature hold them.
+OwnPictures left_out(const EvalOptions& o, const Embeddings& query, const Gallery& gallery) {
+  if (!gallery.same_pictures) return own_pictures(names_of(query), names_of(*gallery.embeddings), o.copies != "keep");
+  OwnPictures copies = copies_within(names_of(query));
+  if (o.copies != "leave-out") copies.rows.clear();
+  return copies;
+}
+
+/// "" or a line.
+std::string own_note(const OwnPictures& own, bool same_pictures, bool copies_out) {
+  std::string text;
+  if (own.own) text = std::to_string(own.own) + " queries have their own picture in the gallery: left out";
+  if (own.copies)
+    text += (text.empty() ? "" : "; ") + std::to_string(own.copies) + " queries have a copy of their picture under " +
+            "another name " + (same_pictures ? "among the others" : "in the gallery") +
+            (copies_out ? ": left out" : ": copies count (--copies leave-out)");
+  return text.empty() ? "" : text + "\n";
+}
+
 int print_metrics(const EvalOptions& o, const std::string& name, const Embeddings& query, const Gallery& gallery) {
   RetrievalOptions options;
   options.recall_at = parse_counts(o.recall_at, "--recall-at");
@@ -143,8 +171,13 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
     if (const int signal = stop_signal()) throw Stopped{signal};
   };
   const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
+  OwnPictures own = left_out(o, query, gallery);
+  options.own = std::move(own.rows);
+  const bool copies_out = gallery.same_pictures ? o.copies == "leave-out" : o.copies != "keep";
   const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
   EmbeddingReport report;
+  if (!gallery.same_pictures) report.own_pictures = own.own;
+  if (!query.contents.empty() && !g.contents.empty()) report.copies = own.copies;
   if (o.all && !query.labels.empty()) {
     report.rank = embedding_rank(query.vectors);
     report.distances = mean_distances(query.vectors, query.labels);
@@ -166,7 +199,16 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   std::fputs(metrics_table({{name, json}}).c_str(), stdout);
   if (o.all || o.clusters) std::fputs(metrics_block(json).c_str(), stdout);
   std::fputs(metrics_footnote(m, options.self_gallery).c_str(), stdout);
+  std::fputs(own_note(own, gallery.same_pictures, copies_out).c_str(), stdout);
   return 0;
+}
+
+/// The same in a gallery of other pictures, whose numbers may be of another type.
+int print_metrics_in(const EvalOptions& o, const std::string& name, Embeddings query, Embeddings gallery) {
+  number_labels(query, gallery);
+  if (query.vectors.dtype() != gallery.vectors.dtype())
+    for (Embeddings* e : {&query, &gallery}) e->vectors = e->vectors.to(DType::Float64);
+  return print_metrics(o, name, query, Gallery{&gallery, false});
 }
 
 std::int64_t size_of_output(const EvalOptions& o, const EmbeddingModel& model) {
@@ -187,11 +229,30 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
   return loaded;
 }
 
+/// The embeddings of pictures, and who they are.
+Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec,
+                 const EmbedOptions& options) {
+  const std::shared_ptr<Dataset> dataset = open_dataset(spec);
+  Embeddings e = embed_dataset(model, dataset, options);
+  identify(e, dataset, o.data.workers);
+  e.root = root_of(spec.source);
+  return e;
+}
+
 int evaluate_models(const EvalOptions& o) {
   const LoadedModel loaded = model_of(o), other = gallery_model_of(o, loaded);
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
-  Embeddings query = embed_dataset(*loaded.model, open_dataset({o.data.data, o.data.classes}), options), gallery;
+  std::string name = loaded.source.empty() ? loaded.model->spec().describe() : o.model;
+  if (!o.gallery_embeddings.empty()) {  // before the work of embedding
+    Stored stored = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
+    say(o, check_comparable(index_info(loaded, options, o.data, o.machine), name, stored.info, stored.name,
+                            o.allow_mismatch));
+    Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options);
+    say_skipped("pictures", query.skipped);
+    return print_metrics_in(o, name + " in " + stored.name, std::move(query), std::move(stored.embeddings));
+  }
+  Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options), gallery;
   const bool same_pictures = o.gallery.empty();
   const bool separate = !same_pictures || !o.gallery_model.empty() || !o.gallery_degrade.empty();
   if (separate) {
@@ -201,13 +262,12 @@ int evaluate_models(const EvalOptions& o) {
     options.what = "embed gallery";
     const DatasetSpec pictures =
         same_pictures ? DatasetSpec{o.data.data, o.data.classes} : DatasetSpec{o.gallery, o.gallery_classes};
-    gallery = embed_dataset(*other.model, open_dataset(pictures), options);
+    gallery = embed(o, *other.model, pictures, options);
     if (same_pictures) keep_common_rows(query, gallery);
   }
   say_skipped("pictures", query.skipped);
   if (!same_pictures) say_skipped("gallery pictures", gallery.skipped);
   number_labels(query, gallery);
-  std::string name = loaded.source.empty() ? loaded.model->spec().describe() : o.model;
   if (!o.gallery_model.empty()) name += " in " + o.gallery_model;
   return print_metrics(o, name, query, {separate ? &gallery : nullptr, same_pictures});
 }
@@ -218,16 +278,19 @@ int run_eval(const EvalOptions& o) {
   watch_signals();
   if (!o.runs.empty()) return print_runs(o);
   if (!o.embeddings.empty()) {
-    if (!o.gallery_model.empty() || !o.gallery_degrade.empty())
-      throw Error(ErrorKind::Usage, "", "--gallery-model and --gallery-degrade are about pictures, --embeddings is not",
+    if (!o.gallery.empty() || !o.gallery_model.empty() || !o.gallery_degrade.empty())
+      throw Error(ErrorKind::Usage, "",
+                  "--gallery, --gallery-model and --gallery-degrade are about pictures, --embeddings is not",
                   "name the pictures with --data, or a second pair of files with --gallery-embeddings");
-    Embeddings query = read_embeddings(o.embeddings, o.table), gallery;
-    const bool separate = !o.gallery_embeddings.empty();
-    if (separate) gallery = read_embeddings(o.gallery_embeddings, o.gallery_table);
-    number_labels(query, gallery);
-    if (separate && query.vectors.dtype() != gallery.vectors.dtype())
-      for (Embeddings* e : {&query, &gallery}) e->vectors = e->vectors.to(DType::Float64);
-    return print_metrics(o, o.embeddings, query, {separate ? &gallery : nullptr, !separate});
+    Stored query = read_embeddings(o.embeddings, o.table, "");
+    if (!o.gallery_embeddings.empty()) {
+      Stored gallery = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
+      say(o, check_comparable(query.info, query.name, gallery.info, gallery.name, o.allow_mismatch));
+      return print_metrics_in(o, o.embeddings, std::move(query.embeddings), std::move(gallery.embeddings));
+    }
+    Embeddings none;
+    number_labels(query.embeddings, none);
+    return print_metrics(o, o.embeddings, query.embeddings, {});
   }
   if (o.data.data.empty())
     throw Error(ErrorKind::Usage, "", "nothing to evaluate",
@@ -237,6 +300,9 @@ int run_eval(const EvalOptions& o) {
                 "name a run or model file with --model, or backbone weights with --weights and --arch");
   if (!o.model.empty() && !o.weights.empty())
     throw Error(ErrorKind::Usage, "", "--model and --weights both name weights", "give one of them");
+  if (!o.gallery_embeddings.empty() && (!o.gallery.empty() || !o.gallery_model.empty() || !o.gallery_degrade.empty()))
+    throw Error(ErrorKind::Usage, "", "--gallery-embeddings and other galleries cannot both be had",
+                "name the gallery's pictures, or its embeddings");
   return evaluate_models(o);
 }
 
@@ -255,7 +321,8 @@ RunVerb add_eval(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb->add_option("--embeddings", o->embeddings, "evaluate this .npy (N x D)")->group("Stored embeddings");
   verb->add_option("--table", o->table, "its table: header path<TAB>label")->group("Stored embeddings");
-  verb->add_option("--gallery-embeddings", o->gallery_embeddings, "search in these instead of among the queries")
+  verb->add_option("--gallery-embeddings", o->gallery_embeddings,
+                   "search in these instead of among the queries (--embeddings or --data)")
       ->group("Stored embeddings");
   verb->add_option("--gallery-table", o->gallery_table, "their table")->group("Stored embeddings");
   bind_eval_data(*verb, o->data);
@@ -274,6 +341,14 @@ RunVerb add_eval(CLI::App& app) {
   bind_foreign(*verb, o->foreign, "", "Model");
   bind_foreign(*verb, o->gallery_foreign, "gallery-", "Model");
   verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
+  verb->add_option("--copies", o->copies,
+                   "pictures with the content of the query under another name: leave-out, keep; auto: left out of a "
+                   "gallery, kept among the queries as in the figures of the literature")
+      ->check(CLI::IsMember({"auto", "leave-out", "keep"}))
+      ->group("Data");
+  verb->add_flag("--allow-mismatch", o->allow_mismatch,
+                 "compare embeddings although another model or preparation of pictures made them")
+      ->group("Stored embeddings");
   verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
   verb->add_flag("--all", o->all, "every metric, also rank and mean distances of the embedding")->group("Output");
   verb->add_flag("--clusters", o->clusters, "NMI and AMI of k-means with one cluster a class (slow with many classes)")

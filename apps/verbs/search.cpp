@@ -14,12 +14,14 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/nearest_pictures.h"
+#include "apps/common/index_search.h"
+#include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "data/exif_choice.h"
 #include "io/json_file.h"
+#include "io/table.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 
@@ -31,7 +33,7 @@ constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 struct SearchOptions {
   std::string index, model, stored_queries;
   std::vector<std::string> pictures;
-  bool pooled = false, match = false, json = false;
+  bool pooled = false, match = false, json = false, allow_mismatch = false;
   std::int64_t top = 10;
   double threshold = kNoLimit;
   ForeignOptions foreign;
@@ -40,15 +42,14 @@ struct SearchOptions {
 };
 
 struct Queries {
-  Tensor vectors;                   // Q,D
-  std::vector<std::string> names;   // of each
-  std::vector<std::string> labels;  // of each; empty: not known
-  SkippedPictures skipped = {};     // those that could not be read
-};
+  Tensor vectors;                     // Q,D
+  std::vector<std::string> names;     // of each
+  std::vector<std::string> labels;    // of each; empty: not known
+  std::vector<std::string> contents;  // of each; empty: not known
+  std::string root;                   // of the names, where it is known
+  SkippedPictures skipped = {};       // those that could not be read
 
-struct Answer {
-  std::vector<Neighbour> neighbours;  // within the threshold
-  double nearest;                     // distance of the nearest picture, within it or not
+  PictureNames pictures() const { return {names, contents, root}; }
 };
 
 using Json = nlohmann::ordered_json;
@@ -93,6 +94,11 @@ void check_size(const StoredEmbeddings& index, const std::string& other, std::in
               hint);
 }
 
+void say(const SearchOptions& o, const std::vector<std::string>& notes) {
+  if (!o.machine.quiet)
+    for (const auto& note : notes) fmt::print(stderr, "{}\n", printable(note));
+}
+
 Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const LoadedModel loaded = load_model(o.model, o.foreign);
   if (!o.machine.quiet)
@@ -101,36 +107,51 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
              "search with the model that wrote the index, and with --pooled if it was written so");
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
+  const IndexInfo info = index_info(loaded, options, o.data, o.machine);
+  say(o, check_comparable(info, o.model, index.info, index.name, o.allow_mismatch));
   const bool single = !o.pictures.empty();
-  const auto dataset =
+  const std::shared_ptr<Dataset> dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("query pictures", e.skipped);
-  return {e.vectors, std::move(e.paths), single ? std::vector<std::string>() : std::move(e.label_names),
+  identify(e, dataset, o.data.workers);
+  return {e.vectors,
+          std::move(e.paths),
+          single ? std::vector<std::string>() : std::move(e.label_names),
+          std::move(e.contents),
+          info.root,
           std::move(e.skipped)};
 }
 
 Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   StoredEmbeddings stored = load_embeddings(o.stored_queries);
   check_size(index, stored.name + ".npy", stored.vectors.dim(1), "write both with the same model");
-  return {stored.vectors, std::move(stored.paths), std::move(stored.labels)};
+  say(o, check_comparable(stored.info, stored.name, index.info, index.name, o.allow_mismatch));
+  return {stored.vectors, std::move(stored.paths), std::move(stored.labels), std::move(stored.contents),
+          stored.info ? stored.info->root : "", {}};
 }
 
-std::vector<Answer> answers_of(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries) {
-  const NearestPictures pictures(index.vectors, compute_of(o.machine).device);
+SearchAnswers answers_of(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries) {
   const auto start = std::chrono::steady_clock::now();
-  auto found = pictures.search(queries.vectors, o.top);
+  SearchAnswers answers =
+      search_index({queries.vectors, index.vectors, own_pictures(queries.pictures(), index.pictures()),
+                    compute_of(o.machine).device},
+                   o.top, o.threshold);
   const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
   if (!o.machine.quiet)
-    fmt::print(stderr, "searched {} pictures for {} queries in {:.1f} ms\n", index.paths.size(), found.size(),
+    fmt::print(stderr, "searched {} pictures for {} queries in {:.1f} ms\n", index.paths.size(), answers.queries.size(),
                spent.count());
-  std::vector<Answer> answers;
-  for (auto& neighbours : found) {
-    const double nearest = neighbours.front().distance;
-    while (!neighbours.empty() && neighbours.back().distance > o.threshold) neighbours.pop_back();
-    answers.push_back({std::move(neighbours), nearest});
-  }
   return answers;
+}
+
+/// What is said of queries that the index holds; empty where it holds none.
+std::string own_note(const SearchAnswers& answers) {
+  std::string text;
+  if (answers.own.own) text = fmt::format("{} queries are in the index themselves", answers.own.own);
+  if (answers.own.copies)
+    text +=
+        fmt::format("{}{} queries have a copy under another name there", text.empty() ? "" : ", ", answers.own.copies);
+  return text.empty() ? "" : text + ": their own pictures are marked and do not vote\n";
 }
 
 /// Queries whose own label is known and voted for.
@@ -141,10 +162,14 @@ std::int64_t correct_votes(const Queries& queries, const std::vector<Vote>& vote
   return correct;
 }
 
+/// Null where there is no picture to be away from.
+Json json_distance(double distance) { return std::isfinite(distance) ? Json(distance) : Json(nullptr); }
+
 void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries,
-                const std::vector<Answer>& answers, const std::vector<Vote>& votes) {
+                const SearchAnswers& answers, const std::vector<Vote>& votes) {
   Json list = Json::array();
-  for (std::size_t i = 0; i < answers.size(); ++i) {
+  for (std::size_t i = 0; i < answers.queries.size(); ++i) {
+    const Answer& a = answers.queries[i];
     Json entry = {{"query", queries.names[i]}};
     if (!queries.labels.empty()) entry["label"] = queries.labels[i];
     if (o.match) {
@@ -152,30 +177,35 @@ void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Que
       entry["match"] = v.of ? Json(v.label) : Json(nullptr);
       entry["votes"] = v.votes;
       entry["of"] = v.of;
-      entry["nearest"] = answers[i].nearest;
+      entry["nearest"] = json_distance(a.nearest_other);
+      if (a.own_found) entry["own"] = a.own_found;
     } else {
       Json results = Json::array();
-      for (const Neighbour& n : answers[i].neighbours)
+      for (const Neighbour& n : a.neighbours) {
         results.push_back({{"rank", results.size() + 1},
                            {"distance", n.distance},
                            {"cosine", n.cosine},
                            {"label", index.labels[n.row]},
                            {"path", index.paths[n.row]},
                            {"row", n.row}});
+        if (answers.is_own(i, n.row)) results.back()["own"] = true;
+      }
       entry["results"] = std::move(results);
     }
     list.push_back(std::move(entry));
   }
   Json report = {{"index", index.name}, {"pictures", index.paths.size()}, {"queries", std::move(list)}};
+  report["own_pictures"] = answers.own.own;
+  report["copies"] = answers.own.copies;
   if (o.data.on_bad_image == "skip") add_skipped(report, "skipped", queries.skipped.names);
   if (o.match && !queries.labels.empty()) report["correct"] = correct_votes(queries, votes);
   fmt::print("{}\n", json_text(std::move(report)));
 }
 
 void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries,
-                 const std::vector<Answer>& answers) {
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const Answer& a = answers[i];
+                 const SearchAnswers& answers) {
+  for (std::size_t i = 0; i < answers.queries.size(); ++i) {
+    const Answer& a = answers.queries[i];
     fmt::print("{}{}\n", i ? "\n" : "", printable(queries.names[i]));
     if (a.neighbours.empty()) {
       fmt::print("  none within {}: the nearest picture is {:.4f} away\n", o.threshold, a.nearest);
@@ -186,13 +216,15 @@ void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Qu
     fmt::print("  rank  distance   cosine  {:<{}}  path\n", "label", width);
     for (std::size_t r = 0; r < a.neighbours.size(); ++r) {
       const Neighbour& n = a.neighbours[r];
-      fmt::print("  {:>4}  {:>8.4f}  {:>7.4f}  {:<{}}  {}\n", r + 1, n.distance, n.cosine,
-                 printable(index.labels[n.row]), width, printable(index.paths[n.row]));
+      fmt::print("  {:>4}  {:>8.4f}  {:>7.4f}  {:<{}}  {}{}\n", r + 1, n.distance, n.cosine,
+                 printable(index.labels[n.row]), width, printable(index.paths[n.row]),
+                 answers.is_own(i, n.row) ? "  (own picture)" : "");
     }
   }
+  if (!o.machine.quiet) fmt::print(stderr, "{}", own_note(answers));
 }
 
-void print_matches(const Queries& queries, const std::vector<Answer>& answers, const std::vector<Vote>& votes) {
+void print_matches(const Queries& queries, const SearchAnswers& answers, const std::vector<Vote>& votes) {
   std::size_t width = 7;
   for (const Vote& v : votes) width = std::max(width, printable(v.label).size());
   fmt::print("{:<{}}  {:>6}  {:>7}  query\n", "label", width, "share", "nearest");
@@ -202,12 +234,14 @@ void print_matches(const Queries& queries, const std::vector<Answer>& answers, c
     unknown += v.of == 0;
     const std::string share =
         v.of ? fmt::format("{:.2f}", static_cast<double>(v.votes) / static_cast<double>(v.of)) : "-";
-    fmt::print("{:<{}}  {:>6}  {:>7.4f}  {}\n", v.of ? printable(v.label) : "unknown", width, share, answers[i].nearest,
-               printable(queries.names[i]));
+    const double away = answers.queries[i].nearest_other;
+    fmt::print("{:<{}}  {:>6}  {:>7}  {}\n", v.of ? printable(v.label) : "unknown", width, share,
+               std::isfinite(away) ? fmt::format("{:.4f}", away) : "-", printable(queries.names[i]));
   }
   if (!queries.labels.empty())
     fmt::print("{} of {} queries get their own label, {} are unknown\n", correct_votes(queries, votes), votes.size(),
                unknown);
+  fmt::print("{}", own_note(answers));
 }
 
 int run_search(const SearchOptions& o) {
@@ -216,11 +250,12 @@ int run_search(const SearchOptions& o) {
   watch_signals();
   check_options(o);
   const StoredEmbeddings index = load_embeddings(o.index);
+  if (o.match) refuse_blank_labels(index.name + ".tsv", {index.paths, index.labels});
   const Queries queries = o.stored_queries.empty() ? embed_queries(o, index) : read_queries(o, index);
-  const std::vector<Answer> answers = answers_of(o, index, queries);
+  const SearchAnswers answers = answers_of(o, index, queries);
   std::vector<Vote> votes;
   if (o.match)
-    for (const Answer& a : answers) votes.push_back(vote(a.neighbours, index.labels));
+    for (const Answer& a : answers.queries) votes.push_back(vote(a.voters, index.labels));
   if (o.json)
     print_json(o, index, queries, answers, votes);
   else if (o.match)
@@ -252,6 +287,9 @@ RunVerb add_search(CLI::App& app) {
   verb->add_option("--model", o->model, "what wrote the index: run folder, checkpoint folder, or weight file")
       ->group("Model");
   verb->add_flag("--pooled", o->pooled, "the index was written with --pooled")->group("Model");
+  verb->add_flag("--allow-mismatch", o->allow_mismatch,
+                 "search although another model or preparation of pictures wrote the index")
+      ->group("Model");
   bind_foreign(*verb, o->foreign, "", "Model");
   bind_eval_data(*verb, o->data);
   verb->add_option("--top", o->top, "how many pictures a query; with --match so many vote, 1: the nearest decides")

@@ -1,4 +1,4 @@
-// Rows brought to the form in which they are compared. Private to nn/metrics/.
+// Rows brought to the form in which they are compared. For nn/metrics and the search in apps.
 #pragma once
 #include <cstdint>
 

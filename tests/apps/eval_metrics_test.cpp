@@ -141,8 +141,12 @@ TEST_CASE("eval: queries of one model in the gallery of another", "[eval]") {
   CHECK(mixed.at("gallery") == 18);
   CHECK(mixed != eval({"--model", "student"}));
   CHECK(mixed != eval({"--model", "teacher", "--gallery-model", "student"}));
-  // Other pictures: nothing is left out, so that the model finds the very same picture first.
-  CHECK(eval({"--model", "teacher", "--gallery", "test", "--gallery-model", "teacher"}).at("recall@1") == 1.0);
+  // A gallery that is named holds other pictures, and those of the queries are left out of it: found first, they would
+  // make any model look perfect. What is left is the plain evaluation, with a count.
+  json named = eval({"--model", "teacher", "--gallery", "test", "--gallery-model", "teacher"});
+  CHECK(named.at("own_pictures") == 18);
+  named.erase("own_pictures");
+  CHECK(named == alone);
   // Poor queries in a good gallery, and the other way round.
   const json poor = eval({"--model", "teacher", "--degrade", "downsample=8,blur=3", "--gallery-degrade", "none"});
   CHECK(poor != alone);

@@ -72,12 +72,13 @@ void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top) {
   if (const auto device = fledge::test::gpu()) check_equal(rows, queries, top, *device);
 }
 
-/// NAME.npy and NAME.tsv below the folder; row i is "p/i.png" with label labels[i].
+/// NAME.npy and NAME.tsv below the folder; row i is "p/i.png" with label labels[i]. Rows of one path are one picture:
+/// pictures that are searched for lie elsewhere, below `below`.
 void write_index(const TempFolder& folder, const std::string& name, const Tensor& rows,
-                 const std::vector<std::string>& labels) {
+                 const std::vector<std::string>& labels, const std::string& below = "p/") {
   fledge::save_npy(folder / (name + ".npy"), rows);
   fledge::LabelTable table;
-  for (std::size_t i = 0; i < labels.size(); ++i) table.paths.push_back("p/" + std::to_string(i) + ".png");
+  for (std::size_t i = 0; i < labels.size(); ++i) table.paths.push_back(below + std::to_string(i) + ".png");
   table.labels = labels;
   fledge::save_table(folder / (name + ".tsv"), table);
 }
@@ -181,7 +182,8 @@ TEST_CASE("search for pictures, end to end", "[e2e][search]") {
   const fledge::LabelTable table = fledge::load_table(p.folder / "index.tsv");
   REQUIRE(vectors.dim(0) == 24);
 
-  // A picture of the index finds itself, whether it comes from its data set, its file or its stored embedding.
+  // A picture of the index finds itself, marked as its own, whether it comes from its data set, its file or its stored
+  // embedding.
   const Arguments index = {"--index", "index", "--top", "5"};
   const json by_data = search_json(p.folder, index + Arguments{"--model", "run", "--data", "test"});
   const json by_row = search_json(p.folder, index + Arguments{"--queries", "index.npy"});
@@ -202,6 +204,8 @@ TEST_CASE("search for pictures, end to end", "[e2e][search]") {
       CHECK(results[0].at("path") == table.paths[q]);
       CHECK(results[0].at("distance").get<double>() < 1e-5);
       CHECK(results[0].at("cosine").get<double>() == Approx(1));
+      CHECK(results[0].at("own") == true);
+      for (std::size_t r = 1; r < 5; ++r) CHECK(!results[r].contains("own"));
     }
   }
 
@@ -249,7 +253,7 @@ TEST_CASE("thresholds and matches of a small index", "[e2e][search]") {
   const TempFolder folder;
   // On a line: distances are plain to see.
   write_index(folder, "index", tensor_of({{0, 0}, {1, 0}, {2, 0}, {3, 0}, {10, 0}}), {"a", "b", "b", "a", "far away"});
-  write_index(folder, "queries", tensor_of({{0, 0}, {1.75f, 0}, {6, 0}, {10, 0}}), {"a", "b", "b", "far away"});
+  write_index(folder, "queries", tensor_of({{0, 0}, {1.75f, 0}, {6, 0}, {10, 0}}), {"a", "b", "b", "far away"}, "q/");
   const Arguments both = {"--index", "index", "--queries", "queries"};
   const auto paths = [&](const json& report, std::size_t query) {
     std::string text;
@@ -268,7 +272,7 @@ TEST_CASE("thresholds and matches of a small index", "[e2e][search]") {
   CHECK(paths(search_json(folder, both + Arguments{"--threshold", "0.999"}), 0) == "0");
   CHECK(paths(search_json(folder, both + Arguments{"--threshold", "1", "--top", "1"}), 1) == "2");
   const Outcome text = must(folder, Arguments{"search"} + both + Arguments{"--threshold", "1"});
-  CHECK_THAT(text.out, Contains("p/2.png\n  none within 1: the nearest picture is 3.0000 away\n"));
+  CHECK_THAT(text.out, Contains("q/2.png\n  none within 1: the nearest picture is 3.0000 away\n"));
   const std::string list = "     1    0.2500   1.0000  b      p/2.png\n     2    0.7500   1.0000  b      p/1.png\n";
   CHECK_THAT(text.out, Contains(list));
 
@@ -289,8 +293,8 @@ TEST_CASE("thresholds and matches of a small index", "[e2e][search]") {
   const Outcome table =
       must(folder, Arguments{"search"} + both + Arguments{"--match", "--top", "1", "--threshold=0.5"});
   CHECK(table.out ==
-        "label      share  nearest  query\na           1.00   0.0000  p/0.png\nb           1.00   0.2500  p/1.png\n"
-        "unknown        -   3.0000  p/2.png\nfar away    1.00   0.0000  p/3.png\n"
+        "label      share  nearest  query\na           1.00   0.0000  q/0.png\nb           1.00   0.2500  q/1.png\n"
+        "unknown        -   3.0000  q/2.png\nfar away    1.00   0.0000  q/3.png\n"
         "3 of 4 queries get their own label, 1 are unknown\n");
 
   for (const std::string flag : {"--top", "--threshold"})

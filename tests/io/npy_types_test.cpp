@@ -16,8 +16,8 @@ namespace {
 
 template <class T>
 Tensor read_as(const std::string& descr, const std::vector<T>& values) {
-  std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + std::to_string(values.size()) +
-                       ",), }";
+  std::string header =
+      "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + std::to_string(values.size()) + ",), }";
   std::string file("\x93NUMPY\x01\x00", 8);
   file += static_cast<char>(header.size());
   file += '\0';
@@ -62,8 +62,8 @@ TEST_CASE("npy: float16 is widened exactly, all 65,536 of it") {
     if (exponent == 31)
       wrong += mantissa ? !std::isnan(got) : got != sign * std::numeric_limits<float>::infinity();
     else
-      wrong += got != static_cast<float>(sign * (exponent ? std::ldexp(1024 + mantissa, exponent - 25)
-                                                          : std::ldexp(mantissa, -24)));
+      wrong += got != static_cast<float>(
+                          sign * (exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24)));
   }
   CHECK(wrong == 0);
 }

@@ -1,0 +1,24 @@
+#include "apps/common/picture_contents.h"
+
+#include "data/content.h"
+
+namespace fledge {
+
+std::vector<std::string> contents_of(const std::shared_ptr<Dataset>& dataset, const std::vector<std::int64_t>& pictures,
+                                     int threads) {
+  Contents contents(dataset);
+  contents.find(pictures, threads);
+  std::vector<std::string> texts;
+  for (const std::int64_t i : pictures) {
+    const Content content = contents.of(i);
+    const bool file = !dataset->file(i).path.empty();
+    texts.push_back(!content.known() ? "" : (file ? "" : "pixels:") + to_text(content));
+  }
+  return texts;
+}
+
+void identify(Embeddings& e, const std::shared_ptr<Dataset>& dataset, int threads) {
+  e.contents = contents_of(dataset, e.pictures, threads);
+}
+
+}  // namespace fledge
