@@ -8,6 +8,7 @@
 
 #include "apps/common/evaluate.h"
 #include "apps/common/signals.h"
+#include "apps/common/training_overlap.h"
 #include "apps/report/chart.h"
 #include "apps/report/encode.h"
 #include "apps/report/grid.h"
@@ -62,6 +63,8 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
       const LoadedModel loaded = load_model(run->path);
       EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
       options.what = "embed with " + run->name;
+      if (const std::string trained = training_overlap(run->path, gallery.dataset, o.data.workers); !trained.empty())
+        notes.push_back("Run " + run->name + ": " + trained + ". Its figures on these pictures flatter it.");
       gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
       break;  // one run speaks for its kind
     }

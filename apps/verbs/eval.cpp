@@ -13,6 +13,7 @@
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
+#include "apps/common/training_overlap.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
 #include "io/json_file.h"
@@ -229,13 +230,15 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
   return loaded;
 }
 
-/// The embeddings of pictures, and who they are.
-Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec,
-                 const EmbedOptions& options) {
+/// The embeddings of pictures, and who they are. `tested`: these are what the figures are about.
+Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec, const EmbedOptions& options,
+                 bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
   Embeddings e = embed_dataset(model, dataset, options);
   identify(e, dataset, o.data.workers);
   e.root = root_of(spec.source);
+  const std::string trained = !tested || o.model.empty() ? "" : training_overlap(o.model, dataset, o.data.workers);
+  if (!trained.empty()) std::fprintf(stderr, "warning: %s: the figures flatter the model\n", trained.c_str());
   return e;
 }
 
@@ -248,11 +251,11 @@ int evaluate_models(const EvalOptions& o) {
     Stored stored = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
     say(o, check_comparable(index_info(loaded, options, o.data, o.machine), name, stored.info, stored.name,
                             o.allow_mismatch));
-    Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options);
+    Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options, true);
     say_skipped("pictures", query.skipped);
     return print_metrics_in(o, name + " in " + stored.name, std::move(query), std::move(stored.embeddings));
   }
-  Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options), gallery;
+  Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options, true), gallery;
   const bool same_pictures = o.gallery.empty();
   const bool separate = !same_pictures || !o.gallery_model.empty() || !o.gallery_degrade.empty();
   if (separate) {
@@ -262,7 +265,7 @@ int evaluate_models(const EvalOptions& o) {
     options.what = "embed gallery";
     const DatasetSpec pictures =
         same_pictures ? DatasetSpec{o.data.data, o.data.classes} : DatasetSpec{o.gallery, o.gallery_classes};
-    gallery = embed(o, *other.model, pictures, options);
+    gallery = embed(o, *other.model, pictures, options, false);
     if (same_pictures) keep_common_rows(query, gallery);
   }
   say_skipped("pictures", query.skipped);

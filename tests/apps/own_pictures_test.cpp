@@ -240,3 +240,21 @@ TEST_CASE("search: many copies of one picture do not take the votes of others", 
   CHECK(found.at("queries")[kCopies].at("match") == "v");
   CHECK(found.at("queries")[kCopies + 1].at("match") == "u");
 }
+
+TEST_CASE("eval and report warn of test pictures that the model was trained on", "[e2e][overlap]") {
+  const TempFolder folder;
+  make_pictures(folder / "train", 4, 6, 28, 51);
+  make_pictures(folder / "test", 3, 4, 28, 52);
+  must(folder, Arguments{"train"} + tiny() + Arguments{"--run", "run"});
+  const Arguments eval = {"eval", "--data", "test", "--quiet", "--model"};
+  CHECK_THAT(must(folder, eval + Arguments{"run"}).err, !Contains("training picture"));
+  std::filesystem::copy(folder / "train/class3/5.png", folder / "test/class1/other-name.png");
+  const std::string checkpoint = "run/checkpoints/" + checkpoints(folder / "run").back();
+  for (const std::string model : {std::string("run"), checkpoint, checkpoint + "/model.safetensors"}) {
+    INFO(model);
+    CHECK_THAT(must(folder, eval + Arguments{model}).err,
+               Contains("1 of the 13 test pictures") && Contains("other-name.png") && Contains("5.png"));
+  }
+  must(folder, {"report", "run", "--output", "r.html", "--map", "none", "--quiet"});
+  CHECK_THAT(text_of(folder / "r.html"), Contains("1 of the 13 test pictures") && Contains("other-name.png"));
+}
