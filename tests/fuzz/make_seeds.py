@@ -104,7 +104,26 @@ def texts():
           b'"alarms":{"rank":[1.0,2.5]},"skipped":{"a.jpg":"cannot"},"result":"{}\\n"}')
 
 
+def npy(descr, shape, numbers, fortran=False):
+    head = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}".encode()
+    head += b" " * (63 - (10 + len(head)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + numbers
+
+
+def embeddings():
+    kinds = {"<f4": "f", "<f8": "d", "<f2": "e", "<i4": "i", "<i8": "q", "<i2": "h", "|i1": "b", "|u1": "B", "<u2": "H", "<u4": "I", "<u8": "Q", "|b1": "?"}
+    for descr, code in kinds.items():
+        write(f"npy/{descr[1:]}.npy", npy(descr, (2, 3), struct.pack("<6" + code, *range(6))))
+    write("npy/big.npy", npy(">f4", (2, 3), struct.pack(">6f", *range(6))))
+    write("npy/fortran.npy", npy("<f8", (2, 3), struct.pack("<6d", *range(6)), True))
+    write("npy/empty.npy", npy("<f4", (0, 4), b""))
+    write("table/plain.tsv", b"path\tlabel\na/1.jpg\tx\nb\\x09c.jpg\ty\n")
+    write("table/content.tsv", b"path\tlabel\tcontent\na/1.jpg\tx\t" + b"0" * 32 + b"\nb.jpg\ty\t\nc.jpg\tz\tpixels:" + b"f" * 32 + b"\n")
+    write("table/bom.tsv", b"\xef\xbb\xbfpath\tlabel\r\na.jpg\t x \r\n")
+
+
 if __name__ == "__main__":
+    embeddings()
     jpegs()
     pngs()
     bmps()

@@ -32,6 +32,11 @@ foreach(target toml state manifest)
   target_link_libraries(fuzz_${target} PRIVATE checked_apps)
 endforeach()
 
-foreach(target jpeg png bmp webp mat pack csv toml state manifest)
+foreach(target npy table)
+  add_executable(fuzz_${target} fuzz_${target}.cpp input.cpp)
+  target_link_libraries(fuzz_${target} PRIVATE checked_io)
+endforeach()
+
+foreach(target jpeg png bmp webp mat pack csv toml state manifest npy table)
   target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
 endforeach()
