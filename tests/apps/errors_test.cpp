@@ -141,10 +141,10 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
   fledge::save_safetensors(p.folder / "bare.safetensors", content.tensors, {});
   // Bare weights are recognised by their tensors, but not those of a network that fledge does not have.
   must(p.folder, {"eval", "--model", "bare.safetensors", "--data", "test", "--size", "28", "--quiet"});
-  content.tensors.pop_back();
+  std::erase_if(content.tensors, [](const auto& t) { return t.first == "layer1.0.bn1.weight"; });
   fledge::save_safetensors(p.folder / "lacking.safetensors", content.tensors, {});
   fails(p.folder, {"eval", "--model", "lacking.safetensors", "--data", "test"}, 3,
-        {"lacking.safetensors", "feat.bias"});
+        {"lacking.safetensors", "layer1.0.bn1.weight"});
   fledge::save_safetensors(p.folder / "other.safetensors", {{"w", fledge::ones({2, 2})}}, {});
   fails(p.folder, {"eval", "--model", "other.safetensors", "--data", "test"}, 3, {"other.safetensors", "inspect"});
   Bytes bytes = slurp(file);
@@ -174,10 +174,6 @@ TEST_CASE("run folders: taken, locked, changed, impossible", "[e2e][errors]") {
         {"--seed"});
   fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--width", "0.125", "--resume-allow-change", "true"}), 3,
         {"step-00000003"});
-  fails(p.folder,
-        p.train({"--run", "run", "--resume", "auto", "--train", "test", "--images-per-class", "6",
-                 "--resume-allow-change", "true"}),
-        2, {"pictures"});
   // A finished run goes on when it is given more epochs.
   must(p.folder, p.train({"--run", "run", "--resume", "auto", "--epochs", "2", "--resume-allow-change", "true"}));
   CHECK(log_lines(p.folder / "run", "step").size() == 6);

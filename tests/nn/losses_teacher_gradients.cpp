@@ -272,7 +272,7 @@ TEST_CASE("rkd_angle holds no n^3 of anything", "[losses][teacher]") {
   std::ifstream("/proc/self/statm") >> pages;
   REQUIRE(pages > 0);
   rlimit tight = before;
-  if (!kSanitized) tight.rlim_cur = pages * 4096 + (std::size_t{64} << 20);
+  if (!fledge::test::kSanitized) tight.rlim_cur = pages * 4096 + (std::size_t{64} << 20);
   REQUIRE(setrlimit(RLIMIT_AS, &tight) == 0);
   std::string failure;
   try {
