@@ -116,7 +116,7 @@ TEST_CASE("signals at random moments stop within five seconds, with a checkpoint
   std::cout << stopped << " runs stopped, the slowest in " << longest << " s" << std::endl;
 }
 
-TEST_CASE("two thousand steps take no more memory than two hundred", "[.soak][growth]") {
+TEST_CASE("a run of two thousand steps does not grow", "[.soak][growth]") {
   const TempFolder folder;
   make_pictures(folder / "train", 6, 8, 36, 11);
   make_pictures(folder / "test", 3, 8, 36, 12);
@@ -132,8 +132,9 @@ TEST_CASE("two thousand steps take no more memory than two hundred", "[.soak][gr
     REQUIRE(p.running());
     return resident_kib(p.pid());
   };
-  const std::int64_t early = resident_at(200), late = resident_at(2150);
+  // The first evaluation, at step 500, takes room of its own once.
+  const std::int64_t early = resident_at(600), late = resident_at(2150);
   CHECK(p.wait().code == 0);
-  std::cout << "resident after 200 steps " << early << " KiB, after 2,150 " << late << " KiB" << std::endl;
-  CHECK(late - early < 2 * 1024);  // promise 23: less than 1 MB in 1,000 steps
+  std::cout << "resident after 600 steps " << early << " KiB, after 2,150 " << late << " KiB" << std::endl;
+  CHECK(late - early < 1550);  // promise 23: less than 1 MB in 1,000 steps
 }
