@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "io/folder.h"
+#include "io/open_error.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -51,10 +52,8 @@ struct Descriptor {
   }
 };
 
-/// A path that names nothing is the caller's mistake (BadInput); what is there but cannot be read is not (Resource).
 [[noreturn]] void read_failed(const char* what, const std::string& path, int error) {
-  const bool named_wrong = error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
-  throw Error(named_wrong ? ErrorKind::BadInput : ErrorKind::Resource, "",
+  throw Error(names_nothing(error) ? ErrorKind::BadInput : ErrorKind::Resource, "",
               std::string("cannot ") + what + " '" + path + "': " + reason(error));
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "io/open_error.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -21,10 +22,6 @@ namespace {
 /// It is there, and the machine does not give it: rights, descriptors, the disk. Nothing is said of what it holds.
 [[noreturn]] void unreadable(const std::string& path, int error) {
   throw Error(ErrorKind::Resource, "", "cannot open '" + path + "': " + std::strerror(error));
-}
-
-bool names_nothing(int error) {
-  return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
 }
 
 }  // namespace
