@@ -46,7 +46,7 @@ class Trainer {
 
   // trainer_not_finite.cpp: what happens to a step or a state that is not finite (--on-nan)
   void pass_over(const NotFiniteStep& bad, const Batch& batch);
-  void ensure_sound();
+  Checkpoint ensure_sound();  // the weights and optimiser state that are sound now
   void keep_beginning();
   void roll_back();
   [[noreturn]] void stop_not_finite(const std::string& what, const std::string& pictures);

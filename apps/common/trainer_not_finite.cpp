@@ -54,17 +54,20 @@ void Trainer::pass_over(const NotFiniteStep& bad, const Batch& batch) {
 
 // Before a checkpoint or an evaluation. A state that is not finite cannot be mended: the last checkpoint takes its
 // place, or the run stops.
-void Trainer::ensure_sound() {
+Checkpoint Trainer::ensure_sound() {
   Checkpoint now;
   store(setup_, now);
   const std::string bad = unsound_number(now);
-  if (bad.empty()) return;
+  if (bad.empty()) return now;
   const bool back = o_.on_nan == "rollback" && state_.not_finite.rollbacks < kMostRollbacks;
   log_not_finite(bad, back ? "rollback" : "stop", {});
   if (!back) stop_not_finite(bad + fmt::format(" after step {}; nothing of it was saved", state_.step), "");
   roll_back();
   std::fprintf(stderr, "\nwarning: after step %lld %s; back to the last checkpoint\n",
                static_cast<long long>(state_.step), bad.c_str());
+  Checkpoint before;
+  store(setup_, before);
+  return before;
 }
 
 void Trainer::keep_beginning() {

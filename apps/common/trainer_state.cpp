@@ -71,14 +71,12 @@ void Trainer::write_metrics() const {
 }
 
 void Trainer::save() {
-  ensure_sound();
+  Checkpoint c = ensure_sound();
   state_.order_hash = setup_.sampler->order_hash(state_.epoch);
   state_.alarms = alarms_.state();
   remember_identity();
   state_.log_lines = run_->log_lines();
   run_->sync_log();  // the lines that the state counts
-  Checkpoint c;
-  store(setup_, c);
   c.state = state_;
   save_checkpoint(run_->path(), c, o_.keep);
   beginning_.reset();
