@@ -48,11 +48,12 @@ class Storage:
 
 
 class Tensor:
-    def __init__(self, file, *shape):
+    def __init__(self, file, *shape, positive=False):
         numel = 1
         for n in shape:
             numel *= n
         self.storage, self.shape = Storage(str(94500000000000 + 64 * len(file.storages)), numel), shape
+        self.storage.positive = positive
         file.storages.append(self.storage)
 
     def __reduce_ex__(self, protocol):
@@ -95,7 +96,7 @@ class File(pickle.Pickler):
 
     def norm(self, n):
         return self.module("BatchNorm2d", [(k, Tensor(self, n)) for k in ("weight", "bias")],
-                           [(k, Tensor(self, n)) for k in ("running_mean", "running_var")], eps=1e-5, momentum=0.1)
+                           [("running_mean", Tensor(self, n)), ("running_var", Tensor(self, n, positive=True))], eps=1e-5, momentum=0.1)
 
     def linear(self, out, inputs):
         return self.module("Linear", [("weight", Tensor(self, out, inputs)), ("bias", Tensor(self, out))])
@@ -131,11 +132,13 @@ def write(path):
         storages = sorted(file.storages, key=lambda s: s.key)
         pickle.dump([s.key for s in storages], out, protocol=2)
         random.seed(0)
-        numbers = array.array("f", (random.gauss(0, 0.05) for _ in range(1 << 14))).tobytes()
+        numbers = array.array("f", (random.gauss(0, 0.05) for _ in range(1 << 14)))
+        variances = array.array("f", map(abs, numbers)).tobytes()
+        numbers = numbers.tobytes()
         for s in storages:
             out.write(struct.pack("<q", s.numel))
             size = 4 * s.numel
-            out.write((numbers * (size // len(numbers) + 1))[:size])
+            out.write(((variances if s.positive else numbers) * (size // len(numbers) + 1))[:size])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests.
+# Builds with sanitizers (AddressSanitizer and UndefinedBehaviorSanitizer, or ThreadSanitizer) and runs the tests.
 #
 # usage: scripts/sanitize.sh [TEST...]          the readers of io alone (tests/fuzz/CMakeLists.txt: without oneDNN and the fast kernels, so it
 #                                               takes a minute or two): attack corpus, cut and bit-flipped files, fixtures, safetensors
 #        scripts/sanitize.sh all [PROGRAM...]   everything of ours, oneDNN stays a library; PROGRAM: kernels tensor autograd nn io data apps
-#                                               (default: all). A build takes an hour of a core, a run another
+#                                               (default: all)
+#        scripts/sanitize.sh threads [TEST...]  what runs in several threads without OpenMP, under ThreadSanitizer: loader, contents, packs, signals
+#        scripts/sanitize.sh threads all        the whole program under it, kernels too: clang with its OpenMP runtime, whose waits it understands
 # TEST: Catch2 names or tags; with `all` FLEDGE_SANITIZE_TESTS says which, e.g. '[image],[bounds]'. CXX picks the compiler (default g++). Files
-# go to build-sanitize and build-sanitize-all.
+# go to build-sanitize, build-sanitize-all, build-threads and build-threads-all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=0
@@ -15,7 +17,13 @@ configure() {  # build folder, then cmake's arguments
   mkdir -p "$build"
   cmake -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" "$@" >"$build/configure.log" 2>&1 || { tail -30 "$build/configure.log" >&2; exit 1; }
 }
-if [ "${1:-}" != all ]; then
+if [ "${1:-}" = threads ] && [ "${2:-}" != all ]; then
+  shift
+  configure build-threads -S tests/fuzz -DFLEDGE_SANITIZERS=thread
+  cmake --build build-threads --target test_threads | tail -1
+  exec env TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1 build-threads/test_threads "$@"
+fi
+if [ "${1:-}" != all ] && [ "${1:-}" != threads ]; then
   configure build-sanitize -S tests/fuzz
   cmake --build build-sanitize --target test_hostile | tail -1
   exec build-sanitize/test_hostile "$@"

@@ -1,0 +1,15 @@
+# The readers of pictures and of data sets, for what attacks them and for what looks for races.
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(Threads REQUIRED)
+find_library(WEBP_LIBRARY webp REQUIRED)
+find_library(MATIO_LIBRARY matio REQUIRED)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
+
+file(GLOB PICTURES CONFIGURE_DEPENDS ${ROOT}/io/image/*.cpp)
+add_library(checked_pictures STATIC EXCLUDE_FROM_ALL ${PICTURES})
+target_link_libraries(checked_pictures PUBLIC checked_io JPEG::JPEG PNG::PNG ${WEBP_LIBRARY})
+
+file(GLOB DATA CONFIGURE_DEPENDS ${ROOT}/data/*.cpp ${ROOT}/data/datasets/*.cpp)
+add_library(checked_data STATIC EXCLUDE_FROM_ALL ${DATA})
+target_link_libraries(checked_data PUBLIC checked_pictures Threads::Threads ${MATIO_LIBRARY} ${XXHASH_LIBRARY})
