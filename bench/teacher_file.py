@@ -43,8 +43,8 @@ sys.modules.setdefault("torch._utils", types.ModuleType("torch._utils"))._rebuil
 
 
 class Storage:
-    def __init__(self, key, numel):
-        self.key, self.numel = key, numel
+    def __init__(self, key, numel, positive):
+        self.key, self.numel, self.positive = key, numel, positive
 
 
 class Tensor:
@@ -52,8 +52,7 @@ class Tensor:
         numel = 1
         for n in shape:
             numel *= n
-        self.storage, self.shape = Storage(str(94500000000000 + 64 * len(file.storages)), numel), shape
-        self.storage.positive = positive
+        self.storage, self.shape = Storage(str(94500000000000 + 64 * len(file.storages)), numel, positive), shape
         file.storages.append(self.storage)
 
     def __reduce_ex__(self, protocol):
