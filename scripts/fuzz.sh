@@ -3,13 +3,14 @@
 # their seeds: tests/fuzz/seeds/TARGET, the attack corpus, files of other tests, and, where they are, the small shared fixtures. Leaves with 1 and
 # the place of the reproducer on a finding.
 #
-# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of pickle stacked zip tar safetensors index)
+# usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of all targets of tests/fuzz/README.md)
 # What the fuzzer found interesting stays in build-fuzz/corpus/TARGET, and the next run goes on from there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; shift || true
 weights=(pickle stacked zip tar safetensors index)
-targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=("${weights[@]}")
+others=(jpeg png bmp webp mat pack csv toml state manifest npy table)
+targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=("${weights[@]}" "${others[@]}")
 build=build-fuzz
 shared=${FLEDGE_SHARED:-../shared}
 

@@ -23,22 +23,31 @@ if [ "${1:-}" = threads ] && [ "${2:-}" != all ]; then
   cmake --build build-threads --target test_threads | tail -1
   exec env TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1 build-threads/test_threads "$@"
 fi
-if [ "${1:-}" != all ] && [ "${1:-}" != threads ]; then
+if [ $# = 0 ] || { [ "$1" != all ] && [ "$1" != threads ]; }; then
   configure build-sanitize -S tests/fuzz
   cmake --build build-sanitize --target test_hostile | tail -1
   exec build-sanitize/test_hostile "$@"
 fi
+build=build-sanitize-all sanitizers=address,undefined
+if [ "$1" = threads ]; then
+  shift
+  build=build-threads-all sanitizers=thread CXX=${CXX:-clang++}
+  # Archer tells the sanitizer of OpenMP's barriers. oneDNN is not instrumented; its calls of g++'s OpenMP runtime are answered by clang's.
+  archer=$("$CXX" -print-resource-dir 2>/dev/null || true)/../../libarcher.so
+  [ -e "$archer" ] || { echo "sanitize: left out: no clang with libarcher (Debian: clang libomp-dev)"; exit 0; }
+  export OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1
+fi
 shift
 programs=("$@"); [ ${#programs[@]} -gt 0 ] || programs=(tensor io data kernels autograd nn apps)
 [ -d build/deps/onednn ] && deps=(-DCMAKE_PREFIX_PATH="$PWD/build/deps/onednn") || deps=()
-configure build-sanitize-all -S . -DFLEDGE_SANITIZE=address,undefined -DFLEDGE_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+configure $build -S . -DFLEDGE_SANITIZE=$sanitizers -DFLEDGE_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" "${deps[@]}"
 failed=0
 for program in "${programs[@]}"; do  # one after the other: the first ones are ready early
-  cmake --build build-sanitize-all --target "test_$program" | tail -1
-  echo "== test_$program under sanitizers"
+  cmake --build $build --target "test_$program" | tail -1
+  echo "== test_$program under sanitizers ($sanitizers)"
   # oneDNN keeps what it made until the end, OpenMP its threads: leaks are looked for where neither is used.
   leaks=0; [[ $program =~ ^(io|data)$ ]] && leaks=1
-  ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=$leaks "build-sanitize-all/tests/test_$program" ${FLEDGE_SANITIZE_TESTS:+"$FLEDGE_SANITIZE_TESTS"} || failed=1
+  ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=$leaks "$build/tests/test_$program" ${FLEDGE_SANITIZE_TESTS:+"$FLEDGE_SANITIZE_TESTS"} || failed=1
 done
 exit $failed

@@ -166,7 +166,7 @@ void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_
             {"epoch", state_.epoch},
             {"seconds", seconds},
             {"images_per_second", static_cast<double>(images) / seconds}};
-  if (state_.not_finite.of_epoch > 0) line["skipped"] = state_.not_finite.of_epoch;
+  if (state_.not_finite.of_epoch > 0) line["skipped_steps"] = state_.not_finite.of_epoch;
   for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(applied_of_epoch(batches));
   if (skips()) line["unreadable_pictures"] = state_.skipped.size();
   run_->log(json_text(line));

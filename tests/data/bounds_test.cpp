@@ -1,7 +1,5 @@
 // Files of data sets that declare or unfold to more than they should, in a child process whose memory is watched; and
 // labels that are no class.
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <catch2/catch.hpp>
@@ -13,6 +11,7 @@
 #include "data/pack.h"
 #include "data/pack_index.h"
 #include "tests/data/made_dataset.h"
+#include "tests/support/child.h"
 #include "tests/support/sanitized.h"
 
 using namespace fledge;
@@ -24,13 +23,6 @@ namespace {
 /// Growth is looked at where no sanitizer takes memory of its own.
 bool small(long grown, long most) { return kSanitized || grown < most; }
 
-long kib(const char* key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind(key, 0) == 0) return std::atol(line.c_str() + std::strlen(key));
-  return 0;
-}
-
 struct Opened {
   std::string message;  // "" where it opened
   long grown = 0;       // MiB at the peak, above the start
@@ -38,27 +30,15 @@ struct Opened {
 
 /// Opens the data set in a child and reads all its pictures.
 Opened open_in_child(const std::string& source) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    const long before = kib("VmRSS:");
+  const std::string report = in_child([&](int) {
+    const long before = status_kib("VmRSS:");
     const std::string text = error_of([&] {
       const auto d = open_dataset({source, ""});
       for (std::int64_t i = 0; i < std::min<std::int64_t>(d->size(), 10); ++i) d->image(i);
     });
-    const std::string report = std::to_string((kib("VmHWM:") - before) >> 10) + "\n" + text;
-    _exit(::write(ends[1], report.data(), report.size()) < 0);
-  }
-  ::close(ends[1]);
-  std::string report;
-  char block[4096];
-  for (ssize_t n; (n = ::read(ends[0], block, sizeof block)) > 0;) report.append(block, static_cast<std::size_t>(n));
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  INFO(source);
-  REQUIRE(WIFEXITED(status));
+    return std::to_string((status_kib("VmHWM:") - before) >> 10) + "\n" + text;
+  });
+  INFO(source << ": " << report);
   REQUIRE(report.find('\n') != std::string::npos);
   return {report.substr(report.find('\n') + 1), std::atol(report.c_str())};
 }

@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,8 +16,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <stdexcept>
 #include <vector>
+
+#include "tests/support/child.h"
 
 #ifndef __x86_64__
 #error "the numbers of the system calls below are those of x86-64"
@@ -118,48 +118,16 @@ bool forbid_all_but_reading() {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 
-[[noreturn]] void child(std::size_t memory, const std::function<std::string()>& action) {
-  for (const int s : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
-    std::signal(s, SIG_DFL);  // not the test program's handlers
-  std::string report;
-  if (!limit(memory) || !forbid_all_but_reading()) {
-    report = "no watch: " + std::string(std::strerror(errno));
-  } else {
-    try {
-      report = action();
-    } catch (const std::exception& e) {
-      report = std::string("threw ") + e.what();
-    }
-  }
-  report = report.substr(0, 4000) + "\n";  // fits a pipe; the newline says that the action came to its end
-  const bool written = ::write(report_fd, report.data(), report.size()) == static_cast<ssize_t>(report.size());
-  _exit(written ? 0 : 3);
-}
-
 }  // namespace
 
 std::string watched(std::size_t memory, const std::function<std::string()>& action) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
-  const pid_t pid = fork();
-  if (pid < 0) throw std::runtime_error("cannot fork");
-  if (pid == 0) {
-    report_fd = ends[1];
-    child(memory, action);
-  }
-  ::close(ends[1]);
-  std::string report;
-  char block[4096];
-  for (ssize_t n; (n = ::read(ends[0], block, sizeof block)) > 0;) report.append(block, static_cast<std::size_t>(n));
-  ::close(ends[0]);
-  int status = 0;
-  waitpid(pid, &status, 0);
+  const std::string report = in_child([&](int out) {
+    report_fd = out;
+    if (!limit(memory) || !forbid_all_but_reading()) return "no watch: " + std::string(std::strerror(errno));
+    return action();
+  });
   // A blocked SIGSYS ends the process without its handler (posix_spawn blocks all signals).
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) return "forbidden system call";
-  if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status));
-  if (report.empty()) return "ended without a word";
-  if (report.back() == '\n') report.pop_back();
-  return report;
+  return report == "killed by signal " + std::to_string(SIGSYS) ? "forbidden system call" : report;
 }
 
 }  // namespace fledge::test

@@ -9,6 +9,7 @@
 
 #include "io/image/image.h"
 #include "io/image/resize.h"
+#include "tests/support/child.h"
 #include "tests/support/files.h"
 
 using namespace fledge;
@@ -61,16 +62,10 @@ Bytes png_of(std::uint32_t side, std::size_t unfolded) {
 /// Largest resident memory, in KiB, of what runs.
 template <class Work>
 long growth_of(Work work) {
-  const auto status = [](const std::string& key) {
-    std::ifstream file("/proc/self/status");
-    for (std::string line; std::getline(file, line);)
-      if (line.rfind(key, 0) == 0) return std::atol(line.c_str() + key.size());
-    return 0l;
-  };
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-  const long before = status("VmRSS:");
+  const long before = status_kib("VmRSS:");
   work();
-  return status("VmHWM:") - before;
+  return status_kib("VmHWM:") - before;
 }
 
 }  // namespace

@@ -1,0 +1,25 @@
+// Pictures of any size made for a test: small files that unfold to much.
+#pragma once
+#include <cstdint>
+
+#include "tests/support/files.h"
+
+namespace fledge::test {
+
+struct PngKind {
+  std::uint8_t depth, colour;  // as in IHDR: 2 is RGB, 3 palette, 6 RGBA
+  bool interlaced;
+};
+
+/// All zeros.
+Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind);
+
+/// A pattern of columns. scans 0: baseline; else progressive, with at most so many scans.
+Bytes jpeg_of(int width, int height, int scans);
+
+/// Of one bit a pixel; height below 0: top row first. compression 1: said to be run-length encoded.
+Bytes bmp_of(std::int32_t width, std::int32_t height, std::uint32_t compression = 0);
+
+Bytes webp_of(int width, int height, bool lossless);
+
+}  // namespace fledge::test
