@@ -5,9 +5,7 @@
 #include <filesystem>
 #include <set>
 
-#define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
-
+#include "apps/common/toml.h"
 #include "kernels/api/error.h"
 #include "tensor/suggest.h"
 

@@ -9,10 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
-
 #include "apps/common/model_file.h"
+#include "apps/common/toml.h"
 #include "io/file.h"
 #include "io/json_file.h"
 #include "io/weights/weight_file.h"

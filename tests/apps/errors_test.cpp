@@ -71,6 +71,10 @@ TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
   fails(p.folder, {"train", "--config", "bad.toml"}, 2, {"bad.toml:4", "batch-sze", "batch-size"});
   spill(p.folder / "torn.toml", std::string("size = 28\nbatch-size = = 12\n"));
   fails(p.folder, {"train", "--config", "torn.toml"}, 2, {"torn.toml:2"});
+  spill(p.folder / "odd.toml", "size = 28\n[# x]\n");  // what toml++ takes for impossible
+  fails(p.folder, {"train", "--config", "odd.toml"}, 2, {"odd.toml:2"});
+  spill(p.folder / "odd.toml", "\xc8\x9c = 1\n");
+  fails(p.folder, {"train", "--config", "odd.toml"}, 2, {"odd.toml:1"});
   fails(p.folder, {"train", "--config", "none.toml"}, 2, {"none.toml"});
   CHECK_FALSE(std::filesystem::exists(p.folder / "runs"));  // no run folder is left by any of these
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/fuzz/seeds: a small file of every kind of picture, for the fuzzers to begin with.
 
-usage: python3 tests/fuzz/make_seeds.py      (Pillow; the other seeds are files of other tests, and seeds/pack by hand)
+usage: python3 tests/fuzz/make_seeds.py      (Pillow; the other seeds are files of other tests, and seeds/pack: fledge data prepare of three of seeds/png)
 """
 import os
 import struct

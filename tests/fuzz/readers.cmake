@@ -11,5 +11,5 @@ add_library(checked_pictures STATIC EXCLUDE_FROM_ALL ${PICTURES})
 target_link_libraries(checked_pictures PUBLIC checked_io JPEG::JPEG PNG::PNG ${WEBP_LIBRARY})
 
 file(GLOB DATA CONFIGURE_DEPENDS ${ROOT}/data/*.cpp ${ROOT}/data/datasets/*.cpp)
-add_library(checked_data STATIC EXCLUDE_FROM_ALL ${DATA})
+add_library(checked_data STATIC EXCLUDE_FROM_ALL ${DATA} ${ROOT}/tensor/random.cpp)
 target_link_libraries(checked_data PUBLIC checked_pictures Threads::Threads ${MATIO_LIBRARY} ${XXHASH_LIBRARY})

@@ -3,5 +3,5 @@
 add_executable(test_threads EXCLUDE_FROM_ALL ${ROOT}/apps/common/signals.cpp
                ${ROOT}/tests/apps/signals_test.cpp ${ROOT}/tests/data/test_batches.cpp ${ROOT}/tests/data/content_test.cpp
                ${ROOT}/tests/data/pack_test.cpp ${ROOT}/tests/data/verify_layout_test.cpp ${ROOT}/tests/io/shrink_test.cpp
-               ${ROOT}/tests/support/main.cpp ${ROOT}/tensor/random.cpp)
+               ${ROOT}/tests/support/main.cpp)
 target_link_libraries(test_threads PRIVATE checked_data Catch2::Catch2)
