@@ -152,7 +152,12 @@ Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
   try {
     return checked(ref);
   } catch (const Error& e) {
-    if (options.on_bad_image == OnBadImage::Fail || e.kind() != ErrorKind::BadInput) throw;
+    if (e.kind() != ErrorKind::BadInput) throw;
+    if (options.on_bad_image == OnBadImage::Fail) {
+      if (!e.hint().empty()) throw;
+      throw Error(e.kind(), e.op(), e.problem(),
+                  "'fledge data verify' finds all that cannot be read, --on-bad-image skip does without them");
+    }
     bad = e.what();
   }
   if (options.on_bad_image == OnBadImage::LeaveOut) return {};

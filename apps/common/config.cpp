@@ -6,6 +6,7 @@
 #include <set>
 
 #include "apps/common/toml.h"
+#include "io/escape.h"
 #include "kernels/api/error.h"
 #include "tensor/suggest.h"
 
@@ -37,7 +38,7 @@ void require_known(const CLI::App& verb, const std::string& key, const std::stri
 }
 
 std::string value_text(const toml::node& node, const std::string& file) {
-  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* s = node.as_string()) return unescaped(s->get());
   if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
   if (const auto* i = node.as_integer()) return std::to_string(i->get());
   if (const auto* f = node.as_floating_point()) {
@@ -104,9 +105,10 @@ std::string preset_file(const std::string& name) {
   throw Error(ErrorKind::Usage, "", "no preset '" + name + "' in " + folder.string(), did_you_mean(name, known));
 }
 
+/// TOML holds neither control characters nor bytes that are not UTF-8: \\xNN in the text, which value_text() takes back.
 std::string config_line(const std::string& key, const std::string& value) {
   std::string escaped;
-  for (char c : value) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+  for (const char c : escaped_for_line(value)) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
   return key + " = \"" + escaped + "\"\n";
 }
 

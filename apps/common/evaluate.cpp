@@ -12,6 +12,7 @@
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
 #include "data/degradation.h"
+#include "io/escape.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "tensor/finite.h"
@@ -335,7 +336,7 @@ std::string class_table(const RetrievalMetrics& m, const Embeddings& query) {
   for (std::size_t i = 0; i < query.labels.size(); ++i) names.emplace(query.labels[i], query.label_names[i]);
   std::string text = "class\tqueries\trecall@1\tmap@r\tr_precision\tmrr\n";
   for (const ClassMetrics& c : m.classes)
-    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", names[c.label], c.queries, c.recall_at_1,
+    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", escaped_for_line(names[c.label]), c.queries, c.recall_at_1,
                         c.map_at_r, c.r_precision, c.mrr);
   return text;
 }

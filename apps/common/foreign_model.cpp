@@ -132,7 +132,7 @@ ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& o
     if (e.kind() == ErrorKind::Usage) throw;
     throw Error(e.kind(), "",
                 "cannot use '" + foreign.file->path() + "'" + (options.arch.empty() ? "" : " as " + options.arch) +
-                    ": " + e.problem() + "\n  file   : " + describe(*foreign.file),
+                    ": " + e.problem() + "; the file: " + describe(*foreign.file),
                 (e.hint().empty() ? "" : e.hint() + "; ") +
                     (sets.folder.empty() || averaged ? "" : options.ema_flag + " takes the averaged weights; ") +
                     "'fledge inspect " + foreign.file->path() + "' lists all tensors");

@@ -132,7 +132,7 @@ void RunFolder::check_config(bool resume, bool allow_change) const {
   const std::string changed = changed_lines({before->begin(), before->end()}, config_);
   if (!changed.empty() && !allow_change)
     throw Error(ErrorKind::Usage, "", "cannot resume '" + path_ + "': the config has changed: " + changed,
-                "use the same values, or say --resume-allow-change");
+                "use the same values, or say --resume-allow-change true");
 }
 
 void RunFolder::begin(std::int64_t step, std::int64_t lines) {

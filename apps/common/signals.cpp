@@ -13,6 +13,7 @@
 #include <iostream>
 #include <new>
 
+#include "apps/common/shown_streams.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -89,6 +90,7 @@ void let_signals_end() {
 
 void prepare_process() {
   open_standard_descriptors();
+  show_plain_text_only();
   watch_signals();
   std::set_terminate(on_terminate);
   std::atexit(on_exit_of_others);

@@ -11,6 +11,7 @@
 
 #include "apps/common/model_file.h"
 #include "apps/common/toml.h"
+#include "io/escape.h"
 #include "io/file.h"
 #include "io/json_file.h"
 #include "io/weights/weight_file.h"
@@ -35,7 +36,7 @@ void read_config(const fs::path& path, RunRecord& run) {
     const toml::table table = toml::parse(text_of(path), path.string());
     for (const auto& [key, node] : table)
       if (const auto* value = node.as_string())
-        entries.push_back({node.source().begin.line, {std::string(key.str()), value->get()}});
+        entries.push_back({node.source().begin.line, {std::string(key.str()), unescaped(value->get())}});
   } catch (const toml::parse_error& e) {
     throw Error(ErrorKind::BadInput, "",
                 fmt::format("{}:{}: {}", path.string(), e.source().begin.line, std::string(e.description())));

@@ -23,6 +23,13 @@ double mean_of(const std::deque<double>& window) {
   return sum / static_cast<double>(window.size());
 }
 
+/// Is the later half of the window a tenth above the earlier one?
+bool rises(const std::deque<double>& window) {
+  const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
+  const std::deque<double> earlier(window.begin(), middle), later(middle, window.end());
+  return !earlier.empty() && mean_of(later) > 1.1 * mean_of(earlier);
+}
+
 [[noreturn]] void no_state(const char* alarm) {
   throw Error(ErrorKind::BadInput, alarm, "these numbers are not the state of an alarm", "");
 }
@@ -166,7 +173,7 @@ std::string RankAlarm::observe(double rank, std::int64_t batch, std::int64_t dim
   window_.push_back(rank);
   if (static_cast<int>(window_.size()) > options_.window) window_.pop_front();
   const double mean = mean_of(window_);
-  if (static_cast<int>(window_.size()) < options_.window || mean >= least) return "";
+  if (static_cast<int>(window_.size()) < options_.window || mean >= least || rises(window_)) return "";
   raised_ = true;
   std::ostringstream text;
   text.precision(3);

@@ -108,7 +108,7 @@ class RankAlarm {
   /// Errors (Usage): window below 1, least below 0, least_share not in [0, 1).
   explicit RankAlarm(const RankAlarmOptions& options = {});
   /// Batches that allow no more than twice the least rank are not judged. The message, once, when the window's mean
-  /// rank is below the least, else "".
+  /// rank is below the least and does not rise, else "": from random weights a network begins with few directions.
   std::string observe(double rank, std::int64_t batch, std::int64_t dimensions);
   /// All that it remembers, as numbers, for a checkpoint; set_state() takes it back. Error(BadInput): not such numbers.
   std::vector<double> state() const;

@@ -194,6 +194,40 @@ TEST_CASE("names that are not plain text: lossless in files, harmless on a termi
   plain(refused.err);
 }
 
+TEST_CASE("names that are not plain text: tables of classes, configs and reports hold them", "[e2e][names]") {
+  const TempFolder folder;
+  const std::string source = "tr\xe9\x1b[31m";
+  make_pictures(folder / source, 4, 6, 28, 21);
+  std::filesystem::rename(folder / (source + "/class0"), folder / (source + "/caf\xe9\tand\nmore"));
+  must(folder, Arguments{"train"} + tiny() + Arguments{"--train", source, "--test", source, "--run", "run"});
+  must(folder, {"eval", "--model", "run", "--data", source, "--per-class", "classes.tsv", "--quiet"});
+  const std::string classes = text_of(folder / "classes.tsv");
+  CHECK(std::count(classes.begin(), classes.end(), '\n') == 5);
+  CHECK_THAT(classes, Contains("\ncaf\\xe9\\x09and\\x0amore\t6\t"));
+  must(folder, {"train", "--config", "run/config.toml", "--run", "again"});
+  CHECK(text_of(folder / "again/metrics.json") == text_of(folder / "run/metrics.json"));
+  const Outcome report = must(folder, {"report", "run", "-o", "r.html"});
+  CHECK_THAT(report.err, !Contains("\x1b") && !Contains("\xe9"));
+}
+
+TEST_CASE("nothing that a name holds moves a terminal's cursor", "[e2e][names]") {
+  if (std::system("command -v script >/dev/null") != 0) {
+    WARN("skipped: no 'script' to make a terminal with");
+    return;
+  }
+  const Pictures p;
+  must(p.folder, p.train({"--run", "run"}));
+  const std::string copy = "cp run/checkpoints/step-*/model.safetensors $'m\\x1b[31m\\xe9.safetensors'; rm -f terminal.txt; ";
+  for (const Arguments& arguments : {Arguments{"inspect", "m*.safetensors"}, {"convert", "m*.safetensors", "-o", "x.pth"},
+                                     {"eval", "--model", "m*.safetensors", "--data", "test"}}) {
+    const Outcome o = shell(p.folder, copy + "script -qec 'RUN' terminal.txt </dev/null >/dev/null", arguments);
+    const std::string seen = text_of(p.folder / "terminal.txt");
+    INFO(arguments[0] << ": " << seen);
+    CHECK_THAT(seen, Contains("m\\x1b[31m\\xe9.safetensors"));
+    CHECK_THAT(seen, !Contains("\x1b[31m") && !Contains("\xe9"));
+  }
+}
+
 TEST_CASE("run files and configs that nest without end are refused by name", "[e2e][json]") {
   const Pictures p;
   must(p.folder, p.train({"--run", "run"}));

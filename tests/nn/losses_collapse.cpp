@@ -181,5 +181,9 @@ TEST_CASE("an embedding on a line is told once, by the rank of its batches", "[c
   }
   CHECK(alarm.raised());
   CHECK(!healthy.raised());
+  RankAlarm young({.window = 10});  // from random weights: few directions at first, more with every batch
+  for (int t = 0; t < 40; ++t) CHECK(young.observe(1.2 + 0.1 * t, 32, 64) == "");
+  for (int t = 0; t < 40; ++t) young.observe(1.2, 32, 64);  // and they do not come back
+  CHECK(young.raised());
   CHECK_THROWS_AS(RankAlarm({.window = 0}), Error);
 }
