@@ -20,6 +20,7 @@ class CachedDataset : public Dataset {
   std::string name(std::int64_t i) const override { return base_->name(i); }
   PictureFile file(std::int64_t i) const override { return base_->file(i); }
   Content content(std::int64_t i) const override { return base_->content(i); }
+  Content origin(std::int64_t i) const override { return base_->origin(i); }
   std::optional<bool> turned() const override { return base_->turned(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   std::int64_t super_class(std::int64_t i) const override { return base_->super_class(i); }

@@ -9,11 +9,13 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <system_error>
 
 #include "data/dataset.h"
 #include "data/worker_threads.h"
+#include "io/open_error.h"
 #include "kernels/api/error.h"
 #include "kernels/api/interrupt.h"
 
@@ -33,6 +35,10 @@ struct Descriptor {
   }
 };
 
+[[noreturn]] void unreadable(const std::string& path) {
+  throw Error(ErrorKind::Resource, "", "cannot read picture '" + path + "': " + std::strerror(errno));
+}
+
 struct FreeState {
   void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
 };
@@ -44,15 +50,17 @@ Content content_of(const void* bytes, std::size_t size) { return of_hash(XXH3_12
 Content content_of_file(const std::string& path) {
   // Not blocking: a pipe among the pictures is no picture, and nobody need write into it.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (file.fd < 0 && (names_nothing(errno) || errno == ENXIO)) return {};  // ENXIO: a socket
   struct stat info {};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) unreadable(path);
+  if (!S_ISREG(info.st_mode)) return {};
   thread_local std::vector<std::uint8_t> piece(kPiece);
   thread_local const std::unique_ptr<XXH3_state_t, FreeState> state(XXH3_createState());
   if (!state || XXH3_128bits_reset(state.get()) != XXH_OK) return {};
   for (;;) {
     const ssize_t n = ::read(file.fd, piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return {};
+    if (n < 0) unreadable(path);
     if (n == 0) return of_hash(XXH3_128bits_digest(state.get()));
     XXH3_128bits_update(state.get(), piece.data(), static_cast<std::size_t>(n));
   }
@@ -111,6 +119,12 @@ Content Contents::of(std::int64_t i) {
     store(i, content);
   }
   return contents_[i];
+}
+
+Content Contents::origin(std::int64_t i) {
+  if (dataset_->file(i).path.empty())
+    if (const Content file = dataset_->origin(i); file.known()) return file;
+  return of(i);
 }
 
 void Contents::remember(std::int64_t i, const Content& content) {

@@ -33,6 +33,9 @@ class Dataset {
   virtual PictureFile file(std::int64_t) const { return {}; }
   /// Of a picture without a file of its own: a hash of its pixels. Errors as image().
   virtual Content content(std::int64_t i) const;
+  /// Of a picture that was made of a file elsewhere (a pack's): the hash of that file; not known: it has none, or a file
+  /// of its own.
+  virtual Content origin(std::int64_t) const { return {}; }
   /// Where the object lies, in pixels of image(i), where the data set knows.
   virtual std::optional<PixelBox> box(std::int64_t) const { return std::nullopt; }
   /// A coarser class (the 12 kinds of goods of Stanford Online Products), from 0; -1 where there is none.

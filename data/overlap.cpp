@@ -1,5 +1,6 @@
 #include "data/overlap.h"
 
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -35,21 +36,31 @@ std::vector<std::int64_t> with_size_in(const std::vector<std::int64_t>& sizes,
   return chosen;
 }
 
+bool knows_origins(const Dataset& dataset) { return dataset.size() > 0 && dataset.origin(0).known(); }
+
+std::vector<std::int64_t> all_of(const std::vector<std::int64_t>& sizes) {
+  std::vector<std::int64_t> all(sizes.size());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 }  // namespace
 
 Overlap find_overlap(Contents& a, Contents& b, int threads) {
   const std::vector<std::int64_t> sizes_a = sizes_of(a.dataset()), sizes_b = sizes_of(b.dataset());
-  const auto in_a = with_size_in(sizes_a, {sizes_b.begin(), sizes_b.end()});
-  const auto in_b = with_size_in(sizes_b, {sizes_a.begin(), sizes_a.end()});
+  // The size of the file that a packed picture comes from is not known: all are looked at.
+  const bool packed = knows_origins(a.dataset()) || knows_origins(b.dataset());
+  const auto in_a = packed ? all_of(sizes_a) : with_size_in(sizes_a, {sizes_b.begin(), sizes_b.end()});
+  const auto in_b = packed ? all_of(sizes_b) : with_size_in(sizes_b, {sizes_a.begin(), sizes_a.end()});
   a.find(in_a, threads);
   b.find(in_b, threads);
   std::unordered_map<Content, std::int64_t, Key> there;
   for (const std::int64_t i : in_b)
-    if (const Content c = b.of(i); c.known()) there.emplace(c, i);
+    if (const Content c = b.origin(i); c.known()) there.emplace(c, i);
   Overlap found;
   found.of = a.size();
   for (const std::int64_t i : in_a) {
-    const auto at = there.find(a.of(i));
+    const auto at = there.find(a.origin(i));
     if (at == there.end()) continue;
     ++found.count;
     if (found.first.size() < kShown) found.first.emplace_back(a.dataset().name(i), b.dataset().name(at->second));

@@ -76,6 +76,7 @@ class PackedDataset : public Dataset {
     const PackedPicture& p = index_.pictures[i];
     return {p.checksum, static_cast<std::uint64_t>(p.width) << 32 | static_cast<std::uint64_t>(p.height)};
   }
+  Content origin(std::int64_t i) const override { return index_.pictures[i].origin; }
   std::optional<bool> turned() const override { return index_.turned; }
 
   /// Checked at every reading: the checksum costs less than the copy.

@@ -106,7 +106,7 @@ class Lines {
 PackedPicture read_picture(Lines& lines, std::int64_t classes) {
   const DecodeLimits limits;
   const Json row = lines.next();
-  if (!row.is_array() || row.size() < 6 || row.size() > 7) lines.refuse("a picture has 6 or 7 values");
+  if (!row.is_array() || row.size() < 6 || row.size() > 8) lines.refuse("a picture has 6 to 8 values");
   PackedPicture p;
   p.name = lines.name(row[0]);
   p.label = lines.whole(row[1], "the label", -1, classes - 1);
@@ -116,7 +116,15 @@ PackedPicture read_picture(Lines& lines, std::int64_t classes) {
   if (std::int64_t{p.width} * p.height > limits.max_pixels) lines.refuse("the picture is too large");
   if (!row[5].is_number_unsigned()) lines.refuse("the checksum is not a whole number");
   p.checksum = row[5].get<std::uint64_t>();
-  if (row.size() == 6) return p;
+  std::size_t values = row.size();
+  if (values > 6 && row.back().is_string()) {
+    const std::optional<Content> origin = content_from_text(row.back().get_ref<const std::string&>());
+    if (!origin) lines.refuse("the hash of a picture's file is no 32 hexadecimal digits");
+    p.origin = *origin;
+    --values;
+  }
+  if (values == 6) return p;
+  if (values == 8) lines.refuse("what follows the box is no hash of a file");
   const Json& box = row[6];
   if (!box.is_array() || box.size() != 4) lines.refuse("a box has 4 values");
   const int left = static_cast<int>(lines.whole(box[0], "the box's left side", 0, p.width - 1));
@@ -142,6 +150,7 @@ std::string write_pack_index(const PackIndex& index) {
       text += "," + std::to_string(v);
     text += "," + std::to_string(p.checksum);
     if (p.box) text += "," + Json{p.box->left, p.box->top, p.box->width, p.box->height}.dump();
+    if (p.origin.known()) text += ",\"" + to_text(p.origin) + "\"";
     text += "]\n";
   }
   return text;

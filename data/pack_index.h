@@ -3,7 +3,8 @@
 //   16 bytes   kPackMagic
 //   pixels     of picture 0, 1, ...: height * width * 3 bytes, RGB, rows from the top; nothing in between
 //   index      JSON, one value a line: {"classes":C,"pictures":N,"short_side":S}, then C class names, then N pictures
-//              ["name",label,super-class,width,height,checksum] or with [left,top,width,height] of its box at the end.
+//              ["name",label,super-class,width,height,checksum] or and, where known, [left,top,width,height] of its box, and
+//              the XXH3-128 of the file that was packed ("32 hexadecimal digits"; not there in older packs).
 //              "exif":"applied" or "ignored" in the first line: whether the pictures were turned by the orientation in
 //              their files (not there: the data set had none to apply, or the pack is from before it was noted)
 //   8 bytes    size of the index, little-endian
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/content.h"
 #include "io/image/resize.h"
 
 namespace fledge {
@@ -30,6 +32,7 @@ struct PackedPicture {
   int width = 0, height = 0;
   std::uint64_t checksum = 0;
   std::optional<PixelBox> box;
+  Content origin;  // of the file that was packed, where there was one
   std::uint64_t bytes() const {
     return std::uint64_t{3} * static_cast<unsigned>(width) * static_cast<unsigned>(height);
   }

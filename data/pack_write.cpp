@@ -36,6 +36,12 @@ PixelBox scaled(const PixelBox& box, const Image& from, const Image& to) {
           high(box.top + box.height, from.height, to.height) - top};
 }
 
+/// What the picture is made of, so that it is known again beside its file and in packs of other sizes.
+Content file_of(const Dataset& dataset, std::int64_t i) {
+  const std::string path = dataset.file(i).path;
+  return path.empty() ? dataset.origin(i) : content_of_file(path);
+}
+
 Made make(const Dataset& dataset, std::int64_t i, int short_side) {
   Image image = dataset.image(i);
   std::optional<PixelBox> box = box_inside(dataset, i, image);
@@ -50,7 +56,8 @@ Made make(const Dataset& dataset, std::int64_t i, int short_side) {
                       image.width,
                       image.height,
                       pack_checksum(image.rgb.data(), image.rgb.size()),
-                      box};
+                      box,
+                      file_of(dataset, i)};
   return {std::move(image), std::move(entry)};
 }
 

@@ -21,6 +21,7 @@ class HiddenLabels : public Dataset {
   Image image(std::int64_t i) const override { return base_->image(i); }
   PictureFile file(std::int64_t i) const override { return base_->file(i); }
   Content content(std::int64_t i) const override { return base_->content(i); }
+  Content origin(std::int64_t i) const override { return base_->origin(i); }
   const std::vector<std::string>& class_names() const override { return base_->class_names(); }
   std::optional<bool> turned() const override { return base_->turned(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
@@ -54,6 +55,9 @@ class WithUnlabelled : public Dataset {
   }
   Content content(std::int64_t i) const override {
     return i < first_ ? labelled_->content(i) : unlabelled_->content(i - first_);
+  }
+  Content origin(std::int64_t i) const override {
+    return i < first_ ? labelled_->origin(i) : unlabelled_->origin(i - first_);
   }
   const std::vector<std::string>& class_names() const override { return labelled_->class_names(); }
   std::optional<PixelBox> box(std::int64_t i) const override {

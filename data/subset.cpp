@@ -31,6 +31,7 @@ class Subset : public Dataset {
   Image image(std::int64_t i) const override { return base_->image(indices_[i]); }
   PictureFile file(std::int64_t i) const override { return base_->file(indices_[i]); }
   Content content(std::int64_t i) const override { return base_->content(indices_[i]); }
+  Content origin(std::int64_t i) const override { return base_->origin(indices_[i]); }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
     return base_->description() + "; of these " + std::to_string(size()) + " images, " + std::to_string(classes()) +

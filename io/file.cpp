@@ -142,6 +142,10 @@ void InputFile::read(void* to, std::size_t bytes, std::uint64_t at) const {
 }
 
 AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {
+  struct stat there {};
+  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))  // a rename would replace it
+    throw Error(ErrorKind::Resource, "", "cannot write '" + path_ + "': it is a device or a pipe, not a file",
+                "name a file: it is written whole beside its place first, then put there");
   static std::atomic<unsigned> counter{0};
   temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -1,6 +1,7 @@
 #include "io/table.h"
 
 #include <algorithm>
+#include <map>
 
 #include "io/escape.h"
 #include "io/file.h"
@@ -18,9 +19,21 @@ constexpr const char *kHeader = "path\tlabel", *kContentHeader = "path\tlabel\tc
               "cannot read table '" + path + "', line " + std::to_string(line) + ": " + problem, hint);
 }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t from = text.find_first_not_of(' ');
-  return from == std::string::npos ? "" : text.substr(from, text.find_last_not_of(' ') + 1 - from);
+/// Without spaces at the ends, those that do not break (U+00A0) among them.
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kUnbroken = "\xc2\xa0";
+  for (;;) {
+    if (text.starts_with(' '))
+      text.remove_prefix(1);
+    else if (text.ends_with(' '))
+      text.remove_suffix(1);
+    else if (text.starts_with(kUnbroken))
+      text.remove_prefix(2);
+    else if (text.ends_with(kUnbroken))
+      text.remove_suffix(2);
+    else
+      return std::string(text);
+  }
 }
 
 bool is_content(std::string_view text) {
@@ -82,6 +95,41 @@ LabelTable parse_table(std::string_view text, const std::string& path) {
   }
   if (line == 0) refuse(path, 1, "the file is empty", "the first line must be path<TAB>label");
   return table;
+}
+
+std::string plain_number(const std::string& label) {
+  std::string_view text = label;
+  const bool minus = text.starts_with('-');
+  if (minus || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t point = std::min(text.find('.'), text.size());
+  std::string_view whole = text.substr(0, point), fraction = text.substr(std::min(point + 1, text.size()));
+  const auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == std::string_view::npos; };
+  if (!digits(whole) || !digits(fraction) || whole.size() + fraction.size() == 0) return "";
+  while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
+  while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
+  const std::string number =
+      (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
+  return (minus && number != "0" ? "-" : "") + number;
+}
+
+void refuse_doubled_numbers(const std::vector<std::pair<std::string, const std::vector<std::string>*>>& tables) {
+  struct Place {
+    std::string label, table;
+    std::size_t line;
+  };
+  std::map<std::string, Place> seen;  // by number
+  for (const auto& [path, labels] : tables)
+    for (std::size_t row = 0; row < labels->size(); ++row) {
+      const std::string& label = (*labels)[row];
+      const std::string number = plain_number(label);
+      if (number.empty()) continue;
+      const Place& first = seen.emplace(number, Place{label, path, row + 2}).first->second;
+      if (first.label == label) continue;
+      refuse(path, row + 2,
+             "label '" + label + "' is the number '" + first.label + "' of line " + std::to_string(first.line) +
+                 (first.table == path ? "" : " of '" + first.table + "'") + ", written in another way",
+             "write each class in one way (a column of numbers with gaps becomes 1.0, 2.0, ... in many programs)");
+    }
 }
 
 void refuse_blank_labels(const std::string& path, const LabelTable& table) {

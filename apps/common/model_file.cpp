@@ -1,9 +1,12 @@
 #include "apps/common/model_file.h"
 
+#include <charconv>
 #include <filesystem>
 #include <set>
 
 #include "apps/common/checkpoint.h"
+#include "data/degradation.h"
+#include "data/transforms.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
@@ -12,15 +15,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFormat = "fledge-model-1";
+constexpr const char *kFormat = "fledge-model-1", *kAnyFormat = "fledge-model-";
 
-int metadata_int(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
-  const auto it = metadata.find(key);
+[[noreturn]] void bad_metadata(const std::string& path, const std::string& key, const std::string& problem) {
+  throw Error(ErrorKind::BadInput, "", "cannot use model '" + path + "': its metadata '" + key + "' " + problem,
+              "the file was changed, or is of another version of fledge: take the one that training or convert wrote");
+}
+
+/// What `read` says of a value, as a fault of the file.
+template <class Read>
+auto of_metadata(const std::string& path, const std::string& key, Read read) {
   try {
-    if (it != metadata.end()) return std::stoi(it->second);
-  } catch (const std::exception&) {
+    return read();
+  } catch (const Error& e) {
+    bad_metadata(path, key, "cannot be used: " + e.problem());
   }
-  throw Error(ErrorKind::BadInput, "", "'" + path + "': metadata '" + key + "' is missing or no number");
+}
+
+/// The ranges are those of --size and --test-resize-short.
+int metadata_int(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path,
+                 int least, int most) {
+  const auto it = metadata.find(key);
+  if (it == metadata.end()) bad_metadata(path, key, "is missing");
+  int value = 0;
+  const char *begin = it->second.data(), *end = begin + it->second.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  if (error != std::errc() || stop != end || value < least || value > most)
+    bad_metadata(path, key,
+                 "is '" + it->second + "', not a whole number from " + std::to_string(least) + " to " +
+                     std::to_string(most));
+  return value;
 }
 
 /// load_state_dict, with the file's name in its errors.
@@ -108,20 +132,27 @@ std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const P
 bool is_model_file(const WeightFile& file) {
   const auto& metadata = file.info().metadata;
   const auto format = metadata.find("format");
-  return format != metadata.end() && format->second == kFormat;
+  if (format == metadata.end() || !format->second.starts_with(kAnyFormat)) return false;
+  if (format->second != kFormat)
+    bad_metadata(file.path(), "format", "is '" + format->second + "', known is " + kFormat);
+  return true;
 }
 
 ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
   auto metadata = file.info().metadata;
   preprocessing.normalize = metadata["input_normalize"];
-  preprocessing.size = metadata_int(metadata, "size", file.path());
-  preprocessing.resize_short = metadata_int(metadata, "resize_short", file.path());
+  preprocessing.size = metadata_int(metadata, "size", file.path(), 8, 4096);
+  preprocessing.resize_short = metadata_int(metadata, "resize_short", file.path(), 0, 8192);
   preprocessing.degrade = metadata["input_degrade"];
   preprocessing.box = metadata["input_box"] == "on";
+  if (!preprocessing.box && !metadata["input_box"].empty())
+    bad_metadata(file.path(), "input_box", "is '" + metadata["input_box"] + "', known is on");
+  of_metadata(file.path(), "input_normalize", [&] { return Normalization::named(preprocessing.normalize); });
+  of_metadata(file.path(), "input_degrade", [&] { return parse_degradation(preprocessing.degrade); });
   for (const char* own : {"format", "input_degrade", "input_box", "input_normalize", "size", "resize_short", "labels",
                           "labels_sha256", "dead", "converted_from"})
     metadata.erase(own);
-  return ModelSpec::from_map(metadata);
+  return of_metadata(file.path(), "of the network", [&] { return ModelSpec::from_map(metadata); });
 }
 
 LoadedModel load_model(const std::string& path, const ForeignOptions& options) {

@@ -10,8 +10,8 @@ std::vector<std::string> contents_of(const std::shared_ptr<Dataset>& dataset, co
   contents.find(pictures, threads);
   std::vector<std::string> texts;
   for (const std::int64_t i : pictures) {
-    const Content content = contents.of(i);
-    const bool file = !dataset->file(i).path.empty();
+    const Content content = contents.origin(i);
+    const bool file = !dataset->file(i).path.empty() || dataset->origin(i).known();
     texts.push_back(!content.known() ? "" : (file ? "" : "pixels:") + to_text(content));
   }
   return texts;

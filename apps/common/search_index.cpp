@@ -67,7 +67,7 @@ StoredEmbeddings load(const std::string& name, const std::string& file, const st
   const auto bytes = read_file(table);
   const std::string text(bytes.begin(), bytes.end());
   LabelTable rows = parse_table(text, table);
-  if (labelled) refuse_blank_labels(table, rows);
+  if (labelled) refuse_blank_labels(table, rows), refuse_doubled_numbers({{table, &rows.labels}});
   if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(rows.paths.size()))
     throw Error(
         ErrorKind::BadInput, "",

@@ -46,7 +46,8 @@ std::string training_overlap(const std::string& model, const std::shared_ptr<Dat
   Overlap found;
   found.of = tested->size();
   for (std::int64_t i = 0; i < tested->size(); ++i) {
-    const auto at = trained.find(contents.of(i));
+    auto at = trained.find(contents.of(i));
+    if (at == trained.end()) at = trained.find(contents.origin(i));
     if (at == trained.end()) continue;
     ++found.count;
     if (found.first.size() < 5) found.first.emplace_back(tested->name(i), at->second->name);

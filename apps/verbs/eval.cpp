@@ -17,6 +17,7 @@
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
 #include "io/json_file.h"
+#include "io/table.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "nn/state_dict.h"
@@ -289,6 +290,8 @@ int run_eval(const EvalOptions& o) {
     if (!o.gallery_embeddings.empty()) {
       Stored gallery = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
       say(o, check_comparable(query.info, query.name, gallery.info, gallery.name, o.allow_mismatch));
+      refuse_doubled_numbers(
+          {{o.table, &query.embeddings.label_names}, {o.gallery_table, &gallery.embeddings.label_names}});
       return print_metrics_in(o, o.embeddings, std::move(query.embeddings), std::move(gallery.embeddings));
     }
     Embeddings none;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "data/datasets/text_file.h"
+#include "io/table.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -107,22 +108,6 @@ class Row {
 void check_width(const TextRow& row, std::size_t width) {
   if (row.fields.size() != width)
     row.refuse("it has " + std::to_string(row.fields.size()) + " fields, the first line has " + std::to_string(width));
-}
-
-/// A label that is a plain decimal number, in one way of writing it: "1" for 1, 01, 1.0 and +1; "" for others.
-std::string plain_number(const std::string& label) {
-  std::string_view text = label;
-  const bool minus = text.starts_with('-');
-  if (minus || text.starts_with('+')) text.remove_prefix(1);
-  const std::size_t point = std::min(text.find('.'), text.size());
-  std::string_view whole = text.substr(0, point), fraction = text.substr(std::min(point + 1, text.size()));
-  const auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == std::string_view::npos; };
-  if (!digits(whole) || !digits(fraction) || whole.size() + fraction.size() == 0) return "";
-  while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
-  while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
-  const std::string number =
-      (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
-  return (minus && number != "0" ? "-" : "") + number;
 }
 
 /// Refuses labels that are one number written in two ways: one class or two?

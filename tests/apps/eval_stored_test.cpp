@@ -76,6 +76,26 @@ TEST_CASE("eval: tables with byte-order mark, carriage returns and spaces; rows 
   }
 }
 
+TEST_CASE("eval: one number written in two ways is refused, in a table and between two", "[eval]") {
+  const TempFolder folder;
+  save_npy(folder / "e.npy", from_vector(std::vector<float>{1, 0, 0, 1, 1, 1, 2, 1}, {4, 2}));
+  const auto table = [](const std::string& a, const std::string& b) {
+    return "path\tlabel\na.png\t" + a + "\nb.png\t" + a + "\nc.png\t" + b + "\nd.png\t" + b + "\n";
+  };
+  spill(folder / "plain.tsv", table("1", "2"));
+  spill(folder / "points.tsv", table("1.0", "2.0"));
+  spill(folder / "mixed.tsv", table("1", "1.0"));
+  spill(folder / "blanks.tsv", table("\xc2\xa0" "1", "2 \xc2\xa0"));
+  CHECK(eval(folder, "e.npy", "blanks.tsv") == eval(folder, "e.npy", "plain.tsv"));
+  Outcome o = run_fledge(folder, {"eval", "--embeddings", "e.npy", "--table", "mixed.tsv"});
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, Contains("mixed.tsv', line 4") && Contains("'1.0' is the number '1' of line 2"));
+  o = run_fledge(folder, {"eval", "--embeddings", "e.npy", "--table", "plain.tsv", "--gallery-embeddings", "e.npy",
+                          "--gallery-table", "points.tsv"});
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, Contains("points.tsv', line 2") && Contains("of line 2 of 'plain.tsv'"));
+}
+
 TEST_CASE("eval: where no query has a mate nothing is measured, and nothing is printed as if it were", "[eval]") {
   const TempFolder folder;
   save_npy(folder / "e.npy", from_vector(rows_at(0), {kRows, 6}).to(DType::Float32));

@@ -258,3 +258,24 @@ TEST_CASE("eval and report warn of test pictures that the model was trained on",
   must(folder, {"report", "run", "--output", "r.html", "--map", "none", "--quiet"});
   CHECK_THAT(text_of(folder / "r.html"), Contains("1 of the 13 test pictures") && Contains("other-name.png"));
 }
+
+TEST_CASE("a packed picture is the same as its file, and as itself in a pack of another size", "[e2e][own]") {
+  const TempFolder folder;
+  make_pictures(folder / "set", 3, 4, 28, 21);
+  must(folder, Arguments{"train"} + tiny() + Arguments{"--train", "set", "--test", "set", "--run", "run"});
+  must(folder, {"data", "prepare", "--data", "set", "--output", "whole.pack"});
+  must(folder, {"data", "prepare", "--data", "set", "--short-side", "14", "--output", "small.pack"});
+  std::filesystem::rename(folder / "set/class0/0.png", folder / "set/class0/zero.png");  // under another name
+  must(folder, {"data", "prepare", "--data", "set", "--output", "renamed.pack"});
+  for (const auto& [data, gallery] : std::vector<std::pair<std::string, std::string>>{
+           {"set", "whole.pack"}, {"whole.pack", "set"}, {"set", "small.pack"}, {"whole.pack", "small.pack"},
+           {"renamed.pack", "small.pack"}}) {
+    INFO(data << " in " << gallery);
+    const json j = json::parse(
+        must(folder, {"eval", "--model", "run", "--data", data, "--gallery", gallery, "--json", "--quiet"}).out);
+    CHECK(j.at("own_pictures") == 12);
+  }
+  const Outcome overlap = must(folder, Arguments{"train"} + tiny() +
+                                           Arguments{"--train", "whole.pack", "--test", "set", "--run", "again"});
+  CHECK_THAT(overlap.err, Contains("12 of the 12"));
+}

@@ -1,5 +1,7 @@
 // A run's folder under attack: what cannot be read is not absent, nothing outside is touched, a refused start changes
 // nothing, checkpoints of released versions load.
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -102,6 +104,25 @@ TEST_CASE("impossible numbers in a run's state are refused by name", "[e2e][safe
     CHECK(refused.code == 3);
     CHECK_THAT(refused.err, Contains("state.json"));
   }
+}
+
+TEST_CASE("an output is no device: it would be replaced by a file", "[e2e][safety]") {
+  const TempFolder folder;
+  make_pictures(folder / "train", 3, 4, 28, 11);
+  must(folder, Arguments{"train"} + tiny() + Arguments{"--test", "train", "--run", "run"});
+  must(folder, {"embed", "--model", "run", "--data", "train", "--output", "e", "--quiet"});
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("/dev/full", folder / "full");
+  for (const char* output : {"pipe", "full"})
+    for (const Arguments& arguments : {Arguments{"eval", "--embeddings", "e.npy", "--table", "e.tsv", "--per-class", output},
+                                       {"convert", "run", "-o", output},
+                                       {"report", "run", "-o", output},
+                                       {"data", "prepare", "--data", "train", "--output", output}}) {
+      const Outcome o = run_fledge(folder, arguments);
+      INFO(arguments[0] << " " << o.err);
+      CHECK((o.code == 4 || o.code == 2));  // 2: convert looks at the name first
+      CHECK_FALSE(std::filesystem::is_regular_file(std::filesystem::symlink_status(folder / output)));
+    }
 }
 
 TEST_CASE("output to a full device is an error", "[e2e][safety]") {

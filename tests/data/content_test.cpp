@@ -1,4 +1,5 @@
 // What a picture is, whatever its name; and which pictures are in two sets.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -51,6 +52,15 @@ TEST_CASE("a file's content is the XXH3 of its bytes, however large", "[content]
   CHECK(stamp_of_file(folder / "none") == FileStamp{});
   ::mkfifo((folder / "pipe").c_str(), 0600);
   CHECK_FALSE(content_of_file(folder / "pipe").known());  // and does not wait
+  rlimit files{};  // there, but there is no descriptor to be had: not the same as no content
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  const rlimit none{0, files.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  ErrorKind kind = ErrorKind::Internal;
+  const std::string error = error_of([&] { content_of_file(folder / "x"); }, &kind);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+  CHECK(kind == ErrorKind::Resource);
+  CHECK_THAT(error, Catch::Contains("cannot read picture") && Catch::Contains("/x'"));
   const FileStamp before = stamp_of_file(folder / "x");
   spill(folder / "x", std::string());
   fs::last_write_time(folder / "x", fs::file_time_type::clock::now() - std::chrono::hours(1));
