@@ -210,7 +210,7 @@ std::map<std::string, std::string> machine_identity(const std::string& gpu) {
 
 std::vector<std::string> differences(const RunIdentity& before, const RunIdentity& now) {
   std::vector<std::string> lines;
-  if (before.teacher != now.teacher) lines.push_back("the teacher's weights, or how it sees pictures, are others");
+  if (before.teacher != now.teacher) lines.push_back("the teacher's weights are others, or how it sees pictures");
   for (const auto& [name, pictures] : now.sets) {
     const auto* then = find_set(before, name);
     std::vector<std::string> own;
