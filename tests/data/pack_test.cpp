@@ -175,7 +175,12 @@ TEST_CASE("foreign files and lying indices are refused") {
   CHECK_THAT(lie(6, picture("0,-1,2,1,-1")), Contains("checksum is not"));
   CHECK_THAT(lie(6, picture("0,-1,2,1,1,[0,0,3,1]")), Contains("the box's width is 3"));
   CHECK_THAT(lie(6, picture("0,-1,2,1,1,[0,0]")), Contains("a box has 4 values"));
-  CHECK_THAT(lie(6, picture("0,-1,2,1")), Contains("6 or 7 values"));
+  CHECK_THAT(lie(6, picture("0,-1,2,1")), Contains("6 to 8 values"));
+  const std::string hash = "\"" + std::string(32, 'a') + "\"", whole = "0,-1,2,1," + std::to_string(sum);
+  CHECK(lie(6, picture(whole + "," + hash)).empty());
+  CHECK(lie(6, picture(whole + ",[0,0,2,1]," + hash)).empty());
+  CHECK_THAT(lie(6, picture(whole + ",\"zz\"")), Contains("no 32 hexadecimal digits"));
+  CHECK_THAT(lie(6, picture(whole + "," + hash + ",[0,0,2,1]")), Contains("no hash of a file"));
   CHECK_THAT(lie(6, head + "[1,0,-1,2,1,1]\n"), Contains("a name is not text"));
   CHECK_THAT(lie(6, head + "[\"%4\",0,-1,2,1,1]\n"), Contains("% without two digits"));
   CHECK_THAT(lie(6, head), Contains("line 3 of its index: missing"));
