@@ -143,7 +143,8 @@ void InputFile::read(void* to, std::size_t bytes, std::uint64_t at) const {
 
 AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {
   struct stat there {};
-  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))  // a rename would replace it
+  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode) &&
+      !S_ISDIR(there.st_mode))  // a rename would replace it
     throw Error(ErrorKind::Resource, "", "cannot write '" + path_ + "': it is a device or a pipe, not a file",
                 "name a file: it is written whole beside its place first, then put there");
   static std::atomic<unsigned> counter{0};

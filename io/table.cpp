@@ -1,10 +1,10 @@
 #include "io/table.h"
 
 #include <algorithm>
-#include <map>
 
 #include "io/escape.h"
 #include "io/file.h"
+#include "io/label_numbers.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -97,38 +97,22 @@ LabelTable parse_table(std::string_view text, const std::string& path) {
   return table;
 }
 
-std::string plain_number(const std::string& label) {
-  std::string_view text = label;
-  const bool minus = text.starts_with('-');
-  if (minus || text.starts_with('+')) text.remove_prefix(1);
-  const std::size_t point = std::min(text.find('.'), text.size());
-  std::string_view whole = text.substr(0, point), fraction = text.substr(std::min(point + 1, text.size()));
-  const auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == std::string_view::npos; };
-  if (!digits(whole) || !digits(fraction) || whole.size() + fraction.size() == 0) return "";
-  while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
-  while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
-  const std::string number =
-      (whole.empty() ? "0" : std::string(whole)) + (fraction.empty() ? "" : ".") + std::string(fraction);
-  return (minus && number != "0" ? "-" : "") + number;
-}
-
 void refuse_doubled_numbers(const std::vector<std::pair<std::string, const std::vector<std::string>*>>& tables) {
-  struct Place {
-    std::string label, table;
-    std::size_t line;
-  };
-  std::map<std::string, Place> seen;  // by number
-  for (const auto& [path, labels] : tables)
-    for (std::size_t row = 0; row < labels->size(); ++row) {
-      const std::string& label = (*labels)[row];
-      const std::string number = plain_number(label);
-      if (number.empty()) continue;
-      const Place& first = seen.emplace(number, Place{label, path, row + 2}).first->second;
-      if (first.label == label) continue;
-      refuse(path, row + 2,
-             "label '" + label + "' is the number '" + first.label + "' of line " + std::to_string(first.line) +
-                 (first.table == path ? "" : " of '" + first.table + "'") + ", written in another way",
-             "write each class in one way (a column of numbers with gaps becomes 1.0, 2.0, ... in many programs)");
+  LabelNumbers numbers;
+  std::size_t begin = 0;  // of this table's rows among all
+  for (auto table = tables.begin(); table != tables.end(); begin += table++->second->size())
+    for (std::size_t row = 0; row < table->second->size(); ++row) {
+      const std::string& label = (*table->second)[row];
+      const LabelNumbers::Met* before = numbers.other_spelling(label, begin + row);
+      if (!before) continue;
+      std::size_t line = before->place + 2;
+      auto earlier = tables.begin();
+      for (; line - 2 >= earlier->second->size(); ++earlier) line -= earlier->second->size();
+      refuse(table->first, row + 2,
+             LabelNumbers::problem(
+                 label, *before,
+                 "line " + std::to_string(line) + (earlier == table ? "" : " of '" + earlier->first + "'")),
+             LabelNumbers::kHint);
     }
 }
 

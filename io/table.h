@@ -24,10 +24,8 @@ LabelTable load_table(const std::string& path);
 LabelTable parse_table(std::string_view text, const std::string& path);
 /// Throws Error(BadInput) naming the first row without a label: taken together such rows would be one class.
 void refuse_blank_labels(const std::string& path, const LabelTable& table);
-/// A label that is a plain decimal number, in one way of writing it: "1" for 1, 01, 1.0 and +1; "" for others.
-std::string plain_number(const std::string& label);
-/// Error(BadInput): two of the labels are one number written in two ways (1 and 1.0): one class or two? `tables` are
-/// looked at together.
+/// Error(BadInput): two of the labels are one number written in two ways (io/label_numbers.h). `tables`, each a file's
+/// name and its labels, are looked at together.
 void refuse_doubled_numbers(const std::vector<std::pair<std::string, const std::vector<std::string>*>>& tables);
 void save_table(const std::string& path, const LabelTable& table);
 /// What save_table writes.

@@ -105,10 +105,11 @@ std::string preset_file(const std::string& name) {
   throw Error(ErrorKind::Usage, "", "no preset '" + name + "' in " + folder.string(), did_you_mean(name, known));
 }
 
-/// TOML holds neither control characters nor bytes that are not UTF-8: \\xNN in the text, which value_text() takes back.
+/// TOML holds neither control characters nor bytes that are not UTF-8: \xNN in the text, which value_text() takes back.
 std::string config_line(const std::string& key, const std::string& value) {
   std::string escaped;
-  for (const char c : escaped_for_line(value)) escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+  for (const char c : escaped_for_line(value))
+    escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
   return key + " = \"" + escaped + "\"\n";
 }
 

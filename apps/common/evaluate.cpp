@@ -336,8 +336,8 @@ std::string class_table(const RetrievalMetrics& m, const Embeddings& query) {
   for (std::size_t i = 0; i < query.labels.size(); ++i) names.emplace(query.labels[i], query.label_names[i]);
   std::string text = "class\tqueries\trecall@1\tmap@r\tr_precision\tmrr\n";
   for (const ClassMetrics& c : m.classes)
-    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", escaped_for_line(names[c.label]), c.queries, c.recall_at_1,
-                        c.map_at_r, c.r_precision, c.mrr);
+    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", escaped_for_line(names[c.label]), c.queries,
+                        c.recall_at_1, c.map_at_r, c.r_precision, c.mrr);
   return text;
 }
 

@@ -41,9 +41,9 @@ int metadata_int(const std::map<std::string, std::string>& metadata, const std::
   const char *begin = it->second.data(), *end = begin + it->second.size();
   const auto [stop, error] = std::from_chars(begin, end, value);
   if (error != std::errc() || stop != end || value < least || value > most)
-    bad_metadata(path, key,
-                 "is '" + it->second + "', not a whole number from " + std::to_string(least) + " to " +
-                     std::to_string(most));
+    bad_metadata(
+        path, key,
+        "is '" + it->second + "', not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return value;
 }
 

@@ -49,6 +49,10 @@ bool finish_within(Contents& contents, double seconds) {
 RunIdentity Trainer::find_identity() {
   RunIdentity identity;
   identity.teacher = setup_.teacher_hash;
+  if (setup_.teacher)  // the same weights that see other numbers are another teacher
+    if (const std::string& sees = setup_.teacher->loaded().preprocessing.normalize;
+        sees != setup_.preprocessing.normalize)
+      identity.teacher += " (" + sees + ")";
   identity.machine = machine_identity(describe(compute_, o_.machine));
   for (const PictureSet& set : sets_of(setup_))
     identity.sets.emplace_back(set.name, identify(*set.contents, set.stamps));

@@ -175,8 +175,6 @@ void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType 
   if (!distill.empty()) {
     s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization);
     s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
-    if (const std::string& sees = s.teacher->loaded().preprocessing.normalize; sees != s.preprocessing.normalize)
-      s.teacher_hash += " (" + sees + ")";  // the same weights that see other numbers are another teacher
     s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();

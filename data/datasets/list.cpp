@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "data/datasets/text_file.h"
-#include "io/table.h"
+#include "io/label_numbers.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -111,19 +111,13 @@ void check_width(const TextRow& row, std::size_t width) {
 }
 
 /// Refuses labels that are one number written in two ways: one class or two?
-void check_numbers(const std::map<std::string, std::int64_t>& first_row, const std::vector<TextRow>& rows) {
-  std::map<std::string, const std::pair<const std::string, std::int64_t>*> seen;
-  for (const auto& entry : first_row) {
-    const std::string number = plain_number(entry.first);
-    if (number.empty()) continue;
-    const auto [before, added] = seen.emplace(number, &entry);
-    if (added) continue;
-    const auto& [early, late] =
-        std::minmax(*before->second, entry, [](auto& a, auto& b) { return a.second < b.second; });
-    rows[static_cast<std::size_t>(late.second)].refuse(
-        "label '" + late.first + "' is the number '" + early.first + "' of line " +
-            std::to_string(rows[static_cast<std::size_t>(early.second)].line()) + ", written in another way",
-        "write each class in one way (a column of numbers with gaps becomes 1.0, 2.0, ... in many programs)");
+void check_numbers(const std::vector<TextRow>& rows, const Places& places) {
+  LabelNumbers numbers;
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    const std::string label = Row(rows[r], places).label();
+    if (const LabelNumbers::Met* before = numbers.other_spelling(label, r))
+      rows[r].refuse(LabelNumbers::problem(label, *before, "line " + std::to_string(rows[before->place].line())),
+                     LabelNumbers::kHint);
   }
 }
 
@@ -143,18 +137,18 @@ Annotations read_list(const std::string& path) {
   Annotations a{.layout = "list", .source = path, .root = folder.empty() ? "." : folder.string()};
   a.has_parts = places[Split] >= 0;
 
-  std::map<std::string, std::int64_t> ids;  // sorted: the ids are ranks; before, the first row of each label
+  std::map<std::string, std::int64_t> ids;  // sorted: the ids are ranks
   std::unordered_map<std::string, std::int64_t> line_of;
   for (std::size_t r = 1; r < rows.size(); ++r) {
     check_width(rows[r], rows[0].fields.size());
     const Row row(rows[r], places);
     a.images.push_back(row.image());
-    ids.emplace(row.label(), static_cast<std::int64_t>(r));
+    ids.emplace(row.label(), 0);
     const auto [before, added] =
         line_of.emplace(std::filesystem::path(row.text(Path)).lexically_normal().string(), rows[r].line());
     if (!added) rows[r].refuse("'" + row.text(Path) + "' is there before, in line " + std::to_string(before->second));
   }
-  check_numbers(ids, rows);
+  check_numbers(rows, places);
   for (auto& [label, id] : ids) {
     id = static_cast<std::int64_t>(a.class_names.size());
     a.class_names[id] = label;

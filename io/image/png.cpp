@@ -112,7 +112,10 @@ class PngReader {
 /// take.
 void check_unfolded(const ImageBytes& file, std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
   const int depth = file.data[24], kind = file.data[25];
-  const int samples = kind == PNG_COLOR_TYPE_RGB ? 3 : kind == PNG_COLOR_TYPE_RGB_ALPHA ? 4 : kind == PNG_COLOR_TYPE_GRAY_ALPHA ? 2 : 1;
+  const int samples = kind == PNG_COLOR_TYPE_RGB          ? 3
+                      : kind == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
+                      : kind == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
+                                                          : 1;
   const std::int64_t bytes = height * ((width * samples * depth + 7) / 8);
   if (bytes / 2 > limits.max_memory)
     bad_image(file.name,

@@ -85,7 +85,9 @@ TEST_CASE("eval: one number written in two ways is refused, in a table and betwe
   spill(folder / "plain.tsv", table("1", "2"));
   spill(folder / "points.tsv", table("1.0", "2.0"));
   spill(folder / "mixed.tsv", table("1", "1.0"));
-  spill(folder / "blanks.tsv", table("\xc2\xa0" "1", "2 \xc2\xa0"));
+  spill(folder / "blanks.tsv", table("\xc2\xa0"
+                                     "1",
+                                     "2 \xc2\xa0"));
   CHECK(eval(folder, "e.npy", "blanks.tsv") == eval(folder, "e.npy", "plain.tsv"));
   Outcome o = run_fledge(folder, {"eval", "--embeddings", "e.npy", "--table", "mixed.tsv"});
   CHECK(o.code == 3);

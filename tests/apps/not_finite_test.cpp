@@ -338,7 +338,8 @@ TEST_CASE("--on-nan skip: nothing of the step is applied, and a resumed run coun
   CHECK(state.at("not_finite").at("skipped") == bad.size());
   CHECK(log_lines(o.folder / "straight", "step").size() + bad.size() == 18);
   std::size_t in_epochs = 0;
-  for (const auto& line : log_lines(o.folder / "straight", "epoch")) in_epochs += json::parse(line).value("skipped_steps", 0);
+  for (const auto& line : log_lines(o.folder / "straight", "epoch"))
+    in_epochs += json::parse(line).value("skipped_steps", 0);
   CHECK(in_epochs == bad.size());
 
   run("resumed", {"--epochs", "1"});

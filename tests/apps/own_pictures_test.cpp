@@ -267,16 +267,18 @@ TEST_CASE("a packed picture is the same as its file, and as itself in a pack of 
   must(folder, {"data", "prepare", "--data", "set", "--short-side", "14", "--output", "small.pack"});
   std::filesystem::rename(folder / "set/class0/0.png", folder / "set/class0/zero.png");  // under another name
   must(folder, {"data", "prepare", "--data", "set", "--output", "renamed.pack"});
-  for (const auto& [data, gallery] : std::vector<std::pair<std::string, std::string>>{
-           {"set", "whole.pack"}, {"whole.pack", "set"}, {"set", "small.pack"}, {"whole.pack", "small.pack"},
-           {"renamed.pack", "small.pack"}}) {
+  for (const auto& [data, gallery] : std::vector<std::pair<std::string, std::string>>{{"set", "whole.pack"},
+                                                                                      {"whole.pack", "set"},
+                                                                                      {"set", "small.pack"},
+                                                                                      {"whole.pack", "small.pack"},
+                                                                                      {"renamed.pack", "small.pack"}}) {
     INFO(data << " in " << gallery);
     const json j = json::parse(
         must(folder, {"eval", "--model", "run", "--data", data, "--gallery", gallery, "--json", "--quiet"}).out);
     CHECK(j.at("own_pictures").get<int>() + j.value("copies", 0) == 12);
     CHECK(j.value("copies", 0) == (data == "set" || gallery == "set" || data == "renamed.pack" ? 1 : 0));
   }
-  const Outcome overlap = must(folder, Arguments{"train"} + tiny() +
-                                           Arguments{"--train", "whole.pack", "--test", "set", "--run", "again"});
+  const Outcome overlap =
+      must(folder, Arguments{"train"} + tiny() + Arguments{"--train", "whole.pack", "--test", "set", "--run", "again"});
   CHECK_THAT(overlap.err, Contains("12 of the 12"));
 }

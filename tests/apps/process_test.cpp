@@ -218,8 +218,10 @@ TEST_CASE("nothing that a name holds moves a terminal's cursor", "[e2e][names]")
   }
   const Pictures p;
   must(p.folder, p.train({"--run", "run"}));
-  const std::string copy = "cp run/checkpoints/step-*/model.safetensors $'m\\x1b[31m\\xe9.safetensors'; rm -f terminal.txt; ";
-  for (const Arguments& arguments : {Arguments{"inspect", "m*.safetensors"}, {"convert", "m*.safetensors", "-o", "x.pth"},
+  const std::string copy =
+      "cp run/checkpoints/step-*/model.safetensors $'m\\x1b[31m\\xe9.safetensors'; rm -f terminal.txt; ";
+  for (const Arguments& arguments : {Arguments{"inspect", "m*.safetensors"},
+                                     {"convert", "m*.safetensors", "-o", "x.pth"},
                                      {"eval", "--model", "m*.safetensors", "--data", "test"}}) {
     const Outcome o = shell(p.folder, copy + "script -qec 'RUN' terminal.txt </dev/null >/dev/null", arguments);
     const std::string seen = text_of(p.folder / "terminal.txt");

@@ -114,10 +114,11 @@ TEST_CASE("an output is no device: it would be replaced by a file", "[e2e][safet
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   std::filesystem::create_symlink("/dev/full", folder / "full");
   for (const char* output : {"pipe", "full"})
-    for (const Arguments& arguments : {Arguments{"eval", "--embeddings", "e.npy", "--table", "e.tsv", "--per-class", output},
-                                       {"convert", "run", "-o", output},
-                                       {"report", "run", "-o", output},
-                                       {"data", "prepare", "--data", "train", "--output", output}}) {
+    for (const Arguments& arguments :
+         {Arguments{"eval", "--embeddings", "e.npy", "--table", "e.tsv", "--per-class", output},
+          {"convert", "run", "-o", output},
+          {"report", "run", "-o", output},
+          {"data", "prepare", "--data", "train", "--output", output}}) {
       const Outcome o = run_fledge(folder, arguments);
       INFO(arguments[0] << " " << o.err);
       CHECK((o.code == 4 || o.code == 2));  // 2: convert looks at the name first

@@ -43,10 +43,6 @@ Opened open_in_child(const std::string& source) {
   return {report.substr(report.find('\n') + 1), std::atol(report.c_str())};
 }
 
-void big32(Bytes& out, std::uint32_t v) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
-}
-
 Bytes images_header(std::uint32_t count, std::uint32_t side) {
   Bytes b;
   for (const std::uint32_t v : {2051u, count, side, side}) big32(b, v);

@@ -1,7 +1,5 @@
 // Kinds of pictures that were once refused or read turned: WebP, stray bytes, orientation; and what a picture may unfold
 // to. Goldens: golden/make_more_images.py.
-#include <zlib.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -9,6 +7,7 @@
 
 #include "io/image/image.h"
 #include "io/image/resize.h"
+#include "tests/io/made_pictures.h"
 #include "tests/support/child.h"
 #include "tests/support/files.h"
 
@@ -22,42 +21,8 @@ std::string decode_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
   return error_of([&] { decode_image(bytes.data(), bytes.size(), "p", limits); });
 }
 
-void big32(Bytes& out, std::uint32_t v) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
-}
-
-void chunk(Bytes& png, const std::string& type, const Bytes& data) {
-  big32(png, static_cast<std::uint32_t>(data.size()));
-  Bytes body(type.begin(), type.end());
-  body.insert(body.end(), data.begin(), data.end());
-  png.insert(png.end(), body.begin(), body.end());
-  big32(png, static_cast<std::uint32_t>(::crc32(0, body.data(), static_cast<uInt>(body.size()))));
-}
-
-/// An RGB PNG of side x side pixels whose one IDAT unfolds to `unfolded` zeros. Packed in pieces: making it takes no memory.
-Bytes png_of(std::uint32_t side, std::size_t unfolded) {
-  Bytes png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, packed;
-  big32(header, side), big32(header, side);
-  header.insert(header.end(), {8, 2, 0, 0, 0});
-  chunk(png, "IHDR", header);
-  z_stream z{};
-  REQUIRE(::deflateInit(&z, 9) == Z_OK);
-  Bytes zeros(1 << 16), out(1 << 16);
-  for (bool more = true; more;) {
-    const std::size_t piece = std::min(unfolded, zeros.size());
-    unfolded -= piece, more = unfolded > 0;
-    z.next_in = zeros.data(), z.avail_in = static_cast<uInt>(piece);
-    do {
-      z.next_out = out.data(), z.avail_out = static_cast<uInt>(out.size());
-      ::deflate(&z, more ? Z_NO_FLUSH : Z_FINISH);
-      packed.insert(packed.end(), out.begin(), out.end() - z.avail_out);
-    } while (z.avail_out == 0);
-  }
-  ::deflateEnd(&z);
-  chunk(png, "IDAT", packed);
-  chunk(png, "IEND", {});
-  return png;
-}
+/// An RGB PNG of side x side pixels whose one IDAT unfolds to `unfolded` zeros.
+Bytes square_png(std::uint32_t side, std::size_t unfolded) { return png_of(side, side, {8, 2, false}, unfolded); }
 
 /// Largest resident memory, in KiB, of what runs.
 template <class Work>
@@ -117,16 +82,16 @@ TEST_CASE("a WebP cut anywhere is refused", "[image]") {
 }
 
 TEST_CASE("a PNG unfolds to what its header promises and no further", "[image]") {
-  const Bytes bomb = png_of(8, std::size_t{1} << 28);  // 8 x 8 pixels, 256 MiB behind them
+  const Bytes bomb = square_png(8, std::size_t{1} << 28);  // 8 x 8 pixels, 256 MiB behind them
   int width = 0;
   const long grown = growth_of([&] { width = decode_image(bomb.data(), bomb.size(), "p").width; });
   CHECK(width == 8);
   CHECK(grown < 16 << 10);
-  CHECK_THAT(decode_error(png_of(8, 8 * 25 - 1)), Contains("corrupt"));  // a byte short of its rows
+  CHECK_THAT(decode_error(square_png(8, 8 * 25 - 1)), Contains("corrupt"));  // a byte short of its rows
 }
 
 TEST_CASE("what a picture takes is looked at before it is taken", "[image]") {
-  const Bytes png = png_of(300, 300 * 901);
+  const Bytes png = square_png(300, 300 * 901);
   CHECK(decode_error(png).empty());
   CHECK_THAT(decode_error(png, {.max_memory = 100000}), Contains("to decode") && Contains("--max-image-mb"));
   CHECK_THAT(decode_error(png, {.max_pixels = 80000}), Contains("--max-image-pixels"));

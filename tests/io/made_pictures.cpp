@@ -18,10 +18,6 @@ namespace fledge::test {
 
 namespace {
 
-void big32(Bytes& out, std::uint32_t v) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
-}
-
 void chunk(Bytes& png, const std::string& type, const Bytes& data) {
   big32(png, static_cast<std::uint32_t>(data.size()));
   Bytes body(type.begin(), type.end());
@@ -37,7 +33,8 @@ std::size_t filtered_bytes(std::size_t width, std::size_t height, std::size_t bi
                                          {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
   std::size_t all = 0;
   for (const auto& [x, y, dx, dy] : kPasses) {
-    const std::size_t columns = width > x ? (width - x + dx - 1) / dx : 0, rows = height > y ? (height - y + dy - 1) / dy : 0;
+    const std::size_t columns = width > x ? (width - x + dx - 1) / dx : 0,
+                      rows = height > y ? (height - y + dy - 1) / dy : 0;
     if (columns > 0) all += rows * (1 + (columns * bits + 7) / 8);
   }
   return all;
@@ -45,9 +42,9 @@ std::size_t filtered_bytes(std::size_t width, std::size_t height, std::size_t bi
 
 }  // namespace
 
-Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind) {
+Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind, std::optional<std::size_t> unfolded) {
   const std::size_t samples = kind.colour == 2 ? 3 : kind.colour == 6 ? 4 : 1;
-  std::size_t left = filtered_bytes(width, height, samples * kind.depth, kind.interlaced);
+  std::size_t left = unfolded.value_or(filtered_bytes(width, height, samples * kind.depth, kind.interlaced));
   Bytes png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, packed;
   big32(header, width), big32(header, height);
   header.insert(header.end(), {kind.depth, kind.colour, 0, 0, std::uint8_t{kind.interlaced}});

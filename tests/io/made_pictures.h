@@ -1,6 +1,8 @@
 // Pictures of any size made for a test: small files that unfold to much.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "tests/support/files.h"
 
@@ -11,8 +13,9 @@ struct PngKind {
   bool interlaced;
 };
 
-/// All zeros.
-Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind);
+/// All zeros; one IDAT that unfolds to its rows, or to `unfolded` bytes. Packed in pieces: making it takes no memory.
+Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind,
+             std::optional<std::size_t> unfolded = std::nullopt);
 
 /// A pattern of columns. scans 0: baseline; else progressive, with at most so many scans.
 Bytes jpeg_of(int width, int height, int scans);

@@ -105,7 +105,8 @@ TEST_CASE("JPEGs: the largest, and those of many scans, stay within their bounds
 TEST_CASE("PNGs: the largest, interlaced, deep and thin ones stay within their bounds", "[bounds]") {
   check_cost({"PNG 6600x6600", png_of(6600, 6600, {8, 2, false}), "read 6600x6600"});
   check_cost({"PNG 6600x6600 interlaced", png_of(6600, 6600, {8, 2, true}), "read 6600x6600"});
-  check_cost({"PNG 6600x6600 64 bits", png_of(6600, 6600, {16, 6, true}), "64 bits unfold to 332 MiB, the limit is 256"});
+  check_cost(
+      {"PNG 6600x6600 64 bits", png_of(6600, 6600, {16, 6, true}), "64 bits unfold to 332 MiB, the limit is 256"});
   check_cost({"PNG 5700x5700 64 bits", png_of(5700, 5700, {16, 6, true}), "read 5700x5700"});
   check_cost({"PNG 6600x6600 1 bit", png_of(6600, 6600, {1, 3, true}), "read 6600x6600"});
   check_cost({"PNG 8192x8192 1 bit", png_of(8192, 8192, {1, 3, false}), "too large"});

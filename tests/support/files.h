@@ -32,6 +32,11 @@ class TempFolder {
 
 using Bytes = std::vector<std::uint8_t>;
 
+/// Appends a number as PNG and IDX files hold it: four bytes, the highest first.
+inline void big32(Bytes& out, std::uint32_t v) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
+}
+
 inline Bytes slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return Bytes(std::istreambuf_iterator<char>(in), {});
