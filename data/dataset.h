@@ -13,7 +13,7 @@
 
 namespace fledge {
 
-/// Where a picture is read from.
+/// Where a picture is read from; image(i) is what decode_image_file() makes of it.
 struct PictureFile {
   std::string path;      // "": it has no file of its own (packs, IDX)
   bool upright = false;  // turned by its camera's note

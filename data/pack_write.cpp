@@ -36,14 +36,19 @@ PixelBox scaled(const PixelBox& box, const Image& from, const Image& to) {
           high(box.top + box.height, from.height, to.height) - top};
 }
 
-/// What the picture is made of, so that it is known again beside its file and in packs of other sizes.
-Content file_of(const Dataset& dataset, std::int64_t i) {
-  const std::string path = dataset.file(i).path;
-  return path.empty() ? dataset.origin(i) : content_of_file(path);
+/// The picture, and the hash of the file that it is made of, so that it is known again beside that file and in packs of
+/// other sizes. The file is read once.
+std::pair<Image, Content> read(const Dataset& dataset, std::int64_t i) {
+  const PictureFile file = dataset.file(i);
+  if (file.path.empty()) return {dataset.image(i), dataset.origin(i)};
+  const std::vector<std::uint8_t> bytes = read_image_file(file.path);
+  return {decode_image(bytes.data(), bytes.size(), file.path, decode_limits(),
+                       file.upright ? ExifRotation::Apply : ExifRotation::Ignore),
+          content_of(bytes.data(), bytes.size())};
 }
 
 Made make(const Dataset& dataset, std::int64_t i, int short_side) {
-  Image image = dataset.image(i);
+  auto [image, origin] = read(dataset, i);
   std::optional<PixelBox> box = box_inside(dataset, i, image);
   if (short_side > 0 && std::min(image.width, image.height) > short_side) {
     Image small = resize_short_side(image, short_side);
@@ -57,7 +62,7 @@ Made make(const Dataset& dataset, std::int64_t i, int short_side) {
                       image.height,
                       pack_checksum(image.rgb.data(), image.rgb.size()),
                       box,
-                      file_of(dataset, i)};
+                      origin};
   return {std::move(image), std::move(entry)};
 }
 

@@ -276,6 +276,7 @@ std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& repor
   j["gallery"] = m.gallery;
   if (report.own_pictures) j["own_pictures"] = *report.own_pictures;
   if (report.copies) j["copies"] = *report.copies;
+  if (report.equal_embeddings) j["equal_embeddings"] = *report.equal_embeddings;
   if (report.rank) {
     j["effective_rank"] = report.rank->effective;
     j["participation_ratio"] = report.rank->participation;
@@ -402,6 +403,9 @@ std::string metrics_footnote(const RetrievalMetrics& m, bool self_gallery) {
   std::string text = fmt::format("percent; {} queries against {} pictures{}, exact", m.queries, m.gallery,
                                  self_gallery ? ", each query itself left out" : "");
   if (m.queries == 0) text += "; nothing was measured";
+  const std::int64_t to_find = m.gallery - (self_gallery ? 1 : 0);
+  if (m.queries > 0 && !m.recall.empty() && m.recall.rbegin()->first >= to_find)
+    text += fmt::format("; R@{} and above cannot miss in so few", std::max<std::int64_t>(to_find, 1));
   if (m.lone_queries) text += fmt::format("; {} queries without any picture of their class left out", m.lone_queries);
   return text + "\n";
 }

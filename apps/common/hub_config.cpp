@@ -99,7 +99,8 @@ void note_taken(const Source& from, HubConfig& config) {
   }
   if (config.size) add(fmt::format("size {}", *config.size));
   if (config.resize_short) add(fmt::format("short side {}", *config.resize_short));
-  if (!note.empty()) config.notes.push_back("pictures: " + note + ", as " + from.name + " says");
+  if (!note.empty())
+    config.notes.push_back("pictures: " + note + ", as " + from.name + " says where no flag says otherwise");
   const json* way = from.find("interpolation");
   if (way && way->is_string() && *way != "bilinear")
     config.notes.push_back("pictures: " + from.name + " says interpolation '" +

@@ -16,7 +16,7 @@ namespace fledge {
 namespace {
 
 constexpr const char* kFormat = "fledge-identity-1";
-constexpr std::size_t kShown = 5, kPictureFields = 10;
+constexpr std::size_t kShown = 5, kPictureFields = 10;  // an eleventh, the origin, where there is one
 
 std::string box_text(const std::optional<PixelBox>& box) {
   if (!box) return "-";
@@ -63,11 +63,14 @@ bool parse_box(const std::string& text, std::optional<PixelBox>& box) {
 std::optional<PictureIdentity> parse_picture(const std::string& line) {
   const std::vector<std::string> f = fields_of(line);
   PictureIdentity p;
-  if (f.size() != kPictureFields || !whole(f[2], p.label) || !whole(f[3], p.super_class) || !parse_box(f[4], p.box) ||
-      !whole(f[7], p.stamp.size) || !whole(f[8], p.stamp.modified) || !whole(f[9], p.stamp.changed))
+  if ((f.size() != kPictureFields && f.size() != kPictureFields + 1) || !whole(f[2], p.label) ||
+      !whole(f[3], p.super_class) || !parse_box(f[4], p.box) || !whole(f[7], p.stamp.size) ||
+      !whole(f[8], p.stamp.modified) || !whole(f[9], p.stamp.changed))
     return std::nullopt;
   const auto content = content_from_text(f[6]);
-  if (!content) return std::nullopt;
+  const auto origin = f.size() > kPictureFields ? content_from_text(f.back()) : Content{};
+  if (!content || !origin) return std::nullopt;
+  p.origin = *origin;
   p.name = unescaped(f[0]), p.class_name = unescaped(f[1]), p.upright = f[5] == "upright", p.content = *content;
   return p;
 }
@@ -179,7 +182,7 @@ std::vector<PictureIdentity> identify(Contents& contents, const std::vector<File
   for (std::int64_t i = 0; i < d.size(); ++i) {
     const std::int64_t label = d.label(i);
     pictures.push_back({d.name(i), label < 0 ? "" : d.class_names()[label], label, d.super_class(i), d.box(i),
-                        d.file(i).upright, contents.of(i), stamps[i]});
+                        d.file(i).upright, contents.of(i), stamps[i], d.origin(i)});
   }
   return pictures;
 }
@@ -251,7 +254,7 @@ std::string identity_text(const RunIdentity& identity) {
     text += "set\t" + name + "\t" + std::to_string(pictures.size()) + "\n";
     for (const PictureIdentity& p : pictures)
       text += result_text(p) + "\t" + std::to_string(p.stamp.size) + "\t" + std::to_string(p.stamp.modified) + "\t" +
-              std::to_string(p.stamp.changed) + "\n";
+              std::to_string(p.stamp.changed) + (p.origin.known() ? "\t" + to_text(p.origin) : "") + "\n";
   }
   return text + "hash\t" + identity.hash() + "\n";
 }

@@ -19,6 +19,7 @@ struct PictureIdentity {
   bool upright = false;  // turned by its camera's note
   Content content;
   FileStamp stamp;  // when the content was found out; no part of the identity
+  Content origin;  // of the file that a packed picture was made of, so that a test can know it; no part of the identity
 };
 
 struct RunIdentity {
@@ -26,7 +27,7 @@ struct RunIdentity {
   std::vector<std::pair<std::string, std::vector<PictureIdentity>>> sets;  // "train", "validation", "test", those there are
   std::map<std::string, std::string> machine;                    // what changes bits only: "threads", "isa", ...
 
-  /// Hash of all but stamps and machine.
+  /// Hash of all but stamps, origins and machine.
   std::string hash() const;
 };
 

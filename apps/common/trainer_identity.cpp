@@ -36,6 +36,14 @@ std::vector<PictureSet> sets_of(const TrainingSetup& s) {
   return sets;
 }
 
+/// What decides the last bits: the machine, and whether the teacher's outputs are of the batch at hand or were kept.
+std::map<std::string, std::string> bits_of(const Compute& compute, const MachineOptions& options,
+                                           const TrainingSetup& s) {
+  auto bits = machine_identity(describe(compute, options));
+  if (s.cache) bits["teacher cache"] = "used";
+  return bits;
+}
+
 /// For so long, deaf to signals. Are all known?
 bool finish_within(Contents& contents, double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
@@ -53,7 +61,7 @@ RunIdentity Trainer::find_identity() {
     if (const std::string& sees = setup_.teacher->loaded().preprocessing.normalize;
         sees != setup_.preprocessing.normalize)
       identity.teacher += " (" + sees + ")";
-  identity.machine = machine_identity(describe(compute_, o_.machine));
+  identity.machine = bits_of(compute_, o_.machine, setup_);
   for (const PictureSet& set : sets_of(setup_))
     identity.sets.emplace_back(set.name, identify(*set.contents, set.stamps));
   return identity;
@@ -94,7 +102,7 @@ void Trainer::check_identity(const RunState& saved) {
 void Trainer::note_machine(const std::optional<RunIdentity>& before) {
   if (!before) return;
   RunIdentity now;
-  now.machine = machine_identity(describe(compute_, o_.machine));
+  now.machine = bits_of(compute_, o_.machine, setup_);
   const std::string changed = machine_difference(*before, now);
   if (!changed.empty()) resume_notes_.push_back("not bit-exact: resumed with " + changed);
 }

@@ -39,7 +39,8 @@ std::string training_overlap(const std::string& model, const std::shared_ptr<Dat
   for (const auto& [set, pictures] : identity->sets)
     if (set == "train")
       for (const PictureIdentity& picture : pictures)
-        if (picture.content.known()) trained.emplace(picture.content, &picture);
+        for (const Content& known : {picture.content, picture.origin})
+          if (known.known()) trained.emplace(known, &picture);
   if (trained.empty()) return "";
   Contents contents(tested);
   contents.finish(threads);

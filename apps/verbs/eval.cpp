@@ -9,6 +9,7 @@
 
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
+#include "apps/common/equal_embeddings.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
@@ -145,11 +146,17 @@ PictureNames names_of(const Embeddings& e) { return {e.paths, e.contents, e.root
 
 /// What each query leaves out besides itself. Among the queries copies stay unless they are told to go: the figures of
 /// the literature hold them.
-OwnPictures left_out(const EvalOptions& o, const Embeddings& query, const Gallery& gallery) {
-  if (!gallery.same_pictures) return own_pictures(names_of(query), names_of(*gallery.embeddings), o.copies != "keep");
-  OwnPictures copies = copies_within(names_of(query));
-  if (o.copies != "leave-out") copies.rows.clear();
-  return copies;
+OwnPictures left_out(const Embeddings& query, const Gallery& gallery, bool copies) {
+  if (!gallery.same_pictures) return own_pictures(names_of(query), names_of(*gallery.embeddings), copies);
+  OwnPictures found = copies_within(names_of(query));
+  if (!copies) found.rows.clear();
+  return found;
+}
+
+/// Equal rows that no known copy explains.
+EqualEmbeddings equal_rows(const Embeddings& query, const Gallery& gallery) {
+  const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
+  return equal_embeddings(query.vectors, g.vectors, gallery.same_pictures, left_out(query, gallery, true).rows);
 }
 
 /// "" or a line.
@@ -173,11 +180,14 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
     if (const int signal = stop_signal()) throw Stopped{signal};
   };
   const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
-  OwnPictures own = left_out(o, query, gallery);
-  options.own = std::move(own.rows);
   const bool copies_out = gallery.same_pictures ? o.copies == "leave-out" : o.copies != "keep";
+  OwnPictures own = left_out(query, gallery, copies_out);
+  options.own = std::move(own.rows);
   const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
+  const EqualEmbeddings equal = equal_rows(query, gallery);
+  if (equal.all) std::fprintf(stderr, "warning: %s\n", equal.text().c_str());
   EmbeddingReport report;
+  report.equal_embeddings = equal.queries;
   if (!gallery.same_pictures) report.own_pictures = own.own;
   if (!query.contents.empty() && !g.contents.empty()) report.copies = own.copies;
   if (o.all && !query.labels.empty()) {
@@ -202,11 +212,17 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   if (o.all || o.clusters) std::fputs(metrics_block(json).c_str(), stdout);
   std::fputs(metrics_footnote(m, options.self_gallery).c_str(), stdout);
   std::fputs(own_note(own, gallery.same_pictures, copies_out).c_str(), stdout);
+  if (const std::string text = equal.text(); !text.empty() && !equal.all) std::printf("%s\n", text.c_str());
   return 0;
 }
 
 /// The same in a gallery of other pictures, whose numbers may be of another type.
 int print_metrics_in(const EvalOptions& o, const std::string& name, Embeddings query, Embeddings gallery) {
+  if (query.vectors.dim(1) != gallery.vectors.dim(1))
+    throw Error(ErrorKind::BadInput, "",
+                "embeddings of " + std::to_string(query.vectors.dim(1)) + " numbers cannot be sought in '" +
+                    o.gallery_embeddings + "', which has " + std::to_string(gallery.vectors.dim(1)) + " a row",
+                "write both with the same model");
   number_labels(query, gallery);
   if (query.vectors.dtype() != gallery.vectors.dtype())
     for (Embeddings* e : {&query, &gallery}) e->vectors = e->vectors.to(DType::Float64);

@@ -95,14 +95,23 @@ std::set<FolderId> folders_above(const std::string& path) {
   return found;
 }
 
+/// Those of class folders that are no links: what a link elsewhere leads to once more is theirs.
+void add_class_folders(const std::string& parent, const std::vector<std::string>& names, std::set<FolderId>& found) {
+  std::error_code ignored;
+  for (const std::string& name : names)
+    if (!fs::is_symlink(parent + name, ignored))
+      if (const auto id = folder_id(parent + name)) found.insert(*id);
+}
+
 /// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the folders' paths, then by
-/// name. Links are followed, but no folder is looked at twice, and none above the class (`seen`).
+/// name. Links are followed, but no folder is looked at twice, and neither one above the class nor another class's
+/// (`taken`).
 struct ClassFolder {
   std::vector<std::string> files;  // below the class's folder
   std::int64_t own = 0, folders = 0;
   Counted below, other, hidden, again;  // pictures in folders below; what is not taken
 
-  ClassFolder(const std::string& path, std::set<FolderId> seen) : seen_(std::move(seen)) {
+  ClassFolder(const std::string& path, const std::set<FolderId>& taken) : taken_(taken) {
     walk(path, "", 0);
     std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [folder, names] : found_)
@@ -120,7 +129,8 @@ struct ClassFolder {
   void walk(const std::string& path, const std::string& folder, int depth) {
     constexpr int kDeepest = 64;
     const auto id = folder_id(path);
-    if (depth > kDeepest || (id && !seen_.insert(*id).second)) return again.add(folder);
+    if (depth > kDeepest || (id && ((depth > 0 && taken_.contains(*id)) || !seen_.insert(*id).second)))
+      return again.add(folder);
     Listing found = list(path);
     const std::string start = folder.empty() ? "" : folder + "/";
     other.add(found.other, start);
@@ -131,6 +141,7 @@ struct ClassFolder {
   }
 
   std::vector<std::pair<std::string, std::vector<std::string>>> found_;
+  const std::set<FolderId>& taken_;
   std::set<FolderId> seen_;
 };
 
@@ -148,10 +159,18 @@ class FolderDataset : public Dataset {
   void add(const std::string& below, const Listing& top) {
     other_.add(top.other, below);
     hidden_.add(top.hidden, below);
-    const std::set<FolderId> above = folders_above(root_ + "/" + below);
+    const std::string parent = root_ + "/" + below;
+    class_folders_.merge(folders_above(parent));
+    add_class_folders(parent, top.folders, class_folders_);
     for (const std::string& name : top.folders) {
       const std::string start = below + name + "/";
-      const ClassFolder found(root_ + "/" + below + name, above);
+      std::error_code ignored;
+      if (fs::is_symlink(parent + name, ignored))
+        if (const auto id = folder_id(parent + name); id && !class_folders_.insert(*id).second) {
+          again_.add(below + name);  // another class once more: the same pictures under two labels
+          continue;
+        }
+      const ClassFolder found(parent + name, class_folders_);
       other_.add(found.other, start);
       hidden_.add(found.hidden, start);
       again_.add(found.again, start);
@@ -209,6 +228,7 @@ class FolderDataset : public Dataset {
   std::vector<std::string> names_, files_, nested_, parts_;
   std::vector<std::int64_t> labels_;
   Counted below_, empty_, other_, hidden_, again_;
+  std::set<FolderId> class_folders_;  // and those above them
   bool any_own_ = false;
   const ExifRotation exif_ = exif_rotation(false);
 };

@@ -21,11 +21,13 @@ enum Column { Path, Label, Split, X, Y, Width, Height, SuperClass, Columns };
 /// Where each known column stands in the list; -1: absent.
 using Places = std::array<int, Columns>;
 
-std::string lower_extension(const std::string& path) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension;
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  for (char& c : lowered) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lowered;
 }
+
+std::string lower_extension(const std::string& path) { return lower(std::filesystem::path(path).extension().string()); }
 
 /// The first line as it stands, for messages.
 std::string quoted_line(const TextRow& row) {
@@ -48,7 +50,7 @@ Places find_columns(const TextRow& header, char separator) {
   Places places;
   places.fill(-1);
   for (std::size_t f = 0; f < header.fields.size(); ++f) {
-    const auto known = std::find(kColumns.begin(), kColumns.end(), without_blanks(header.fields[f]));
+    const auto known = std::find(kColumns.begin(), kColumns.end(), lower(without_blanks(header.fields[f])));
     if (known == kColumns.end()) continue;
     int& place = places[static_cast<std::size_t>(known - kColumns.begin())];
     if (place >= 0) header.refuse("the column '" + header.fields[f] + "' is there twice");
@@ -75,8 +77,9 @@ class Row {
 
   SplitPart part() const {
     if (places_[Split] < 0) return SplitPart::All;
-    if (without_blanks(text(Split)) == "train") return SplitPart::Train;
-    if (without_blanks(text(Split)) == "test") return SplitPart::Test;
+    const std::string part = lower(without_blanks(text(Split)));
+    if (part == "train") return SplitPart::Train;
+    if (part == "test") return SplitPart::Test;
     row_.refuse("split is '" + text(Split) + "'", "write train or test");
   }
   std::optional<PixelBox> box() const {

@@ -86,6 +86,19 @@ void check_memory(const ImageBytes& file, std::int64_t width, std::int64_t heigh
             "shrink it, or allow more with --max-image-mb");
 }
 
+void check_work(const ImageBytes& file, std::int64_t width, std::int64_t height, std::int64_t coded,
+                const DecodeWork& work, const DecodeLimits& limits) {
+  const double counted = work.a_pixel_byte * 3 * static_cast<double>(width) * static_cast<double>(height) +
+                         work.a_coded_byte * static_cast<double>(coded);
+  if (counted <= static_cast<double>(limits.max_memory)) return;
+  bad_image(file.name,
+            "too large: " + std::to_string(width) + "x" + std::to_string(height) + " pixels made of " +
+                std::to_string(coded >> 20) + " MiB take as long to decode as " +
+                std::to_string(static_cast<std::int64_t>(counted) >> 20) + " MiB, the limit is " +
+                std::to_string(limits.max_memory >> 20),
+            "shrink it, or allow more with --max-image-mb");
+}
+
 namespace {
 
 DecodeLimits& limits_of_process() {
@@ -126,10 +139,13 @@ Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::strin
             "JPEG, PNG, WebP and BMP are read: convert it or remove it");
 }
 
-Image decode_image_file(const std::string& path, ExifRotation exif, const DecodeLimits& limits) {
+std::vector<std::uint8_t> read_image_file(const std::string& path, const DecodeLimits& limits) {
   // What a picture of that many pixels has uncompressed (four channels of 16 bits), and a MiB of everything else.
-  const std::uint64_t most = static_cast<std::uint64_t>(limits.max_pixels) * 8 + (1 << 20);
-  const std::vector<std::uint8_t> bytes = read_file(path, most);
+  return read_file(path, static_cast<std::uint64_t>(limits.max_pixels) * 8 + (1 << 20));
+}
+
+Image decode_image_file(const std::string& path, ExifRotation exif, const DecodeLimits& limits) {
+  const std::vector<std::uint8_t> bytes = read_image_file(path, limits);
   return decode_image(bytes.data(), bytes.size(), path, limits, exif);
 }
 

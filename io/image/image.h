@@ -35,6 +35,9 @@ enum class ExifRotation { Ignore, Apply };
 /// large.
 Image decode_image_file(const std::string& path, ExifRotation exif = ExifRotation::Ignore,
                         const DecodeLimits& limits = decode_limits());
+/// The file as it lies there, for decode_image(). Throws Error(BadInput) as decode_image_file() does for what is no
+/// picture by its kind or size.
+std::vector<std::uint8_t> read_image_file(const std::string& path, const DecodeLimits& limits = decode_limits());
 Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::string& name,
                    const DecodeLimits& limits = decode_limits(), ExifRotation exif = ExifRotation::Ignore);
 

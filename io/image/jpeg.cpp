@@ -87,6 +87,7 @@ class Decompressor {
 
   int width() const { return static_cast<int>(info_.image_width); }
   int height() const { return static_cast<int>(info_.image_height); }
+  bool progressive() const { return info_.progressive_mode; }
   int channels() const { return info_.num_components == 4 ? 4 : 3; }
   const char* message() const { return message_; }
   bool out_of_memory() const { return out_of_memory_; }
@@ -193,6 +194,8 @@ Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request) {
   const int width = d.width(), height = d.height();
   check_dimensions(file.name, width, height, request.limits);
   check_memory(file, width, height, 3, request.limits);
+  check_work(file, width, height, static_cast<std::int64_t>(file.size), d.progressive() ? kProgressiveWork : kJpegWork,
+             request.limits);
   const bool turn = on_its_side(request.orientation), cmyk = d.channels() == 4;
   Image image{turn ? height : width, turn ? width : height, {}};
   image.rgb.resize(static_cast<std::size_t>(width) * height * 3);

@@ -108,21 +108,14 @@ class PngReader {
   bad_image(file.name, std::string("the PNG is corrupt or of an unsupported kind (") + reader.message() + ")");
 }
 
-/// Rows as they are packed are never held as a whole, but take their time: deep ones may be twice what the picture may
-/// take.
-void check_unfolded(const ImageBytes& file, std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
+/// Of all rows as they are packed, which are never held as a whole.
+std::int64_t unfolded_bytes(const ImageBytes& file, std::int64_t width, std::int64_t height) {
   const int depth = file.data[24], kind = file.data[25];
   const int samples = kind == PNG_COLOR_TYPE_RGB          ? 3
                       : kind == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
                       : kind == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
                                                           : 1;
-  const std::int64_t bytes = height * ((width * samples * depth + 7) / 8);
-  if (bytes / 2 > limits.max_memory)
-    bad_image(file.name,
-              "too large: " + std::to_string(width) + "x" + std::to_string(height) + " pixels of " +
-                  std::to_string(samples * depth) + " bits unfold to " + std::to_string(bytes >> 20) +
-                  " MiB, the limit is " + std::to_string(limits.max_memory >> 19),
-              "shrink it, or allow more with --max-image-mb (twice as much is unfolded)");
+  return height * ((width * samples * depth + 7) / 8);
 }
 
 }  // namespace
@@ -132,7 +125,8 @@ Image decode_png(const ImageBytes& file, const DecodeRequest& request) {
   const std::int64_t width = file.big32(16), height = file.big32(20);
   check_dimensions(file.name, width, height, request.limits);
   check_memory(file, width, height, on_its_side(request.orientation) ? 6 : 3, request.limits);
-  check_unfolded(file, width, height, request.limits);
+  check_work(file, width, height, unfolded_bytes(file, width, height), file.data[28] == 0 ? kPngWork : kInterlacedWork,
+             request.limits);
   PngReader reader(file);
   if (!reader.read_header()) bad_png(file, reader);
   Image image{static_cast<int>(width), static_cast<int>(height), {}};

@@ -22,6 +22,8 @@ Image decode_webp(const ImageBytes& file, const DecodeRequest& request) {
   const int beside = features.format == 2 ? 4 : features.has_alpha ? 1 : 0;
   const int kept = on_its_side(request.orientation) ? 6 : 3;
   check_memory(file, features.width, features.height, std::max(3 + beside, kept), request.limits);
+  check_work(file, features.width, features.height, static_cast<std::int64_t>(file.size),
+             features.format == 2 ? kLosslessWebPWork : kWebPWork, request.limits);
   Image image{features.width, features.height, {}};
   image.rgb.resize(static_cast<std::size_t>(features.width) * features.height * 3);
   if (!WebPDecodeRGBInto(file.data, file.size, image.rgb.data(), image.rgb.size(), features.width * 3))

@@ -122,3 +122,40 @@ TEST_CASE("eval: where no query has a mate nothing is measured, and nothing is p
     CHECK_THAT(table, Contains(" -\n"));
   }
 }
+
+TEST_CASE("eval: equal embeddings that no known copy explains are counted, and said where all are", "[eval]") {
+  const TempFolder folder;
+  std::vector<double> x = rows_at(0);
+  std::copy(x.begin(), x.begin() + 6, x.end() - 6);  // the first and the last
+  save_npy(folder / "pair.npy", from_vector(x, {kRows, 6}).to(DType::Float32));
+  save_npy(folder / "flat.npy", from_vector(std::vector<float>(kRows * 6, 0.25f), {kRows, 6}));
+  spill(folder / "t.tsv", table_of(4));
+  CHECK(eval(folder, "pair.npy", "t.tsv").at("equal_embeddings") == 2);
+  // The same rows as a gallery under the same names: each query leaves its own out, so two are left as before.
+  const Arguments gallery = {"--gallery-table", "t.tsv", "--gallery-embeddings", "pair.npy"};
+  CHECK(eval(folder, "pair.npy", "t.tsv", gallery).at("equal_embeddings") == 2);
+  const Arguments pair = {"eval", "--embeddings", "pair.npy", "--table", "t.tsv"};
+  CHECK_THAT(must(folder, pair).out, Contains("2 queries have an equal embedding in the gallery"));
+  // Under other names, and without their contents, every query finds itself.
+  std::string others = table_of(4);
+  for (std::size_t at = 0; (at = others.find("\np", at)) != std::string::npos; ++at) others[at + 1] = 'q';
+  spill(folder / "others.tsv", others);
+  CHECK_THAT(must(folder, pair + Arguments{"--gallery-embeddings", "pair.npy", "--gallery-table", "others.tsv"}).out,
+             Contains("60 queries have an equal embedding in the gallery"));
+  const Outcome flat = must(folder, {"eval", "--embeddings", "flat.npy", "--table", "t.tsv"});
+  CHECK_THAT(flat.err, Contains("warning: all 60 embeddings are equal"));
+}
+
+TEST_CASE("eval: what cannot be compared, and a K that cannot miss", "[eval]") {
+  const TempFolder folder;
+  save_npy(folder / "six.npy", from_vector(rows_at(0), {kRows, 6}).to(DType::Float32));
+  save_npy(folder / "three.npy", from_vector(rows_at(0), {2 * kRows, 3}).slice(0, 0, kRows).to(DType::Float32));
+  spill(folder / "t.tsv", table_of(4));
+  const Arguments six = {"eval", "--embeddings", "six.npy", "--table", "t.tsv"};
+  const Outcome o =
+      run_fledge(folder, six + Arguments{"--gallery-embeddings", "three.npy", "--gallery-table", "t.tsv"});
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, Contains("embeddings of 6 numbers") && Contains("three.npy") && Contains("3 a row"));
+  CHECK_THAT(must(folder, six + Arguments{"--recall-at", "1,58"}).out, !Contains("cannot miss"));
+  CHECK_THAT(must(folder, six + Arguments{"--recall-at", "1,59"}).out, Contains("R@59 and above cannot miss"));
+}

@@ -229,6 +229,16 @@ TEST_CASE("the teacher's cache knows pictures by what they are", "[e2e][identity
     const std::size_t record = 40 + 16 * 4 + 8;
     CHECK(fs::file_size(t.folder / "kept.cache") <= size + 2 * record);
   }
+  SECTION("going on without it is said, as it changes the last bits") {
+    student("shorter", cache + Arguments{"--save-every", "1", "--keep", "2"});
+    const std::string run = t.folder / "shorter", newest = run + "/checkpoints/" + checkpoints(run).back();
+    fs::remove_all(newest);  // so there is a step to go
+    const Outcome o =
+        must(t.folder, Arguments{"distill"} + tiny() +
+                           Arguments{"--teacher", "teacher", "--distill", "relative=1", "--loss", "none", "--crops",
+                                     "1", "--save-every", "1", "--keep", "2", "--run", "shorter", "--resume", "auto"});
+    CHECK_THAT(o.err, Contains("not bit-exact: resumed with teacher cache none, was used"));
+  }
   SECTION("a cache of the first format is begun anew") {
     {
       std::fstream file(t.folder / "kept.cache", std::ios::in | std::ios::out | std::ios::binary);

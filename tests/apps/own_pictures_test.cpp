@@ -281,4 +281,9 @@ TEST_CASE("a packed picture is the same as its file, and as itself in a pack of 
   const Outcome overlap =
       must(folder, Arguments{"train"} + tiny() + Arguments{"--train", "whole.pack", "--test", "set", "--run", "again"});
   CHECK_THAT(overlap.err, Contains("12 of the 12"));
+  for (const std::string data : {"set", "whole.pack", "small.pack"}) {  // trained on a pack, tested on its files
+    INFO(data);
+    CHECK_THAT(must(folder, {"eval", "--model", "again", "--data", data, "--quiet"}).err,
+               Contains("12 of the 12 test pictures"));
+  }
 }

@@ -70,6 +70,20 @@ TEST_CASE("a list: classes by sorted label, parts by column, boxes where given",
   CHECK_THAT(train->description(), Contains("list.csv:train: 11 images, 3 classes"));
 }
 
+TEST_CASE("a list: columns and parts may be written in capitals", "[list]") {
+  const TempFolder root;
+  spill(root / "l.csv",
+        std::string("Path,Label,SPLIT,X,Y,Width,Height\n1.jpg,A,Train,1,2,3,4\n2.jpg,a,TEST,1,2,3,4\n"));
+  const auto train = open_dataset({root / "l.csv:train", ""});
+  REQUIRE(train->size() == 1);
+  CHECK(train->class_names() == std::vector<std::string>{"A"});  // what is no keyword stays as it is
+  REQUIRE(train->box(0));
+  CHECK(train->box(0)->height == 4);
+  CHECK(open_dataset({root / "l.csv:test", ""})->class_names() == std::vector<std::string>{"a"});
+  spill(root / "twice.csv", std::string("path,label,Label\n1.jpg,a,b\n"));
+  CHECK_THAT(error_of([&] { open_dataset({root / "twice.csv", ""}); }), Contains("'Label' is there twice"));
+}
+
 TEST_CASE("a list: blanks at the ends of fields do not count", "[list]") {
   const TempFolder folder;
   spill(folder / "l.csv", std::string("\xef\xbb\xbf path , label , split\r\n a b.jpg, c0 ,train \r\n"

@@ -92,6 +92,22 @@ TEST_CASE("folder: pictures in folders below a class's belong to it, in torchvis
                                         "folders that are looked at already left out ('a/more/again', ...)"));
 }
 
+TEST_CASE(
+    "folder: a class that is a link to another one is left out and counted, for its pictures would have two labels") {
+  const TempFolder root, elsewhere;
+  picture(root / "b/1.png", 4, 4);
+  picture(root / "c/1.png", 4, 4);
+  picture(elsewhere / "1.png", 4, 4);
+  std::filesystem::create_directory_symlink(root / "b", root / "a");   // sorted before the class itself
+  std::filesystem::create_directory_symlink("../b", root / "c/more");  // another class's, below a class
+  std::filesystem::create_directory_symlink(elsewhere.path(), root / "d");
+  std::filesystem::create_directory_symlink(elsewhere.path(), root / "e");  // the same once more
+  const auto d = open_dataset({root.path(), ""});
+  CHECK(d->class_names() == std::vector<std::string>{"b", "c", "d"});
+  CHECK(d->size() == 3);
+  CHECK_THAT(d->description(), Contains("3 links to folders that are looked at already left out ('a', ...)"));
+}
+
 TEST_CASE("folder: doubled folders are looked through") {
   const TempFolder root;
   for (const char* part : {"train", "test"})

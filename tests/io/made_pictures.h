@@ -13,16 +13,18 @@ struct PngKind {
   bool interlaced;
 };
 
-/// All zeros; one IDAT that unfolds to its rows, or to `unfolded` bytes. Packed in pieces: making it takes no memory.
+/// Noise under the filter that takes longest, packed as tightly as zlib can; or one IDAT that unfolds to `unfolded`
+/// zeros. In pieces: making it takes no memory.
 Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind,
              std::optional<std::size_t> unfolded = std::nullopt);
 
-/// A pattern of columns. scans 0: baseline; else progressive, with at most so many scans.
-Bytes jpeg_of(int width, int height, int scans);
+/// A pattern of columns, or noise of high quality. scans 0: baseline; else progressive, with at most so many scans (noise
+/// always in ten).
+Bytes jpeg_of(int width, int height, int scans, bool noisy = false);
 
 /// Of one bit a pixel; height below 0: top row first. compression 1: said to be run-length encoded.
 Bytes bmp_of(std::int32_t width, std::int32_t height, std::uint32_t compression = 0);
 
-Bytes webp_of(int width, int height, bool lossless);
+Bytes webp_of(int width, int height, bool lossless, bool noisy = false);
 
 }  // namespace fledge::test

@@ -98,16 +98,22 @@ TEST_CASE("JPEGs: the largest, and those of many scans, stay within their bounds
   check_cost({"JPEG 20 scans, 43 Mpixel", jpeg_of(6600, 6600, 20), "too large"});
   check_cost({"JPEG 190 scans, 4 Mpixel", jpeg_of(2048, 2048, 190), "progressive scans"});
   check_cost({"JPEG 190 scans, 1600x1600", jpeg_of(1600, 1600, 190), "progressive scans"});
+  check_cost({"JPEG noise, 20 Mpixel", jpeg_of(4480, 4480, 0, true), "read 4480x4480"});
+  check_cost({"JPEG noise, 43 Mpixel", jpeg_of(6600, 6600, 0, true), "take as long to decode as"});
+  check_cost({"JPEG noise, progressive", jpeg_of(2900, 2900, 10, true), "read 2900x2900"});
+  check_cost({"JPEG noise, progressive", jpeg_of(3600, 3600, 10, true), "take as long to decode as"});
   check_cost({"JPEG 16384x1", jpeg_of(16384, 1, 0), "read 16384x1"});
   check_cost({"JPEG 1x16384", jpeg_of(1, 16384, 20), "read 1x16384"});
 }
 
 TEST_CASE("PNGs: the largest, interlaced, deep and thin ones stay within their bounds", "[bounds]") {
-  check_cost({"PNG 6600x6600", png_of(6600, 6600, {8, 2, false}), "read 6600x6600"});
-  check_cost({"PNG 6600x6600 interlaced", png_of(6600, 6600, {8, 2, true}), "read 6600x6600"});
-  check_cost(
-      {"PNG 6600x6600 64 bits", png_of(6600, 6600, {16, 6, true}), "64 bits unfold to 332 MiB, the limit is 256"});
-  check_cost({"PNG 5700x5700 64 bits", png_of(5700, 5700, {16, 6, true}), "read 5700x5700"});
+  const std::string refused = " MiB, the limit is 128";
+  check_cost({"PNG 5400x5400", png_of(5400, 5400, {8, 2, false}), "read 5400x5400"});
+  check_cost({"PNG 5000x5000 interlaced", png_of(5000, 5000, {8, 2, true}), "read 5000x5000"});
+  check_cost({"PNG 5600x5600", png_of(5600, 5600, {8, 2, false}), "take as long to decode as 134" + refused});
+  check_cost({"PNG 3700x3700 64 bits", png_of(3700, 3700, {16, 6, false}), "read 3700x3700"});
+  check_cost({"PNG 3300x3300 64 bits, interlaced", png_of(3300, 3300, {16, 6, true}), "read 3300x3300"});
+  check_cost({"PNG 5000x5000 64 bits", png_of(5000, 5000, {16, 6, false}), "made of 190 MiB"});
   check_cost({"PNG 6600x6600 1 bit", png_of(6600, 6600, {1, 3, true}), "read 6600x6600"});
   check_cost({"PNG 8192x8192 1 bit", png_of(8192, 8192, {1, 3, false}), "too large"});
   check_cost({"PNG 16384x1", png_of(16384, 1, {8, 2, true}), "read 16384x1"});
@@ -122,6 +128,9 @@ TEST_CASE("BMP, WebP and animations stay within their bounds", "[bounds]") {
   check_cost({"BMP 16384x1", bmp_of(16384, 1), "read 16384x1"});
   check_cost({"WebP 4300x4300 lossless", webp_of(4300, 4300, true), "read 4300x4300"});
   check_cost({"WebP 4300x4300", webp_of(4300, 4300, false), "read 4300x4300"});
+  check_cost({"WebP noise", webp_of(3500, 3500, false, true), "read 3500x3500"});
+  check_cost({"WebP noise, 25 Mpixel", webp_of(5000, 5000, false, true), "take as long to decode as"});
+  check_cost({"WebP noise, lossless", webp_of(4300, 4300, true, true), "read 4300x4300"});
   check_cost({"WebP 16383x1", webp_of(16383, 1, true), "read 16383x1"});
   const std::string seeds = std::string(FLEDGE_SOURCE_DIR) + "/tests/fuzz/seeds/webp/";
   check_cost({"WebP animated", slurp(seeds + "animated.webp"), "animated"});

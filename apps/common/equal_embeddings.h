@@ -1,0 +1,26 @@
+// Queries that find a row equal to their own, bit for bit: a copy of their picture whose content nobody knows, or a model
+// that tells pictures not apart. Both flatter or mock the figures, and neither shows in them.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace fledge {
+
+struct EqualEmbeddings {
+  std::int64_t queries = 0;  // those with an equal row in the gallery, beside what they leave out
+  bool all = false;          // every query's row is the same one
+  std::int64_t of = 0;       // queries
+
+  /// "" or a line's text.
+  std::string text() const;
+};
+
+/// N,D and M,D of one dtype. `same_pictures`: row i of the gallery is query i's own and not counted; `left_out`: for each
+/// query further rows of the gallery that are not, or nothing at all.
+EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, bool same_pictures,
+                                 const std::vector<std::vector<std::int32_t>>& left_out);
+
+}  // namespace fledge
