@@ -14,6 +14,7 @@
 #include <new>
 
 #include "apps/common/shown_streams.h"
+#include "apps/common/signal_thread.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -25,13 +26,6 @@ bool g_finished = false;  // main() is done, exit() is meant
 void on_signal(int signal) {
   int none = 0;
   if (!detail::stop_wish.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
-}
-
-void watch(int signal) {
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;  // no read or write of ours ends early because of it
-  ::sigaction(signal, &action, nullptr);
 }
 
 void open_standard_descriptors() {
@@ -78,15 +72,16 @@ void on_terminate() {
 }  // namespace
 
 void watch_signals() {
-  for (const int signal : {SIGINT, SIGTERM}) watch(signal);
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaddset(&signals, signal);
   struct sigaction hangup = {};
-  if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) watch(SIGHUP);
+  if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) ::sigaddset(&signals, SIGHUP);
+  take_signals(signals, on_signal);
   for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);
 }
 
-void let_signals_end() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
-}
+void let_signals_end() { leave_signals(); }
 
 void prepare_process() {
   open_standard_descriptors();

@@ -1,4 +1,4 @@
-// A wish to stop, seen from every layer. The program's signal handler sets it (apps/common/signals.h); every loop that
+// A wish to stop, seen from every layer. The thread that takes the program's signals sets it (apps/common/signals.h); every loop that
 // may take longer than a second asks for it, on the thread that called it, outside of parallel regions.
 #pragma once
 #include <atomic>
@@ -12,7 +12,7 @@ struct Stopped {
 
 namespace detail {
 inline std::atomic<int> stop_wish{0};
-static_assert(std::atomic<int>::is_always_lock_free);  // a signal handler may write it
+static_assert(std::atomic<int>::is_always_lock_free);  // where there is no such thread a handler writes it
 }  // namespace detail
 
 /// 0, or the signal that asked for a stop.
