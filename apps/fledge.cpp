@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/common/config.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "io/escape.h"
@@ -36,6 +37,7 @@ int run(int argc, char** argv) {
       {"data", fledge::add_data(app)},     {"report", fledge::add_report(app)},   {"doctor", fledge::add_doctor(app)},
       {"search", fledge::add_search(app)}, {"bench", fledge::add_bench(app)}};
 
+  fledge::check_values(app);
   std::string command = "fledge";
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
   std::vector<std::string> arguments = fledge::expand_arguments(app, {argv + 1, argv + argc});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/datasets/annotated.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -20,6 +21,18 @@ std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, const
                     std::to_string(image.height),
                 "correct the data set's list of boxes");
   return PixelBox{left, top, static_cast<int>(right) - left, static_cast<int>(bottom) - top};
+}
+
+std::string missing_boxes(const Dataset& dataset) {
+  std::int64_t missing = 0, first = -1;
+  for (std::int64_t i = 0; i < dataset.size(); ++i)
+    if (!dataset.box(i)) missing += 1, first = first < 0 ? i : first;
+  if (missing == 0) return "";
+  const std::string all = with_thousands(dataset.size());
+  return (missing == dataset.size() ? "none of the " + all + " pictures has a bounding box"
+                                    : with_thousands(missing) + " of the " + all + " pictures have no bounding box ('" +
+                                          dataset.name(first) + "', ...)") +
+         ": they are taken whole";
 }
 
 }  // namespace fledge

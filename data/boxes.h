@@ -1,4 +1,4 @@
-// Bounding boxes as data sets give them, made fit for use. Private to data.
+// Bounding boxes as data sets give them, made fit for use.
 #pragma once
 #include "data/dataset.h"
 
@@ -7,5 +7,8 @@ namespace fledge {
 /// The part of the data set's box of picture i that lies in the picture `image`; nothing where it has no box. Throws
 /// Error(BadInput): no part of it does.
 std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, const Image& image);
+
+/// "" where every picture has a box; else what is to be said where they are asked for.
+std::string missing_boxes(const Dataset& dataset);
 
 }  // namespace fledge

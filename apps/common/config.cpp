@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "apps/common/toml.h"
@@ -64,15 +65,26 @@ void add_flag(const std::string& name, const std::string& value, std::vector<std
   flags.push_back("");
 }
 
-// Tables only group keys; a key means the same flag wherever it stands.
-void flatten(const toml::table& table, const CLI::App& verb, const std::string& file, std::vector<std::string>& flags) {
+// Tables only group keys; a key means the same flag wherever it stands, so it stands once. `lines`: those met so far.
+void flatten(const toml::table& table, const CLI::App& verb, const std::string& file,
+             std::map<std::string, unsigned>& lines, std::vector<std::string>& flags) {
   for (const auto& [key, node] : table) {
     if (const auto* inner = node.as_table()) {
-      flatten(*inner, verb, file, flags);
+      flatten(*inner, verb, file, lines, flags);
       continue;
     }
     const std::string name(key.str());
-    require_known(verb, name, "key in " + file + ":" + std::to_string(node.source().begin.line));
+    const unsigned line = node.source().begin.line;
+    const std::string where = file + ":" + std::to_string(line);
+    require_known(verb, name, "key in " + where);
+    if (kNotConfig.count(name))
+      throw Error(ErrorKind::Usage, "", where + ": '" + name + "' cannot be said in a config file",
+                  "say --" + name + " on the command line");
+    const auto [before, fresh] = lines.emplace(name, line);
+    if (!fresh)
+      throw Error(ErrorKind::Usage, "",
+                  where + ": '" + name + "' is there before, in line " + std::to_string(before->second),
+                  "tables only group keys: say it once");
     add_flag(name, value_text(node, file), flags);
   }
 }
@@ -82,7 +94,8 @@ std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& 
     throw Error(ErrorKind::Usage, "", "cannot read config file '" + file + "': no such file");
   std::vector<std::string> flags;
   try {
-    flatten(toml::parse_file(file), verb, file, flags);
+    std::map<std::string, unsigned> lines;
+    flatten(toml::parse_file(file), verb, file, lines, flags);
   } catch (const toml::parse_error& e) {
     throw Error(ErrorKind::Usage, "",
                 file + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()),
@@ -113,13 +126,15 @@ std::string config_line(const std::string& key, const std::string& value) {
   return key + " = \"" + escaped + "\"\n";
 }
 
-// The value of "--name VALUE" or "--name=VALUE"; empty when absent.
+// The value of "--name VALUE" or "--name=VALUE"; empty when absent. Refuses two.
 std::string find_value(const std::vector<std::string>& arguments, const std::string& name) {
   std::string value;
+  int found = 0;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == name && i + 1 < arguments.size()) value = arguments[i + 1];
-    if (arguments[i].rfind(name + "=", 0) == 0) value = arguments[i].substr(name.size() + 1);
+    if (arguments[i] == name && i + 1 < arguments.size()) value = arguments[i + 1], ++found;
+    if (arguments[i].rfind(name + "=", 0) == 0) value = arguments[i].substr(name.size() + 1), ++found;
   }
+  if (found > 1) throw Error(ErrorKind::Usage, "", name + " is there twice", "name one file; flags may be added to it");
   return value;
 }
 

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
+#include "data/boxes.h"
 #include "data/degradation.h"
 #include "io/escape.h"
 #include "io/weights/printable.h"
@@ -28,7 +30,8 @@ constexpr const char* kBrokenModel =
 
 // "recall@" and a number: not "recall@1_ci".
 bool is_recall(const std::string& key) {
-  return key.rfind("recall@", 0) == 0 && key.size() > 7 &&
+  constexpr std::size_t kDigits = 18;  // fits
+  return key.rfind("recall@", 0) == 0 && key.size() > 7 && key.size() <= 7 + kDigits &&
          std::all_of(key.begin() + 7, key.end(), [](unsigned char c) { return std::isdigit(c); });
 }
 
@@ -55,6 +58,46 @@ std::vector<std::pair<std::string, double>> shown_numbers(const nlohmann::json& 
   return shown;
 }
 
+using Numbers = std::vector<std::pair<std::string, double>>;
+
+/// Of all rows, in the order in which they are shown: K rising, then the others.
+std::vector<std::string> shown_names(const std::vector<Numbers>& rows) {
+  std::vector<std::string> names;
+  for (const Numbers& row : rows)
+    for (const auto& [name, value] : row)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    const auto place = [](const std::string& n) { return n.starts_with("R@") ? std::stoll(n.substr(2)) : INT64_MAX; };
+    return place(a) < place(b);
+  });
+  return names;
+}
+
+/// NaN where the row has none.
+double number_of(const Numbers& row, const std::string& name) {
+  for (const auto& [own, value] : row)
+    if (own == name) return value;
+  return std::nan("");
+}
+
+/// "cars" of "cars-2"; a name that does not end in a seed is a kind of its own.
+std::string kind_of(const std::string& name) {
+  const std::size_t at = name.rfind('-');
+  const bool seed = at != std::string::npos && at > 0 && at + 1 < name.size() &&
+                    name.find_first_not_of("0123456789", at + 1) == std::string::npos;
+  return seed ? name.substr(0, at) : name;
+}
+
+/// Mean and standard deviation over runs, in percent; a mean alone of one run; "-" where one was not measured.
+std::string spread_text(const std::vector<Numbers>& runs, const std::string& name) {
+  double mean = 0, square = 0;
+  for (const Numbers& run : runs) mean += 100 * number_of(run, name) / static_cast<double>(runs.size());
+  for (const Numbers& run : runs) square += std::pow(100 * number_of(run, name) - mean, 2);
+  if (std::isnan(mean)) return fmt::format("{:>14}", "-");
+  if (runs.size() == 1) return fmt::format("{:>6.2f}        ", mean);
+  return fmt::format("{:>6.2f} +- {:.2f}", mean, std::sqrt(square / static_cast<double>(runs.size() - 1)));
+}
+
 }  // namespace
 
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags) {
@@ -65,6 +108,11 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   if (!flags.degrade.empty()) p.degrade = flags.degrade == "none" ? "" : flags.degrade;
   if (!flags.box.empty()) p.box = flags.box == "on";
   return p;
+}
+
+void warn_without_boxes(const Preprocessing& preprocessing, const Dataset& dataset) {
+  if (const std::string text = preprocessing.box ? missing_boxes(dataset) : ""; !text.empty())
+    std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 
 EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine) {
@@ -344,56 +392,43 @@ std::string class_table(const RetrievalMetrics& m, const Embeddings& query) {
 
 std::string metrics_table(const std::vector<MetricsRow>& rows) {
   std::size_t width = 5;
-  for (const auto& r : rows) width = std::max(width, r.name.size());
-  std::string text;
-  for (const auto& r : rows) {
-    const auto numbers = shown_numbers(nlohmann::json::parse(r.json));
-    if (text.empty()) {
-      text = fmt::format("{:<{}}", "model", width);
-      for (const auto& [name, value] : numbers) text += fmt::format("  {:>6}", name);
-      text += "\n";
-    }
-    text += fmt::format("{:<{}}", r.name, width);
-    for (const auto& [name, value] : numbers) text += "  " + percent(value, 6);
+  std::vector<Numbers> all;
+  for (const auto& r : rows)
+    width = std::max(width, r.name.size()), all.push_back(shown_numbers(nlohmann::json::parse(r.json)));
+  const std::vector<std::string> names = shown_names(all);
+  std::string text = fmt::format("{:<{}}", "model", width);
+  for (const std::string& name : names) text += fmt::format("  {:>6}", name);
+  text += "\n";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    text += fmt::format("{:<{}}", rows[i].name, width);
+    for (const std::string& name : names) text += "  " + percent(number_of(all[i], name), 6);
     text += "\n";
   }
   return text;
 }
 
 std::string spread_table(const std::vector<MetricsRow>& rows) {
-  using Numbers = std::vector<std::pair<std::string, double>>;
   std::vector<std::pair<std::string, std::vector<Numbers>>> kinds;
+  std::vector<Numbers> all;
   std::size_t width = 5;
   for (const auto& r : rows) {
-    const std::string kind = r.name.substr(0, r.name.rfind('-'));
+    const std::string kind = kind_of(r.name);
     auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
     if (it == kinds.end()) it = kinds.insert(kinds.end(), {kind, {}});
-    it->second.push_back(shown_numbers(nlohmann::json::parse(r.json)));
-    if (it->second.back().size() != it->second.front().size())
+    all.push_back(shown_numbers(nlohmann::json::parse(r.json)));
+    it->second.push_back(all.back());
+    if (shown_names({it->second.back()}) != shown_names({it->second.front()}))
       throw Error(ErrorKind::BadInput, "", "runs of kind '" + kind + "' hold different sets of metrics",
                   "evaluate them with the same --recall-at");
     width = std::max(width, kind.size());
   }
-  std::string text;
+  const std::vector<std::string> names = shown_names(all);
+  std::string text = fmt::format("{:<{}}  seeds", "model", width);
+  for (const std::string& name : names) text += fmt::format("  {:>14}", name);
+  text += "\n";
   for (const auto& [kind, runs] : kinds) {
-    const Numbers& names = runs[0];
-    if (text.empty()) {
-      text = fmt::format("{:<{}}  seeds", "model", width);
-      for (const auto& [name, value] : names) text += fmt::format("  {:>14}", name);
-      text += "\n";
-    }
     text += fmt::format("{:<{}}  {:>5}", kind, width, runs.size());
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      double mean = 0, square = 0;
-      for (const auto& run : runs) mean += 100 * run[i].second / static_cast<double>(runs.size());
-      for (const auto& run : runs) square += std::pow(100 * run[i].second - mean, 2);
-      if (std::isnan(mean)) {  // one of them was not measured
-        text += fmt::format("  {:>14}", "-");
-        continue;
-      }
-      const double deviation = runs.size() > 1 ? std::sqrt(square / static_cast<double>(runs.size() - 1)) : 0;
-      text += fmt::format("  {:>6.2f} +- {:.2f}", mean, deviation);
-    }
+    for (const std::string& name : names) text += "  " + spread_text(runs, name);
     text += "\n";
   }
   return text;

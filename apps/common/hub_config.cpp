@@ -107,6 +107,17 @@ void note_taken(const Source& from, HubConfig& config) {
                            printable(way->get<std::string>().substr(0, 40)) + "', fledge resizes bilinearly");
 }
 
+/// Keys that change pixels in a way that fledge does not follow.
+void note_others(const Source& from, const std::vector<std::pair<const char*, json>>& followed, HubConfig& config) {
+  std::string others;
+  for (const auto& [key, value] : followed)
+    if (const json* said = from.find(key); said && *said != value)
+      others += (others.empty() ? "" : ", ") + std::string(key) + " " + printable(said->dump().substr(0, 40));
+  if (!others.empty())
+    config.notes.push_back("warning: " + from.name + " says " + others +
+                           ", which fledge does not do: pictures are seen otherwise");
+}
+
 /// timm: the values stand in "pretrained_cfg", in older files at the top.
 void take_timm(Source from, HubConfig& config) {
   if (const json* inner = from.find("pretrained_cfg"); inner && inner->is_object()) from.values = json(*inner);
@@ -118,6 +129,7 @@ void take_timm(Source from, HubConfig& config) {
     const double part = crop_part(from, 0.875);  // as timm cuts it: to the whole pixel below
     config.resize_short = static_cast<int>(std::floor(*config.size / part));
   }
+  note_others(from, {{"crop_mode", "center"}}, config);
   note_taken(from, config);
 }
 
@@ -145,6 +157,13 @@ void take_processor(const Source& from, HubConfig& config) {
     config.size = crop.value_or(*size);
     config.resize_short = *size;
   }
+  constexpr int kBilinear = 2;  // as Pillow numbers them
+  note_others(from,
+              {{"do_rescale", true}, {"do_resize", true}, {"do_flip_channel_order", false}, {"resample", kBilinear}},
+              config);
+  if (const json* factor = from.find("rescale_factor");
+      factor && !(factor->is_number() && std::abs(factor->get<double>() * 255 - 1) < 1e-3))
+    note_others(from, {{"rescale_factor", 1.0 / 255}}, config);
   note_taken(from, config);
 }
 

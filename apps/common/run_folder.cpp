@@ -40,7 +40,7 @@ std::string changed_lines(const std::string& before, const std::string& now) {
         "resume",       "resume-allow-change", "quiet",     "run",        "seeds",      "workers",
         "keep",         "save-every",          "cache-mb",  "eval-every", "final-eval", "recall-at",
         "test-queries", "teacher-cache",       "step-graph", "threads",   "on-nan"};
-    // How often a choosing run looks decides what it chooses.
+    // How often a choosing run looks, and at what, decides what it chooses.
     // A run from before there was a choice computed in f32.
     if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
     // ... and repeated its bits for its number of threads.
@@ -48,8 +48,10 @@ std::string changed_lines(const std::string& before, const std::string& now) {
     // One from before pictures were turned upright took them as stored, within the limits that are the defaults now.
     if (line == "exif-rotate = \"off\"" && before.find("\nexif-rotate = ") == std::string::npos) continue;
     if (key.rfind("max-image-", 0) == 0 && before.find("\n" + key + " = ") == std::string::npos) continue;
-    const bool free =
-        kFree.count(key) && !(key == "eval-every" && now.find("\nvalidation = \"0\"\n") == std::string::npos);
+    static const std::set<std::string> kDecides = {"eval-every", "recall-at", "test-queries"};
+    const bool chooses = now.find("\nvalidation = \"0\"\n") == std::string::npos ||
+                         now.find("\nselect = \"test\"\n") != std::string::npos;
+    const bool free = kFree.count(key) && !(chooses && kDecides.count(key));
     if (!old.count(line) && !free) changed += (changed.empty() ? "" : ", ") + line;
   }
   return changed;

@@ -24,8 +24,8 @@ static int run(const TrainOptions& options, const Compute& compute, const std::s
   trainer.use(run);
   const std::string gpu = describe(compute, options.machine);
   if (!options.machine.quiet && !gpu.empty()) std::fprintf(stderr, "gpu: %s\n", gpu.c_str());
-  if (!options.machine.quiet)
-    for (const auto& note : trainer.setup().notes) std::fprintf(stderr, "%s\n", shown(note).c_str());
+  for (const auto& note : trainer.setup().notes)
+    if (!options.machine.quiet || note.starts_with("warning: ")) std::fprintf(stderr, "%s\n", shown(note).c_str());
   trainer.resume();
   if (trainer.finished()) {
     std::fprintf(stderr, "%s is complete\n", options.run.c_str());

@@ -1,4 +1,5 @@
 // The flags of a training run, in groups.
+#include "apps/common/flag_values.h"
 #include "apps/common/options.h"
 
 namespace fledge {
@@ -14,8 +15,7 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
   add("--test-classes", o.test_classes, "only these classes of the test pictures");
   add("--batch-size", o.batch_size, "pictures a step, P x K")->check(CLI::Range(1, 65536));
   add("--images-per-class", o.images_per_class, "K: pictures of each class in a batch")->check(CLI::Range(1, 65536));
-  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")
-      ->check(CLI::NonNegativeNumber);
+  add("--batches-per-epoch", o.batches_per_epoch, "steps an epoch; 0: pictures / batch size")->check(at_least_zero());
   add("--size", o.size, "side of the crop in pixels")->check(CLI::Range(8, 4096));
   add("--augment", o.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd");
   add("--resize-short", o.resize_short, "short side before the random crop; 0: none")->check(CLI::Range(0, 8192));
@@ -34,13 +34,13 @@ void bind_data(CLI::App& verb, TrainOptions& o) {
   add("--crops", o.crops,
       "different random crops of a picture, which take turns; 0: a new one at every use. What a teacher says of a crop "
       "can be kept (--teacher-cache)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--small-classes", o.small_classes,
       "classes with fewer than K pictures: repeat (their pictures are drawn more than once) or shrink (only what they "
       "have, the batch is smaller)")
       ->check(CLI::IsMember({"repeat", "shrink"}));
   add("--super-classes", o.super_classes, "take the classes of a batch from so many super-classes (SOP); 0: from all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--on-bad-image", o.on_bad_image, "fail, or skip (in training an image of the same class stands in, in tests it is left out)")
       ->check(CLI::IsMember({"fail", "skip"}));
   add("--max-bad-fraction", o.max_bad_fraction, "skip: more unreadable training pictures than this share of an epoch's are an error")->check(CLI::Range(0.0, 1.0));
@@ -60,20 +60,20 @@ void bind_settings(CLI::App& verb, TrainOptions& o, bool teacher) {
       "share of the training classes that is held out; the checkpoint that does best on them is the run's result")
       ->check(CLI::Range(0.0, 0.9));
   add("--validation-seed", o.validation_seed, "which classes that are; the same for every --seed")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--select", o.select,
       "which checkpoint is the result: auto (best on the validation classes when there are some, else the last), last, "
       "or test (best on the test pictures: an optimistic number, said so in the result)")
       ->check(CLI::IsMember({"auto", "last", "test"}));
   add("--patience", o.patience, "stop after so many evaluations without a better one; 0: never")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   if (!teacher) return;
   add("--labelled", o.labelled, "semi-supervised: share of each class whose labels are used")
       ->check(CLI::Range(0.0, 1.0));
   add("--unlabelled", o.unlabelled, "semi-supervised: a folder of further pictures, whose labels are not looked at");
   add("--unlabelled-per-batch", o.unlabelled_per_batch,
       "of the batch so many pictures without labels, which only the teacher's losses see; 0: half, if there are any")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
 }
 
 void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
@@ -113,13 +113,13 @@ void bind_optimizer(CLI::App& verb, TrainOptions& o) {
     return verb.add_option(name, value, text)->group("Optimiser");
   };
   add("--optimizer", o.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}));
-  add("--lr", o.optimizer.lr, "learning rate of the backbone")->check(CLI::NonNegativeNumber);
-  add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head")->check(CLI::NonNegativeNumber);
+  add("--lr", o.optimizer.lr, "learning rate of the backbone")->check(at_least_zero());
+  add("--head-lr-scale", o.head_lr_scale, "times --lr for the embedding head")->check(at_least_zero());
   add("--proxy-lr-scale", o.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--regressor-lr-scale", o.regressor_lr_scale,
       "times --lr for parameters of the teacher's losses (projections, hint regressors)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--weight-decay", o.optimizer.weight_decay, "L2 weight decay (adamw: decoupled)");
   add("--decay-norm", o.decay_norm, "weight decay on batch norm and biases too");
   add("--momentum", o.optimizer.momentum, "sgd");
@@ -127,9 +127,9 @@ void bind_optimizer(CLI::App& verb, TrainOptions& o) {
   add("--beta1", o.optimizer.beta1, "adam, adamw");
   add("--beta2", o.optimizer.beta2, "adam, adamw");
   add("--adam-eps", o.adam_eps, "modern or legacy (PyTorch 0.3)")->check(CLI::IsMember({"modern", "legacy"}));
-  add("--clip-grad", o.clip_grad, "largest global gradient norm; 0: no clipping")->check(CLI::NonNegativeNumber);
+  add("--clip-grad", o.clip_grad, "largest global gradient norm; 0: no clipping")->check(at_least_zero());
   add("--schedule", o.schedule.kind, "constant, cosine or step")->check(CLI::IsMember({"constant", "cosine", "step"}));
-  add("--warmup-epochs", o.warmup_epochs, "linear warm-up")->check(CLI::NonNegativeNumber);
+  add("--warmup-epochs", o.warmup_epochs, "linear warm-up")->check(CLI::Range(0.0, 1e6));
   add("--milestones", o.milestones, "step schedule: epochs, e.g. 10,15");
   add("--gamma", o.schedule.gamma, "step schedule: factor at each milestone");
   add("--epochs", o.epochs, "passes over the training pictures")->check(CLI::Range(1, 1000000));
@@ -148,9 +148,8 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
       ->check(CLI::IsMember({"auto", "anew", "never"}));
   add("--resume-allow-change", o.resume_allow_change,
       "resume although options, pictures, labels or the teacher's weights are others (said in the log)");
-  add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(CLI::NonNegativeNumber);
-  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")
-      ->check(CLI::NonNegativeNumber);
+  add("--seed", o.seed, "initial weights, order and augmentation are functions of it")->check(at_least_zero());
+  add("--save-every", o.save_every, "steps between checkpoints; 0: at the end of each epoch")->check(at_least_zero());
   add("--keep", o.keep, "checkpoints to keep")->check(CLI::Range(1, 1000000));
   add("--on-nan", o.on_nan,
       "at a loss or gradient that is NaN or infinite: stop; skip (the step is not applied, at most 3 in a row); rollback "
@@ -158,14 +157,14 @@ void bind_run(CLI::App& verb, TrainOptions& o) {
       ->check(CLI::IsMember({"stop", "skip", "rollback"}));
   add("--eval-every", o.eval_every,
       "epochs between evaluations on validation and test pictures; 0: every epoch with --validation, else at the end")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   add("--final-eval", o.final_eval, "evaluate on the test pictures at the end");
   add("--recall-at", o.recall_at, "K of Recall@K");
   add("--step-graph", o.step_graph,
       "on a GPU: auto records a step once and replays it where all losses allow that; off runs every operation anew")
       ->check(CLI::IsMember({"auto", "off"}));
   add("--test-queries", o.test_queries, "so many queries drawn at random instead of all; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
 }
 
 }  // namespace

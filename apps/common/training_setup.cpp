@@ -5,6 +5,7 @@
 
 #include "apps/common/run_identity.h"
 #include "autograd/grad_mode.h"
+#include "data/boxes.h"
 #include "data/overlap.h"
 #include "kernels/api/error.h"
 #include "nn/layers/norm.h"
@@ -37,7 +38,7 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
     if (equals != std::string::npos) {
       char* end = nullptr;
       weight = std::strtod(part.c_str() + equals + 1, &end);
-      if (end == part.c_str() + equals + 1 || *end)
+      if (end == part.c_str() + equals + 1 || *end || !std::isfinite(weight))
         throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' has no number behind '='",
                     "write e.g. --distill relative=0.3");
     }
@@ -82,6 +83,9 @@ void open_pictures(TrainingSetup& s, const TrainOptions& o) {
     s.test = open_dataset({o.test, o.test_classes});
     s.notes.push_back("test:  " + s.test->description());
   }
+  for (const auto& [name, pictures] : {std::pair{"train", s.train}, {"test", o.boxes == "both" ? s.test : nullptr}})
+    if (const std::string text = pictures && o.boxes != "none" ? missing_boxes(*pictures) : ""; !text.empty())
+      s.notes.push_back("warning: " + std::string(name) + ": " + text);
   if (o.select == "test" && !s.test) throw Error(ErrorKind::Usage, "", "--select test, but there is no --test");
   if (o.patience > 0 && !s.validation && o.select != "test")
     throw Error(ErrorKind::Usage, "", "--patience has nothing to watch", "hold classes out with --validation 0.2");

@@ -59,7 +59,7 @@ std::string number_text(double value) {
     for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
     return (value < 0 ? "-" : "") + digits;
   }
-  if (std::abs(value) >= 10000) return number_text(std::round(value));
+  if (std::abs(value) >= 10000 && std::abs(value) < 1e15) return number_text(std::round(value));
   return fmt::format("{:.4g}", value);
 }
 

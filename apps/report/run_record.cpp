@@ -60,7 +60,8 @@ void read_facts(const fs::path& path, RunRecord& run) {
 
 void read_log_line(const json& line, RunRecord& run) {
   const std::string type = string_in(line, "type");
-  if (line.contains("step") && line["step"].is_number()) run.steps = std::max<std::int64_t>(run.steps, line["step"]);
+  if (line.contains("step") && line["step"].is_number_integer())
+    run.steps = std::max<std::int64_t>(run.steps, line["step"]);
   if (type == "warning") run.warnings.push_back(string_in(line, "text"));
   if ((type != "epoch" && type != "eval" && type != "validation") || !line.contains("epoch") ||
       !line["epoch"].is_number())
@@ -74,8 +75,9 @@ void read_log_line(const json& line, RunRecord& run) {
     if (points.empty() || points.back().x != epoch) points.push_back({epoch, value.get<double>()});
   }
   if (type != "epoch") return;
-  run.epochs_done = std::max(run.epochs_done, static_cast<std::int64_t>(epoch));
-  if (!line.contains("seconds") || !line.contains("images_per_second")) return;
+  if (epoch >= 0 && epoch < 1e9) run.epochs_done = std::max(run.epochs_done, static_cast<std::int64_t>(epoch));
+  const auto is_number = [&](const char* key) { return line.contains(key) && line[key].is_number(); };
+  if (!is_number("seconds") || !is_number("images_per_second")) return;
   const double seconds = line["seconds"].get<double>();
   run.seconds += seconds;
   run.images += seconds * line["images_per_second"].get<double>();

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "apps/common/config.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
 #include "io/checkpoint/safetensors.h"
@@ -144,6 +145,7 @@ int run_convert(ConvertOptions o) {
   const Target target = target_of(o.output);
   o.drop_dead |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
   const auto file = std::make_shared<WeightFile>(weight_file_of(o.file));
+  refuse_input_as_output(o.output, {file->path()});
   Conversion c;
   std::unique_ptr<ForeignModel> foreign;  // the tensors are read from it while they are written
   if (o.raw) {

@@ -10,14 +10,17 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/picture_options.h"
 #include "apps/common/progress.h"
 #include "apps/verbs/verbs.h"
+#include "data/datasets/layouts.h"
 #include "data/pack.h"
+#include "data/pack_index.h"
 #include "data/verify.h"
 #include "data/verify_layout.h"
-#include "io/json_file.h"
 #include "io/escape.h"
+#include "io/json_file.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -137,6 +140,8 @@ int run_stats(const DataVerbOptions& o) {
 int run_prepare(const DataVerbOptions& o) {
   if (o.output.empty()) throw Error(ErrorKind::Usage, "", "no file to write", "name one with --output: FILE.pack");
   const auto dataset = open_named(o);
+  refuse_input_as_output(o.output, {parse_source(o.data).path});
+  refuse_other_file_as_output(o.output, std::string(kPackMagic), "pack");
   const auto start = std::chrono::steady_clock::now();
   {
     Progress progress("prepare", dataset->size(), o.quiet);

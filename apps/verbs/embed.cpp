@@ -8,10 +8,12 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "data/datasets/layouts.h"
 #include "io/npy.h"
 #include "kernels/api/error.h"
 
@@ -70,6 +72,7 @@ int run_embed(const EmbedVerbOptions& o) {
   if (o.data.data.empty() == o.input.empty())
     throw Error(ErrorKind::Usage, "", o.input.empty() ? "no pictures" : "--data and --input both name pictures",
                 o.input.empty() ? "name a folder with --data" : "give one of them");
+  refuse_input_as_output(o.output + ".npy", {o.input});
   if (o.pooled && o.logits)
     throw Error(ErrorKind::Usage, "", "--pooled and --logits cannot both be had", "run it twice");
   prepare_output(o.output);  // said now, not after an hour of work
@@ -81,6 +84,8 @@ int run_embed(const EmbedVerbOptions& o) {
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = output;
   const auto dataset = open_dataset({o.data.data, o.data.classes});
+  refuse_input_as_output(o.output + ".tsv", {parse_source(o.data.data).path});
+  warn_without_boxes(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("pictures", e.skipped);
   identify(e, dataset, o.data.workers);
@@ -115,6 +120,11 @@ RunVerb add_embed(CLI::App& app) {
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
     if (print_config_if_asked(*verb)) return 0;
+    if (!o->input.empty())
+      refuse_passed_over(*verb, "of --input, whose numbers the network takes as they are",
+                         [](const std::string& group, const std::string& name) {
+                           return group == "Data" && name != "input" && name != "batch-size" && name != "workers";
+                         });
     return run_embed(*o);
   };
 }

@@ -11,6 +11,7 @@
 #include "apps/common/config.h"
 #include "apps/common/equal_embeddings.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
@@ -47,7 +48,11 @@ struct EvalOptions {
 int print_runs(const EvalOptions& o) {
   std::vector<MetricsRow> rows;
   nlohmann::json all;
+  std::set<std::string> met, measured;
   for (const auto& run : o.runs) {
+    std::error_code ignored;
+    if (!met.insert(std::filesystem::weakly_canonical(run, ignored).string()).second)
+      throw Error(ErrorKind::Usage, "", "run '" + run + "' is there twice", "name each run once");
     const std::string file = (std::filesystem::path(run) / "metrics.json").string();
     if (!std::filesystem::exists(file))
       throw Error(
@@ -62,11 +67,15 @@ int print_runs(const EvalOptions& o) {
       throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
     rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
     all[rows.back().name] = metrics;
+    if (metrics.contains("queries")) measured.insert(metrics["queries"].dump());
   }
   if (o.json)
     std::printf("%s\n", json_text(all).c_str());
   else
     std::fputs((o.spread ? spread_table(rows) : metrics_table(rows)).c_str(), stdout);
+  if (measured.size() > 1 && !o.json)
+    std::printf("the runs were measured with different numbers of queries: %s to %s\n", measured.begin()->c_str(),
+                measured.rbegin()->c_str());
   return 0;
 }
 
@@ -203,7 +212,10 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
       add_skipped(counted, "skipped_gallery", gallery.embeddings->skipped.names);
     json = json_text(counted);
   }
-  if (!o.per_class.empty()) write_file_atomic(o.per_class, class_table(m, query));
+  if (!o.per_class.empty()) {
+    refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
+    write_file_atomic(o.per_class, class_table(m, query));
+  }
   if (o.json) {
     std::printf("%s\n", json.c_str());
     return 0;
@@ -216,8 +228,16 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   return 0;
 }
 
+/// One number in two spellings on the two sides would be two classes.
+void check_labels(const EvalOptions& o, const Embeddings& query, const Embeddings& gallery) {
+  const auto name = [](const std::string& table, const std::string& data) { return table.empty() ? data : table; };
+  refuse_doubled_numbers(
+      {{name(o.table, o.data.data), &query.label_names}, {name(o.gallery_table, o.gallery), &gallery.label_names}});
+}
+
 /// The same in a gallery of other pictures, whose numbers may be of another type.
 int print_metrics_in(const EvalOptions& o, const std::string& name, Embeddings query, Embeddings gallery) {
+  check_labels(o, query, gallery);
   if (query.vectors.dim(1) != gallery.vectors.dim(1))
     throw Error(ErrorKind::BadInput, "",
                 "embeddings of " + std::to_string(query.vectors.dim(1)) + " numbers cannot be sought in '" +
@@ -251,6 +271,7 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec, const EmbedOptions& options,
                  bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
+  warn_without_boxes(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(model, dataset, options);
   identify(e, dataset, o.data.workers);
   e.root = root_of(spec.source);
@@ -286,10 +307,32 @@ int evaluate_models(const EvalOptions& o) {
     if (same_pictures) keep_common_rows(query, gallery);
   }
   say_skipped("pictures", query.skipped);
-  if (!same_pictures) say_skipped("gallery pictures", gallery.skipped);
+  if (!same_pictures) say_skipped("gallery pictures", gallery.skipped), check_labels(o, query, gallery);
   number_labels(query, gallery);
   if (!o.gallery_model.empty()) name += " in " + o.gallery_model;
   return print_metrics(o, name, query, {separate ? &gallery : nullptr, same_pictures});
+}
+
+/// What the chosen kind of evaluation does not look at.
+void check_flags(const CLI::App& verb, const EvalOptions& o) {
+  using Name = const std::string&;
+  if (!o.runs.empty())
+    refuse_passed_over(verb, "of stored metrics of runs (which --model names otherwise)", [](Name group, Name name) {
+      return group == "Data" || group == "Model" || group == "Stored embeddings" ||
+             (group == "Output" && name != "spread" && name != "json");
+    });
+  else if (!o.embeddings.empty())
+    refuse_passed_over(verb, "of stored embeddings (--embeddings)", [](Name group, Name name) {
+      return (group == "Data" && name != "copies" && !name.starts_with("gallery")) ||
+             (group == "Model" && !name.starts_with("gallery-model"));
+    });
+  else
+    refuse_passed_over(verb, "without --embeddings", [](Name, Name name) { return name == "table"; });
+  if (o.gallery_embeddings.empty())
+    refuse_passed_over(verb, "without --gallery-embeddings", [](Name, Name name) { return name == "gallery-table"; });
+  if (o.gallery.empty())
+    refuse_passed_over(verb, "without --gallery", [](Name, Name name) { return name == "gallery-classes"; });
+  if (o.runs.empty()) refuse_passed_over(verb, "without runs", [](Name, Name name) { return name == "spread"; });
 }
 
 int run_eval(const EvalOptions& o) {
@@ -306,8 +349,6 @@ int run_eval(const EvalOptions& o) {
     if (!o.gallery_embeddings.empty()) {
       Stored gallery = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
       say(o, check_comparable(query.info, query.name, gallery.info, gallery.name, o.allow_mismatch));
-      refuse_doubled_numbers(
-          {{o.table, &query.embeddings.label_names}, {o.gallery_table, &gallery.embeddings.label_names}});
       return print_metrics_in(o, o.embeddings, std::move(query.embeddings), std::move(gallery.embeddings));
     }
     Embeddings none;
@@ -394,6 +435,7 @@ RunVerb add_eval(CLI::App& app) {
   bind_machine(*verb, o->machine);
   return [verb, o](const std::string&) {
     if (print_config_if_asked(*verb)) return 0;
+    check_flags(*verb, *o);
     // For weights from elsewhere only what was said counts, not the defaults of a network that is built anew.
     if (verb->count("--arch")) o->foreign.arch = o->spec.arch;
     if (verb->count("--conventions")) o->foreign.conventions = o->spec.conventions;

@@ -6,6 +6,7 @@
 
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/signals.h"
 #include "apps/report/markup.h"
 #include "apps/report/report.h"
@@ -56,6 +57,7 @@ int run_report(ReportVerbOptions& o) {
                             : MapKind::Both;
   r.machine = o.machine;
   require_writable(r);
+  refuse_other_file_as_output(r.output, "<!DOCTYPE html>", "page of fledge report");
   const report::Report made = report::make_report(r);
   if (!r.machine.quiet)
     for (const std::string& note : made.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
@@ -106,7 +108,7 @@ RunVerb add_report(CLI::App& app) {
   verb->add_option("--map-points", r.map_points, "pictures of a map at most, a seeded choice; t-SNE takes their square")
       ->check(CLI::Range(5, 5000))
       ->group("Pictures");
-  verb->add_option("--seed", r.seed, "of the choice of pictures")->check(CLI::NonNegativeNumber)->group("Pictures");
+  verb->add_option("--seed", r.seed, "of the choice of pictures")->check(at_least_zero())->group("Pictures");
   bind_eval_data(*verb, r.data);
   verb->get_option("--data")->description("test pictures; empty: those that each run was tested on");
   bind_machine(*verb, o->machine);

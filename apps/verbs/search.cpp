@@ -14,6 +14,7 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/flag_values.h"
 #include "apps/common/index_search.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
@@ -112,6 +113,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const bool single = !o.pictures.empty();
   const std::shared_ptr<Dataset> dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
+  warn_without_boxes(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("query pictures", e.skipped);
   identify(e, dataset, o.data.workers);
@@ -304,6 +306,13 @@ RunVerb add_search(CLI::App& app) {
   return [verb, o](const std::string&) {
     if (print_config_if_asked(*verb)) return 0;
     std::erase(o->pictures, "");  // an empty value in a config
+    if (!o->stored_queries.empty())
+      refuse_passed_over(*verb, "of stored queries (--queries)", [](const std::string&, const std::string& name) {
+        for (const char* of_pictures :
+             {"classes", "size", "resize-short", "normalize", "degrade", "box", "exif-rotate"})
+          if (name == of_pictures) return true;
+        return false;
+      });
     return run_search(*o);
   };
 }

@@ -1,7 +1,11 @@
 #include "io/image/orientation.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "io/image/resize.h"
@@ -19,7 +23,7 @@ constexpr int kOrientationTag = 0x0112;
 /// What a file says of itself, as its format keeps it.
 struct Metadata {
   std::string exif;  // a TIFF structure
-  Text xmp;
+  std::string xmp;
 };
 
 /// Numbers of a TIFF structure, in its own byte order.
@@ -98,17 +102,73 @@ Metadata jpeg_metadata(Text file) {
   return found;
 }
 
+/// What a zlib stream of at most a MiB unfolds to; "" where it is more, or damaged.
+std::string unfolded(Text packed) {
+  constexpr uLongf kMost = 1 << 20;
+  std::string out(kMost, '\0');
+  uLongf size = kMost;
+  const int result = ::uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                                  reinterpret_cast<const Bytef*>(packed.data()), static_cast<uLong>(packed.size()));
+  out.resize(result == Z_OK ? size : 0);
+  return out;
+}
+
+/// A text chunk's text where its keyword is `key`: tEXt as it is, zTXt and iTXt as packed.
+std::optional<std::string> text_under(Text key, Text type, Text chunk) {
+  if (!chunk.starts_with(key) || chunk.size() <= key.size() || chunk[key.size()] != '\0') return std::nullopt;
+  Text rest = chunk.substr(key.size() + 1);
+  if (type == "tEXt") return std::string(rest);
+  if (type == "zTXt") return rest.starts_with('\0') ? std::optional(unfolded(rest.substr(1))) : std::nullopt;
+  if (rest.size() < 2) return std::nullopt;  // iTXt: packed or not, the method, language, translated keyword
+  const bool packed = rest[0] == '\1';
+  rest.remove_prefix(2);
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t end = rest.find('\0');
+    if (end == Text::npos) return std::nullopt;
+    rest.remove_prefix(end + 1);
+  }
+  return packed ? unfolded(rest) : std::string(rest);
+}
+
+/// As ImageMagick writes it: an empty line, "exif", the length, then lines of hexadecimal digits.
+std::string raw_profile(const std::string& text) {
+  std::size_t at = 0;
+  for (int line = 0; line < 3; ++line) {
+    at = text.find('\n', at);
+    if (at == std::string::npos) return "";
+    ++at;
+  }
+  std::string bytes;
+  int high = -1;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0 && c != '\n' && c != '\r' && c != ' ') return "";
+    if (digit < 0) continue;
+    if (high >= 0) bytes += static_cast<char>(high << 4 | digit);
+    high = high >= 0 ? -1 : digit;
+  }
+  return bytes;
+}
+
 Metadata png_metadata(const ImageBytes& file, Text text) {
   Metadata found;
+  std::string profile;
   for (std::size_t at = 8; at + 12 <= file.size;) {
     const std::uint32_t length = file.big32(at);
     if (length > file.size - at - 12) break;
     const Text type = text.substr(at + 4, 4), chunk = text.substr(at + 8, length);
     if (type == "eXIf") found.exif = chunk;
-    // Keyword, two zero bytes for "not compressed", language, translated keyword, then the packet.
-    if (type == "iTXt" && chunk.starts_with("XML:com.adobe.xmp\0\0\0"sv)) found.xmp = chunk;
+    if (type == "tEXt" || type == "zTXt" || type == "iTXt") {
+      if (const auto raw = text_under("Raw profile type exif", type, chunk)) profile = raw_profile(*raw);
+      if (const auto xmp = text_under("XML:com.adobe.xmp", type, chunk)) found.xmp = *xmp;
+    }
     at += 12 + std::size_t{length};
   }
+  if (found.exif.empty()) found.exif = profile;
   return found;
 }
 

@@ -327,5 +327,18 @@ TEST_CASE("report: what is refused", "[e2e][report][errors]") {
     fails({"torn"}, 3, {"torn/" + file});
     fs::remove_all(r.folder / "torn");
   }
+  // Numbers that no run has: a page or a refusal, no crash.
+  fs::copy(r.folder / "big-0", r.folder / "odd", fs::copy_options::recursive);
+  nlohmann::json metrics = nlohmann::json::parse(text_of(r.folder / "odd/metrics.json"));
+  metrics["lone_queries"] = 1e17, metrics["gallery"] = 1e300;
+  spill(r.folder / "odd/metrics.json", metrics.dump());
+  spill(
+      r.folder / "odd/log.jsonl",
+      std::string(R"({"type":"epoch","epoch":1e308,"step":1e300,"seconds":[1,2],"images_per_second":3,"loss":1e17})") +
+          "\n");
+  const Outcome odd = run_fledge(r.folder, {"report", "odd", "--map", "none", "-o", "odd.html", "--quiet"});
+  INFO(odd.err);
+  CHECK((odd.code == 0 || odd.code == 3));
+  fs::remove_all(r.folder / "odd");
   CHECK_FALSE(fs::exists(r.folder / "report.html"));
 }

@@ -1,5 +1,7 @@
 // Kinds of pictures that were once refused or read turned: WebP, stray bytes, orientation; and what a picture may unfold
 // to. Goldens: golden/make_more_images.py.
+#include <zlib.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -106,4 +108,57 @@ TEST_CASE("a part of a resized picture equals the whole resized and cut", "[imag
       const Image part = resize_and_crop(image, width, height, box), whole = crop(resize(image, width, height), box);
       CHECK(part.rgb == whole.rgb);
     }
+}
+
+namespace {
+
+void chunk_before_end(Bytes& png, const std::string& type, const Bytes& data) {
+  Bytes chunk;
+  big32(chunk, static_cast<std::uint32_t>(data.size()));
+  Bytes body(type.begin(), type.end());
+  body.insert(body.end(), data.begin(), data.end());
+  chunk.insert(chunk.end(), body.begin(), body.end());
+  big32(chunk, static_cast<std::uint32_t>(::crc32(0, body.data(), static_cast<uInt>(body.size()))));
+  png.insert(png.end() - 12, chunk.begin(), chunk.end());  // IEND
+}
+
+Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+Bytes packed(const std::string& text) {
+  uLongf size = ::compressBound(static_cast<uLong>(text.size()));
+  Bytes out(size);
+  REQUIRE(::compress(out.data(), &size, reinterpret_cast<const Bytef*>(text.data()), static_cast<uLong>(text.size())) ==
+          Z_OK);
+  out.resize(size);
+  return out;
+}
+
+Bytes joined(const Bytes& a, const Bytes& b) {
+  Bytes all = a;
+  all.insert(all.end(), b.begin(), b.end());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a PNG's orientation is found in text chunks too, as Pillow finds it", "[image]") {
+  using namespace std::string_literals;
+  // A TIFF structure with one entry: orientation 6.
+  const std::string profile = "\nexif\n      26\n49492a00080000000100120103000100\n000006000000000000\n";
+  const std::string damaged = "\nexif\n      26\n49492a000800000001001201xx\n";
+  const std::string xmp = "<x:xmpmeta tiff:Orientation=\"6\"/>";
+  const Bytes key = bytes_of("Raw profile type exif\0"s), xmp_key = bytes_of("XML:com.adobe.xmp\0"s);
+  const auto width_with = [&](const std::string& type, const Bytes& data) {
+    Bytes png = png_of(24, 16, {8, 2, false});
+    chunk_before_end(png, type, data);
+    return decode_image(png.data(), png.size(), "p", {}, ExifRotation::Apply).width;
+  };
+  CHECK(width_with("tEXt", joined(key, bytes_of(profile))) == 16);
+  CHECK(width_with("zTXt", joined(joined(key, {0}), packed(profile))) == 16);
+  CHECK(width_with("iTXt", joined(xmp_key, bytes_of("\0\0\0\0"s + xmp))) == 16);
+  CHECK(width_with("iTXt", joined(joined(xmp_key, {1, 0, 0, 0}), packed(xmp))) == 16);
+  CHECK(width_with("tEXt", joined(key, bytes_of(damaged))) == 24);
+  CHECK(width_with("tEXt", joined(bytes_of("Comment\0"s), bytes_of(profile))) == 24);
+  CHECK(width_with("zTXt", joined(joined(key, {0}), bytes_of("no zlib"))) == 24);
+  CHECK(width_with("zTXt", joined(joined(key, {0}), packed(std::string(2 << 20, 'x')))) == 24);
 }
