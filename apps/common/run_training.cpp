@@ -1,4 +1,5 @@
 #include "apps/common/run_training.h"
+#include "apps/common/metrics_text.h"
 
 #include <fmt/format.h>
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/evaluate.h"
+#include "apps/common/metrics_text.h"
 #include "apps/common/trainer.h"
 #include "io/json_file.h"
 

@@ -1,4 +1,5 @@
 #include "apps/report/tables.h"
+#include "apps/common/metrics_text.h"
 
 #include <fmt/format.h>
 

@@ -12,9 +12,11 @@
 #include "apps/common/equal_embeddings.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/flag_values.h"
+#include "apps/common/metrics_text.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
+#include "apps/common/stored_metrics.h"
 #include "apps/common/training_overlap.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
@@ -43,41 +45,6 @@ struct EvalOptions {
   EvalDataOptions data;
   MachineOptions machine;
 };
-
-// Stored metrics of finished runs, a row each.
-int print_runs(const EvalOptions& o) {
-  std::vector<MetricsRow> rows;
-  nlohmann::json all;
-  std::set<std::string> met, measured;
-  for (const auto& run : o.runs) {
-    std::error_code ignored;
-    if (!met.insert(std::filesystem::weakly_canonical(run, ignored).string()).second)
-      throw Error(ErrorKind::Usage, "", "run '" + run + "' is there twice", "name each run once");
-    const std::string file = (std::filesystem::path(run) / "metrics.json").string();
-    if (!std::filesystem::exists(file))
-      throw Error(
-          ErrorKind::BadInput, "", "run '" + run + "' has no metrics.json",
-          "it was trained without --test or is not finished: go on with --resume auto, or evaluate it with --model " +
-              run + " --data ...");
-    const auto bytes = read_file(file);
-    const std::string text(bytes.begin(), bytes.end());
-    const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
-    const auto metrics = parse_json(text);
-    if (!metrics.is_object())
-      throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
-    rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
-    all[rows.back().name] = metrics;
-    if (metrics.contains("queries")) measured.insert(metrics["queries"].dump());
-  }
-  if (o.json)
-    std::printf("%s\n", json_text(all).c_str());
-  else
-    std::fputs((o.spread ? spread_table(rows) : metrics_table(rows)).c_str(), stdout);
-  if (measured.size() > 1 && !o.json)
-    std::printf("the runs were measured with different numbers of queries: %s to %s\n", measured.begin()->c_str(),
-                measured.rbegin()->c_str());
-  return 0;
-}
 
 /// Stored embeddings and what wrote them.
 struct Stored {
@@ -339,7 +306,7 @@ int run_eval(const EvalOptions& o) {
   apply(o.machine);
   apply(o.data.pictures);
   watch_signals();
-  if (!o.runs.empty()) return print_runs(o);
+  if (!o.runs.empty()) return print_stored_metrics(o.runs, o.spread, o.json);
   if (!o.embeddings.empty()) {
     if (!o.gallery.empty() || !o.gallery_model.empty() || !o.gallery_degrade.empty())
       throw Error(ErrorKind::Usage, "",

@@ -7,6 +7,7 @@
 
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/metrics_text.h"
 #include "apps/common/run_training.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"

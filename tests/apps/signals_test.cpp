@@ -15,17 +15,24 @@ using namespace fledge;
 
 namespace {
 
-/// The wish is gone again, and the signals do what they did before.
-struct WatchedSignals {
-  WatchedSignals() { watch_signals(); }
-  ~WatchedSignals() {
-    detail::stop_wish = 0;
-    let_signals_end();
-    for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
-  }
-};
-
 constexpr int kPatience = 20;  // seconds until a signal must have been taken
+
+/// The exit code of a process of one thread that does `work`, 1000 and the signal that ended it. A process of its own, as
+/// other tests may have left threads here that take signals, and Catch has its own handlers.
+template <class Work>
+int alone(Work work) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+    ::_exit(work());
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+void send(int signal) { ::kill(::getpid(), signal); }
 
 /// What was asked for, once it was.
 int wished() {
@@ -40,73 +47,81 @@ bool blocked(int signal) {
   return ::sigismember(&now, signal) == 1;
 }
 
+/// Here and in a new thread.
+bool blocked_everywhere(int signal) {
+  bool there = false;
+  std::thread([&] { there = blocked(signal); }).join();
+  return there && blocked(signal);
+}
+
 }  // namespace
 
 TEST_CASE("no thread that computes is interrupted by a handler", "[signals]") {
-  {
-    const WatchedSignals watched;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      CHECK(blocked(signal));
-      std::thread([&] { CHECK(blocked(signal)); }).join();
-    }
-    watch_signals();
-    CHECK(::kill(::getpid(), SIGINT) == 0);
-    CHECK(wished() == SIGINT);
-  }
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) CHECK_FALSE(blocked(signal));
+  CHECK(alone([] {
+          watch_signals();
+          for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+            if (!blocked_everywhere(signal)) return 1;
+          watch_signals();
+          send(SIGINT);
+          return wished() == SIGINT ? 0 : 2;
+        }) == 0);
+  CHECK(alone([] {
+          watch_signals();
+          let_signals_end();
+          for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+            if (blocked_everywhere(signal)) return 1;
+          send(SIGTERM);
+          ::sleep(kPatience);
+          return 2;
+        }) == 1000 + SIGTERM);
 }
 
 TEST_CASE("every thread sees the wish to stop, whichever of them the signal met", "[signals]") {
-  const WatchedSignals watched;
-  std::atomic<int> seen{0}, working{0};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      ++working;
-      try {
-        for (;;) {
-          stop_if_asked();
-          std::this_thread::yield();
-        }
-      } catch (const Stopped& stopped) {
-        seen += stopped.signal;
-      }
-    });
-  while (working < 4) std::this_thread::yield();
-  CHECK(stop_signal() == 0);
-  CHECK(::kill(::getpid(), SIGTERM) == 0);
-  for (std::thread& t : threads) t.join();
-  CHECK(seen == 4 * SIGTERM);
-  CHECK(stop_signal() == SIGTERM);
+  CHECK(alone([] {
+          watch_signals();
+          std::atomic<int> seen{0}, working{0};
+          std::vector<std::thread> threads;
+          for (int i = 0; i < 4; ++i)
+            threads.emplace_back([&] {
+              ++working;
+              try {
+                for (;;) {
+                  stop_if_asked();
+                  std::this_thread::yield();
+                }
+              } catch (const Stopped& stopped) {
+                seen += stopped.signal;
+              }
+            });
+          while (working < 4) std::this_thread::yield();
+          if (stop_signal() != 0) return 1;
+          send(SIGTERM);
+          for (std::thread& t : threads) t.join();
+          return seen == 4 * SIGTERM && stop_signal() == SIGTERM ? 0 : 2;
+        }) == 0);
 }
 
 TEST_CASE("a second signal ends the process at once, with its own exit code", "[signals]") {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    watch_signals();
-    ::kill(::getpid(), SIGTERM);
-    if (wished() != SIGTERM) ::_exit(1);
-    ::kill(::getpid(), SIGINT);
-    ::sleep(kPatience);
-    ::_exit(0);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 128 + SIGINT);
+  CHECK(alone([] {
+          watch_signals();
+          send(SIGTERM);
+          if (wished() != SIGTERM) return 1;
+          send(SIGINT);
+          ::sleep(kPatience);
+          return 0;
+        }) == 128 + SIGINT);
 }
 
 TEST_CASE("a hang-up stays ignored where it was, and asks for a stop elsewhere", "[signals]") {
-  ::signal(SIGHUP, SIG_IGN);
-  {
-    const WatchedSignals watched;
-    ::kill(::getpid(), SIGHUP);
-    ::usleep(20'000);
-    CHECK(stop_signal() == 0);
-    ::signal(SIGHUP, SIG_DFL);
-    watch_signals();
-    ::kill(::getpid(), SIGHUP);
-    CHECK(wished() == SIGHUP);
-  }
+  CHECK(alone([] {
+          ::signal(SIGHUP, SIG_IGN);
+          watch_signals();
+          send(SIGHUP);
+          ::usleep(50'000);
+          if (stop_signal() != 0) return 1;
+          ::signal(SIGHUP, SIG_DFL);
+          watch_signals();
+          send(SIGHUP);
+          return wished() == SIGHUP ? 0 : 2;
+        }) == 0);
 }
