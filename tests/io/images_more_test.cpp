@@ -112,14 +112,16 @@ TEST_CASE("a part of a resized picture equals the whole resized and cut", "[imag
 
 namespace {
 
-void chunk_before_end(Bytes& png, const std::string& type, const Bytes& data) {
-  Bytes chunk;
-  big32(chunk, static_cast<std::uint32_t>(data.size()));
-  Bytes body(type.begin(), type.end());
-  body.insert(body.end(), data.begin(), data.end());
-  chunk.insert(chunk.end(), body.begin(), body.end());
-  big32(chunk, static_cast<std::uint32_t>(::crc32(0, body.data(), static_cast<uInt>(body.size()))));
-  png.insert(png.end() - 12, chunk.begin(), chunk.end());  // IEND
+/// The chunk in front of IEND, which is the last 12 bytes.
+Bytes with_chunk(const Bytes& png, const std::string& type, const Bytes& data) {
+  Bytes out(png.begin(), png.end() - 12), body;
+  for (const char c : type) body.push_back(static_cast<std::uint8_t>(c));
+  for (const std::uint8_t b : data) body.push_back(b);
+  big32(out, static_cast<std::uint32_t>(data.size()));
+  for (const std::uint8_t b : body) out.push_back(b);
+  big32(out, static_cast<std::uint32_t>(::crc32(0, body.data(), static_cast<uInt>(body.size()))));
+  for (auto at = png.end() - 12; at != png.end(); ++at) out.push_back(*at);
+  return out;
 }
 
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
@@ -149,8 +151,7 @@ TEST_CASE("a PNG's orientation is found in text chunks too, as Pillow finds it",
   const std::string xmp = "<x:xmpmeta tiff:Orientation=\"6\"/>";
   const Bytes key = bytes_of("Raw profile type exif\0"s), xmp_key = bytes_of("XML:com.adobe.xmp\0"s);
   const auto width_with = [&](const std::string& type, const Bytes& data) {
-    Bytes png = png_of(24, 16, {8, 2, false});
-    chunk_before_end(png, type, data);
+    const Bytes png = with_chunk(png_of(24, 16, {8, 2, false}), type, data);
     return decode_image(png.data(), png.size(), "p", {}, ExifRotation::Apply).width;
   };
   CHECK(width_with("tEXt", joined(key, bytes_of(profile))) == 16);
