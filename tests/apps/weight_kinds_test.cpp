@@ -117,6 +117,21 @@ TEST_CASE("a config.json beside the weights says how pictures are prepared", "[e
                       "not used: it is about 'vit_tiny'")) == "imagenet 224 256");
   CHECK(said(metadata("{\"a\": ", "config.json beside the weights is not used")) == "imagenet 224 256");
   CHECK(said(metadata("{\"lr\": 0.1, \"size\": 3}", "network: ")) == "imagenet 224 256");
+  // What fledge does otherwise is said.
+  metadata(R"({"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5],
+      "input_size": [3, 288, 288], "crop_mode": "squash"}})",
+           "warning: config.json says crop_mode \"squash\", which fledge does not do");
+  spill(folder / "hub/preprocessor_config.json",
+        std::string(R"({"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": 224, "do_rescale": false,
+      "resample": 3, "rescale_factor": 0.00784})"));
+  metadata(R"({"model_type": "resnet"})", "warning: preprocessor_config.json says do_rescale false, resample 3, which");
+  metadata(R"({"model_type": "resnet"})", "says rescale_factor 0.00784, which fledge does not do");
+  spill(folder / "hub/preprocessor_config.json",
+        std::string(R"({"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": 224, "do_rescale": true,
+      "resample": 2, "rescale_factor": 0.00392156862745098})"));
+  metadata(R"({"model_type": "resnet"})", "as preprocessor_config.json says");
+  CHECK_THAT(convert(folder, {"hub"}).err, !Contains("which fledge does not do"));
+  std::filesystem::remove(folder / "hub/preprocessor_config.json");
   // Numbers that the config names can be said by hand, and are used.
   make_pictures(folder / "test", 2, 2, 28);
   const Arguments embed = {"embed", "--data", "test", "--quiet", "--output"};

@@ -92,8 +92,7 @@ TEST_CASE("folder: pictures in folders below a class's belong to it, in torchvis
                                         "folders that are looked at already left out ('a/more/again', ...)"));
 }
 
-TEST_CASE(
-    "folder: a class that is a link to another one is left out and counted, for its pictures would have two labels") {
+TEST_CASE("folder: a class that is a link to another one is left out and counted") {
   const TempFolder root, elsewhere;
   picture(root / "b/1.png", 4, 4);
   picture(root / "c/1.png", 4, 4);
