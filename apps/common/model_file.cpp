@@ -155,11 +155,26 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
   return of_metadata(file.path(), "of the network", [&] { return ModelSpec::from_map(metadata); });
 }
 
+namespace {
+
+/// What says how weights from elsewhere are to be read says nothing of our own.
+void refuse_foreign_flags(const std::string& path, const ForeignOptions& options) {
+  if (options.map.empty() && !options.ema) return;
+  const std::string prefix = options.ema_flag.substr(0, options.ema_flag.size() - 3);  // "ema"
+  throw Error(ErrorKind::Usage, "",
+              (options.ema ? options.ema_flag : prefix + "map") + " says nothing of '" + path +
+                  "', which is a model of fledge's own",
+              "leave it out");
+}
+
+}  // namespace
+
 LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
   const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   LoadedModel loaded;
   loaded.source = file->path();
   if (is_model_file(*file)) {
+    refuse_foreign_flags(path, options);
     const ModelSpec spec = spec_of(*file, loaded.preprocessing);
     loaded.model = EmbeddingModel::uninitialised(spec);
     fill_own(*loaded.model, *file);

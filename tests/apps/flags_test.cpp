@@ -84,6 +84,10 @@ TEST_CASE("flags that say nothing are refused, printed configs are taken", "[fla
   f.refused({"eval", "run", "--data", "test"}, "--data says nothing of stored metrics");
   f.refused({"eval", "run", "--per-class", "p.tsv"}, "--per-class says nothing of stored metrics");
   f.refused({"eval", "--model", "run", "--data", "test", "--gallery-classes", "0"}, "without --gallery");
+  f.refused({"eval", "--model", "run", "--data", "test", "--map", "nosuch"}, "--map says nothing of 'run'");
+  f.refused(Arguments{"distill"} + tiny() +
+                Arguments{"--teacher", "run", "--teacher-ema", "--distill", "relative=1", "--run", "x"},
+            "--teacher-ema says nothing of 'run'");
   save_npy(f.folder / "in.npy", zeros({1, 3, 28, 28}));
   f.refused({"embed", "--model", "run", "--input", "in.npy", "--normalize", "half", "--output", "o"},
             "--normalize says");
