@@ -8,7 +8,13 @@ awk -F' *[|] *' '
   FNR == NR { if ($0 !~ /^#/ && NF >= 5) { said[$1] = $5; order[++rows] = $1 } next }
   { n = split($0, f, " +") }
   FNR == 1 { for (i = 3; i <= n; ++i) head[++columns] = f[i]; next }
-  { seeds[f[1]] = f[2]; for (i = 1; i <= columns; ++i) { mean[f[1], i] = f[3 * i]; spread[f[1], i] = f[3 * i + 2] } }
+  {  # "MEAN +- DEVIATION", of one seed "MEAN"
+    seeds[f[1]] = f[2]; at = 3
+    for (i = 1; i <= columns; ++i) {
+      mean[f[1], i] = f[at]
+      if (f[at + 1] == "+-") { spread[f[1], i] = f[at + 2]; at += 3 } else at += 1
+    }
+  }
   END {
     line = "| | seeds"; rule = "|---|---"
     for (i = 1; i <= columns; ++i) { line = line " | " head[i]; rule = rule "|---" }
