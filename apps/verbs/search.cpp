@@ -254,6 +254,9 @@ int run_search(const SearchOptions& o) {
   const StoredEmbeddings index = load_embeddings(o.index);
   if (o.match) refuse_blank_labels(index.name + ".tsv", {index.paths, index.labels});
   const Queries queries = o.stored_queries.empty() ? embed_queries(o, index) : read_queries(o, index);
+  if (o.match)  // one number in two spellings would be two classes
+    refuse_doubled_numbers({{index.name + ".tsv", &index.labels},
+                            {o.stored_queries.empty() ? o.data.data : o.stored_queries, &queries.labels}});
   const SearchAnswers answers = answers_of(o, index, queries);
   std::vector<Vote> votes;
   if (o.match)

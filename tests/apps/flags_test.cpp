@@ -166,3 +166,22 @@ TEST_CASE("a run that chooses its result is resumed with what it chooses by", "[
   must(f.folder, plain);
   must(f.folder, plain + Arguments{"--recall-at", "8", "--resume", "auto"});
 }
+
+TEST_CASE("one number in two spellings on the two sides is refused, of pictures too", "[flags]") {
+  const Folder f;
+  must(f.folder, Arguments{"train"} + tiny() + Arguments{"--run", "run"});
+  const auto list = [&](const std::string& name, const std::string& label) {
+    spill(f.folder / name, "path,label\ntest/class0/0.png," + label + "\ntest/class0/1.png," + label + "\n");
+  };
+  list("whole.csv", "3"), list("point.csv", "3.0");
+  const Arguments eval = {"eval", "--model", "run", "--quiet", "--data", "whole.csv", "--gallery"};
+  f.refused(eval + Arguments{"point.csv"}, "'3.0' is the number '3'", 3);
+  must(f.folder, eval + Arguments{"whole.csv"});
+  must(f.folder, {"embed", "--model", "run", "--data", "point.csv", "--output", "i", "--quiet"});
+  f.refused({"eval", "--model", "run", "--quiet", "--data", "whole.csv", "--gallery-embeddings", "i.npy",
+             "--gallery-table", "i.tsv"},
+            "is the number", 3);
+  const Arguments search = {"search", "--index", "i", "--model", "run", "--data", "whole.csv", "--quiet"};
+  f.refused(search + Arguments{"--match"}, "is the number", 3);
+  must(f.folder, search);
+}
