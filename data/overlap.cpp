@@ -1,9 +1,9 @@
 #include "data/overlap.h"
 
 #include <numeric>
-#include <unordered_map>
 #include <unordered_set>
 
+#include "data/content_map.h"
 #include "data/dataset.h"
 #include "data/datasets/annotated.h"
 #include "io/escape.h"
@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kShown = 5;
 constexpr std::int64_t kNoFile = -2;  // beside FileStamp's -1
-
-struct Key {
-  std::size_t operator()(const Content& c) const { return static_cast<std::size_t>(c.low); }
-};
 
 std::vector<std::int64_t> sizes_of(const Dataset& dataset) {
   std::vector<std::int64_t> sizes;
@@ -54,7 +50,7 @@ Overlap find_overlap(Contents& a, Contents& b, int threads) {
   const auto in_b = packed ? all_of(sizes_b) : with_size_in(sizes_b, {sizes_a.begin(), sizes_a.end()});
   a.find(in_a, threads);
   b.find(in_b, threads);
-  std::unordered_map<Content, std::int64_t, Key> there;
+  ContentMap<std::int64_t> there;
   for (const std::int64_t i : in_b)
     if (const Content c = b.origin(i); c.known()) there.emplace(c, i);
   Overlap found;

@@ -1,17 +1,10 @@
 #include "apps/common/equal_embeddings.h"
 
-#include <unordered_map>
-#include <unordered_set>
-
-#include "data/content.h"
+#include "data/content_map.h"
 #include "data/datasets/annotated.h"
 
 namespace fledge {
 namespace {
-
-struct Key {
-  std::size_t operator()(const Content& c) const { return static_cast<std::size_t>(c.low); }
-};
 
 /// A hash of each row's bytes.
 std::vector<Content> rows_of(const Tensor& t) {
@@ -28,7 +21,7 @@ std::vector<Content> rows_of(const Tensor& t) {
 EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, bool same_pictures,
                                  const std::vector<std::vector<std::int32_t>>& left_out) {
   const std::vector<Content> queries = rows_of(query), others = rows_of(gallery);
-  std::unordered_map<Content, std::int64_t, Key> count;
+  ContentMap<std::int64_t> count;
   for (const Content& row : others) ++count[row];
   EqualEmbeddings found;
   found.of = query.dim(0);
@@ -41,7 +34,7 @@ EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, boo
       for (const std::int32_t row : left_out[q]) equal -= others[static_cast<std::size_t>(row)] == queries[q];
     found.queries += equal > 0;
   }
-  found.all = queries.size() > 1 && std::unordered_set<Content, Key>(queries.begin(), queries.end()).size() == 1;
+  found.all = queries.size() > 1 && ContentSet(queries.begin(), queries.end()).size() == 1;
   return found;
 }
 

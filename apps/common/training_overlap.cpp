@@ -2,10 +2,10 @@
 
 #include <filesystem>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "apps/common/run_identity.h"
+#include "data/content_map.h"
 #include "data/overlap.h"
 #include "io/file.h"
 
@@ -26,16 +26,12 @@ std::optional<RunIdentity> identity_of(const std::string& model) {
   return std::nullopt;
 }
 
-struct ByContent {
-  std::size_t operator()(const Content& c) const { return static_cast<std::size_t>(c.low); }
-};
-
 }  // namespace
 
 std::string training_overlap(const std::string& model, const std::shared_ptr<Dataset>& tested, int threads) {
   const auto identity = identity_of(model);
   if (!identity) return "";
-  std::unordered_map<Content, const PictureIdentity*, ByContent> trained;
+  ContentMap<const PictureIdentity*> trained;
   for (const auto& [set, pictures] : identity->sets)
     if (set == "train")
       for (const PictureIdentity& picture : pictures)

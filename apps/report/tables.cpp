@@ -1,11 +1,11 @@
 #include "apps/report/tables.h"
-#include "apps/common/metrics_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "apps/common/metrics_text.h"
 #include "apps/report/markup.h"
 
 namespace fledge::report {

@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "apps/common/config.h"
-#include "apps/common/flag_values.h"
 #include "apps/common/model_file.h"
+#include "apps/common/output_files.h"
 #include "apps/verbs/verbs.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/config.h"
-#include "apps/common/flag_values.h"
+#include "apps/common/output_files.h"
 #include "apps/common/picture_options.h"
 #include "apps/common/progress.h"
 #include "apps/verbs/verbs.h"

@@ -9,6 +9,7 @@
 #include "apps/common/config.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/flag_values.h"
+#include "apps/common/output_files.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"

@@ -1,7 +1,6 @@
 // fledge eval: retrieval metrics of a model on pictures, of two models against each other, of stored embeddings, or of
 // finished runs side by side.
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "apps/common/evaluate.h"
 #include "apps/common/flag_values.h"
 #include "apps/common/metrics_text.h"
+#include "apps/common/output_files.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
@@ -129,12 +129,6 @@ OwnPictures left_out(const Embeddings& query, const Gallery& gallery, bool copie
   return found;
 }
 
-/// Equal rows that no known copy explains.
-EqualEmbeddings equal_rows(const Embeddings& query, const Gallery& gallery) {
-  const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
-  return equal_embeddings(query.vectors, g.vectors, gallery.same_pictures, left_out(query, gallery, true).rows);
-}
-
 /// "" or a line.
 std::string own_note(const OwnPictures& own, bool same_pictures, bool copies_out) {
   std::string text;
@@ -157,10 +151,12 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   };
   const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
   const bool copies_out = gallery.same_pictures ? o.copies == "leave-out" : o.copies != "keep";
-  OwnPictures own = left_out(query, gallery, copies_out);
+  OwnPictures own = left_out(query, gallery, true);
+  // What a known copy explains is left out here.
+  const EqualEmbeddings equal = equal_embeddings(query.vectors, g.vectors, options.self_gallery, own.rows);
+  if (!copies_out) own = left_out(query, gallery, false);
   options.own = std::move(own.rows);
   const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
-  const EqualEmbeddings equal = equal_rows(query, gallery);
   if (equal.all) std::fprintf(stderr, "warning: %s\n", equal.text().c_str());
   EmbeddingReport report;
   report.equal_embeddings = equal.queries;
@@ -179,10 +175,7 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
       add_skipped(counted, "skipped_gallery", gallery.embeddings->skipped.names);
     json = json_text(counted);
   }
-  if (!o.per_class.empty()) {
-    refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
-    write_file_atomic(o.per_class, class_table(m, query));
-  }
+  if (!o.per_class.empty()) write_file_atomic(o.per_class, class_table(m, query));
   if (o.json) {
     std::printf("%s\n", json.c_str());
     return 0;
@@ -307,6 +300,7 @@ int run_eval(const EvalOptions& o) {
   apply(o.data.pictures);
   watch_signals();
   if (!o.runs.empty()) return print_stored_metrics(o.runs, o.spread, o.json);
+  if (!o.per_class.empty()) refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
   if (!o.embeddings.empty()) {
     if (!o.gallery.empty() || !o.gallery_model.empty() || !o.gallery_degrade.empty())
       throw Error(ErrorKind::Usage, "",

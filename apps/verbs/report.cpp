@@ -7,6 +7,7 @@
 #include "apps/common/compute.h"
 #include "apps/common/config.h"
 #include "apps/common/flag_values.h"
+#include "apps/common/output_files.h"
 #include "apps/common/signals.h"
 #include "apps/report/markup.h"
 #include "apps/report/report.h"
