@@ -105,6 +105,11 @@ NamedTensors state_dict(const Module& module) { return module.named_state(); }
 
 bool is_batch_counter(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
+void refuse_whole_numbers(const std::string& name) {
+  throw Error(ErrorKind::BadInput, "", "tensor '" + name + "' holds whole numbers, where weights are real ones",
+              "weights that were quantised mean nothing without their scales: take the network as it was trained");
+}
+
 Sound wanted_of(const std::string& name) {
   return name.ends_with("running_var") ? Sound::FiniteNotNegative : Sound::Finite;
 }
@@ -120,8 +125,10 @@ LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entrie
   throw_if_bad(plan);
   for (std::size_t i = 0; i < own.size(); ++i) {
     if (!plan.source[i]) continue;
+    const Tensor stored = plan.source[i]->fetch();
+    if (is_floating(own[i].second.dtype()) && !is_floating(stored.dtype())) refuse_whole_numbers(plan.source[i]->name);
     // As the module will hold it: a float64 may be beyond float32.
-    const Tensor values = plan.source[i]->fetch().to(own[i].second.dtype());
+    const Tensor values = stored.to(own[i].second.dtype());
     require_sound(values, wanted_of(own[i].first), "tensor '" + plan.source[i]->name + "'", ErrorKind::BadInput,
                   kUnsoundHint);
     own[i].second.copy_from(values.reshape(own[i].second.dims()));

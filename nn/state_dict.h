@@ -35,6 +35,8 @@ struct StateEntry {
 
 /// num_batches_tracked: written by PyTorch 0.4.1 and later only, and read by nobody who gives a momentum.
 bool is_batch_counter(const std::string& name);
+/// Error(BadInput): a weight or statistic of this name is stored in a type of whole numbers.
+[[noreturn]] void refuse_whole_numbers(const std::string& name);
 /// What a tensor of this name may hold: running_var is not negative, and no weight is NaN or infinite.
 Sound wanted_of(const std::string& name);
 /// May a tensor of sizes `file` fill the module's of sizes `own`? Of a counter any single element does: it is a scalar
@@ -45,7 +47,7 @@ bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, 
 /// dropped whether it is meant with or without the prefixes of `strip`.
 /// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the
 /// options allow them; then nothing is fetched or changed. A NaN, an infinity or a negative variance is an
-/// Error(BadInput) that names the tensor and the place, as the module would hold it. (That, and what fetch throws,
+/// Error(BadInput) that names the tensor and the place, as the module would hold it, and so are whole numbers in place of weights. (That, and what fetch throws,
 /// comes with the entries before it copied.)
 LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, const LoadOptions& options = {});
 LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});

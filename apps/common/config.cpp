@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -89,13 +90,26 @@ void flatten(const toml::table& table, const CLI::App& verb, const std::string& 
   }
 }
 
+/// Of a pipe too, as a shell's <(command) is one.
+std::string config_text(const std::string& file) {
+  const bool folder = std::filesystem::is_directory(file);
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  if (folder || !in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf())) || in.bad())
+    throw Error(ErrorKind::Usage, "",
+                "cannot read config file '" + file + "': " +
+                    (folder                          ? "it is a folder"
+                     : std::filesystem::exists(file) ? "it cannot be opened or read"
+                                                     : "no such file"));
+  return text.str();
+}
+
 std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& file) {
-  if (!std::filesystem::is_regular_file(file))
-    throw Error(ErrorKind::Usage, "", "cannot read config file '" + file + "': no such file");
+  const std::string text = config_text(file);
   std::vector<std::string> flags;
   try {
     std::map<std::string, unsigned> lines;
-    flatten(toml::parse_file(file), verb, file, lines, flags);
+    flatten(toml::parse(text, file), verb, file, lines, flags);
   } catch (const toml::parse_error& e) {
     throw Error(ErrorKind::Usage, "",
                 file + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()),

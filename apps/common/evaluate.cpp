@@ -33,9 +33,9 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   return p;
 }
 
-void warn_without_boxes(const Preprocessing& preprocessing, const Dataset& dataset) {
-  if (const std::string text = preprocessing.box ? missing_boxes(dataset) : ""; !text.empty())
-    std::fprintf(stderr, "warning: %s\n", text.c_str());
+void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset) {
+  for (const std::string& text : {preprocessing.box ? missing_boxes(dataset) : "", small_crop(preprocessing)})
+    if (!text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 
 EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine) {

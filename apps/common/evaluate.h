@@ -54,8 +54,9 @@ void keep_common_rows(Embeddings& a, Embeddings& b);
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
                          ErrorKind kind, const std::string& hint);
 
-/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole.
-void warn_without_boxes(const Preprocessing& preprocessing, const Dataset& dataset);
+/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, and that a crop leaves
+/// most of each picture out.
+void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset);
 
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);

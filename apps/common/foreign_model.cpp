@@ -163,6 +163,14 @@ std::vector<StateEntry> entries_of(const ForeignModel& foreign) {
 
 TensorToSave checked_weight(TensorToSave tensor) {
   const Sound wanted = wanted_of(tensor.name);
+  if (is_batch_counter(tensor.name)) return tensor;
+  const auto type = dtype_for(tensor.type);
+  if (!type)
+    throw Error(ErrorKind::BadInput, "",
+                "tensor '" + printable(tensor.name) + "' is of the type " + info_of(tensor.type).name +
+                    ", in which fledge does not compute",
+                "write it as float32, float16 or bfloat16 first");
+  if (!is_floating(*type)) refuse_whole_numbers(tensor.name);
   return checked(std::move(tensor), wanted, "the file is damaged, or its training diverged: take an earlier one");
 }
 

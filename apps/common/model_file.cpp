@@ -82,6 +82,13 @@ void check_same_network(const ModelSpec& found, const EmbeddingModel& model, con
 
 }  // namespace
 
+std::string small_crop(const Preprocessing& p) {
+  if (p.resize_short == 0 || 2 * p.size >= p.resize_short) return "";
+  const std::string side = std::to_string(p.size), whole = std::to_string(p.resize_short);
+  return "of each picture only the middle " + side + " x " + side + " pixels of a short side of " + whole +
+         " are seen; 256/224 of the size is usual: a short side of " + std::to_string((p.size * 256 + 112) / 224);
+}
+
 std::string weight_file_of(const std::string& path) {
   fs::path file = path;
   if (!fs::exists(file))
@@ -157,14 +164,19 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
 
 namespace {
 
-/// What says how weights from elsewhere are to be read says nothing of our own.
-void refuse_foreign_flags(const std::string& path, const ForeignOptions& options) {
-  if (options.map.empty() && !options.ema) return;
-  const std::string prefix = options.ema_flag.substr(0, options.ema_flag.size() - 3);  // "ema"
-  throw Error(ErrorKind::Usage, "",
-              (options.ema ? options.ema_flag : prefix + "map") + " says nothing of '" + path +
-                  "', which is a model of fledge's own",
-              "leave it out");
+/// What says how weights from elsewhere are to be read says nothing of our own, whose metadata name their network.
+void refuse_foreign_flags(const std::string& path, const ForeignOptions& options, const ModelSpec& own) {
+  const auto refuse = [&](const std::string& flag, const std::string& what) {
+    const std::string prefix = options.ema_flag.substr(0, options.ema_flag.size() - 3);  // "ema"
+    throw Error(ErrorKind::Usage, "", prefix + flag + " says nothing of '" + path + "', which is " + what,
+                "leave it out");
+  };
+  if (options.ema) refuse("ema", "a model of fledge's own");
+  if (!options.map.empty()) refuse("map", "a model of fledge's own");
+  const auto is = [](const std::string& said, const std::string& known) { return said.empty() || said == known; };
+  if (!is(options.arch, own.arch)) refuse("arch", "a " + own.arch + " by its metadata");
+  if (!is(options.conventions, own.conventions)) refuse("conventions", "of " + own.conventions + " by its metadata");
+  if (!is(options.stem, own.stem)) refuse("stem", "of the stem " + own.stem + " by its metadata");
 }
 
 }  // namespace
@@ -174,8 +186,8 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
   LoadedModel loaded;
   loaded.source = file->path();
   if (is_model_file(*file)) {
-    refuse_foreign_flags(path, options);
     const ModelSpec spec = spec_of(*file, loaded.preprocessing);
+    refuse_foreign_flags(path, options, spec);
     loaded.model = EmbeddingModel::uninitialised(spec);
     fill_own(*loaded.model, *file);
   } else {

@@ -21,6 +21,9 @@ struct Preprocessing {
   bool box = false;        // pictures are cut to their bounding boxes, where the data set has them
 };
 
+/// What to say where the crop leaves most of each picture out (a --size without its --resize-short), else "".
+std::string small_crop(const Preprocessing& preprocessing);
+
 struct LoadedModel {
   std::shared_ptr<EmbeddingModel> model;  // eval mode, frozen
   Preprocessing preprocessing;

@@ -115,6 +115,8 @@ void open_data(TrainingSetup& s, const TrainOptions& o) {
   s.boxes = o.boxes == "both" ? BoxUse::Both : o.boxes == "teacher" ? BoxUse::Teacher : BoxUse::None;
   s.preprocessing = {resolve_normalize(o.normalize, o.model), o.size, o.test_resize_short, to_string(s.degradation),
                      s.boxes == BoxUse::Both};
+  if (const std::string text = s.test || s.validation ? small_crop(s.preprocessing) : ""; !text.empty())
+    s.notes.push_back("warning: test pictures: " + text + " (--test-resize-short)");
   s.loading.size = o.size;
   s.loading.teacher_view = !o.teacher.empty() && (s.degradation.any() || s.boxes == BoxUse::Teacher);
   s.loading.normalization = Normalization::named(s.preprocessing.normalize);

@@ -70,16 +70,17 @@ void add_labels(Conversion& c, const std::vector<std::string>& labels, const Mod
   c.metadata["labels_sha256"] = sha256_of(c.metadata["labels"]);
 }
 
+void tell(const ConvertOptions& o, const std::string& line) {
+  if (!o.quiet) std::fprintf(stderr, "%s\n", line.c_str());
+}
+
 Preprocessing with_flags(Preprocessing p, const ConvertOptions& o) {
   if (!o.normalize.empty()) p.normalize = o.normalize;
   if (o.size > 0) p.size = o.size;
   if (o.resize_short >= 0) p.resize_short = o.resize_short;
   Normalization::named(p.normalize);  // throws for a name that does not exist
+  if (const std::string text = small_crop(p); !text.empty()) tell(o, "warning: " + text + " (--resize-short)");
   return p;
-}
-
-void tell(const ConvertOptions& o, const std::string& line) {
-  if (!o.quiet) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o) {
@@ -198,7 +199,8 @@ RunVerb add_convert(CLI::App& app) {
   verb->add_option("--size", o->size, "side of the pictures in pixels; 0: a config.json's, else the network's usual one (224)")
       ->check(CLI::Range(0, 4096))
       ->group("Data");
-  verb->add_option("--resize-short", o->resize_short, "short side before the centre crop; 0: no resize, -1: 256")
+  verb->add_option("--resize-short", o->resize_short,
+                   "short side before the centre crop; 0: no resize, -1: a config.json's, else 256")
       ->check(CLI::Range(-1, 8192))
       ->group("Data");
   return [o](const std::string&) { return run_convert(*o); };

@@ -86,7 +86,7 @@ int run_embed(const EmbedVerbOptions& o) {
   options.output = output;
   const auto dataset = open_dataset({o.data.data, o.data.classes});
   refuse_input_as_output(o.output + ".tsv", {parse_source(o.data.data).path});
-  warn_without_boxes(options.preprocessing, *dataset);
+  warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("pictures", e.skipped);
   identify(e, dataset, o.data.workers);

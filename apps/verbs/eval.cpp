@@ -231,7 +231,7 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec, const EmbedOptions& options,
                  bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
-  warn_without_boxes(options.preprocessing, *dataset);
+  warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(model, dataset, options);
   identify(e, dataset, o.data.workers);
   e.root = root_of(spec.source);

@@ -113,7 +113,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const bool single = !o.pictures.empty();
   const std::shared_ptr<Dataset> dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
-  warn_without_boxes(options.preprocessing, *dataset);
+  warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("query pictures", e.skipped);
   identify(e, dataset, o.data.workers);

@@ -1,6 +1,7 @@
 #include "data/datasets/annotated.h"
 
 #include <cmath>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "data/exif_choice.h"
@@ -107,6 +108,20 @@ void check_listed_once(const Annotations& annotations) {
       throw Error(ErrorKind::BadInput, "",
                   annotations.layout + " '" + annotations.source + "' lists '" + image.file + "' twice",
                   "each picture may have one line");
+}
+
+void check_super_classes(const Annotations& annotations) {
+  std::unordered_map<std::int64_t, const AnnotatedImage*> first;
+  for (const AnnotatedImage& image : annotations.images) {
+    if (image.super_class < 0) continue;
+    const AnnotatedImage& met = *first.emplace(image.class_id, &image).first->second;
+    if (met.super_class != image.super_class)
+      throw Error(ErrorKind::BadInput, "",
+                  annotations.layout + " '" + annotations.source + "': class '" +
+                      annotations.class_names.at(image.class_id) + "' lies in two super-classes: '" + met.file +
+                      "' and '" + image.file + "'",
+                  "a class has one super-class; give the classes names of their own if they are two");
+  }
 }
 
 std::string with_thousands(std::int64_t n) {

@@ -66,6 +66,8 @@ void check_inside(const std::string& file, const std::string& where);
 PixelBox covering_box(double left, double top, double right, double bottom, const std::string& where);
 /// Refuses (BadInput) an image that is listed twice.
 void check_listed_once(const Annotations& annotations);
+/// Refuses (BadInput) a class with pictures of two super-classes; pictures without one are let be.
+void check_super_classes(const Annotations& annotations);
 /// "12,345".
 std::string with_thousands(std::int64_t n);
 

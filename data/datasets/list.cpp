@@ -157,6 +157,7 @@ Annotations read_list(const std::string& path) {
     a.class_names[id] = label;
   }
   for (std::size_t r = 1; r < rows.size(); ++r) a.images[r - 1].class_id = ids[Row(rows[r], places).label()];
+  check_super_classes(a);
   return a;
 }
 

@@ -67,6 +67,7 @@ Annotations read_products(const std::string& root, SplitPart wanted) {
   for (const SplitPart part : {SplitPart::Train, SplitPart::Test})
     if (wanted == SplitPart::All || wanted == part || has_list(root, part)) add_list(a, part, folders);
   check_listed_once(a);
+  check_super_classes(a);
   // With one list alone, the other one's pictures would look like strays.
   const bool both = has_list(root, SplitPart::Train) && has_list(root, SplitPart::Test);
   PicturePlaces places(a);

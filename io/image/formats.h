@@ -64,6 +64,8 @@ struct DecodeRequest {
 Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request);
 Image decode_png(const ImageBytes& file, const DecodeRequest& request);
 Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits);
+/// Of a BMP that is known to be whole: grey and palettes become RGB; alpha is dropped, not blended.
+Image decode_with_stb(const ImageBytes& file);
 Image decode_webp(const ImageBytes& file, const DecodeRequest& request);
 
 }  // namespace fledge

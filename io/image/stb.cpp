@@ -1,5 +1,5 @@
-// BMP through stb_image, PNG writing through stb_image_write. Only this decoder is compiled: the known holes of stb_image
-// are in the others. It does not notice a BMP that ends early, so that is checked here before it runs.
+// stb_image's BMP decoder and stb_image_write's PNG. No other decoder is compiled: the known holes of stb_image are in
+// those.
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -26,52 +26,15 @@
 
 namespace fledge {
 
-namespace {
-
-/// Grey, palette and 16-bit samples (their high byte) become RGB; alpha is dropped, not blended.
-Image decode_with_stb(const ImageBytes& file, const char* format) {
+Image decode_with_stb(const ImageBytes& file) {
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(file.data, static_cast<int>(file.size), &width, &height, &channels, 3), &stbi_image_free);
   if (!pixels)
-    bad_image(file.name,
-              std::string("the ") + format + " is corrupt or of an unsupported kind (" + stbi_failure_reason() + ")");
+    bad_image(file.name, std::string("the BMP is corrupt or of an unsupported kind (") + stbi_failure_reason() + ")");
   Image image{width, height, {}};
   image.rgb.assign(pixels.get(), pixels.get() + static_cast<std::size_t>(width) * height * 3);
   return image;
-}
-
-void check_file_size(const ImageBytes& file) {
-  if (file.size > (1u << 30))
-    bad_image(file.name, "the file has " + std::to_string(file.size) + " bytes, the limit is 1 GiB");
-}
-
-}  // namespace
-
-Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits) {
-  check_file_size(file);
-  if (file.size < 26)
-    bad_image(file.name, "the BMP is truncated: it ends after " + std::to_string(file.size) + " bytes");
-  const std::uint32_t header = file.little32(14);
-  const bool core = header == 12;  // OS/2: 16-bit sizes
-  if (!core && (header < 40 || file.size < 54))
-    bad_image(file.name, "the BMP is corrupt: header of " + std::to_string(header) + " bytes");
-  // Widened before the choice: the common type of both sides would be unsigned, and a negative height huge.
-  const auto size_at = [&](std::size_t at) -> std::int64_t { return static_cast<std::int32_t>(file.little32(at)); };
-  const std::int64_t width = core ? std::int64_t{file.little16(18)} : size_at(18);
-  std::int64_t height = core ? std::int64_t{file.little16(20)} : size_at(22);
-  if (height < 0) height = -height;  // stored top to bottom
-  check_dimensions(file.name, width, height, limits);
-  check_memory(file, width, height, 6, limits);  // stb's pixels and ours
-  const std::int64_t bits = file.little16(core ? 24 : 28);
-  const std::int64_t needed = file.little32(10) + (width * bits + 31) / 32 * 4 * height;
-  const std::uint32_t compression = core ? 0 : file.little32(30);
-  if (compression != 0 && compression != 3)
-    bad_image(file.name, "the BMP is compressed, which is not supported", "convert it to PNG");
-  if (needed > static_cast<std::int64_t>(file.size))
-    bad_image(file.name,
-              "the BMP is truncated: " + std::to_string(file.size) + " of " + std::to_string(needed) + " bytes");
-  return decode_with_stb(file, "BMP");
 }
 
 void write_png(const std::string& path, const Image& image) {

@@ -16,7 +16,8 @@ struct ComparableRows {
 };
 /// Both of one dtype, contiguous and finite. float64 whose numbers are all float32 numbers becomes float32: nothing is
 /// lost, and half of the memory is read. Other float64 whose squares would leave the range of double is scaled by a
-/// power of two, which keeps every digit and the order of all distances.
+/// power of two, which keeps every digit and the order of all distances. Error(BadInput): rows so large and so small
+/// beside each other that no power of two holds the squares of both.
 ComparableRows comparable_rows(const Tensor& query, const Tensor& gallery);
 
 }  // namespace fledge

@@ -1,7 +1,10 @@
 // Values and flags that once meant something else than what was written, or nothing: octal numbers, NaN, flags that a
 // form of a verb passes over, keys that stand twice, outputs that are inputs.
+#include <sys/stat.h>
 #include <catch2/catch.hpp>
+
 #include <filesystem>
+#include <thread>
 
 #include "io/npy.h"
 #include "tensor/creation.h"
@@ -57,6 +60,32 @@ TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
   CHECK_FALSE(std::filesystem::exists(f.folder / "x"));
 }
 
+TEST_CASE("a config may come out of a pipe; a folder is none", "[flags]") {
+  const Folder f;
+  spill(f.folder / "c.toml", std::string("epochs = 3\n"));
+  REQUIRE(::mkfifo((f.folder / "pipe").c_str(), 0600) == 0);
+  std::thread writer([&] { spill(f.folder / "pipe", std::string("epochs = 5\n")); });
+  CHECK_THAT(f.config({"--config", "pipe"}), Contains("epochs = \"5\""));
+  writer.join();
+  f.refused({"train", "--config", "train"}, "cannot read config file 'train': it is a folder");
+  f.refused({"train", "--config", "nosuch"}, "cannot read config file 'nosuch': no such file");
+}
+
+TEST_CASE("a crop that leaves most of each picture out is said", "[flags]") {
+  const Folder f;
+  const Arguments whole = Arguments{"train"} + tiny();
+  CHECK_THAT(must(f.folder, whole + Arguments{"--run", "run"}).err, !Contains("only the middle"));
+  const std::string word = "only the middle 28 x 28 pixels of a short side of 256 are seen";
+  CHECK_THAT(must(f.folder, whole + Arguments{"--run", "run2", "--test-resize-short", "256"}).err,
+             Contains(word) && Contains("a short side of 32"));
+  for (const std::string& verb : {"eval", "embed"}) {
+    const Arguments pictures = {verb, "--model", "run", "--data", "test", "--resize-short", "256", "--quiet"};
+    CHECK_THAT(must(f.folder, pictures + (verb == "embed" ? Arguments{"--output", "o"} : Arguments{})).err,
+               Contains(word));
+  }
+  CHECK_THAT(must(f.folder, {"convert", "run", "-o", "m.safetensors", "--resize-short", "256"}).err, Contains(word));
+}
+
 TEST_CASE("a key stands once in a config file, and a file once on the command line", "[flags]") {
   const Folder f;
   spill(f.folder / "twice.toml", std::string("[a]\nlr = 0.01\n[b]\nlr = 0.02\n"));
@@ -85,6 +114,9 @@ TEST_CASE("flags that say nothing are refused, printed configs are taken", "[fla
   f.refused({"eval", "run", "--per-class", "p.tsv"}, "--per-class says nothing of stored metrics");
   f.refused({"eval", "--model", "run", "--data", "test", "--gallery-classes", "0"}, "without --gallery");
   f.refused({"eval", "--model", "run", "--data", "test", "--map", "nosuch"}, "--map says nothing of 'run'");
+  f.refused({"eval", "--model", "run", "--data", "test", "--arch", "resnet50"}, "which is a resnet18 by its metadata");
+  f.refused({"embed", "--model", "run", "--data", "test", "--output", "o", "--stem", "imagenet"}, "of the stem small");
+  must(f.folder, {"embed", "--model", "run", "--data", "test", "--output", "o", "--arch", "resnet18", "--quiet"});
   f.refused(Arguments{"distill"} + tiny() +
                 Arguments{"--teacher", "run", "--teacher-ema", "--distill", "relative=1", "--run", "x"},
             "--teacher-ema says nothing of 'run'");

@@ -45,6 +45,23 @@ std::string shared_case(const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("weights in whole numbers, quantised ones, are refused by name", "[e2e]") {
+  const TempFolder folder;
+  make_pictures(folder / "test", 2, 2, 28, 1);
+  for (const std::string name : {"layer1.0.conv1.weight", "bn1.running_var"}) {
+    NamedTensors tensors = network(kClasses, 1, "");
+    for (auto& [own, t] : tensors)
+      if (own == name) t = t.to(DType::Int32);
+    save(folder / "q.safetensors", tensors);
+    for (const Arguments& run : {Arguments{"convert", "q.safetensors", "-o", "out.safetensors"},
+                                 Arguments{"embed", "--model", "q.safetensors", "--data", "test", "--output", "o"}}) {
+      const Outcome o = run_fledge(folder, run);
+      CHECK(o.code == 3);
+      CHECK_THAT(o.err, Contains("tensor '" + name + "' holds whole numbers"));
+    }
+  }
+}
+
 TEST_CASE("convert: a checkpoint with plain and averaged weights", "[e2e]") {
   const TempFolder folder;
   save(folder / "plain.safetensors", network(kClasses, 1, ""));

@@ -228,7 +228,9 @@ TEST_CASE("Stanford Online Products: parts by file, super-classes, upper-case na
   const Copy c("products/Stanford_Online_Products");
   c.edit("Ebay_train.txt", "4 2 4", "4 2 13");
   CHECK_THAT(c.error(), Contains("Ebay_train.txt:5: super_class_id 13 is not 1 to 12"));
-  c.edit("Ebay_train.txt", "4 2 13", "4 0 4");
+  c.edit("Ebay_train.txt", "4 2 13", "4 2 7");
+  CHECK_THAT(c.error(), Contains("class '00002' lies in two super-classes"));
+  c.edit("Ebay_train.txt", "4 2 7", "4 0 4");
   CHECK_THAT(c.error(), Contains("Ebay_train.txt:5: class_id 0 is out of range"));
   std::filesystem::remove(c.folder / "Ebay_train.txt");
   CHECK(open(c.root() + ":test")->size() == 12);

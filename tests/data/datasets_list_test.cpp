@@ -146,6 +146,8 @@ TEST_CASE("a list that is wrong is refused by line", "[list]") {
   CHECK_THAT(error_in(boxed + "a,b,,,,,-1\n"), Contains("super_class -1 is below 0"));
   CHECK_THAT(error_in(boxed + "a,b,,,,,1.5\n"), Contains("super_class '1.5' is no whole number"));
   CHECK_THAT(error_in("path,label\n" + std::string("a\0b,c\n", 6)), Contains("path holds a zero byte"));
+  CHECK_THAT(error_in("path,label,super_class\na,b,1\nc,b,\nd,e,2\nf,b,2\n"),
+             Contains("class 'b' lies in two super-classes: 'a' and 'f'"));
 }
 
 TEST_CASE("boxes of a list cover fractions of pixels", "[list]") {

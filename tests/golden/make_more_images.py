@@ -26,6 +26,30 @@ def from_the_top(bmp):
     return bmp[:22] + struct.pack("<i", -height) + bmp[26:first] + b"".join(reversed(rows))
 
 
+def bmp_of(image, bits, masks=(), header=40, table=0):
+    """By hand, as Pillow writes none of these: 16-bit fields, the 56-byte header of old Photoshop, a table beside 24 bits."""
+    rows = []
+    for y in reversed(range(image.height)):
+        row = b""
+        for x in range(image.width):
+            pixel = image.getpixel((x, y))
+            if bits == 24:
+                row += bytes(reversed(pixel))
+                continue
+            word = 0
+            for value, mask in zip(pixel, masks or (0x7c00, 0x3e0, 0x1f)):
+                low = (mask & -mask).bit_length() - 1
+                word |= (value >> (8 - bin(mask).count("1"))) << low
+            row += word.to_bytes(bits // 8, "little")
+        rows.append(row + bytes(-len(row) % 4))
+    behind = struct.pack("<3I", *masks) if masks else b""
+    info = struct.pack("<I2i2H6I", header, image.width, image.height, 1, bits, 3 if masks else 0, 0, 2835, 2835, table, 0)
+    info += behind
+    info += bytes(max(0, header - len(info))) + b"\1\2\3\0" * table
+    pixels = b"".join(rows)
+    return struct.pack("<2sI2HI", b"BM", 14 + len(info) + len(pixels), 0, 0, 14 + len(info)) + info + pixels
+
+
 def cases():
     rgb, noise = smooth(21, 15), pattern(11, 7)
     alpha = rgb.copy()
@@ -39,6 +63,14 @@ def cases():
     yield "jpeg, stray bytes before the end", False, stray(jpeg, 0xd9)
     for name, image in (("bmp", noise), ("bmp palette", noise.quantize(16)), ("bmp alpha", alpha)):
         yield name + " from the top", False, from_the_top(encoded(image, format="BMP"))
+    many = smooth(67, 35)
+    yield "bmp 555", False, bmp_of(many, 16)
+    yield "bmp 565", False, bmp_of(many, 16, (0xf800, 0x7e0, 0x1f))
+    yield "bmp 565, 56-byte header", False, bmp_of(many, 16, (0xf800, 0x7e0, 0x1f), header=56)
+    yield "bmp 32 bits, 56-byte header", False, bmp_of(noise, 32, (0xff0000, 0xff00, 0xff), header=56)
+    yield "bmp 24 bits, 56-byte header", False, bmp_of(noise, 24, header=56)
+    yield "bmp 24 bits with a table", False, bmp_of(noise, 24, table=16)
+    yield "bmp 24 bits, 124-byte header and a table", False, bmp_of(noise, 24, header=124, table=256)
     for orientation in range(0, 10):
         for endian in ("<", ">") if orientation in (3, 6) else ("<",):
             exif = Image.Exif()

@@ -79,6 +79,25 @@ TEST_CASE("float64 at the ends of its range ranks like itself in the middle", "[
   }
 }
 
+TEST_CASE("float64 of two ranges, of which the squares fit in none, is refused by row", "[metrics]") {
+  const Rows r = rows_of(80, 4, 6, 3);
+  const RetrievalOptions o{.recall_at = {1, 4}};
+  for (const double other : {1e200, -1e250}) {
+    Rows mixed = r;
+    mixed.x[7 * 4 + 2] = other;
+    const Tensor x = mixed.tensor();
+    CHECK_THROWS_WITH(evaluate_retrieval(x, r.labels, x, r.labels, o), Catch::Contains("row 0 of the gallery reaches"));
+    RetrievalOptions apart = o;
+    apart.self_gallery = false;
+    CHECK_THROWS_WITH(evaluate_retrieval(r.tensor(), r.labels, x, r.labels, apart), Catch::Contains("of the gallery"));
+    CHECK_THROWS_WITH(evaluate_retrieval(x, r.labels, r.tensor(), r.labels, apart), Catch::Contains("another one"));
+  }
+  Rows large = r;  // as far as squares go, both ranges count
+  large.x[7 * 4 + 2] = 1e130;
+  check_same(evaluate_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o),
+             brute_force_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o));
+}
+
 TEST_CASE("own pictures are passed over as though they were not there", "[metrics]") {
   // Whole numbers of few values: copies and ties everywhere. The oracle removes the rows for one query at a time.
   for (const bool self : {false, true})
