@@ -85,12 +85,29 @@ std::string escaped_for_json(std::string_view text) {
 
 std::string escaped_for_line(std::string_view text) { return with_escapes(text, true, is_control); }
 
+std::string escaped_for_cell(std::string_view text) {
+  constexpr std::string_view kUnbroken = "\xc2\xa0";
+  std::string front, back;
+  for (;;) {
+    const std::size_t first = text.starts_with(' ') ? 1 : text.starts_with(kUnbroken) ? 2 : 0;
+    const std::size_t last = first ? 0 : text.ends_with(' ') ? 1 : text.ends_with(kUnbroken) ? 2 : 0;
+    if (first + last == 0) return front + escaped_for_line(text) + back;
+    std::string end;
+    for (const char c : text.substr(first ? 0 : text.size() - last, first + last)) append_escape(end, c);
+    first ? text.remove_prefix(first) : text.remove_suffix(last);
+    if (first)
+      front += end;
+    else
+      back.insert(0, end);
+  }
+}
+
 std::string unescaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
     const int byte = escape_at(text);
-    const bool ours = byte >= 0x7f || (byte >= 0 && byte < 0x20) || byte == '\\';
+    const bool ours = byte >= 0x7f || (byte >= 0 && byte <= 0x20) || byte == '\\';
     out += ours ? static_cast<char>(byte) : text[0];
     text.remove_prefix(ours ? 4 : 1);
   }

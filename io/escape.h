@@ -12,7 +12,9 @@ namespace fledge {
 std::string escaped_for_json(std::string_view text);
 /// The same and all control characters, tabs and line breaks among them: one cell of a table, one line of a list.
 std::string escaped_for_line(std::string_view text);
-/// What one of the two was made of. An \xNN that neither writes (\x41) stays.
+/// The same and blanks (U+00A0 too) at the ends, which readers of tables cut off.
+std::string escaped_for_cell(std::string_view text);
+/// What one of the three was made of. An \xNN that none writes (\x41) stays.
 std::string unescaped(std::string_view text);
 
 /// For people: control characters, those that turn the direction of writing, and bytes that are no UTF-8 as \xNN. Twice

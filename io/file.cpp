@@ -65,6 +65,14 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
+/// A file of holes: it declares far more than the disk holds of it, and costs its maker nothing. Far above what file
+/// systems that compress reach with a text.
+static bool is_hollow(const struct stat& status) {
+  constexpr std::uint64_t kLarge = std::uint64_t{64} << 20, kBlock = 512, kShare = 64;
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  return size > kLarge && static_cast<std::uint64_t>(status.st_blocks) * kBlock < size / kShare;
+}
+
 static std::uint64_t size_of_open_file(int fd, const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) read_failed("read", path, errno);
@@ -75,6 +83,14 @@ static std::uint64_t size_of_open_file(int fd, const std::string& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+static void refuse_hollow(int fd, const std::string& path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !is_hollow(status)) return;
+  throw Error(ErrorKind::BadInput, "",
+              "cannot read '" + path + "': of its " + std::to_string(status.st_size) + " bytes nearly all are holes",
+              "it was cut or never written whole: bring it back from a copy, or remove it");
+}
+
 static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
                                                 std::uint64_t at_most = ~std::uint64_t{0}) {
   const std::uint64_t size = size_of_open_file(fd, path);
@@ -82,6 +98,7 @@ static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
     throw Error(ErrorKind::BadInput, "",
                 "cannot read '" + path + "': it has " + std::to_string(size) + " bytes, more than the " +
                     std::to_string(at_most) + " that such a file may have");
+  refuse_hollow(fd, path);
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -148,8 +165,10 @@ AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(p
     throw Error(ErrorKind::Resource, "", "cannot write '" + path_ + "': it is a device or a pipe, not a file",
                 "name a file: it is written whole beside its place first, then put there");
   static std::atomic<unsigned> counter{0};
-  temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  do {  // one that is there is a killed process's of the same number
+    temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) write_failed(path_, errno);
   if (size > 0 && ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0 &&
       (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {  // file systems that cannot reserve say so otherwise

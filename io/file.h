@@ -9,7 +9,7 @@ namespace fledge {
 
 /// Errors name the path and the reason. BadInput: no such file, or no regular one. Resource: it is there, and could not
 /// be opened or read (rights, descriptors, the disk). A file of more than `at_most` bytes is refused (BadInput) before
-/// memory is taken: a sparse one of many gigabytes costs its maker nothing.
+/// memory is taken; so is one of more than 64 MiB that is nearly all holes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t at_most = ~std::uint64_t{0});
 /// The same; nullopt where there is no such file.
 std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& path);

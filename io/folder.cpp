@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
@@ -19,6 +20,11 @@ namespace {
   throw Error(ErrorKind::Resource, "", std::string("cannot ") + what + " '" + path + "': " + std::strerror(error),
               error == ENOSPC || error == EDQUOT ? "free some space, then try again"
                                                  : "nothing was changed by this; try again when it can be reached");
+}
+
+[[noreturn]] void not_synced(const std::string& path, int error) {
+  throw Error(ErrorKind::Resource, "", "cannot sync '" + path + "': " + std::strerror(error),
+              "what was written is in its place, but a power cut may undo it: look at the disk, then write it again");
 }
 
 bool no_such(int error) { return error == ENOENT || error == ENOTDIR; }
@@ -102,10 +108,10 @@ bool exchange_paths(const std::string& a, const std::string& b) {
 
 void sync_folder(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) failed("open", path, errno);
+  if (fd < 0) not_synced(path, errno);
   const int error = ::fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
   ::close(fd);
-  if (error != 0) failed("sync", path, error);
+  if (error != 0) not_synced(path, error);
 }
 
 std::optional<std::int64_t> temporary_owner(const std::string& name) {
@@ -115,5 +121,20 @@ std::optional<std::int64_t> temporary_owner(const std::string& name) {
 }
 
 std::string temporary_target(const std::string& name) { return name.substr(0, temporary_mark(name)); }
+
+void remove_dead_temporaries(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  try {
+    for (const std::string& entry : list_folder(folder).value_or(std::vector<std::string>{})) {
+      const auto owner = temporary_owner(entry);
+      if (!owner || temporary_target(entry) != name) continue;
+      const auto process = static_cast<pid_t>(*owner);
+      if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH)) remove_tree(folder + "/" + entry);
+    }
+  } catch (const Error&) {  // what is in the way of writing is said there
+  }
+}
 
 }  // namespace fledge

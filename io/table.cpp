@@ -1,6 +1,7 @@
 #include "io/table.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "io/escape.h"
 #include "io/file.h"
@@ -125,6 +126,14 @@ void refuse_blank_labels(const std::string& path, const LabelTable& table) {
              " rows have none and would count as one class: give each its class, or leave the rows out");
 }
 
+void refuse_doubled_paths(const std::string& path, const LabelTable& table) {
+  std::unordered_map<std::string_view, std::size_t> first;
+  for (std::size_t row = 0; row < table.paths.size(); ++row)
+    if (const auto [before, fresh] = first.emplace(table.paths[row], row); !fresh)
+      refuse(path, row + 2, "'" + table.paths[row] + "' is there before, in line " + std::to_string(before->second + 2),
+             "a picture's rows would find each other: keep one, or give them paths of their own (a/1.jpg#2)");
+}
+
 std::string table_text(const LabelTable& table) {
   const bool contents = !table.contents.empty();
   if (table.paths.size() != table.labels.size() || (contents && table.contents.size() != table.paths.size()))
@@ -133,7 +142,7 @@ std::string table_text(const LabelTable& table) {
                     " labels and " + std::to_string(table.contents.size()) + " contents");
   std::string text = std::string(contents ? kContentHeader : kHeader) + "\n";
   for (std::size_t i = 0; i < table.paths.size(); ++i) {
-    text += escaped_for_line(table.paths[i]) + "\t" + escaped_for_line(table.labels[i]);
+    text += escaped_for_line(table.paths[i]) + "\t" + escaped_for_cell(table.labels[i]);
     text += contents ? "\t" + table.contents[i] + "\n" : "\n";
   }
   return text;

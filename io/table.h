@@ -24,6 +24,8 @@ LabelTable load_table(const std::string& path);
 LabelTable parse_table(std::string_view text, const std::string& path);
 /// Throws Error(BadInput) naming the first row without a label: taken together such rows would be one class.
 void refuse_blank_labels(const std::string& path, const LabelTable& table);
+/// Error(BadInput): a path stands twice. As two rows of one picture find each other first, any embedding would look good.
+void refuse_doubled_paths(const std::string& path, const LabelTable& table);
 /// Error(BadInput): two of the labels are one number written in two ways (io/label_numbers.h). `tables`, each a file's
 /// name and its labels, are looked at together.
 void refuse_doubled_numbers(const std::vector<std::pair<std::string, const std::vector<std::string>*>>& tables);

@@ -12,6 +12,7 @@ packages=(
   g++ cmake ninja-build python3-pip                 # build (Python only fetches wheels; nothing needs it at run time)
   libjpeg62-turbo-dev libpng-dev libwebp-dev libstb-dev zlib1g-dev   # pictures
   libmatio-dev                                      # MATLAB files with the annotations of Cars-196
+  libutf8proc-dev                                   # class names that look alike (Unicode)
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libxxhash-dev   # command line, TOML, JSON, text, checksums
   libdeflate-dev libssl-dev                         # weight files: zip members, SHA-256
   catch2 libbenchmark-dev                           # tests, benchmarks

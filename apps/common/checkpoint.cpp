@@ -58,6 +58,9 @@ Names checkpoint_names(const std::string& run) {
 // Empty when the files named in MANIFEST (only `only`, where given) are as they were written, else what is wrong.
 // Error(Resource) where that cannot be found out.
 std::string damage(const std::string& folder, const std::string& only = "") {
+  const PathKind manifest_kind = kind_of(folder + "/MANIFEST");
+  if (manifest_kind == PathKind::Absent) return "MANIFEST is missing";
+  if (manifest_kind != PathKind::File) return "MANIFEST is no regular file";
   std::error_code unknown;
   const auto size = std::filesystem::file_size(folder + "/MANIFEST", unknown);
   if (!unknown && size > kMaxManifestBytes) return "MANIFEST is too long";
@@ -71,6 +74,9 @@ std::string damage(const std::string& folder, const std::string& only = "") {
     const PathKind kind = kind_of(folder + "/" + name);
     if (kind == PathKind::Absent) return name + " is missing";
     if (kind != PathKind::File) return name + " is no regular file";
+    const auto length =
+        std::filesystem::file_size(folder + "/" + name, unknown);  // before it is read: it may be endless
+    if (!unknown && length != manifest[i].bytes) return name + " has another size than it was written with";
     const auto content = read_file_if_there(folder + "/" + name);
     if (!content || content->size() != manifest[i].bytes || checksum(*content) != manifest[i].hash)
       return name + " differs from its checksum";
@@ -78,10 +84,23 @@ std::string damage(const std::string& folder, const std::string& only = "") {
   return "";
 }
 
+std::string name_in(const std::string& folder) { return folder.substr(folder.rfind('/') + 1); }
+
+// "" or why a sound checkpoint is not that of its name: a copy under another step's.
+std::string misplaced(const std::string& folder) {
+  const std::string path = folder + "/" + kFiles[2];
+  try {
+    return name_in(folder) == step_name(parse_state(read_file(path), path).step) ? "" : "it is another step's";
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::BadInput) throw;
+    return "";  // said by name where it is read
+  }
+}
+
 RunState state_of(const std::string& folder) {
   const std::string path = folder + "/" + kFiles[2];
   const RunState state = parse_state(read_file(path), path);
-  if (folder.substr(folder.rfind('/') + 1) != step_name(state.step))
+  if (name_in(folder) != step_name(state.step))
     throw Error(ErrorKind::BadInput, "",
                 "'" + path + "' is no run state: it says step " + std::to_string(state.step) + ", its folder another");
   return state;
@@ -109,7 +128,9 @@ void put_in_place(const std::string& temporary, const std::string& target) {
 }
 
 void write_if_other(const std::string& path, const std::string& text) {
-  const auto before = kind_of(path) == PathKind::File ? read_file_if_there(path) : std::nullopt;
+  std::error_code unknown;
+  const bool short_one = kind_of(path) == PathKind::File && std::filesystem::file_size(path, unknown) == text.size();
+  const auto before = short_one ? read_file_if_there(path) : std::nullopt;
   if (!before || std::string(before->begin(), before->end()) != text) write_file_atomic(path, text);
 }
 
@@ -187,7 +208,9 @@ void recover_checkpoints(const std::string& run) {
 std::optional<std::string> newest_checkpoint(const std::string& run, bool anew) {
   const Names names = checkpoint_names(run);
   for (auto it = names.rbegin(); it != names.rend(); ++it) {
-    const std::string folder = base_of(run) + "/" + *it, problem = damage(folder);
+    const std::string folder = base_of(run) + "/" + *it;
+    std::string problem = damage(folder);
+    if (problem.empty()) problem = misplaced(folder);
     if (problem.empty()) return folder;
     std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): passed over\n", folder.c_str(), problem.c_str());
   }
@@ -214,7 +237,7 @@ std::optional<std::string> result_checkpoint(const std::string& run) {
   const Names names = checkpoint_names(run);
   for (auto it = names.rbegin(); it != names.rend(); ++it) {
     const std::string folder = base_of(run) + "/" + *it;
-    if (!damage(folder, kFiles[2]).empty()) continue;
+    if (!damage(folder, kFiles[2]).empty() || !misplaced(folder).empty()) continue;
     const RunState state = state_of(folder);
     if (state.best < 0) break;
     const std::string best = base_of(run) + "/" + step_name(state.best_step);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "apps/common/toml.h"
+#include "apps/common/toml_bounds.h"
 #include "io/escape.h"
 #include "kernels/api/error.h"
 #include "tensor/suggest.h"
@@ -34,6 +35,7 @@ void require_known(const CLI::App& verb, const std::string& key, const std::stri
   const auto names = long_names(verb);
   for (const auto& n : names)
     if (n == key) return;
+  if (key.size() > 80) throw Error(ErrorKind::Usage, "", "--" + key.substr(0, 80) + "...: unknown " + where);
   throw Error(ErrorKind::Usage, "", "--" + key + ": unknown " + where,
               suggest(key, names).empty() ? "'fledge " + verb.get_name() + " --help' lists them all"
                                           : did_you_mean(key, names));
@@ -90,22 +92,26 @@ void flatten(const toml::table& table, const CLI::App& verb, const std::string& 
   }
 }
 
-/// Of a pipe too, as a shell's <(command) is one.
+/// Of a pipe too, as a shell's <(command) is one; no more than is looked at.
 std::string config_text(const std::string& file) {
-  const bool folder = std::filesystem::is_directory(file);
+  const auto refuse = [&](const char* problem) {
+    throw Error(ErrorKind::Usage, "", "cannot read config file '" + file + "': " + problem);
+  };
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown)) refuse("it is a folder");
   std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (folder || !in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf())) || in.bad())
-    throw Error(ErrorKind::Usage, "",
-                "cannot read config file '" + file + "': " +
-                    (folder                          ? "it is a folder"
-                     : std::filesystem::exists(file) ? "it cannot be opened or read"
-                                                     : "no such file"));
-  return text.str();
+  if (!in) refuse(std::filesystem::exists(file, unknown) || unknown ? "it cannot be opened" : "no such file");
+  std::string text(kMaxTomlBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) refuse("it cannot be read");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
 }
 
 std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& file) {
   const std::string text = config_text(file);
+  if (const std::string problem = beyond_toml_bounds(text); !problem.empty())
+    throw Error(ErrorKind::Usage, "", "cannot use config file '" + file + "': " + problem);
   std::vector<std::string> flags;
   try {
     std::map<std::string, unsigned> lines;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "apps/common/equal_embeddings.h"
 #include "kernels/api/backend.h"
 #include "nn/losses/collapse.h"
 #include "tensor/ops/eltwise.h"
@@ -69,11 +70,11 @@ void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
   u.crops.clear();
   if (s_.cache) {
     u.crops = crops_of(s_, batch, epoch, o_.crops);
-    const Tensor rows = s_.cache->find(u.crops);
-    if (rows.defined()) {
+    const TeacherCache::Kept kept = s_.cache->find(u.crops);
+    if (kept.all) {  // in part: a recorded step computes all of them
       u.kind.live_teacher = false;
-      keep_pinned(u.host_rows, rows, device_);
-      u.host_rows.copy_from(rows);
+      keep_pinned(u.host_rows, kept.rows, device_);
+      u.host_rows.copy_from(kept.rows);
     }
   }
   keep_pinned(u.host_labels, batch.labels, device_);
@@ -267,6 +268,8 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
     return result;
   }
   result.rank = steps_ == 1 ? batch_rank(host_embedding_) : rank;
+  if (steps_ == 1 && outcome.teacher_rows.defined())
+    result.teacher_spread = collapsed_spread(outcome.teacher_rows.to(Device{}));
   s_.optimizer->count_update();
   if (!crops.empty()) s_.cache->add(crops, outcome.teacher_rows.to(Device{}));
   if (outcome.losses) {

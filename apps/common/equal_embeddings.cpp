@@ -1,14 +1,46 @@
 #include "apps/common/equal_embeddings.h"
 
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <sstream>
+
 #include "data/content_map.h"
 #include "data/datasets/annotated.h"
 
 namespace fledge {
 namespace {
 
+/// -0 and 0 are one number.
+template <class T>
+Tensor with_one_zero(const Tensor& t) {
+  const Tensor copy = t.clone().contiguous();
+  T* v = copy.data<T>();
+  for (std::int64_t i = 0; i < copy.numel(); ++i) v[i] += T{0};
+  return copy;
+}
+
+/// The largest distance of a row from their mean beside the mean's length, in double; of float32 rows.
+double relative_spread(const Tensor& t) {
+  const Tensor rows = t.contiguous();
+  const std::int64_t n = rows.dim(0), d = rows.dim(1);
+  const float* v = rows.data<float>();
+  std::vector<double> mean(static_cast<std::size_t>(d), 0.0);
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t k = 0; k < d; ++k) mean[k] += v[i * d + k] / static_cast<double>(n);
+  double length = 0, most = 0;
+  for (const double m : mean) length += m * m;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double distance = 0;
+    for (std::int64_t k = 0; k < d; ++k) distance += (v[i * d + k] - mean[k]) * (v[i * d + k] - mean[k]);
+    most = std::max(most, distance);
+  }
+  return length > 0 ? std::sqrt(most / length) : most > 0 ? HUGE_VAL : 0;
+}
+
 /// A hash of each row's bytes.
 std::vector<Content> rows_of(const Tensor& t) {
-  const Tensor dense = t.contiguous();
+  const Tensor dense = t.dtype() == DType::Float32 ? with_one_zero<float>(t) : with_one_zero<double>(t);
   const std::size_t bytes = static_cast<std::size_t>(dense.dim(1)) * size_of(dense.dtype());
   const char* at = static_cast<const char*>(dense.raw());
   std::vector<Content> rows(static_cast<std::size_t>(dense.dim(0)));
@@ -35,12 +67,28 @@ EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, boo
     found.queries += equal > 0;
   }
   found.all = queries.size() > 1 && ContentSet(queries.begin(), queries.end()).size() == 1;
+  found.spread = collapsed_spread(query);
   return found;
+}
+
+std::optional<double> collapsed_spread(const Tensor& rows) {
+  constexpr double kRounding = 1e-6;  // some sixteen times that of one float32 number
+  if (rows.dtype() != DType::Float32 || rows.dim(0) < 2) return std::nullopt;
+  const double spread = relative_spread(rows);
+  return spread < kRounding ? std::optional(spread) : std::nullopt;
+}
+
+std::string collapsed_text(double spread) {
+  std::ostringstream text;
+  text << "all embeddings are the same but for rounding (they differ by " << std::setprecision(1) << spread
+       << " of their length): the model tells no two pictures apart, and the figures mean nothing";
+  return text.str();
 }
 
 std::string EqualEmbeddings::text() const {
   if (all)
     return "all " + with_thousands(of) + " embeddings are equal: the figures show the order of the pictures only";
+  if (spread) return collapsed_text(*spread);
   if (queries == 0) return "";
   return with_thousands(queries) + (queries == 1 ? " query has" : " queries have") +
          " an equal embedding in the gallery: of a picture that is not known to be theirs, or that the model cannot "

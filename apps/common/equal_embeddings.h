@@ -2,6 +2,7 @@
 // that tells pictures not apart. Both flatter or mock the figures, and neither shows in them.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,11 @@ namespace fledge {
 struct EqualEmbeddings {
   std::int64_t queries = 0;  // those with an equal row in the gallery, beside what they leave out
   bool all = false;          // every query's row is the same one
+  std::optional<double> spread = {};  // collapsed_spread() of the queries
   std::int64_t of = 0;       // queries
 
+  /// Do the figures mean nothing?
+  bool collapsed() const { return all || spread; }
   /// "" or a line's text.
   std::string text() const;
 };
@@ -22,5 +26,11 @@ struct EqualEmbeddings {
 /// query further rows of the gallery that are not, or nothing at all.
 EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, bool same_pictures,
                                  const std::vector<std::vector<std::int32_t>>& left_out);
+
+/// How far float32 rows, N,D, lie from their mean at most, beside the mean's length, where that is no more than rounding
+/// makes; else nothing. float64 rows may hold such differences exactly.
+std::optional<double> collapsed_spread(const Tensor& rows);
+/// A warning's text about it.
+std::string collapsed_text(double spread);
 
 }  // namespace fledge

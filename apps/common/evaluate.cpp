@@ -8,6 +8,7 @@
 #include "apps/common/signals.h"
 #include "data/boxes.h"
 #include "data/degradation.h"
+#include "data/similar_names.h"
 #include "io/weights/printable.h"
 #include "kernels/api/error.h"
 #include "tensor/finite.h"
@@ -34,7 +35,8 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
 }
 
 void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset) {
-  for (const std::string& text : {preprocessing.box ? missing_boxes(dataset) : "", small_crop(preprocessing)})
+  for (const std::string& text : {preprocessing.box ? missing_boxes(dataset) : "", small_crop(preprocessing),
+                                  similar_names(dataset.class_names())})
     if (!text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 

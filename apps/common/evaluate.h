@@ -22,6 +22,7 @@ struct Embeddings {
   SkippedPictures skipped;                      // those without a row
   std::vector<std::string> contents = {};       // checksums of the pictures, per row; empty: not known
   std::string root = {};                        // where the paths begin; empty: not known
+  std::int64_t trained_on = 0;                  // of these the model was trained on, as far as its run tells
 };
 
 /// What of the network is wanted of each picture.
@@ -54,8 +55,8 @@ void keep_common_rows(Embeddings& a, Embeddings& b);
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
                          ErrorKind kind, const std::string& hint);
 
-/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, and that a crop leaves
-/// most of each picture out.
+/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, that a crop leaves most
+/// of each picture out, and that classes are called nearly the same.
 void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset);
 
 /// The model's preprocessing with what the flags override.

@@ -38,6 +38,7 @@ std::string number(std::string& value) {
   errno = 0;
   const double v = std::strtod(value.c_str(), &end);
   if (value.empty() || *end != '\0' || std::isnan(v)) return "'" + value + "' is no number";
+  if (std::isinf(v) && errno != ERANGE) return "'" + value + "' is no finite number";
   if (errno == ERANGE) return "'" + value + (std::abs(v) > 1 ? "' is too large" : "' is too small to be told from 0");
   return "";
 }

@@ -118,8 +118,26 @@ void note_others(const Source& from, const std::vector<std::pair<const char*, js
                            ", which fledge does not do: pictures are seen otherwise");
 }
 
+/// Keys by which timm builds another network on the same weights.
+void note_other_network(const Source& from, HubConfig& config) {
+  std::string others;
+  const auto add = [&](const std::string& key, const json& value) {
+    others += (others.empty() ? "" : ", ") + printable((key + " " + value.dump()).substr(0, 60));
+  };
+  if (const json* pool = from.find("global_pool"); pool && *pool != "avg") add("global_pool", *pool);
+  if (const json* arguments = from.find("model_args"); arguments && arguments->is_object())
+    for (const auto& [key, value] : arguments->items())
+      if (key != "num_classes" && key != "img_size" && key != "drop_rate" && key != "drop_path_rate" &&
+          !(key == "global_pool" && value == "avg") && !(key == "in_chans" && value == 3))
+        add(key, value);
+  if (!others.empty())
+    config.notes.push_back("warning: " + from.name + " says " + others +
+                           ", which fledge does not follow: its embeddings are those of the usual network");
+}
+
 /// timm: the values stand in "pretrained_cfg", in older files at the top.
 void take_timm(Source from, HubConfig& config) {
+  note_other_network(from, config);
   if (const json* inner = from.find("pretrained_cfg"); inner && inner->is_object()) from.values = json(*inner);
   take_normalization(from, "mean", "std", config);
   if (const json* input = from.find("input_size")) {
@@ -144,14 +162,22 @@ std::optional<int> edge(const Source& from, const char* key) {
   return side(from, key, (*value)["height"]);
 }
 
+/// The processor that Hugging Face's ResNets have: it enlarges and cuts also where crop_pct is not said.
+bool is_convnext(const Source& from) {
+  for (const char* key : {"image_processor_type", "feature_extractor_type"})
+    if (const json* kind = from.find(key); kind && kind->is_string())
+      return kind->get<std::string>().starts_with("ConvNext");
+  return false;
+}
+
 void take_processor(const Source& from, HubConfig& config) {
   constexpr int kNoCropFrom = 384;  // ConvNext's processor, which ResNets have: pictures so large are not cropped
   take_normalization(from, "image_mean", "image_std", config);
   if (const json* wanted = from.find("do_normalize"); wanted && *wanted == false) config.normalize = "0,0,0/1,1,1";
   const auto size = edge(from, "size"), crop = edge(from, "crop_size");
-  if (size && from.find("crop_pct")) {
+  if (size && (from.find("crop_pct") || (!crop && is_convnext(from)))) {
     config.size = *size;
-    const double part = crop_part(from, 0.875);
+    const double part = crop_part(from, 224.0 / 256);  // ConvNextImageProcessor's own
     config.resize_short = *size < kNoCropFrom ? static_cast<int>(*size / part) : *size;
   } else if (size) {
     config.size = crop.value_or(*size);

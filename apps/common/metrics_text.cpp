@@ -110,6 +110,7 @@ std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& repor
   if (report.own_pictures) j["own_pictures"] = *report.own_pictures;
   if (report.copies) j["copies"] = *report.copies;
   if (report.equal_embeddings) j["equal_embeddings"] = *report.equal_embeddings;
+  if (report.trained_on > 0) j["test_pictures_trained_on"] = report.trained_on;
   if (report.rank) {
     j["effective_rank"] = report.rank->effective;
     j["participation_ratio"] = report.rank->participation;

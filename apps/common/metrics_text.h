@@ -18,6 +18,7 @@ struct EmbeddingReport {
   std::optional<Agreement> clusters;  // of k-means with as many clusters as classes
   // Queries whose own picture, or a copy of it under another name, the gallery holds (apps/common/own_pictures.h).
   std::optional<std::int64_t> own_pictures, copies;
+  std::int64_t trained_on = 0;                   // pictures measured although the model was trained on them
   std::optional<std::int64_t> equal_embeddings;  // queries that find a row equal to theirs (equal_embeddings.h)
 };
 

@@ -162,9 +162,6 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
   return of_metadata(file.path(), "of the network", [&] { return ModelSpec::from_map(metadata); });
 }
 
-namespace {
-
-/// What says how weights from elsewhere are to be read says nothing of our own, whose metadata name their network.
 void refuse_foreign_flags(const std::string& path, const ForeignOptions& options, const ModelSpec& own) {
   const auto refuse = [&](const std::string& flag, const std::string& what) {
     const std::string prefix = options.ema_flag.substr(0, options.ema_flag.size() - 3);  // "ema"
@@ -178,8 +175,6 @@ void refuse_foreign_flags(const std::string& path, const ForeignOptions& options
   if (!is(options.conventions, own.conventions)) refuse("conventions", "of " + own.conventions + " by its metadata");
   if (!is(options.stem, own.stem)) refuse("stem", "of the stem " + own.stem + " by its metadata");
 }
-
-}  // namespace
 
 LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
   const auto file = std::make_shared<WeightFile>(weight_file_of(path));

@@ -52,6 +52,10 @@ bool is_model_file(const WeightFile& file);
 /// The model that such metadata describe. Errors (BadInput): keys that are missing or damaged.
 ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing);
 
+/// Error(Usage): flags that say how weights from elsewhere are to be read, and say nothing of a model of our own, or
+/// contradict its metadata.
+void refuse_foreign_flags(const std::string& path, const ForeignOptions& options, const ModelSpec& own);
+
 /// How pictures are prepared for weights from elsewhere, as far as their network tells.
 Preprocessing preprocessing_of(const ModelSpec& spec);
 /// ... or as a config.json beside them says.

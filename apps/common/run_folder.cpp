@@ -157,27 +157,46 @@ void RunFolder::begin(std::int64_t step, std::int64_t lines) {
   rewind_log(step, lines);
 }
 
+namespace {
+
+/// Does the line tell of what came after a step? A warning is told of the step under way.
+bool is_after(const std::string& line, std::int64_t step) {
+  const json j = parse_json(line);
+  if (!j.is_object() || !j.contains("step") || !j["step"].is_number_integer()) return true;
+  const std::string type = j.contains("type") && j["type"].is_string() ? j["type"].get<std::string>() : "";
+  const bool under_way = type == "warning" || type == "skipped" || type == "not_finite";
+  return j["step"].get<std::int64_t>() > step + under_way;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
+    lines.push_back(text.substr(at, end - at));
+  return lines;
+}
+
+}  // namespace
+
+// To the first `lines` lines; where the log does not hold just those (a state that did not count, a log that was lost or
+// cut by another hand), by the lines' own steps.
 void RunFolder::rewind_log(std::int64_t step, std::int64_t lines) {
   const auto bytes = read_file_if_there(file("log.jsonl"));
   const std::string before = bytes ? std::string(bytes->begin(), bytes->end()) : "";
-  std::string kept;
-  log_lines_ = 0;
-  for (std::size_t at = 0, end; (end = before.find('\n', at)) != std::string::npos; at = end + 1) {
-    const std::string line = before.substr(at, end - at);
-    if (lines >= 0 && log_lines_ == lines) break;
-    if (lines < 0) {  // a state that did not count: by the lines' own steps
-      const json j = parse_json(line);
-      if (!j.is_object() || !j.contains("step") || !j["step"].is_number_integer() || j["step"] > step) continue;
-    }
-    kept += line + "\n";
-    ++log_lines_;
-  }
-  if (lines > log_lines_) {
+  std::vector<std::string> kept = lines_of(before);
+  const auto there = static_cast<std::int64_t>(kept.size());
+  const bool counted =
+      lines >= 0 && there >= lines && (lines == 0 || !is_after(kept[static_cast<std::size_t>(lines - 1)], step));
+  if (counted)
+    kept.resize(static_cast<std::size_t>(lines));
+  else
+    std::erase_if(kept, [&](const std::string& line) { return is_after(line, step); });
+  log_lines_ = static_cast<std::int64_t>(kept.size());
+  if (lines > log_lines_)
     std::fprintf(stderr, "warning: '%s' has lost %lld lines\n", file("log.jsonl").c_str(),
                  static_cast<long long>(lines - log_lines_));
-    log_lines_ = lines;
-  }
-  if (!bytes || kept != before) write_file_atomic(file("log.jsonl"), kept);
+  std::string text;
+  for (const std::string& line : kept) text += line + "\n";
+  if (!bytes || text != before) write_file_atomic(file("log.jsonl"), text);
   log_ = ::open(file("log.jsonl").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (log_ < 0) log_failed(errno);
 }

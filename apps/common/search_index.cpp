@@ -67,7 +67,11 @@ StoredEmbeddings load(const std::string& name, const std::string& file, const st
   const auto bytes = read_file(table);
   const std::string text(bytes.begin(), bytes.end());
   LabelTable rows = parse_table(text, table);
-  if (labelled) refuse_blank_labels(table, rows), refuse_doubled_numbers({{table, &rows.labels}});
+  if (labelled) {
+    refuse_blank_labels(table, rows);
+    refuse_doubled_paths(table, rows);
+    refuse_doubled_numbers({{table, &rows.labels}});
+  }
   if (e.vectors.rank() != 2 || e.vectors.dim(0) != static_cast<std::int64_t>(rows.paths.size()))
     throw Error(
         ErrorKind::BadInput, "",
@@ -123,14 +127,7 @@ void prepare_output(const std::string& name) {
   for (const std::string& file : {name + ".npy", name + ".tsv", index_file(name)})
     if (fs::is_directory(file))
       throw Error(ErrorKind::Resource, "", "cannot write '" + file + "': it is a folder", "choose another --output");
-  const std::string base = fs::path(name).filename().string(), where = folder.empty() ? "." : folder.string();
-  for (const std::string& entry : list_folder(where).value_or(std::vector<std::string>{})) {
-    const auto owner = temporary_owner(entry);
-    if (!owner) continue;
-    const std::string target = temporary_target(entry);
-    const bool ours = target == base + ".npy" || target == base + ".tsv" || target == index_file(base);
-    if (ours && ::kill(static_cast<pid_t>(*owner), 0) != 0 && errno == ESRCH) remove_tree(where + "/" + entry);
-  }
+  for (const std::string& file : {name + ".npy", name + ".tsv", index_file(name)}) remove_dead_temporaries(file);
 }
 
 }  // namespace fledge

@@ -6,10 +6,16 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <thread>
 #include <utility>
 
+#include "apps/common/signals.h"
 #include "kernels/api/error.h"
 #include "tensor/finite.h"
 
@@ -22,9 +28,22 @@ constexpr std::int64_t kMagicBytes = sizeof kMagic - 1, kIdBytes = sizeof(CropId
 static_assert(sizeof(CropId) == 5 * sizeof(std::int64_t));  // written as it lies
 constexpr std::int64_t kLongestIdentity = 1 << 16;
 
+/// Waits for others who write, a moment in silence; a wish to stop ends the wait.
 class FileLock {
  public:
-  explicit FileLock(int fd) : fd_(fd) { ::flock(fd_, LOCK_EX); }
+  FileLock(int fd, const std::string& path) : fd_(fd) {
+    using namespace std::chrono_literals;
+    constexpr int kSilent = 100;  // 2 seconds
+    for (int waited = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++waited) {
+      if (errno != EWOULDBLOCK && errno != EINTR)
+        throw Error(ErrorKind::Resource, "", "cannot lock teacher cache '" + path + "': " + std::strerror(errno),
+                    "name a file on another file system, or train without --teacher-cache");
+      if (const int signal = stop_signal()) throw Stopped{signal};
+      if (waited == kSilent)
+        std::fprintf(stderr, "\nwaiting for another process that holds the teacher cache '%s'\n", path.c_str());
+      std::this_thread::sleep_for(20ms);
+    }
+  }
   ~FileLock() { ::flock(fd_, LOCK_UN); }
 
  private:
@@ -77,7 +96,7 @@ TeacherCache::TeacherCache(std::string path, const std::string& identity, std::i
     throw Error(ErrorKind::Resource, "", "cannot open teacher cache '" + path_ + "': " + std::strerror(errno),
                 "name another file with --teacher-cache");
   try {
-    const FileLock lock(fd_);
+    const FileLock lock(fd_, path_);
     const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
     first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
     std::string old(kMagicBytes, '\0');
@@ -126,38 +145,37 @@ void TeacherCache::read_new_records() {
   }
 }
 
-Tensor TeacherCache::find(const std::vector<CropId>& crops) {
-  const auto all_there = [&] {
-    for (const CropId& c : crops)
-      if (!c.content.known() || !places_.count(c)) return false;
-    return true;
-  };
-  if (!all_there()) {
-    read_new_records();
-    if (!all_there()) return {};
-  }
-  const Tensor rows = Tensor::empty({static_cast<std::int64_t>(crops.size()), embedding_});
+TeacherCache::Kept TeacherCache::find(const std::vector<CropId>& crops) {
+  const auto there = [&](const CropId& c) { return c.content.known() && places_.count(c); };
+  if (!std::all_of(crops.begin(), crops.end(), there)) read_new_records();
+  Kept kept{Tensor::empty({static_cast<std::int64_t>(crops.size()), embedding_}), std::vector<char>(crops.size()),
+            true};
   std::vector<char> record(static_cast<std::size_t>(record_bytes()));
   for (std::size_t i = 0; i < crops.size(); ++i) {
-    const auto place = places_.find(crops[i]);
-    XXH64_hash_t sum = 0;
-    const std::size_t content = record.size() - sizeof sum;
-    const bool whole = read_at(fd_, record.data(), record_bytes(), place->second);
-    std::memcpy(&sum, record.data() + content, sizeof sum);
-    float* const row = rows.data<float>() + static_cast<std::int64_t>(i) * embedding_;
-    std::memcpy(row, record.data() + kIdBytes, static_cast<std::size_t>(embedding_) * sizeof(float));
-    const bool finite = all_finite(rows.slice(0, static_cast<std::int64_t>(i), 1));  // an earlier fledge kept all
-    if (!whole || !finite || XXH3_64bits(record.data(), content) != sum) {
-      places_.erase(place);
-      return {};
-    }
+    kept.there[i] = there(crops[i]) &&
+                    read_row(crops[i], kept.rows.data<float>() + static_cast<std::int64_t>(i) * embedding_, record);
+    kept.all &= kept.there[i] != 0;
   }
-  return rows;
+  return kept;
+}
+
+/// False, and forgotten, where the record is damaged.
+bool TeacherCache::read_row(const CropId& crop, float* row, std::vector<char>& record) {
+  const auto place = places_.find(crop);
+  XXH64_hash_t sum = 0;
+  const std::size_t content = record.size() - sizeof sum;
+  bool sound = read_at(fd_, record.data(), record_bytes(), place->second);
+  std::memcpy(&sum, record.data() + content, sizeof sum);
+  std::memcpy(row, record.data() + kIdBytes, static_cast<std::size_t>(embedding_) * sizeof(float));
+  sound &= std::all_of(row, row + embedding_, [](float v) { return std::isfinite(v); });  // an earlier fledge kept all
+  sound &= XXH3_64bits(record.data(), content) == sum;
+  if (!sound) places_.erase(place);
+  return sound;
 }
 
 void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
   if (!all_finite(rows)) return;
-  const FileLock lock(fd_);
+  const FileLock lock(fd_, path_);
   read_new_records();
   std::string records;
   std::vector<std::pair<CropId, std::int64_t>> added;

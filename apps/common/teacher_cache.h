@@ -29,10 +29,15 @@ class TeacherCache {
   TeacherCache(const TeacherCache&) = delete;
   TeacherCache& operator=(const TeacherCache&) = delete;
 
-  /// N,D float32 when all crops are there, else undefined: a batch goes through the teacher as a whole, so that its
-  /// numbers do not depend on what was kept. A record whose checksum does not hold, or that is not finite, counts as
-  /// not there.
-  Tensor find(const std::vector<CropId>& crops);
+  /// The rows of crops that are there. A record whose checksum does not hold, or that is not finite, counts as not there.
+  /// A row's last bits may depend on the batch that it went through the teacher with (oneDNN's kernels): a run that goes
+  /// on takes what is kept, in a batch that is kept in part too, and so has the rows that an undisturbed run has.
+  struct Kept {
+    Tensor rows;              // N,D float32; those that are not there are not set
+    std::vector<char> there;  // of each
+    bool all = false;
+  };
+  Kept find(const std::vector<CropId>& crops);
   /// Appends those of the N,D rows that are not there yet; none of a batch that is not finite. Errors: disk full (Resource).
   void add(const std::vector<CropId>& crops, const Tensor& rows);
   std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
@@ -44,6 +49,7 @@ class TeacherCache {
     std::size_t operator()(const CropId& c) const;
   };
   void read_new_records();
+  bool read_row(const CropId& crop, float* row, std::vector<char>& record);
   std::int64_t record_bytes() const;
   std::string path_;
   int fd_ = -1;

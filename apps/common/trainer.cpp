@@ -117,6 +117,11 @@ void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwh
   json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
   for (const auto& [name, value] : result.numbers) record(line, name, value);
   for (const std::string& message : alarms_.observe(result)) warn(message);
+  if (result.teacher_spread)
+    warn(
+        fmt::format("the teacher's embeddings of a batch are the same but for rounding (they differ by {:.1g} of their "
+                    "length): it tells no two pictures apart, and teaches the student the same",
+                    *result.teacher_spread));
   record(line, "embedding_rank", alarms_.rank());
   line["lr"] = place.lr;
   line["grad_norm"] = result.grad_norm;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/equal_embeddings.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/metrics_text.h"
 #include "apps/common/trainer.h"
@@ -93,6 +94,8 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   const Embeddings e = embed_dataset(model, pictures, options);
   if (said_.insert(type).second)
     say_skipped(std::string(type) == "eval" ? "test pictures" : "validation pictures", e.skipped);
+  if (const auto spread = collapsed_spread(e.vectors); spread && said_.insert("collapsed").second)
+    warn(collapsed_text(*spread));
   RetrievalOptions retrieval;
   retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
   retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;

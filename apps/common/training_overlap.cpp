@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "apps/common/run_identity.h"
@@ -26,30 +27,53 @@ std::optional<RunIdentity> identity_of(const std::string& model) {
   return std::nullopt;
 }
 
+using Trained = ContentMap<const PictureIdentity*>;
+
+/// The pictures that may be among those: by the sizes of their files, where none of either comes out of a pack.
+std::vector<std::int64_t> candidates(const Dataset& dataset, const Trained& trained) {
+  std::unordered_set<std::int64_t> sizes;
+  bool packed = dataset.size() > 0 && dataset.origin(0).known();
+  for (const auto& [content, picture] : trained) {
+    packed |= picture->origin.known() || picture->stamp.size < 0;
+    sizes.insert(picture->stamp.size);
+  }
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string path = packed ? "" : dataset.file(i).path;
+    if (path.empty() || sizes.contains(stamp_of_file(path).size)) chosen.push_back(i);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 std::string training_overlap(const std::string& model, const std::shared_ptr<Dataset>& tested, int threads) {
+  Contents contents(tested);
+  return overlap_text(training_overlap(model, contents, threads));
+}
+
+Overlap training_overlap(const std::string& model, Contents& contents, int threads) {
   const auto identity = identity_of(model);
-  if (!identity) return "";
-  ContentMap<const PictureIdentity*> trained;
+  if (!identity) return {};
+  Trained trained;
   for (const auto& [set, pictures] : identity->sets)
     if (set == "train")
       for (const PictureIdentity& picture : pictures)
         for (const Content& known : {picture.content, picture.origin})
           if (known.known()) trained.emplace(known, &picture);
-  if (trained.empty()) return "";
-  Contents contents(tested);
-  contents.finish(threads);
+  if (trained.empty()) return {};
+  const std::vector<std::int64_t> looked_at = candidates(contents.dataset(), trained);
+  contents.find(looked_at, threads);
   Overlap found;
-  found.of = tested->size();
-  for (std::int64_t i = 0; i < tested->size(); ++i) {
+  found.of = contents.dataset().size();
+  for (const std::int64_t i : looked_at) {
     auto at = trained.find(contents.of(i));
     if (at == trained.end()) at = trained.find(contents.origin(i));
     if (at == trained.end()) continue;
     ++found.count;
-    if (found.first.size() < 5) found.first.emplace_back(tested->name(i), at->second->name);
+    if (found.first.size() < 5) found.first.emplace_back(contents.dataset().name(i), at->second->name);
   }
-  return overlap_text(found);
+  return found;
 }
 
 }  // namespace fledge

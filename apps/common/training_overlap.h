@@ -4,6 +4,7 @@
 #include <string>
 
 #include "data/dataset.h"
+#include "data/overlap.h"
 
 namespace fledge {
 
@@ -11,5 +12,7 @@ namespace fledge {
 /// the run's identity (apps/common/run_identity.h) names the pictures it was trained on; "" where none is among these
 /// or where nothing is known. A picture is known by its content, whatever its name. `threads` more threads look.
 std::string training_overlap(const std::string& model, const std::shared_ptr<Dataset>& tested, int threads);
+/// The same as numbers. Only contents of files whose size fits are found out.
+Overlap training_overlap(const std::string& model, Contents& tested, int threads);
 
 }  // namespace fledge

@@ -4,9 +4,11 @@
 #include <tuple>
 
 #include "apps/common/run_identity.h"
+#include "apps/common/training_overlap.h"
 #include "autograd/grad_mode.h"
 #include "data/boxes.h"
 #include "data/overlap.h"
+#include "data/similar_names.h"
 #include "kernels/api/error.h"
 #include "nn/layers/norm.h"
 #include "nn/state_dict.h"
@@ -83,6 +85,9 @@ void open_pictures(TrainingSetup& s, const TrainOptions& o) {
     s.test = open_dataset({o.test, o.test_classes});
     s.notes.push_back("test:  " + s.test->description());
   }
+  for (const auto& [name, pictures] : {std::pair{"train", s.train}, {"test", s.test}})
+    if (const std::string text = pictures ? similar_names(pictures->class_names()) : ""; !text.empty())
+      s.notes.push_back("warning: " + std::string(name) + ": " + text);
   for (const auto& [name, pictures] : {std::pair{"train", s.train}, {"test", o.boxes == "both" ? s.test : nullptr}})
     if (const std::string text = pictures && o.boxes != "none" ? missing_boxes(*pictures) : ""; !text.empty())
       s.notes.push_back("warning: " + std::string(name) + ": " + text);
@@ -150,7 +155,8 @@ void open_cache(TrainingSetup& s, const TrainOptions& o) {
   if (s.cache->begun_anew())
     s.notes.push_back("teacher cache: " + o.teacher_cache +
                       " was of an older fledge, which did not look at the pictures' contents; begun anew");
-  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache);
+  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache +
+                    (s.cache->size() > 0 ? "; those of another run may differ from this one's own in last bits" : ""));
 }
 
 /// Of the tensors, not of a file: the same whatever container they come from, and in however many pieces.
@@ -301,6 +307,20 @@ void look_at_contents(TrainingSetup& s, int threads) {
   look(s.test, s.test_contents, "test");
 }
 
+/// What a student's beginning or its teacher was trained on reaches the student.
+void look_at_ancestors(TrainingSetup& s, const TrainOptions& o) {
+  const auto look = [&](const std::string& who, const std::string& model, const char* name, Contents* contents) {
+    if (model.empty() || !contents) return;
+    const std::string text = overlap_text(training_overlap(model, *contents, o.workers), name, "training");
+    if (!text.empty()) s.overlaps.push_back(who + " '" + model + "': " + text + ": what is measured on them flatters");
+  };
+  for (const auto& [name, contents] :
+       {std::pair{"validation", s.validation_contents.get()}, {"test", s.test_contents.get()}}) {
+    look("--weights", o.weights, name, contents);
+    look("teacher", s.teacher ? o.teacher : "", name, contents);
+  }
+}
+
 }  // namespace
 
 TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activations) {
@@ -311,6 +331,7 @@ TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activa
   s.notes.push_back("model: " + o.model.describe());
   if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights, o.foreign_weights));
   build_losses(s, o, device, activations);
+  look_at_ancestors(s, o);
   open_cache(s, o);
   if (device != Device{}) {
     s.loading.pixels = true;

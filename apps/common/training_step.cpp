@@ -1,8 +1,11 @@
 #include "apps/common/training_step.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "apps/common/device_step.h"
+#include "apps/common/equal_embeddings.h"
 #include "autograd/ops/device.h"
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/shape.h"
@@ -87,6 +90,8 @@ class HostStep : public StepRunner {
     if (!result.not_finite) result.not_finite = unsound_rows("embedding", losses.student.embedding);
     if (!result.not_finite) result.not_finite = buffers_.first_unsound_buffer();
     if (result.not_finite) return result;
+    if (!std::exchange(looked_at_teacher_, true) && teacher.embedding.defined())
+      result.teacher_spread = collapsed_spread(teacher.embedding.value());
     result.rank = batch_rank(losses.student.embedding.value());
     s_.optimizer->zero_grad();
     losses.total.backward();
@@ -112,20 +117,23 @@ class HostStep : public StepRunner {
     const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
     if (!s_.cache) return s_.teacher->forward(images);
     const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.crops);
-    Features kept;
-    if (const Tensor rows = s_.cache->find(crops); rows.defined()) {
-      kept.embedding = Variable(rows);
-      return kept;
-    }
-    Features fresh = s_.teacher->forward(images);
-    s_.cache->add(crops, fresh.embedding.value());
-    return fresh;
+    const TeacherCache::Kept kept = s_.cache->find(crops);
+    Features features;
+    features.embedding = Variable(kept.rows);
+    if (kept.all) return features;
+    const Tensor fresh = s_.teacher->forward(images).embedding.value().contiguous();
+    s_.cache->add(crops, fresh);
+    const auto d = static_cast<std::size_t>(fresh.dim(1));
+    for (std::size_t i = 0; i < crops.size(); ++i)
+      if (!kept.there[i]) std::copy_n(fresh.data<float>() + i * d, d, kept.rows.data<float>() + i * d);
+    return features;
   }
 
   TrainingSetup& s_;
   const TrainOptions& o_;
   KeptBuffers buffers_;
   const bool undo_;
+  bool looked_at_teacher_ = false;
 };
 
 }  // namespace

@@ -35,7 +35,8 @@ struct StepResult {
   std::vector<Numbers> own;  // LossOutput::numbers of each loss
   double loss = 0, grad_norm = 0;
   NotFiniteStep not_finite;
-  double rank = -1;        // effective rank of the embeddings, on a device those of the step before; -1: not looked at
+  std::optional<double> teacher_spread;  // of a first step: the teacher's embeddings differ by rounding only
+  double rank = -1;  // effective rank of the embeddings, on a device those of the step before; -1: not looked at
 };
 
 class StepRunner {

@@ -157,7 +157,7 @@ Galleries make_galleries(const std::vector<Kind>& kinds, const ReportOptions& o)
     try {
       gallery.dataset = open_dataset(gallery.spec);
     } catch (const Error& e) {
-      if (!o.data.data.empty()) throw;
+      if (!o.data.data.empty() || e.kind() == ErrorKind::Resource) throw;
       out.notes.push_back("The test pictures '" + gallery.spec.source + "' are not here: " + text_of(e) +
                           ". Name them with --data.");
       continue;

@@ -11,6 +11,7 @@
 
 #include "apps/common/model_file.h"
 #include "apps/common/toml.h"
+#include "apps/common/toml_bounds.h"
 #include "io/escape.h"
 #include "io/file.h"
 #include "io/json_file.h"
@@ -32,8 +33,11 @@ json object_in(const fs::path& path) { return read_json_object(path.string()); }
 
 void read_config(const fs::path& path, RunRecord& run) {
   std::vector<std::pair<toml::source_index, std::pair<std::string, std::string>>> entries;
+  const std::string text = text_of(path);
+  if (const std::string problem = beyond_toml_bounds(text); !problem.empty())
+    throw Error(ErrorKind::BadInput, "", "'" + path.string() + "' is damaged: " + problem);
   try {
-    const toml::table table = toml::parse(text_of(path), path.string());
+    const toml::table table = toml::parse(text, path.string());
     for (const auto& [key, node] : table)
       if (const auto* value = node.as_string())
         entries.push_back({node.source().begin.line, {std::string(key.str()), unescaped(value->get())}});

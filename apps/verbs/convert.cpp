@@ -13,6 +13,7 @@
 #include "apps/verbs/verbs.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/json_file.h"
 #include "io/torch/write_torch.h"
 #include "io/weights/checksum.h"
@@ -114,6 +115,7 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
 Conversion convert_own(const WeightFile& file, const ConvertOptions& o) {
   Preprocessing preprocessing;
   const ModelSpec spec = spec_of(file, preprocessing);
+  refuse_foreign_flags(file.path(), o.foreign, spec);
   Conversion c;
   const std::set<std::string> dead = dead_names(file);
   for (const StoredTensor& t : file.tensors())
@@ -147,6 +149,7 @@ int run_convert(ConvertOptions o) {
   o.drop_dead |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
   const auto file = std::make_shared<WeightFile>(weight_file_of(o.file));
   refuse_input_as_output(o.output, {file->path()});
+  remove_dead_temporaries(o.output);
   Conversion c;
   std::unique_ptr<ForeignModel> foreign;  // the tensors are read from it while they are written
   if (o.raw) {

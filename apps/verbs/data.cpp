@@ -17,9 +17,11 @@
 #include "data/datasets/layouts.h"
 #include "data/pack.h"
 #include "data/pack_index.h"
+#include "data/similar_names.h"
 #include "data/verify.h"
 #include "data/verify_layout.h"
 #include "io/escape.h"
+#include "io/folder.h"
 #include "io/json_file.h"
 #include "kernels/api/error.h"
 
@@ -109,7 +111,10 @@ void print_text(const DatasetReport& r) {
 std::shared_ptr<Dataset> open_named(const DataVerbOptions& o) {
   if (o.data.empty())
     throw Error(ErrorKind::Usage, "", "no data set", "name one with --data: a folder, a list, or fashion-mnist");
-  return open_dataset({o.data, o.classes});
+  auto dataset = open_dataset({o.data, o.classes});
+  if (const std::string text = similar_names(dataset->class_names()); !text.empty())
+    std::fprintf(stderr, "warning: %s\n", text.c_str());
+  return dataset;
 }
 
 // Exit code 3 when there is a fault.
@@ -142,6 +147,7 @@ int run_prepare(const DataVerbOptions& o) {
   const auto dataset = open_named(o);
   refuse_input_as_output(o.output, {parse_source(o.data).path});
   refuse_other_file_as_output(o.output, std::string(kPackMagic), "pack");
+  remove_dead_temporaries(o.output);
   const auto start = std::chrono::steady_clock::now();
   {
     Progress progress("prepare", dataset->size(), o.quiet);
@@ -151,7 +157,8 @@ int run_prepare(const DataVerbOptions& o) {
                   }});
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const auto bytes = std::filesystem::file_size(o.output);
+  std::error_code unknown;
+  const auto bytes = std::filesystem::file_size(o.output, unknown);
   if (o.json) {
     const nlohmann::ordered_json j = {{"output", o.output},
                                       {"images", dataset->size()},

@@ -19,7 +19,9 @@
 #include "apps/common/stored_metrics.h"
 #include "apps/common/training_overlap.h"
 #include "apps/verbs/verbs.h"
+#include "data/similar_names.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/json_file.h"
 #include "io/table.h"
 #include "io/weights/printable.h"
@@ -53,6 +55,10 @@ struct Stored {
   std::string name;
 };
 
+void warn_of_similar(const std::vector<std::string>& names) {
+  if (const std::string text = similar_names(names); !text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
+}
+
 Stored read_embeddings(const std::string& vectors, const std::string& table, const std::string& flag) {
   if (table.empty())
     throw Error(ErrorKind::Usage, "", "--" + flag + "embeddings needs its table",
@@ -61,6 +67,7 @@ Stored read_embeddings(const std::string& vectors, const std::string& table, con
   Embeddings e;
   e.vectors = s.vectors;
   e.root = s.pictures().root;
+  warn_of_similar(s.labels);
   e.paths = std::move(s.paths), e.label_names = std::move(s.labels), e.contents = std::move(s.contents);
   return {std::move(e), s.info, s.name};
 }
@@ -157,9 +164,10 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   if (!copies_out) own = left_out(query, gallery, false);
   options.own = std::move(own.rows);
   const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
-  if (equal.all) std::fprintf(stderr, "warning: %s\n", equal.text().c_str());
+  if (equal.collapsed()) std::fprintf(stderr, "warning: %s\n", equal.text().c_str());
   EmbeddingReport report;
   report.equal_embeddings = equal.queries;
+  report.trained_on = query.trained_on;
   if (!gallery.same_pictures) report.own_pictures = own.own;
   if (!query.contents.empty() && !g.contents.empty()) report.copies = own.copies;
   if (o.all && !query.labels.empty()) {
@@ -184,12 +192,15 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   if (o.all || o.clusters) std::fputs(metrics_block(json).c_str(), stdout);
   std::fputs(metrics_footnote(m, options.self_gallery).c_str(), stdout);
   std::fputs(own_note(own, gallery.same_pictures, copies_out).c_str(), stdout);
-  if (const std::string text = equal.text(); !text.empty() && !equal.all) std::printf("%s\n", text.c_str());
+  if (const std::string text = equal.text(); !text.empty() && !equal.collapsed()) std::printf("%s\n", text.c_str());
   return 0;
 }
 
-/// One number in two spellings on the two sides would be two classes.
+/// One number in two spellings on the two sides would be two classes. Names of one side alone were looked at with it.
 void check_labels(const EvalOptions& o, const Embeddings& query, const Embeddings& gallery) {
+  std::vector<std::string> both = query.label_names;
+  both.insert(both.end(), gallery.label_names.begin(), gallery.label_names.end());
+  if (similar_names(query.label_names).empty() && similar_names(gallery.label_names).empty()) warn_of_similar(both);
   const auto name = [](const std::string& table, const std::string& data) { return table.empty() ? data : table; };
   refuse_doubled_numbers(
       {{name(o.table, o.data.data), &query.label_names}, {name(o.gallery_table, o.gallery), &gallery.label_names}});
@@ -235,8 +246,12 @@ Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const Datase
   Embeddings e = embed_dataset(model, dataset, options);
   identify(e, dataset, o.data.workers);
   e.root = root_of(spec.source);
-  const std::string trained = !tested || o.model.empty() ? "" : training_overlap(o.model, dataset, o.data.workers);
-  if (!trained.empty()) std::fprintf(stderr, "warning: %s: the figures flatter the model\n", trained.c_str());
+  if (!tested || o.model.empty()) return e;
+  Contents contents(dataset);
+  const Overlap trained = training_overlap(o.model, contents, o.data.workers);
+  if (const std::string text = overlap_text(trained); !text.empty())
+    std::fprintf(stderr, "warning: %s: the figures flatter the model\n", text.c_str());
+  e.trained_on = trained.count;
   return e;
 }
 
@@ -300,7 +315,10 @@ int run_eval(const EvalOptions& o) {
   apply(o.data.pictures);
   watch_signals();
   if (!o.runs.empty()) return print_stored_metrics(o.runs, o.spread, o.json);
-  if (!o.per_class.empty()) refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
+  if (!o.per_class.empty()) {
+    refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
+    remove_dead_temporaries(o.per_class);
+  }
   if (!o.embeddings.empty()) {
     if (!o.gallery.empty() || !o.gallery_model.empty() || !o.gallery_degrade.empty())
       throw Error(ErrorKind::Usage, "",

@@ -13,6 +13,7 @@
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/json_file.h"
 #include "kernels/api/error.h"
 
@@ -62,6 +63,8 @@ int run_report(ReportVerbOptions& o) {
   const report::Report made = report::make_report(r);
   if (!r.machine.quiet)
     for (const std::string& note : made.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  remove_dead_temporaries(r.output);
+  for (const report::PlotFile& plot : made.plots) remove_dead_temporaries((fs::path(r.plots) / plot.name).string());
   write_file_atomic(r.output, made.html);
   for (const report::PlotFile& plot : made.plots)
     write_file_atomic((fs::path(r.plots) / plot.name).string(), plot.bytes);

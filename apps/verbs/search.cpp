@@ -97,7 +97,7 @@ void check_size(const StoredEmbeddings& index, const std::string& other, std::in
 
 void say(const SearchOptions& o, const std::vector<std::string>& notes) {
   if (!o.machine.quiet)
-    for (const auto& note : notes) fmt::print(stderr, "{}\n", printable(note));
+    for (const auto& note : notes) std::fprintf(stderr, "%s\n", printable(note).c_str());
 }
 
 Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
@@ -141,8 +141,8 @@ SearchAnswers answers_of(const SearchOptions& o, const StoredEmbeddings& index, 
                    o.top, o.threshold);
   const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
   if (!o.machine.quiet)
-    fmt::print(stderr, "searched {} pictures for {} queries in {:.1f} ms\n", index.paths.size(), answers.queries.size(),
-               spent.count());
+    std::fprintf(stderr, "searched %zu pictures for %zu queries in %.1f ms\n", index.paths.size(),
+                 answers.queries.size(), spent.count());
   return answers;
 }
 
@@ -223,7 +223,7 @@ void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Qu
                  answers.is_own(i, n.row) ? "  (own picture)" : "");
     }
   }
-  if (!o.machine.quiet) fmt::print(stderr, "{}", own_note(answers));
+  if (!o.machine.quiet) std::fputs(own_note(answers).c_str(), stderr);
 }
 
 void print_matches(const Queries& queries, const SearchAnswers& answers, const std::vector<Vote>& votes) {

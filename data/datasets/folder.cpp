@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -13,6 +14,7 @@
 
 #include "data/datasets/annotated.h"
 #include "data/exif_choice.h"
+#include "io/label_numbers.h"
 #include "kernels/api/error.h"
 
 namespace fledge {
@@ -53,16 +55,27 @@ struct Listing {
   Counted other, hidden;  // files that are no pictures by their names, hidden files too; hidden folders
 };
 
+[[noreturn]] void cannot_look(const std::string& path, const std::error_code& error) {
+  const bool nothing = error.value() == ENOENT || error.value() == ENOTDIR;
+  throw Error(nothing ? ErrorKind::BadInput : ErrorKind::Resource, "",
+              "cannot look into data folder '" + path + "': " + error.message(),
+              nothing ? "check the path" : "part of the data would be missing: make it readable, or take it away");
+}
+
 Listing list(const std::string& folder) {
   std::error_code error;
   fs::directory_iterator entries(folder, error);
-  if (error) throw Error(ErrorKind::BadInput, "", "cannot open data folder '" + folder + "': " + error.message());
+  if (error) cannot_look(folder, error);
   Listing found;
   std::vector<std::string> other, hidden;
-  for (const fs::directory_entry& entry : entries) {
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    const fs::directory_entry& entry = *entries;
     const std::string name = entry.path().filename().string();
-    std::error_code ignored;
-    if (entry.is_directory(ignored)) {
+    std::error_code unknown;
+    const fs::file_type type = entry.status(unknown).type();
+    if (unknown && type != fs::file_type::not_found && unknown.value() != ELOOP)
+      cannot_look(entry.path().string(), unknown);  // it may be a class
+    if (type == fs::file_type::directory) {
       (name[0] == '.' ? hidden : found.folders).push_back(name);
     } else if (name[0] != '.' && has_picture_extension(entry.path())) {
       found.pictures.push_back(name);
@@ -70,6 +83,7 @@ Listing list(const std::string& folder) {
       other.push_back(name);
     }
   }
+  if (error) cannot_look(folder, error);
   for (auto* names : {&found.folders, &found.pictures, &other, &hidden}) std::sort(names->begin(), names->end());
   for (const std::string& name : other) found.other.add(name);
   for (const std::string& name : hidden) found.hidden.add(name);
@@ -184,7 +198,14 @@ class FolderDataset : public Dataset {
   }
   /// After the last add().
   void number() {
+    leave_out_linked();
+    LabelNumbers numbers;
     for (auto& [name, files] : classes_) {
+      if (const LabelNumbers::Met* before = numbers.other_spelling(name, 0))
+        throw Error(ErrorKind::BadInput, "",
+                    "data folder '" + root_ + "': class folder '" + name + "' is the number of '" + before->label +
+                        "', written in another way",
+                    "lists and tables cannot tell them apart: rename one, or put their pictures together");
       labels_.insert(labels_.end(), files.size(), static_cast<std::int64_t>(names_.size()));
       std::move(files.begin(), files.end(), std::back_inserter(files_));
       names_.push_back(name);
@@ -213,6 +234,9 @@ class FolderDataset : public Dataset {
     if (again_.count)
       text += ", " + again_.text("link to a folder that is looked at already left out",
                                  "links to folders that are looked at already left out");
+    if (linked_.count)
+      text += ", " + linked_.text("link to a picture of another class left out",
+                                  "links to pictures of other classes left out");
     return text;
   }
 
@@ -223,11 +247,47 @@ class FolderDataset : public Dataset {
   bool any_own() const { return any_own_; }
 
  private:
+  /// Pictures that a link shows in a second class: what the link leads to keeps its own class, of two links the first.
+  void leave_out_linked() {
+    std::map<std::string, std::string> class_of;  // by where the files really are
+    const fs::path root = fs::canonical(root_);
+    std::vector<std::pair<std::string, std::string>> linked;  // class, file
+    for (const auto& [name, files] : classes_)
+      for (const std::string& file : files)
+        if (leads_elsewhere(file)) linked.emplace_back(name, file);
+    if (linked.empty()) return;
+    for (const auto& [name, files] : classes_)
+      for (const std::string& file : files)
+        if (!leads_elsewhere(file)) class_of.emplace((root / file).string(), name);
+    for (const auto& [name, file] : linked) {
+      std::error_code error;
+      const fs::path target = fs::canonical(root_ + "/" + file, error);
+      if (error || class_of.emplace(target.string(), name).first->second == name) continue;
+      std::erase(classes_[name], file);
+      linked_.add(file);
+    }
+    std::erase_if(classes_, [](const auto& c) { return c.second.empty(); });
+  }
+  /// Is the file, or a folder on the way to it from the root, a link?
+  bool leads_elsewhere(const std::string& file) {
+    std::error_code ignored;
+    if (fs::is_symlink(root_ + "/" + file, ignored)) return true;
+    const std::size_t slash = file.rfind('/');
+    if (slash == std::string::npos) return false;
+    const std::string folder = file.substr(0, slash);
+    const auto known = link_folders_.find(folder);
+    if (known != link_folders_.end()) return known->second;
+    const bool linked = leads_elsewhere(folder);
+    link_folders_.emplace(folder, linked);
+    return linked;
+  }
+
   std::string root_, described_;
+  std::map<std::string, bool> link_folders_;
   std::map<std::string, std::vector<std::string>> classes_;  // paths below the root
   std::vector<std::string> names_, files_, nested_, parts_;
   std::vector<std::int64_t> labels_;
-  Counted below_, empty_, other_, hidden_, again_;
+  Counted below_, empty_, other_, hidden_, again_, linked_;
   std::set<FolderId> class_folders_;  // and those above them
   bool any_own_ = false;
   const ExifRotation exif_ = exif_rotation(false);
@@ -255,6 +315,7 @@ constexpr const char* kLayout = "make one folder a class: FOLDER/CLASS/picture.j
 Listing list_classes(const std::string& root) {
   std::error_code error;
   const fs::file_status status = fs::status(root, error);
+  if (error && status.type() != fs::file_type::not_found) cannot_look(root, error);
   if (!fs::exists(status)) refuse(root, "does not exist", "check the path; it must hold one folder a class");
   if (!fs::is_directory(status))
     refuse(root, "is a file", "give the folder that holds one folder a class, or a list that ends in .csv or .tsv");

@@ -140,6 +140,7 @@ Annotations read_list(const std::string& path) {
   Annotations a{.layout = "list", .source = path, .root = folder.empty() ? "." : folder.string()};
   a.has_parts = places[Split] >= 0;
 
+  const std::filesystem::path top = std::filesystem::absolute(a.root);
   std::map<std::string, std::int64_t> ids;  // sorted: the ids are ranks
   std::unordered_map<std::string, std::int64_t> line_of;
   for (std::size_t r = 1; r < rows.size(); ++r) {
@@ -147,8 +148,7 @@ Annotations read_list(const std::string& path) {
     const Row row(rows[r], places);
     a.images.push_back(row.image());
     ids.emplace(row.label(), 0);
-    const auto [before, added] =
-        line_of.emplace(std::filesystem::path(row.text(Path)).lexically_normal().string(), rows[r].line());
+    const auto [before, added] = line_of.emplace((top / row.text(Path)).lexically_normal().string(), rows[r].line());
     if (!added) rows[r].refuse("'" + row.text(Path) + "' is there before, in line " + std::to_string(before->second));
   }
   check_numbers(rows, places);

@@ -37,7 +37,7 @@ std::string class_name(std::int64_t id) {
 
 void add_list(Annotations& a, SplitPart part, std::set<std::string>& folders) {
   const std::vector<TextRow> rows = read_blank_separated(list_path(a.root, part), 4);
-  if (rows.empty() || rows[0].fields[0] != "image_id" || rows[0].fields[3] != "path")
+  if (rows.empty() || rows[0].fields != std::vector<std::string>{"image_id", "class_id", "super_class_id", "path"})
     throw Error(ErrorKind::BadInput, "",
                 "'" + list_path(a.root, part) + "' does not begin with 'image_id class_id super_class_id path'");
   for (std::size_t r = 1; r < rows.size(); ++r) {

@@ -49,6 +49,8 @@ TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
                                                {"--seed", "-1", "below 0"},
                                                {"--lr", "nan", "no number"},
                                                {"--lr", "1e-400", "too small"},
+                                               {"--lr", "inf", "no finite number"},
+                                               {"--weight-decay", "-inf", "no finite number"},
                                                {"--lr", "-1", "-1 is below 0"},
                                                {"--validation", "nan", "no number"},
                                                {"--max-bad-fraction", "NaN", "no number"},
@@ -117,6 +119,7 @@ TEST_CASE("flags that say nothing are refused, printed configs are taken", "[fla
   f.refused({"eval", "--model", "run", "--data", "test", "--arch", "resnet50"}, "which is a resnet18 by its metadata");
   f.refused({"embed", "--model", "run", "--data", "test", "--output", "o", "--stem", "imagenet"}, "of the stem small");
   must(f.folder, {"embed", "--model", "run", "--data", "test", "--output", "o", "--arch", "resnet18", "--quiet"});
+  f.refused({"convert", "run", "-o", "m.safetensors", "--map", "nosuch"}, "map says nothing of");
   f.refused(Arguments{"distill"} + tiny() +
                 Arguments{"--teacher", "run", "--teacher-ema", "--distill", "relative=1", "--run", "x"},
             "--teacher-ema says nothing of 'run'");

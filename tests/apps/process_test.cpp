@@ -101,6 +101,18 @@ TEST_CASE("output that cannot be written is an error", "[e2e][signals]") {
   CHECK_THAT(o.err, Contains("standard output"));
 }
 
+TEST_CASE("notes that cannot be written cost no answer", "[e2e][signals]") {
+  const Pictures p;
+  must(p.folder, p.train({"--run", "run"}));
+  must(p.folder, {"embed", "--model", "run", "--data", "test", "--output", "index", "--quiet"});
+  const Arguments search = {"search", "--index", "index", "--queries", "index", "--json"};
+  const std::string whole = must(p.folder, search).out;
+  REQUIRE(whole.size() > 100);
+  CHECK(shell(p.folder, "RUN 2>/dev/full >out.txt", search).code == 0);
+  const auto hits = [](const std::string& text) { return nlohmann::json::parse(text).size(); };
+  CHECK(hits(text_of(p.folder / "out.txt")) == hits(whole));
+}
+
 TEST_CASE("closed descriptors: nothing said ends up in a file of the run", "[e2e][signals]") {
   const Pictures p;
   for (const std::string closed : {"<&- >&- 2>&-", "2>&-", ">&- 2>&-"}) {
@@ -245,6 +257,19 @@ TEST_CASE("run files and configs that nest without end are refused by name", "[e
     CHECK_THAT(o.err, Contains(name));
     spill(file, before);
   }
-  spill(p.folder / "c.toml", "a = " + deep);
-  CHECK(run_fledge(p.folder, {"train", "--config", "c.toml"}).code == 2);
+  std::string parts = "a";
+  for (int i = 0; i < 200000; ++i) parts += ".a";
+  for (const std::string& text : {"a = " + deep, parts + " = 1", "[" + parts + "]", "[[" + parts + "]]",
+                                  "x = {" + parts + " = 1}", std::string(2 << 20, ' ')}) {
+    spill(p.folder / "c.toml", text);
+    CHECK(run_fledge(p.folder, {"train", "--config", "c.toml"}).code == 2);
+  }
+  spill(p.folder / "run/config.toml", parts + " = 1");
+  const Outcome o = run_fledge(p.folder, {"report", "run", "--output", "r.html", "--map", "none", "--queries", "0"});
+  CHECK(o.code == 3);
+  CHECK_THAT(o.err, Contains("config.toml' is damaged: line 1: a key of more than 8 parts"));
+  // Dots in strings, comments, numbers and values are no parts.
+  const std::string dots = "a.b.c.d.e.f.g.h.i.j";
+  spill(p.folder / "c.toml", "run = \"" + dots + "\" # " + dots + "\nlr = 0.5\ntrain = '''" + dots + "'''\n");
+  CHECK_THAT(must(p.folder, {"train", "--config", "c.toml", "--print-config"}).out, Contains(dots));
 }

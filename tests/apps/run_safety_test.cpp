@@ -1,11 +1,16 @@
 // A run's folder under attack: what cannot be read is not absent, nothing outside is touched, a refused start changes
 // nothing, checkpoints of released versions load.
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
+#include "io/file.h"
+#include "io/folder.h"
 #include "tests/apps/runner.h"
 
 using namespace fledge::test;
@@ -62,6 +67,74 @@ TEST_CASE("a run whose checkpoints are all damaged is not begun anew in silence"
   CHECK(slurp(folder / "run/log.jsonl") == log);
   must(folder, short_run() + Arguments{"--resume", "anew"});
   CHECK(log_lines(folder / "run", "step").size() == 3);
+}
+
+TEST_CASE("a checkpoint that is endless, no checkpoint, or another step's is passed over", "[e2e][safety]") {
+  const Pictures folder;
+  const Arguments saves = {"--save-every", "1", "--keep", "3"};
+  must(folder, short_run() + saves);
+  const fs::path last = folder / "run/checkpoints/step-00000003", before = folder / "run/checkpoints/step-00000002";
+  const auto straight = slurp(last / "model.safetensors");
+  std::string word = "has another size than it was written with";
+  SECTION("state.json of a terabyte") { fs::resize_file(last / "state.json", std::uintmax_t{1} << 40); }
+  SECTION("weights of a terabyte") { fs::resize_file(last / "model.safetensors", std::uintmax_t{1} << 40); }
+  SECTION("MANIFEST is a pipe") {
+    fs::remove(last / "MANIFEST");
+    REQUIRE(::mkfifo((last / "MANIFEST").c_str(), 0600) == 0);
+    word = "MANIFEST is no regular file";
+  }
+  SECTION("MANIFEST is a link") {
+    fs::rename(last / "MANIFEST", folder / "elsewhere");
+    fs::create_symlink(folder / "elsewhere", last / "MANIFEST");
+    word = "MANIFEST is no regular file";
+  }
+  SECTION("a copy of the one before") {
+    fs::remove_all(last);
+    fs::copy(before, last, fs::copy_options::recursive);
+    word = "it is another step's";
+  }
+  const Outcome o = must(folder, short_run() + saves + Arguments{"--resume", "auto"});
+  CHECK_THAT(o.err, Contains("step-00000003 is damaged (") && Contains(word));
+  CHECK(slurp(last / "model.safetensors") == straight);
+}
+
+TEST_CASE("a log that was lost is not counted as though it were there", "[e2e][safety]") {
+  const Pictures folder;
+  const Arguments saves = {"--save-every", "3", "--keep", "3"};
+  must(folder, short_run("2") + saves);
+  fs::copy(folder / "run", folder / "copy", fs::copy_options::recursive);
+  const auto go_on = [&] {  // from step 3
+    fs::remove_all(folder / "run/checkpoints/step-00000006");
+    return must(folder, short_run("2") + saves + Arguments{"--resume", "auto"}).err;
+  };
+  fs::remove(folder / "run/log.jsonl");
+  CHECK_THAT(go_on(), Contains("has lost"));
+  CHECK(log_lines(folder / "run", "step").size() == 3);
+  go_on();  // the log now holds the steps 4 to 6 once
+  CHECK(log_lines(folder / "run", "step").size() == 3);
+  CHECK(log_lines(folder / "run", "epoch").size() == 1);
+  CHECK(log_lines(folder / "run", "eval").size() == 1);
+}
+
+TEST_CASE("temporaries of a killed process go, also where it had this one's number", "[safety]") {
+  const TempFolder folder;
+  const std::string path = folder / "out.txt";
+  const auto temporary = [&](long pid, int n) {
+    return path + ".tmp-" + std::to_string(pid) + "-" + std::to_string(n);
+  };
+  for (int n = 0; n < 2000; ++n) write(temporary(::getpid(), n), "half");  // whatever number comes next
+  fledge::write_file_atomic(path, "whole");
+  CHECK(text_of(path) == "whole");
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  REQUIRE(::waitpid(gone, nullptr, 0) == gone);
+  write(temporary(gone, 0), "half");
+  write(temporary(::getppid(), 0), "of a living one");
+  write(folder / "out.txt.tmp-1x-0", "somebody's");
+  fledge::remove_dead_temporaries(path);
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(folder.path())) left.insert(entry.path().string());
+  CHECK(left == std::set<std::string>{path, temporary(::getppid(), 0), folder / "out.txt.tmp-1x-0"});
 }
 
 TEST_CASE("nothing outside the run's folder is touched", "[e2e][safety]") {

@@ -1,8 +1,15 @@
 // Settings of training and distillation through the real binary: who has labels, who sees what, which checkpoint is the
 // result, several seeds, and the file that keeps the teacher's embeddings.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "io/checkpoint/safetensors.h"
 #include "tests/apps/runner.h"
@@ -67,6 +74,26 @@ TEST_CASE("kept teacher embeddings change nothing", "[e2e][settings]") {
   CHECK(std::filesystem::file_size(p.folder / "two.cache") <= 48 * 2 * (40 + 16 * 4 + 8) + 1024);
   CHECK(std::filesystem::file_size(p.folder / "two.cache") >= two_size);
 
+  SECTION("a run that is stopped and goes on has the rows of an undisturbed one, of batches kept in part too") {
+    const Arguments turns = {"--crops", "2", "--epochs", "4", "--batch-size", "8", "--batches-per-epoch", "2"};
+    must(p.folder, p.student("whole") + turns + Arguments{"--teacher-cache", "whole.cache"});
+    must(p.folder, p.student("ahead") + turns + Arguments{"--teacher-cache", "ahead.cache"});
+    // As though killed behind its last step, before any checkpoint: all that it kept is there.
+    must(p.folder, p.student("again") + turns + Arguments{"--teacher-cache", "ahead.cache"});
+    CHECK(model_bytes(p.folder / "again") == model_bytes(p.folder / "whole"));
+    CHECK(log_lines(p.folder / "again", "step") == log_lines(p.folder / "whole", "step"));
+  }
+  SECTION("who holds the cache is waited for, and a wish to stop is heard") {
+    const int fd = ::open((p.folder / "kept.cache").c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(::flock(fd, LOCK_EX) == 0);
+    Process waiting(p.folder, p.student("waits") + cache);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    waiting.signal(SIGTERM);
+    const Outcome o = waiting.wait();
+    CHECK(o.code == 143);
+    CHECK_THAT(o.err, Contains("waiting for another process that holds the teacher cache 'kept.cache'"));
+    ::close(fd);
+  }
   SECTION("a record cut short or damaged is computed again") {
     std::filesystem::resize_file(p.folder / "kept.cache", size - 7);
     must(p.folder, p.student("cut") + cache);

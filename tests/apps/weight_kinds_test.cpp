@@ -138,6 +138,10 @@ TEST_CASE("a config.json beside the weights says how pictures are prepared", "[e
   metadata(R"({"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5],
       "input_size": [3, 288, 288], "crop_mode": "squash"}})",
            "warning: config.json says crop_mode \"squash\", which fledge does not do");
+  for (const std::string& other : {R"("global_pool": "max")", R"("model_args": {"act_layer": "silu"})"})
+    metadata(R"({"architecture": "resnet18", )" + other +
+                 R"(, "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})",
+             "which fledge does not follow: its embeddings are those of the usual network");
   spill(folder / "hub/preprocessor_config.json",
         std::string(R"({"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": 224, "do_rescale": false,
       "resample": 3, "rescale_factor": 0.00784})"));

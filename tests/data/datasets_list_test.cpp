@@ -150,6 +150,21 @@ TEST_CASE("a list that is wrong is refused by line", "[list]") {
              Contains("class 'b' lies in two super-classes: 'a' and 'f'"));
 }
 
+TEST_CASE("a list: one file under two paths is one picture", "[list]") {
+  const TempFolder folder;
+  const std::string whole = folder / "a/1.png";
+  for (const std::string& other : {whole, std::string("a/../a/1.png"),
+                                   "../" + std::filesystem::path(folder.path()).filename().string() + "/a/1.png"}) {
+    spill(folder / "l.csv", "path,label\na/1.png,x\n" + other + ",y\n");
+    try {
+      open_dataset({folder / "l.csv", ""});
+      FAIL(other);
+    } catch (const Error& e) {
+      CHECK_THAT(e.what(), Contains("is there before, in line 2"));
+    }
+  }
+}
+
 TEST_CASE("boxes of a list cover fractions of pixels", "[list]") {
   const TempFolder folder;
   spill(folder / "l.csv", std::string("path,label,x,y,width,height\na,b,-0.5,2.25,3,1.5\n"));

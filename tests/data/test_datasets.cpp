@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -105,6 +106,41 @@ TEST_CASE("folder: a class that is a link to another one is left out and counted
   CHECK(d->class_names() == std::vector<std::string>{"b", "c", "d"});
   CHECK(d->size() == 3);
   CHECK_THAT(d->description(), Contains("3 links to folders that are looked at already left out ('a', ...)"));
+}
+
+TEST_CASE("folder: a picture keeps one label, whatever links show it elsewhere") {
+  const TempFolder root, elsewhere;
+  namespace fs = std::filesystem;
+  for (const char* name : {"a/1.png", "b/1.png", "b/sub/2.png", "c/1.png"}) picture(root / name, 4, 4);
+  picture(elsewhere / "x/1.png", 4, 4);
+  fs::create_symlink("../b/1.png", root / "a/link.png");           // a picture of another class
+  fs::create_directory_symlink("../b/sub", root / "a/more");       // a folder below another class
+  fs::create_directory_symlink(elsewhere.path(), root / "c/all");  // a folder of folders ...
+  fs::create_directory_symlink(elsewhere / "x", root / "d");       // ... of which one is a class too
+  fs::create_symlink("1.png", root / "c/again.png");               // within a class nothing is left out
+  const auto d = open_dataset({root.path(), ""});
+  CHECK(d->class_names() == std::vector<std::string>{"a", "b", "c"});
+  std::map<std::int64_t, int> sizes;
+  for (std::int64_t i = 0; i < d->size(); ++i) ++sizes[d->label(i)];
+  CHECK(sizes == std::map<std::int64_t, int>{{0, 1}, {1, 2}, {2, 3}});
+  CHECK_THAT(d->description(), Contains("3 links to pictures of other classes left out ('a/link.png', ...)"));
+}
+
+TEST_CASE("folder: a class that cannot be looked at is an error, not a file that is left out") {
+  const TempFolder root;
+  picture(root / "a/1.png", 4, 4);
+  std::filesystem::create_symlink(std::string(300, 'x'), root / "b");  // no file system lets that be looked at
+  CHECK_THAT(open_error(root.path(), "", ErrorKind::Resource),
+             Contains("cannot look into data folder") && Contains("/b'") && Contains("too long"));
+  std::filesystem::remove(root / "b");
+  std::filesystem::create_symlink("nowhere", root / "b");  // what is not there is no class
+  CHECK_THAT(open_dataset({root.path(), ""})->description(), Contains("1 other file left out ('b')"));
+}
+
+TEST_CASE("folder: class folders that are one number in two spellings are refused") {
+  const TempFolder root;
+  for (const char* name : {"1/1.png", "01/1.png", "2/1.png"}) picture(root / name, 4, 4);
+  CHECK_THAT(open_error(root.path()), Contains("class folder '1' is the number of '01', written in another way"));
 }
 
 TEST_CASE("folder: doubled folders are looked through") {

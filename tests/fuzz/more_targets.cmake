@@ -11,7 +11,7 @@ foreach(target mat pack csv)
   target_link_libraries(fuzz_${target} PRIVATE checked_data)
 endforeach()
 
-add_library(checked_apps STATIC ${ROOT}/apps/common/config.cpp ${ROOT}/apps/common/run_state.cpp ${ROOT}/apps/common/manifest.cpp)
+add_library(checked_apps STATIC ${ROOT}/apps/common/config.cpp ${ROOT}/apps/common/toml_bounds.cpp ${ROOT}/apps/common/run_state.cpp ${ROOT}/apps/common/manifest.cpp)
 target_compile_definitions(checked_apps PRIVATE FLEDGE_PRESET_FOLDER="${ROOT}/apps/presets")
 target_link_libraries(checked_apps PUBLIC checked_io)
 foreach(target toml state manifest)

@@ -4,6 +4,7 @@ find_package(PNG REQUIRED)
 find_package(Threads REQUIRED)
 find_library(WEBP_LIBRARY webp REQUIRED)
 find_library(MATIO_LIBRARY matio REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 
 file(GLOB PICTURES CONFIGURE_DEPENDS ${ROOT}/io/image/*.cpp)
@@ -12,4 +13,4 @@ target_link_libraries(checked_pictures PUBLIC checked_io JPEG::JPEG PNG::PNG ${W
 
 file(GLOB DATA CONFIGURE_DEPENDS ${ROOT}/data/*.cpp ${ROOT}/data/datasets/*.cpp)
 add_library(checked_data STATIC EXCLUDE_FROM_ALL ${DATA} ${ROOT}/tensor/random.cpp)
-target_link_libraries(checked_data PUBLIC checked_pictures Threads::Threads ${MATIO_LIBRARY} ${XXHASH_LIBRARY})
+target_link_libraries(checked_data PUBLIC checked_pictures Threads::Threads ${MATIO_LIBRARY} ${UTF8PROC_LIBRARY} ${XXHASH_LIBRARY})

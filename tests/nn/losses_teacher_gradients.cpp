@@ -244,6 +244,18 @@ TEST_CASE("what does not change with the student's scale, or its place", "[losse
   }
 }
 
+TEST_CASE("pkt of rows whose squares float32 cannot hold is that of the same rows near 1", "[losses][teacher]") {
+  const Tensor f = random({9, 6}, 13).to(DType::Float32), g = random({9, 4}, 14).to(DType::Float32);
+  for (const bool diagonal : {true, false}) {
+    const Variable near(f, true), far(affine(f, 1e21, 0), true);
+    const Variable plain = pkt(near, g, diagonal).value, large = pkt(far, affine(g, 3e25, 0), diagonal).value;
+    CHECK(large.item() == Approx(plain.item()).epsilon(1e-4));
+    plain.backward();
+    large.backward();
+    CHECK(relative_error(affine(far.grad(), 1e21, 0), near.grad()) <= 1e-3);
+  }
+}
+
 TEST_CASE("rkd_distance is (n-1)/n of the mean over pairs", "[losses][teacher]") {
   const Variable f(random({8, 6}, 16));
   const Tensor g = random({8, 4}, 17);

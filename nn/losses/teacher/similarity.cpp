@@ -8,6 +8,7 @@
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/gemm.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -15,8 +16,13 @@ namespace {
 constexpr double kEps = 1e-7;     // PKT's
 constexpr double kNoRow = 1e-12;  // sums of a row below it: no neighbour has any similarity
 
+/// Rows so long that their squares would be infinite are made shorter first; others are divided by 1, and so is eps.
 Variable cosines(const Variable& x) {
-  const Variable unit = x / (sqrt(sum(square(x), {1}, true)) + kEps);  // sqrt has gradient 0 at 0
+  constexpr double kLong = 1e15;
+  const Variable shorter(clamp(affine(max(abs(x.value()), {1}, true), 1 / kLong, 0), 1, 1e30));
+  const Variable short_x = x / shorter;
+  const Variable length = sqrt(sum(square(short_x), {1}, true));  // sqrt has gradient 0 at 0
+  const Variable unit = short_x / (length + Variable(div(affine(shorter.value(), 0, kEps), shorter.value())));
   return matmul(unit, unit, false, true);
 }
 
