@@ -163,7 +163,7 @@ void save_checkpoint(const std::string& run, const Checkpoint& checkpoint, std::
       remove_tree(temporary);
     } catch (const Error&) {  // the next start removes it
     }
-    throw Error(e.kind(), "", "cannot write checkpoint '" + target + "': " + e.problem(),
+    throw Error(ErrorKind::Resource, "", "cannot write checkpoint '" + target + "': " + e.problem(),
                 "earlier checkpoints are untouched; make room or rights, then go on with --resume auto");
   }
   tidy_checkpoints(run, checkpoint.state, keep);

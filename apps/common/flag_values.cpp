@@ -38,9 +38,13 @@ std::string number(std::string& value) {
   errno = 0;
   const double v = std::strtod(value.c_str(), &end);
   if (value.empty() || *end != '\0' || std::isnan(v)) return "'" + value + "' is no number";
-  if (std::isinf(v) && errno != ERANGE) return "'" + value + "' is no finite number";
   if (errno == ERANGE) return "'" + value + (std::abs(v) > 1 ? "' is too large" : "' is too small to be told from 0");
   return "";
+}
+
+std::string finite_number(std::string& value) {
+  if (std::string problem = number(value); !problem.empty()) return problem;
+  return std::isinf(std::strtod(value.c_str(), nullptr)) ? "'" + value + "' is no finite number" : "";
 }
 
 std::string truth(std::string& value) {
@@ -59,7 +63,8 @@ void check_values(CLI::App& verb) {
     const std::string type = option->get_type_name();
     const auto first = [&](std::string (*check)(std::string&)) { option->transform(CLI::Validator(check, "")); };
     if (type.starts_with("INT") || type.starts_with("UINT")) first(whole_number);
-    if (type.starts_with("FLOAT")) first(number);
+    const bool endless = option->get_default_str() == "inf";  // a bound that is none unless it is set
+    if (type.starts_with("FLOAT")) first(endless ? number : finite_number);
     if (type.starts_with("BOOLEAN")) first(truth);
   }
   for (CLI::App* inner : verb.get_subcommands({})) check_values(*inner);

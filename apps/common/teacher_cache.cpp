@@ -50,8 +50,19 @@ class FileLock {
   int fd_;
 };
 
+/// False where the file ends before that.
 bool read_at(int fd, void* out, std::int64_t bytes, std::int64_t at) {
-  return ::pread(fd, out, static_cast<std::size_t>(bytes), at) == bytes;
+  char* to = static_cast<char*>(out);
+  while (bytes > 0) {
+    const ssize_t n = ::pread(fd, to, static_cast<std::size_t>(bytes), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      throw Error(ErrorKind::Resource, "", std::string("cannot read the teacher cache: ") + std::strerror(errno),
+                  "look at the disk, or train without --teacher-cache");
+    if (n == 0) return false;
+    to += n, at += n, bytes -= n;
+  }
+  return true;
 }
 
 std::int64_t size_of(int fd) {
@@ -117,7 +128,14 @@ TeacherCache::TeacherCache(std::string path, const std::string& identity, std::i
                   "name another file with --teacher-cache, or remove it");
     std::string there(static_cast<std::size_t>(found[0]), '\0');
     const bool whole = read_at(fd_, there.data(), found[0], kMagicBytes + static_cast<std::int64_t>(sizeof found));
-    if (!whole || there != identity || found[1] != embedding)
+    if (!whole)
+      throw Error(ErrorKind::BadInput, "", "teacher cache '" + path_ + "' is cut short", "remove it: it is made anew");
+    if (there == identity && found[1] != embedding)
+      throw Error(ErrorKind::BadInput, "",
+                  "teacher cache '" + path_ + "' is damaged: it says " + std::to_string(found[1]) +
+                      " numbers a crop, the teacher gives " + std::to_string(embedding),
+                  "remove it: it is made anew");
+    if (there != identity)
       throw Error(ErrorKind::Usage, "",
                   "teacher cache '" + path_ + "' is of another run: " + difference(there, identity),
                   "name another file with --teacher-cache, or remove it");

@@ -83,7 +83,9 @@ void bind_loss(CLI::App& verb, TrainOptions& o, bool teacher) {
     list += (list.empty() ? "" : ", ") + name;
   }
   verb.add_option("--loss", o.loss, names + ", or none")->group("Loss");
-  verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")->group("Loss");
+  verb.add_option("--loss-weight", o.loss_weight, "factor of --loss in the total")
+      ->check(at_least_zero())
+      ->group("Loss");
   if (teacher) {
     verb.add_option("--teacher", o.teacher, "run folder or model file of the teacher, or any PyTorch weight file")
         ->group("Loss");

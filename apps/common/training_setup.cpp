@@ -43,8 +43,14 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
       if (end == part.c_str() + equals + 1 || *end || !std::isfinite(weight))
         throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' has no number behind '='",
                     "write e.g. --distill relative=0.3");
+      if (weight < 0)
+        throw Error(ErrorKind::Usage, "", "--distill: '" + part + "' would drive the student away from the teacher",
+                    "a weight is 0 or more");
     }
-    parts.emplace_back(part.substr(0, equals), weight);
+    const std::string name = part.substr(0, equals);
+    for (const auto& [before, unused] : parts)
+      if (before == name) throw Error(ErrorKind::Usage, "", "--distill: '" + name + "' is there twice", "say it once");
+    parts.emplace_back(name, weight);
   }
   return parts;
 }

@@ -111,11 +111,27 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   return c;
 }
 
+/// Error(BadInput): the file does not hold what its own metadata promise; nothing could load the result.
+void require_whole(const WeightFile& file, const ModelSpec& spec) {
+  std::map<std::string, const StoredTensor*> there;
+  for (const StoredTensor& t : file.tensors()) there[t.name] = &t;
+  for (const NamedShape& own : shapes_of(spec)) {
+    const auto found = there.find(own.name);
+    if (found == there.end() && is_batch_counter(own.name)) continue;
+    if (found == there.end() || !fits_state(own.name, found->second->shape, own.shape))
+      throw Error(ErrorKind::BadInput, "",
+                  "'" + file.path() + "' is no " + spec.describe() + ", as its metadata say: '" + own.name + "' is " +
+                      (found == there.end() ? "missing" : "of another shape"),
+                  "the file was changed: take the one that training or convert wrote, or --raw its tensors");
+  }
+}
+
 /// Of a fledge model: the same tensors under the same names.
 Conversion convert_own(const WeightFile& file, const ConvertOptions& o) {
   Preprocessing preprocessing;
   const ModelSpec spec = spec_of(file, preprocessing);
   refuse_foreign_flags(file.path(), o.foreign, spec);
+  require_whole(file, spec);
   Conversion c;
   const std::set<std::string> dead = dead_names(file);
   for (const StoredTensor& t : file.tensors())

@@ -151,6 +151,13 @@ TEST_CASE("convert: what does not fit is refused and listed; nothing is written"
   fails(folder, {"convert", "good.pth", "-o", "x.safetensors", "--normalize", "nonsense"}, 2, {"nonsense"});
   CHECK_FALSE(std::filesystem::exists(folder / "x.safetensors"));
 
+  must(folder, {"convert", "good.pth", "-o", "own.safetensors"});
+  SafetensorsFile own = load_safetensors(folder / "own.safetensors");
+  own.metadata["embedding"] = "8";  // which no tensor bears out
+  save_safetensors(folder / "own.safetensors", own.tensors, own.metadata);
+  fails(folder, {"convert", "own.safetensors", "-o", "x.pth"}, 3,
+        {"as its metadata say: 'feat.weight' is of another shape"});
+
   Bytes damaged = slurp(folder / "good.pth");
   damaged[damaged.size() / 2] ^= 1;  // in the middle of some tensor
   spill(folder / "damaged.pth", damaged);

@@ -49,6 +49,7 @@ TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
                                                {"--seed", "-1", "below 0"},
                                                {"--lr", "nan", "no number"},
                                                {"--lr", "1e-400", "too small"},
+                                               {"--loss-weight", "-1", "-1 is below 0"},
                                                {"--lr", "inf", "no finite number"},
                                                {"--weight-decay", "-inf", "no finite number"},
                                                {"--lr", "-1", "-1 is below 0"},
@@ -59,6 +60,10 @@ TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
                                                {"--unit-embedding", "0.5", "neither true nor false"},
                                                {"--unit-embedding", "-1", "neither true nor false"}})
     f.refused({"train", "--train", "train", "--run", "x", flag, value}, word);
+  const Arguments distill = Arguments{"distill"} + tiny() + Arguments{"--run", "x", "--teacher", "run", "--distill"};
+  must(f.folder, Arguments{"train"} + tiny() + Arguments{"--run", "run"});
+  f.refused(distill + Arguments{"relative=-1"}, "would drive the student away");
+  f.refused(distill + Arguments{"relative=1,absolute=1,relative=2"}, "'relative' is there twice");
   CHECK_FALSE(std::filesystem::exists(f.folder / "x"));
 }
 
