@@ -66,8 +66,8 @@ std::string similar_names(const std::vector<std::string>& names) {
   std::string text;
   if (pairs)
     text = "classes " + pair +
-           " differ only by case, accents' encoding, blanks, quotes or invisible characters, and are " +
-           "taken as two" + and_more(pairs, "pair");
+           " look alike (they differ by case, by forms of Unicode, blanks, quotes or invisible characters " +
+           "only), and are taken as two" + and_more(pairs, "pair");
   if (missing)
     text += (text.empty() ? "" : "; ") + ("the name " + word) +
             ", which often stands for a missing value, is taken as a class" + and_more(missing, "name");

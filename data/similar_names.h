@@ -7,7 +7,7 @@
 
 namespace fledge {
 
-/// "" or one line's text: "classes 'Cat' and 'cat' differ by case, ... only, and are taken as two (3 more such pairs)".
+/// "" or one line's text: "classes 'Cat' and 'cat' look alike (...), and are taken as two (3 more such pairs)".
 /// `names` may hold a name several times. Text beyond ASCII is shown as \xNN, as it looks alike.
 std::string similar_names(const std::vector<std::string>& names);
 

@@ -107,11 +107,27 @@ std::string unescaped(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const int byte = escape_at(text);
-    const bool ours = byte >= 0x7f || (byte >= 0 && byte <= 0x20) || byte == '\\';
+    const bool ours = byte >= 0x7f || (byte >= 0 && byte < 0x20) || byte == '\\';
     out += ours ? static_cast<char>(byte) : text[0];
     text.remove_prefix(ours ? 4 : 1);
   }
   return out;
+}
+
+std::string unescaped_cell(std::string_view text) {
+  constexpr std::string_view kBlank = "\\x20", kUnbroken = "\\xc2\\xa0";
+  std::string front, back;
+  for (;;) {
+    const bool begins = text.starts_with(kBlank) || text.starts_with(kUnbroken);
+    if (!begins && !text.ends_with(kBlank) && !text.ends_with(kUnbroken)) return front + unescaped(text) + back;
+    const bool blank = begins ? text.starts_with(kBlank) : text.ends_with(kBlank);
+    const std::size_t length = blank ? kBlank.size() : kUnbroken.size();
+    const std::string end = blank ? " " : "\xc2\xa0";
+    if (begins)
+      front += end, text.remove_prefix(length);
+    else
+      back.insert(0, end), text.remove_suffix(length);
+  }
 }
 
 std::string shown(std::string_view text) {

@@ -14,8 +14,10 @@ std::string escaped_for_json(std::string_view text);
 std::string escaped_for_line(std::string_view text);
 /// The same and blanks (U+00A0 too) at the ends, which readers of tables cut off.
 std::string escaped_for_cell(std::string_view text);
-/// What one of the three was made of. An \xNN that none writes (\x41) stays.
+/// What one of the first two was made of. An \xNN that neither writes (\x41) stays.
 std::string unescaped(std::string_view text);
+/// ... and of the third.
+std::string unescaped_cell(std::string_view text);
 
 /// For people: control characters, those that turn the direction of writing, and bytes that are no UTF-8 as \xNN. Twice
 /// is the same as once; not reversible, a backslash stays.

@@ -1,6 +1,7 @@
 #include "io/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,12 +66,24 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-/// A file of holes: it declares far more than the disk holds of it, and costs its maker nothing. Far above what file
-/// systems that compress reach with a text.
-static bool is_hollow(const struct stat& status) {
-  constexpr std::uint64_t kLarge = std::uint64_t{64} << 20, kBlock = 512, kShare = 64;
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  return size > kLarge && static_cast<std::uint64_t>(status.st_blocks) * kBlock < size / kShare;
+/// A file of holes: it declares far more than it holds, and costs its maker nothing. The count of blocks alone proves
+/// nothing (some file systems know it late, or never): the holes are looked for, but only where it is small.
+static bool is_hollow(int fd, const struct stat& status) {
+  constexpr std::int64_t kLarge = std::int64_t{64} << 20, kBlock = 512, kShare = 64;
+  const std::int64_t size = status.st_size;
+  if (size <= kLarge || status.st_blocks * kBlock >= size / kShare) return false;
+  std::int64_t held = 0;
+  for (std::int64_t at = 0; at < size && held < size / kShare;) {
+    const std::int64_t data = ::lseek(fd, at, SEEK_DATA);
+    if (data < 0) {
+      if (errno != ENXIO) held = size;  // it cannot be told; ENXIO: nothing but a hole from here on
+      break;
+    }
+    const std::int64_t hole = ::lseek(fd, data, SEEK_HOLE);
+    at = hole > data ? hole : size;
+    held += at - data;
+  }
+  return ::lseek(fd, 0, SEEK_SET) == 0 && held < size / kShare;
 }
 
 static std::uint64_t size_of_open_file(int fd, const std::string& path) {
@@ -85,7 +98,7 @@ static std::uint64_t size_of_open_file(int fd, const std::string& path) {
 
 static void refuse_hollow(int fd, const std::string& path) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0 || !is_hollow(status)) return;
+  if (::fstat(fd, &status) != 0 || !is_hollow(fd, status)) return;
   throw Error(ErrorKind::BadInput, "",
               "cannot read '" + path + "': of its " + std::to_string(status.st_size) + " bytes nearly all are holes",
               "it was cut or never written whole: bring it back from a copy, or remove it");
@@ -169,13 +182,15 @@ AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(p
     temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd_ < 0 && errno == EEXIST);
+  if (fd_ >= 0) alive_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 3);
+  if (alive_ >= 0) ::flock(alive_, LOCK_EX | LOCK_NB);  // until it is closed: remove_dead_temporaries() lets it be
   if (fd_ < 0) write_failed(path_, errno);
   if (size > 0 && ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0 &&
       (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {  // file systems that cannot reserve say so otherwise
     const int error = errno;
     ::close(fd_);
+    if (alive_ >= 0) ::close(alive_);
     ::unlink(temporary_.c_str());
-    fd_ = -1;
     write_failed(path_, error);
   }
 }
@@ -183,6 +198,7 @@ AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(p
 AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (alive_ >= 0) ::close(alive_);
 }
 
 void AtomicFile::append(const void* data, std::size_t size) {

@@ -59,7 +59,7 @@ class AtomicFile {
   void write_out(const std::uint8_t* bytes, std::size_t size);
 
   std::string path_, temporary_;
-  int fd_ = -1;
+  int fd_ = -1, alive_ = -1;  // the second holds the lock that says so until the file has its name
   std::vector<std::uint8_t> gathered_;
   std::uint64_t written_ = 0, started_ = 0;  // bytes handed to the system; of these, bytes on their way to the disk
 };

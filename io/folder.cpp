@@ -2,12 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 
@@ -128,10 +128,11 @@ void remove_dead_temporaries(const std::string& path) {
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   try {
     for (const std::string& entry : list_folder(folder).value_or(std::vector<std::string>{})) {
-      const auto owner = temporary_owner(entry);
-      if (!owner || temporary_target(entry) != name) continue;
-      const auto process = static_cast<pid_t>(*owner);
-      if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH)) remove_tree(folder + "/" + entry);
+      const std::string temporary = folder + "/" + entry;
+      if (!temporary_owner(entry) || temporary_target(entry) != name || kind_of(temporary) != PathKind::File) continue;
+      const int fd = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+      if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(temporary.c_str());
+      if (fd >= 0) ::close(fd);
     }
   } catch (const Error&) {  // what is in the way of writing is said there
   }

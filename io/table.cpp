@@ -87,7 +87,7 @@ LabelTable parse_table(std::string_view text, const std::string& path) {
     }
     const std::vector<std::string> cells = cells_of(row, columns, path, line);
     table.paths.push_back(unescaped(cells[0]));
-    table.labels.push_back(unescaped(trimmed(cells[1])));
+    table.labels.push_back(unescaped_cell(trimmed(cells[1])));
     if (columns == 2) continue;
     table.contents.push_back(trimmed(cells[2]));
     if (!is_content(table.contents.back()))

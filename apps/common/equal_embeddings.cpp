@@ -20,22 +20,38 @@ Tensor with_one_zero(const Tensor& t) {
   return copy;
 }
 
-/// The largest distance of a row from their mean beside the mean's length, in double; of float32 rows.
-double relative_spread(const Tensor& t) {
-  const Tensor rows = t.contiguous();
-  const std::int64_t n = rows.dim(0), d = rows.dim(1);
-  const float* v = rows.data<float>();
+/// Do all rows differ by less than `part` of what they have in common? Either each coordinate by itself, or, of rows of
+/// unit length, the whole: rounding there is that of their length.
+struct Likeness {
+  double spread = 0;  // the largest distance from the mean, beside the mean's length
+  bool each = true, unit = true;
+};
+
+Likeness likeness(const std::vector<Tensor>& sides, double part) {
+  const std::int64_t d = sides[0].dim(1);
+  std::int64_t n = 0;
+  for (const Tensor& t : sides) n += t.dim(0);
   std::vector<double> mean(static_cast<std::size_t>(d), 0.0);
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t k = 0; k < d; ++k) mean[k] += v[i * d + k] / static_cast<double>(n);
+  for (const Tensor& t : sides)
+    for (std::int64_t i = 0; i < t.numel(); ++i) mean[i % d] += t.data<float>()[i] / static_cast<double>(n);
   double length = 0, most = 0;
   for (const double m : mean) length += m * m;
-  for (std::int64_t i = 0; i < n; ++i) {
-    double distance = 0;
-    for (std::int64_t k = 0; k < d; ++k) distance += (v[i * d + k] - mean[k]) * (v[i * d + k] - mean[k]);
-    most = std::max(most, distance);
-  }
-  return length > 0 ? std::sqrt(most / length) : most > 0 ? HUGE_VAL : 0;
+  Likeness found;
+  for (const Tensor& t : sides)
+    for (std::int64_t i = 0; i < t.dim(0); ++i) {
+      const float* row = t.data<float>() + i * d;
+      double distance = 0, own = 0;
+      for (std::int64_t k = 0; k < d; ++k) {
+        const double off = std::abs(row[k] - mean[k]);
+        found.each &= off <= part * std::abs(mean[k]);
+        distance += off * off;
+        own += static_cast<double>(row[k]) * row[k];
+      }
+      found.unit &= std::abs(std::sqrt(own) - 1) < 1e-3;
+      most = std::max(most, distance);
+    }
+  found.spread = length > 0 ? std::sqrt(most / length) : most > 0 ? HUGE_VAL : 0;
+  return found;
 }
 
 /// A hash of each row's bytes.
@@ -66,16 +82,21 @@ EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, boo
       for (const std::int32_t row : left_out[q]) equal -= others[static_cast<std::size_t>(row)] == queries[q];
     found.queries += equal > 0;
   }
-  found.all = queries.size() > 1 && ContentSet(queries.begin(), queries.end()).size() == 1;
-  found.spread = collapsed_spread(query);
+  ContentSet distinct(queries.begin(), queries.end());
+  distinct.insert(others.begin(), others.end());
+  found.all = queries.size() > 1 && distinct.size() == 1;
+  found.spread = collapsed_spread(query, query.raw() == gallery.raw() ? Tensor() : gallery);
   return found;
 }
 
-std::optional<double> collapsed_spread(const Tensor& rows) {
+std::optional<double> collapsed_spread(const Tensor& rows, const Tensor& others) {
   constexpr double kRounding = 1e-6;  // some sixteen times that of one float32 number
-  if (rows.dtype() != DType::Float32 || rows.dim(0) < 2) return std::nullopt;
-  const double spread = relative_spread(rows);
-  return spread < kRounding ? std::optional(spread) : std::nullopt;
+  std::vector<Tensor> sides;
+  for (const Tensor& side : {rows, others})
+    if (side.defined()) sides.push_back(side.contiguous());
+  if (rows.dtype() != DType::Float32 || rows.dim(0) + (others.defined() ? others.dim(0) : 0) < 2) return std::nullopt;
+  const Likeness found = likeness(sides, kRounding);
+  return found.spread < kRounding && (found.each || found.unit) ? std::optional(found.spread) : std::nullopt;
 }
 
 std::string collapsed_text(double spread) {

@@ -12,8 +12,8 @@ namespace fledge {
 
 struct EqualEmbeddings {
   std::int64_t queries = 0;  // those with an equal row in the gallery, beside what they leave out
-  bool all = false;          // every query's row is the same one
-  std::optional<double> spread = {};  // collapsed_spread() of the queries
+  bool all = false;          // every row, of the gallery too, is the same one
+  std::optional<double> spread = {};  // collapsed_spread() of both
   std::int64_t of = 0;       // queries
 
   /// Do the figures mean nothing?
@@ -27,9 +27,9 @@ struct EqualEmbeddings {
 EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, bool same_pictures,
                                  const std::vector<std::vector<std::int32_t>>& left_out);
 
-/// How far float32 rows, N,D, lie from their mean at most, beside the mean's length, where that is no more than rounding
-/// makes; else nothing. float64 rows may hold such differences exactly.
-std::optional<double> collapsed_spread(const Tensor& rows);
+/// How far float32 rows, N,D (and M,D others), lie from their mean at most, beside the mean's length, where that is no
+/// more than rounding makes, coordinate by coordinate or of rows of unit length as a whole; else nothing. float64 rows may hold such differences exactly.
+std::optional<double> collapsed_spread(const Tensor& rows, const Tensor& others = {});
 /// A warning's text about it.
 std::string collapsed_text(double spread);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -120,6 +122,8 @@ void note_others(const Source& from, const std::vector<std::pair<const char*, js
 
 /// Keys by which timm builds another network on the same weights.
 void note_other_network(const Source& from, HubConfig& config) {
+  static const std::set<std::string> kHarmless = {"num_classes", "img_size", "drop_rate",  "drop_path_rate",
+                                                  "pretrained",  "no_jit",   "scriptable", "exportable"};
   std::string others;
   const auto add = [&](const std::string& key, const json& value) {
     others += (others.empty() ? "" : ", ") + printable((key + " " + value.dump()).substr(0, 60));
@@ -127,8 +131,7 @@ void note_other_network(const Source& from, HubConfig& config) {
   if (const json* pool = from.find("global_pool"); pool && *pool != "avg") add("global_pool", *pool);
   if (const json* arguments = from.find("model_args"); arguments && arguments->is_object())
     for (const auto& [key, value] : arguments->items())
-      if (key != "num_classes" && key != "img_size" && key != "drop_rate" && key != "drop_path_rate" &&
-          !(key == "global_pool" && value == "avg") && !(key == "in_chans" && value == 3))
+      if (!kHarmless.contains(key) && !(key == "global_pool" && value == "avg") && !(key == "in_chans" && value == 3))
         add(key, value);
   if (!others.empty())
     config.notes.push_back("warning: " + from.name + " says " + others +

@@ -16,7 +16,12 @@ std::atomic<void*> g_reserve{std::malloc(kReserve)};
 
 unsigned long fledge::failed_allocation() { return g_failed.load(std::memory_order_relaxed); }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)  // clang's way to say what g++ defines
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FLEDGE_SANITIZED
+#endif
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(FLEDGE_SANITIZED)
 namespace {
 
 [[gnu::noinline, noreturn]] void no_memory(std::size_t size) {

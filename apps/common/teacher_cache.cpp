@@ -82,6 +82,13 @@ void write_all(int fd, const std::string& path, const void* data, std::int64_t b
   }
 }
 
+/// Holds the file nothing yet, or a part of its head that a killed process wrote?
+bool is_begun(int fd, const std::string& head) {
+  std::string there(static_cast<std::size_t>(std::max<std::int64_t>(size_of(fd), 0)), '\0');
+  if (there.size() >= head.size()) return false;
+  return read_at(fd, there.data(), static_cast<std::int64_t>(there.size()), 0) && head.starts_with(there);
+}
+
 /// The first line of two identities that differs, for the message.
 std::string difference(const std::string& there, const std::string& here) {
   std::size_t start = 0;
@@ -114,10 +121,10 @@ TeacherCache::TeacherCache(std::string path, const std::string& identity, std::i
     begun_anew_ = read_at(fd_, old.data(), kMagicBytes, 0) && old == kFirstMagic;
     if (begun_anew_ && ::ftruncate(fd_, 0) != 0)
       throw Error(ErrorKind::Resource, "", "cannot begin teacher cache '" + path_ + "' anew: " + std::strerror(errno));
-    if (size_of(fd_) == 0) {
-      std::string head(kMagic);
-      head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
-      head += identity;
+    std::string head(kMagic);
+    head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
+    head += identity;
+    if (is_begun(fd_, head)) {
       write_all(fd_, path_, head.data(), static_cast<std::int64_t>(head.size()), 0);
     }
     std::string magic(kMagicBytes, '\0');

@@ -259,13 +259,17 @@ class FolderDataset : public Dataset {
     for (const auto& [name, files] : classes_)
       for (const std::string& file : files)
         if (!leads_elsewhere(file)) class_of.emplace((root / file).string(), name);
+    std::set<std::string> again;
     for (const auto& [name, file] : linked) {
       std::error_code error;
       const fs::path target = fs::canonical(root_ + "/" + file, error);
       if (error || class_of.emplace(target.string(), name).first->second == name) continue;
-      std::erase(classes_[name], file);
+      again.insert(file);
       linked_.add(file);
     }
+    if (again.empty()) return;
+    for (auto& [name, files] : classes_)
+      std::erase_if(files, [&](const std::string& file) { return again.contains(file); });
     std::erase_if(classes_, [](const auto& c) { return c.second.empty(); });
   }
   /// Is the file, or a folder on the way to it from the root, a link?

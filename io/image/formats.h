@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "io/image/image.h"
@@ -64,8 +65,10 @@ struct DecodeRequest {
 Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request);
 Image decode_png(const ImageBytes& file, const DecodeRequest& request);
 Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits);
-/// Of a BMP that is known to be whole: grey and palettes become RGB; alpha is dropped, not blended.
-Image decode_with_stb(const ImageBytes& file);
+/// Of a BMP that is known to be whole, in two pieces: all in front of the pixels, and the pixels. Grey and palettes become
+/// RGB; alpha is dropped, not blended.
+Image decode_with_stb(const std::string& name, std::span<const std::uint8_t> head,
+                      std::span<const std::uint8_t> pixels);
 Image decode_webp(const ImageBytes& file, const DecodeRequest& request);
 
 }  // namespace fledge

@@ -1,5 +1,6 @@
 // stb_image's BMP decoder and stb_image_write's PNG. No other decoder is compiled: the known holes of stb_image are in
 // those.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -26,14 +27,49 @@
 
 namespace fledge {
 
-Image decode_with_stb(const ImageBytes& file) {
+namespace {
+
+/// Pieces in turn, as stb_image reads them.
+struct Pieces {
+  std::span<const std::uint8_t> left[2];
+  std::size_t now = 0;
+
+  std::size_t take(void* to, std::size_t bytes) {
+    std::size_t taken = 0;
+    while (taken < bytes && !done()) {
+      const std::size_t part = std::min(bytes - taken, left[now].size());
+      if (to) std::memcpy(static_cast<char*>(to) + taken, left[now].data(), part);
+      left[now] = left[now].subspan(part);
+      taken += part;
+    }
+    return taken;
+  }
+  bool done() {
+    while (now < 2 && left[now].empty()) ++now;
+    return now == 2;
+  }
+};
+
+}  // namespace
+
+Image decode_with_stb(const std::string& name, std::span<const std::uint8_t> head,
+                      std::span<const std::uint8_t> pixels) {
+  Pieces pieces{{head, pixels}};
+  stbi_io_callbacks io{};
+  io.read = [](void* user, char* to, int bytes) {
+    return static_cast<int>(static_cast<Pieces*>(user)->take(to, static_cast<std::size_t>(std::max(bytes, 0))));
+  };
+  io.skip = [](void* user, int bytes) {
+    static_cast<Pieces*>(user)->take(nullptr, static_cast<std::size_t>(std::max(bytes, 0)));
+  };
+  io.eof = [](void* user) { return static_cast<int>(static_cast<Pieces*>(user)->done()); };
   int width = 0, height = 0, channels = 0;
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(file.data, static_cast<int>(file.size), &width, &height, &channels, 3), &stbi_image_free);
-  if (!pixels)
-    bad_image(file.name, std::string("the BMP is corrupt or of an unsupported kind (") + stbi_failure_reason() + ")");
+  const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
+      stbi_load_from_callbacks(&io, &pieces, &width, &height, &channels, 3), &stbi_image_free);
+  if (!decoded)
+    bad_image(name, std::string("the BMP is corrupt or of an unsupported kind (") + stbi_failure_reason() + ")");
   Image image{width, height, {}};
-  image.rgb.assign(pixels.get(), pixels.get() + static_cast<std::size_t>(width) * height * 3);
+  image.rgb.assign(decoded.get(), decoded.get() + static_cast<std::size_t>(width) * height * 3);
   return image;
 }
 

@@ -1,6 +1,8 @@
 // Detects the instruction set and picks the table of SIMD functions.
 #include "kernels/cpu/isa.h"
 
+#include <cpuid.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -29,13 +31,18 @@ struct Isa {
 constexpr Isa kIsas[] = {{"sse4", &sse4::fill_table}, {"avx2", &avx2::fill_table}, {"avx512", &avx512::fill_table}};
 constexpr int kIsaCount = 3;
 
+/// clang's __builtin_cpu_supports does not know the word before its version 18.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 /// Index of the best set this machine runs, -1 for none. Covers every flag kernels/CMakeLists.txt compiles with; the
 /// compiler's check includes that the operating system saves the wide registers.
 int best_isa() {
   __builtin_cpu_init();
   const bool sse4 = __builtin_cpu_supports("sse4.2");
-  const bool avx2 =
-      sse4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx2 = sse4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   return avx512 ? 2 : avx2 ? 1 : sse4 ? 0 : -1;

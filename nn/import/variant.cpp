@@ -42,7 +42,7 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
   for (const Candidate& candidate : all)
     for (const Conflict* c : open_conflicts(candidate, options)) by_fact[c->fact].push_back(c);
   for (const auto& [fact, conflicts] : by_fact) {
-    const auto as_first = [&](const Conflict* c) { return c->has == conflicts[0]->has; };
+    const auto as_first = [first = conflicts[0]](const Conflict* c) { return c->has == first->has; };
     if (conflicts.size() < all.size() || !std::all_of(conflicts.begin(), conflicts.end(), as_first)) continue;
     std::vector<std::string> wanted;
     for (const Conflict* c : conflicts)

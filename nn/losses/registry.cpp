@@ -77,7 +77,7 @@ double OptionReader::number(const std::string& name, double low, double high) co
   // Not strtod: the decimal point must not depend on the locale.
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   const bool whole = error == std::errc() && end == value.data() + value.size();
-  if (!whole || !(number >= low && number <= high)) {
+  if (!whole || !std::isfinite(number) || !(number >= low && number <= high)) {
     const std::string range = std::isinf(high) ? "of at least " + short_number(low)
                                                : "between " + short_number(low) + " and " + short_number(high);
     refuse(name, "a number " + range);

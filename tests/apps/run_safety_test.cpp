@@ -1,7 +1,6 @@
 // A run's folder under attack: what cannot be read is not absent, nothing outside is touched, a refused start changes
 // nothing, checkpoints of released versions load.
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -125,16 +124,23 @@ TEST_CASE("temporaries of a killed process go, also where it had this one's numb
   for (int n = 0; n < 2000; ++n) write(temporary(::getpid(), n), "half");  // whatever number comes next
   fledge::write_file_atomic(path, "whole");
   CHECK(text_of(path) == "whole");
-  const pid_t gone = ::fork();
-  if (gone == 0) ::_exit(0);
-  REQUIRE(::waitpid(gone, nullptr, 0) == gone);
-  write(temporary(gone, 0), "half");
-  write(temporary(::getppid(), 0), "of a living one");
+  write(temporary(::getppid(), 0), "of one whose number lives on");
   write(folder / "out.txt.tmp-1x-0", "somebody's");
+  fs::create_directory(folder / "out.txt.tmp-20240102-3");  // a folder is none of ours
+  {
+    fledge::AtomicFile alive(path);  // who writes holds a lock, whatever its number
+    fledge::remove_dead_temporaries(path);
+    std::set<std::string> left;
+    for (const auto& entry : fs::directory_iterator(folder.path())) left.insert(entry.path().filename().string());
+    CHECK(left.size() == 4);
+    alive.append("new", 3);
+    alive.commit();
+  }
+  CHECK(text_of(path) == "new");
   fledge::remove_dead_temporaries(path);
   std::set<std::string> left;
-  for (const auto& entry : fs::directory_iterator(folder.path())) left.insert(entry.path().string());
-  CHECK(left == std::set<std::string>{path, temporary(::getppid(), 0), folder / "out.txt.tmp-1x-0"});
+  for (const auto& entry : fs::directory_iterator(folder.path())) left.insert(entry.path().filename().string());
+  CHECK(left == std::set<std::string>{"out.txt", "out.txt.tmp-1x-0", "out.txt.tmp-20240102-3"});
 }
 
 TEST_CASE("nothing outside the run's folder is touched", "[e2e][safety]") {

@@ -44,6 +44,14 @@ TEST_CASE("embeddings that differ by rounding only are said, whatever the figure
   CHECK(collapsed_spread(zeros({5, 3})).has_value());
   CHECK_FALSE(collapsed_spread(rows_around(1, 1e-4f)).has_value());
   CHECK_FALSE(collapsed_spread(rows_around(1, 6e-8f).to(DType::Float64)).has_value());  // which may be exact
+  std::vector<float> tall;  // one large number in each row, and others that tell them apart
+  for (int i = 0; i < 12; ++i)
+    for (int k = 0; k < 4; ++k)
+      tall.push_back(k == 0 ? 1e7f : static_cast<float>(i % 3) + 0.1f * static_cast<float>(k * i % 5));
+  CHECK_FALSE(collapsed_spread(from_vector(tall, {12, 4})).has_value());
+  const Tensor two = rows_around(1, 6e-8f, 2), many = rows_around(0, 1);
+  CHECK(collapsed_spread(two, rows_around(1, 6e-8f)).has_value());
+  CHECK_FALSE(collapsed_spread(two, many).has_value());  // a healthy gallery
   const TempFolder folder;
   save_npy(folder / "e.npy", rows_around(1, 6e-8f));
   spill(folder / "e.tsv", table_of(12));
@@ -103,12 +111,12 @@ TEST_CASE("labels with blanks at their ends come back from a table as they were"
                 kept = must(folder, stored("e") + Arguments{"--json"});
   const auto value = [](const Outcome& o, const char* key) { return nlohmann::json::parse(o.out).at(key); };
   for (const char* key : {"recall@1", "map@r", "queries"}) CHECK(value(direct, key) == value(kept, key));
-  for (const Outcome& o : {direct, kept}) CHECK_THAT(o.err, Contains("classes 'class0' and 'class0 ' differ only by"));
+  for (const Outcome& o : {direct, kept}) CHECK_THAT(o.err, Contains("classes 'class0' and 'class0 ' look alike"));
 }
 
 TEST_CASE("classes whose names look alike are named", "[warnings]") {
   CHECK(similar_names({"cat", "dog", "cat", "10", "1"}).empty());
-  CHECK_THAT(similar_names({"Cat", "cat"}), Contains("classes 'Cat' and 'cat' differ only by case"));
+  CHECK_THAT(similar_names({"Cat", "cat"}), Contains("classes 'Cat' and 'cat' look alike"));
   CHECK_THAT(similar_names({"\xc3\xa9te", "e\xcc\x81te"}), Contains("'e\\xcc\\x81te' and '\\xc3\\xa9te'"));
   CHECK_THAT(similar_names({"0", "\"0\"", "1", "\"1\"", "2", "'2'"}), Contains("(2 more such pairs)"));
   CHECK_THAT(similar_names({"a", std::string("a\0", 2)}), Contains("'a' and 'a\\x00'"));

@@ -50,6 +50,27 @@ def bmp_of(image, bits, masks=(), header=40, table=0):
     return struct.pack("<2sI2HI", b"BM", 14 + len(info) + len(pixels), 0, 0, 14 + len(info)) + info + pixels
 
 
+def palette_bmp(pattern, bits, header=40, named=None, gap=0):
+    """By hand: OS/2's palettes of 3 bytes, tables that name fewer colours than the pixels use, bytes between table and pixels."""
+    entries = 1 << bits if named is None else named
+    table = b"".join(bytes(((37 * i) % 256, (91 * i + 5) % 256, (151 * i + 9) % 256)) + (b"" if header == 12 else b"\0") for i in range(entries))
+    rows = b""
+    for y in reversed(range(pattern.height)):
+        row, word, filled = b"", 0, 0
+        for x in range(pattern.width):
+            word, filled = word << bits | sum(pattern.getpixel((x, y))) % (1 << bits), filled + bits
+            if filled == 8 or x == pattern.width - 1:
+                row, word, filled = row + bytes((word << (8 - filled) & 255,)), 0, 0
+        rows += row + bytes(-len(row) % 4)
+    if header == 12:
+        info = struct.pack("<I4H", 12, pattern.width, pattern.height, 1, bits)
+    else:
+        info = struct.pack("<I2i2H6I", header, pattern.width, pattern.height, 1, bits, 0, 0, 2835, 2835, named or 0, 0)
+        info += bytes(header - len(info))
+    first = 14 + len(info) + len(table) + gap
+    return struct.pack("<2sI2HI", b"BM", first + len(rows), 0, 0, first) + info + table + bytes(gap) + rows
+
+
 def cases():
     rgb, noise = smooth(21, 15), pattern(11, 7)
     alpha = rgb.copy()
@@ -71,6 +92,12 @@ def cases():
     yield "bmp 24 bits, 56-byte header", False, bmp_of(noise, 24, header=56)
     yield "bmp 24 bits with a table", False, bmp_of(noise, 24, table=16)
     yield "bmp 24 bits, 124-byte header and a table", False, bmp_of(noise, 24, header=124, table=256)
+    for bits in (1, 4, 8):
+        yield f"bmp of OS/2, {bits} bits", False, palette_bmp(many, bits, header=12)
+        yield f"bmp of {bits} bits, 52-byte header", False, palette_bmp(noise, bits, header=52)
+    for bits, named in ((1, 1), (4, 3), (8, 2), (8, 17)):
+        yield f"bmp of {bits} bits, {named} colours named", False, palette_bmp(many, bits, named=named)
+    yield "bmp of 8 bits with a gap", False, palette_bmp(noise, 8, gap=2000)
     for orientation in range(0, 10):
         for endian in ("<", ">") if orientation in (3, 6) else ("<",):
             exif = Image.Exif()
