@@ -23,12 +23,25 @@ constexpr int kDoubles = FLEDGE_VEC_BYTES / 8;
 
 #define FLEDGE_INLINE inline __attribute__((always_inline))
 
+#ifdef __clang__  // which takes a type of vectors for aligned all the same, where it stores through one
+template <class T>
+struct __attribute__((packed, may_alias)) Packed {
+  T v;
+};
+FLEDGE_INLINE V load(const float* p) { return reinterpret_cast<const Packed<V>*>(p)->v; }
+FLEDGE_INLINE void store(float* p, V v) { reinterpret_cast<Packed<V>*>(p)->v = v; }
+FLEDGE_INLINE VI load(const std::int32_t* p) { return reinterpret_cast<const Packed<VI>*>(p)->v; }
+FLEDGE_INLINE void store(std::int32_t* p, VI v) { reinterpret_cast<Packed<VI>*>(p)->v = v; }
+FLEDGE_INLINE D load(const double* p) { return reinterpret_cast<const Packed<D>*>(p)->v; }
+FLEDGE_INLINE void store(double* p, D v) { reinterpret_cast<Packed<D>*>(p)->v = v; }
+#else
 FLEDGE_INLINE V load(const float* p) { return *reinterpret_cast<const VUnaligned*>(p); }
 FLEDGE_INLINE void store(float* p, V v) { *reinterpret_cast<VUnaligned*>(p) = v; }
 FLEDGE_INLINE VI load(const std::int32_t* p) { return *reinterpret_cast<const VIUnaligned*>(p); }
 FLEDGE_INLINE void store(std::int32_t* p, VI v) { *reinterpret_cast<VIUnaligned*>(p) = v; }
 FLEDGE_INLINE D load(const double* p) { return *reinterpret_cast<const DUnaligned*>(p); }
 FLEDGE_INLINE void store(double* p, D v) { *reinterpret_cast<DUnaligned*>(p) = v; }
+#endif
 FLEDGE_INLINE V as_float(VI v) { return reinterpret_cast<V>(v); }
 FLEDGE_INLINE VI as_int(V v) { return reinterpret_cast<VI>(v); }
 
