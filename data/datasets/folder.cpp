@@ -3,9 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <cerrno>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -13,6 +11,7 @@
 #include <set>
 
 #include "data/datasets/annotated.h"
+#include "data/datasets/listing.h"
 #include "data/exif_choice.h"
 #include "io/label_numbers.h"
 #include "kernels/api/error.h"
@@ -22,73 +21,6 @@ namespace fledge {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// GIF and TIFF files count as pictures, so that `data verify` names them instead of leaving them out in silence.
-bool has_picture_extension(const fs::path& path) {
-  static const std::array<const char*, 11> known = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png", ".bmp",
-                                                    ".dib", ".gif",  ".webp", ".tif",  ".tiff"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(known.begin(), known.end(), extension) != known.end();
-}
-
-/// Names of things that are not taken, or are taken from somewhere unusual: how many, and the first.
-struct Counted {
-  std::int64_t count = 0;
-  std::string first;
-  void add(const std::string& name) {
-    if (count++ == 0) first = name;
-  }
-  void add(const Counted& more, const std::string& below) {
-    if (count == 0 && more.count > 0) first = below + more.first;
-    count += more.count;
-  }
-  /// "3 other files left out ('LICENSE', ...)"
-  std::string text(const char* one, const char* many) const {
-    return with_thousands(count) + " " + (count == 1 ? one : many) + " ('" + first + (count > 1 ? "', ...)" : "')");
-  }
-};
-
-/// What a folder holds, names sorted by bytes (as Python's sorted does for these).
-struct Listing {
-  std::vector<std::string> folders, pictures;
-  Counted other, hidden;  // files that are no pictures by their names, hidden files too; hidden folders
-};
-
-[[noreturn]] void cannot_look(const std::string& path, const std::error_code& error) {
-  const bool nothing = error.value() == ENOENT || error.value() == ENOTDIR;
-  throw Error(nothing ? ErrorKind::BadInput : ErrorKind::Resource, "",
-              "cannot look into data folder '" + path + "': " + error.message(),
-              nothing ? "check the path" : "part of the data would be missing: make it readable, or take it away");
-}
-
-Listing list(const std::string& folder) {
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  if (error) cannot_look(folder, error);
-  Listing found;
-  std::vector<std::string> other, hidden;
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    const fs::directory_entry& entry = *entries;
-    const std::string name = entry.path().filename().string();
-    std::error_code unknown;
-    const fs::file_type type = entry.status(unknown).type();
-    if (unknown && type != fs::file_type::not_found && unknown.value() != ELOOP)
-      cannot_look(entry.path().string(), unknown);  // it may be a class
-    if (type == fs::file_type::directory) {
-      (name[0] == '.' ? hidden : found.folders).push_back(name);
-    } else if (name[0] != '.' && has_picture_extension(entry.path())) {
-      found.pictures.push_back(name);
-    } else {
-      other.push_back(name);
-    }
-  }
-  if (error) cannot_look(folder, error);
-  for (auto* names : {&found.folders, &found.pictures, &other, &hidden}) std::sort(names->begin(), names->end());
-  for (const std::string& name : other) found.other.add(name);
-  for (const std::string& name : hidden) found.hidden.add(name);
-  return found;
-}
 
 /// Which folder a path leads to, through links.
 using FolderId = std::pair<dev_t, ino_t>;
@@ -123,6 +55,7 @@ void add_class_folders(const std::string& parent, const std::vector<std::string>
 struct ClassFolder {
   std::vector<std::string> files;  // below the class's folder
   std::int64_t own = 0, folders = 0;
+  bool links = false;                   // on any way to them
   Counted below, other, hidden, again;  // pictures in folders below; what is not taken
 
   ClassFolder(const std::string& path, const std::set<FolderId>& taken) : taken_(taken) {
@@ -145,10 +78,11 @@ struct ClassFolder {
     const auto id = folder_id(path);
     if (depth > kDeepest || (id && ((depth > 0 && taken_.contains(*id)) || !seen_.insert(*id).second)))
       return again.add(folder);
-    Listing found = list(path);
+    Listing found = list_data_folder(path);
     const std::string start = folder.empty() ? "" : folder + "/";
     other.add(found.other, start);
     hidden.add(found.hidden, start);
+    links |= found.links;
     found_.emplace_back(folder, std::move(found.pictures));
     folders += depth == 0 ? static_cast<std::int64_t>(found.folders.size()) : 0;
     for (const std::string& name : found.folders) walk(path + "/" + name, start + name, depth + 1);
@@ -174,6 +108,7 @@ class FolderDataset : public Dataset {
     other_.add(top.other, below);
     hidden_.add(top.hidden, below);
     const std::string parent = root_ + "/" + below;
+    any_links_ |= top.links;
     class_folders_.merge(folders_above(parent));
     add_class_folders(parent, top.folders, class_folders_);
     for (const std::string& name : top.folders) {
@@ -187,6 +122,7 @@ class FolderDataset : public Dataset {
       const ClassFolder found(parent + name, class_folders_);
       other_.add(found.other, start);
       hidden_.add(found.hidden, start);
+      any_links_ |= found.links;
       again_.add(found.again, start);
       below_.add(found.below, start);
       if (found.files.empty()) empty_.add(below + name);
@@ -249,6 +185,7 @@ class FolderDataset : public Dataset {
  private:
   /// Pictures that a link shows in a second class: what the link leads to keeps its own class, of two links the first.
   void leave_out_linked() {
+    if (!any_links_) return;
     std::map<std::string, std::string> class_of;  // by where the files really are
     const fs::path root = fs::canonical(root_);
     std::vector<std::pair<std::string, std::string>> linked;  // class, file
@@ -293,7 +230,7 @@ class FolderDataset : public Dataset {
   std::vector<std::int64_t> labels_;
   Counted below_, empty_, other_, hidden_, again_, linked_;
   std::set<FolderId> class_folders_;  // and those above them
-  bool any_own_ = false;
+  bool any_own_ = false, any_links_ = false;
   const ExifRotation exif_ = exif_rotation(false);
 };
 
@@ -323,7 +260,7 @@ Listing list_classes(const std::string& root) {
   if (!fs::exists(status)) refuse(root, "does not exist", "check the path; it must hold one folder a class");
   if (!fs::is_directory(status))
     refuse(root, "is a file", "give the folder that holds one folder a class, or a list that ends in .csv or .tsv");
-  const Listing top = list(root);
+  const Listing top = list_data_folder(root);
   if (top.folders.empty() && !top.pictures.empty())
     refuse(root,
            "has " + std::to_string(top.pictures.size()) + " pictures ('" + top.pictures.front() +
@@ -354,10 +291,10 @@ std::string inner_root(std::string root) {
   for (int depth = 0; depth < 3; ++depth) {
     std::error_code ignored;
     if (!fs::is_directory(root, ignored)) return root;
-    const Listing found = list(root);
+    const Listing found = list_data_folder(root);
     const std::string name = fs::path(root).filename().string();
     if (found.folders != std::vector<std::string>{name} || !found.pictures.empty()) return root;
-    const Listing inner = list(root + "/" + name);
+    const Listing inner = list_data_folder(root + "/" + name);
     if (inner.folders.empty() || !inner.pictures.empty()) return root;
     root += "/" + name;
   }
@@ -366,7 +303,7 @@ std::string inner_root(std::string root) {
 
 bool holds_folders(const std::string& folder) {
   std::error_code ignored;
-  return fs::is_directory(folder, ignored) && !list(folder).folders.empty();
+  return fs::is_directory(folder, ignored) && !list_data_folder(folder).folders.empty();
 }
 
 }  // namespace
@@ -400,7 +337,7 @@ std::shared_ptr<Dataset> open_split_folder(const std::string& given, SplitPart p
 
 std::vector<std::string> pictures_in(const std::string& folder) {
   std::error_code ignored;
-  return fs::is_directory(folder, ignored) ? list(folder).pictures : std::vector<std::string>{};
+  return fs::is_directory(folder, ignored) ? list_data_folder(folder).pictures : std::vector<std::string>{};
 }
 
 std::vector<std::string> pictures_below(const std::string& folder) {

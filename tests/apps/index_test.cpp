@@ -5,6 +5,7 @@
 
 #include "apps/common/index_search.h"
 #include "apps/common/search_index.h"
+#include "io/file.h"
 #include "io/npy.h"
 #include "io/table.h"
 #include "tensor/creation.h"
@@ -177,7 +178,7 @@ TEST_CASE("embed writes all of its files or none, and keeps older ones", "[e2e][
   }
   const TempFolder folder;  // temporaries of a killed process go, those of a living one stay
   spill(folder / "out.npy.tmp-999999999-0", std::string("dead"));
-  spill(folder / ("out.tsv.tmp-" + std::to_string(::getpid()) + "-0"), std::string("alive"));
+  const AtomicFile alive(folder / "out.tsv");
   spill(folder / "outer.npy.tmp-999999999-0", std::string("another's"));
   must(folder, embed);
   CHECK(there(folder).size() == 5);
