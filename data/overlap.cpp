@@ -15,7 +15,15 @@ namespace {
 constexpr std::size_t kShown = 5;
 constexpr std::int64_t kNoFile = -2;  // beside FileStamp's -1
 
-std::vector<std::int64_t> sizes_of(const Dataset& dataset) {
+std::vector<std::int64_t> all_of(const std::vector<std::int64_t>& sizes) {
+  std::vector<std::int64_t> all(sizes.size());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> file_sizes(const Dataset& dataset) {
   std::vector<std::int64_t> sizes;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     const std::string path = dataset.file(i).path;
@@ -34,16 +42,8 @@ std::vector<std::int64_t> with_size_in(const std::vector<std::int64_t>& sizes,
 
 bool knows_origins(const Dataset& dataset) { return dataset.size() > 0 && dataset.origin(0).known(); }
 
-std::vector<std::int64_t> all_of(const std::vector<std::int64_t>& sizes) {
-  std::vector<std::int64_t> all(sizes.size());
-  std::iota(all.begin(), all.end(), 0);
-  return all;
-}
-
-}  // namespace
-
 Overlap find_overlap(Contents& a, Contents& b, int threads) {
-  const std::vector<std::int64_t> sizes_a = sizes_of(a.dataset()), sizes_b = sizes_of(b.dataset());
+  const std::vector<std::int64_t> sizes_a = file_sizes(a.dataset()), sizes_b = file_sizes(b.dataset());
   // The size of the file that a packed picture comes from is not known: all are looked at.
   const bool packed = knows_origins(a.dataset()) || knows_origins(b.dataset());
   const auto in_a = packed ? all_of(sizes_a) : with_size_in(sizes_a, {sizes_b.begin(), sizes_b.end()});

@@ -66,12 +66,12 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-/// A file of holes: it declares far more than it holds, and costs its maker nothing. The count of blocks alone proves
-/// nothing (some file systems know it late, or never): the holes are looked for, but only where it is small.
-static bool is_hollow(int fd, const struct stat& status) {
-  constexpr std::int64_t kLarge = std::int64_t{64} << 20, kBlock = 512, kShare = 64;
-  const std::int64_t size = status.st_size;
-  if (size <= kLarge || status.st_blocks * kBlock >= size / kShare) return false;
+/// A file of holes declares far more than it holds, and costs its maker nothing. The count of blocks alone proves nothing
+/// (some file systems know it late, or never): the holes are looked for, but only where it is small.
+static bool is_hollow(int fd, std::int64_t size) {
+  constexpr std::int64_t kBlock = 512, kShare = 64;
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || status.st_blocks * kBlock >= size / kShare) return false;
   std::int64_t held = 0;
   for (std::int64_t at = 0; at < size && held < size / kShare;) {
     const std::int64_t data = ::lseek(fd, at, SEEK_DATA);
@@ -96,14 +96,6 @@ static std::uint64_t size_of_open_file(int fd, const std::string& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-static void refuse_hollow(int fd, const std::string& path) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0 || !is_hollow(fd, status)) return;
-  throw Error(ErrorKind::BadInput, "",
-              "cannot read '" + path + "': of its " + std::to_string(status.st_size) + " bytes nearly all are holes",
-              "it was cut or never written whole: bring it back from a copy, or remove it");
-}
-
 static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
                                                 std::uint64_t at_most = ~std::uint64_t{0}) {
   const std::uint64_t size = size_of_open_file(fd, path);
@@ -111,7 +103,11 @@ static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
     throw Error(ErrorKind::BadInput, "",
                 "cannot read '" + path + "': it has " + std::to_string(size) + " bytes, more than the " +
                     std::to_string(at_most) + " that such a file may have");
-  refuse_hollow(fd, path);
+  constexpr std::uint64_t kLarge = std::uint64_t{64} << 20;
+  if (size > kLarge && is_hollow(fd, static_cast<std::int64_t>(size)))
+    throw Error(ErrorKind::BadInput, "",
+                "cannot read '" + path + "': of its " + std::to_string(size) + " bytes nearly all are holes",
+                "it was cut or never written whole: bring it back from a copy, or remove it");
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   std::size_t done = 0;
   while (done < bytes.size()) {

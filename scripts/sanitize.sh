@@ -44,12 +44,11 @@ failed=0
 if [ $sanitizers = thread ]; then
   cmake --build $build --target fledge | tail -1
   folder=$(mktemp -d) fledge=$PWD/$build/apps/fledge pictures=$PWD/tests/data/layouts/list/list.csv
-  export FLEDGE_PRESETS=$PWD/apps/presets
   trap 'rm -rf "$folder"' EXIT
   cd "$folder"
   run() {  # one command; what the sanitizer found ends with 66
     local code=0
-    "$fledge" "$@" --threads 2 >out.txt 2>err.txt || code=$?
+    ${before:-} "$fledge" "$@" --threads 2 >out.txt 2>err.txt || code=$?
     echo "fledge $1 ${2:0:20}: $code"
     [ $code = "${expected:-0}" ] || { failed=1; grep -A30 -m3 'WARNING: ThreadSanitizer' err.txt || tail -5 err.txt; }
   }
@@ -63,8 +62,7 @@ if [ $sanitizers = thread ]; then
   run eval --model student --data "$pictures" --all --clusters --bootstrap 100
   run search --index index --model student --data "$pictures"
   run report teacher student --output page.html
-  (sleep 5; pkill -TERM -x fledge) &
-  expected=143 run train "${tiny[@]}" --arch resnet18 --width 0.125 --epochs 500 --run stopped
+  before='timeout --preserve-status -s TERM 5' expected=143 run train "${tiny[@]}" --arch resnet18 --width 0.125 --epochs 500 --run stopped
   exit $failed
 fi
 shift

@@ -1,24 +1,23 @@
 #include "apps/common/picture_contents.h"
 
-#include "data/content.h"
+#include "data/dataset.h"
 
 namespace fledge {
 
-std::vector<std::string> contents_of(const std::shared_ptr<Dataset>& dataset, const std::vector<std::int64_t>& pictures,
-                                     int threads) {
-  Contents contents(dataset);
+std::vector<std::string> contents_of(Contents& contents, const std::vector<std::int64_t>& pictures, int threads) {
+  const Dataset& dataset = contents.dataset();
   contents.find(pictures, threads);
   std::vector<std::string> texts;
   for (const std::int64_t i : pictures) {
     const Content content = contents.origin(i);
-    const bool file = !dataset->file(i).path.empty() || dataset->origin(i).known();
+    const bool file = !dataset.file(i).path.empty() || dataset.origin(i).known();
     texts.push_back(!content.known() ? "" : (file ? "" : "pixels:") + to_text(content));
   }
   return texts;
 }
 
-void identify(Embeddings& e, const std::shared_ptr<Dataset>& dataset, int threads) {
-  e.contents = contents_of(dataset, e.pictures, threads);
+void identify(Embeddings& e, Contents& contents, int threads) {
+  e.contents = contents_of(contents, e.pictures, threads);
 }
 
 }  // namespace fledge

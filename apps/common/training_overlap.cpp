@@ -1,6 +1,7 @@
 #include "apps/common/training_overlap.h"
 
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <unordered_set>
 #include <vector>
@@ -32,25 +33,18 @@ using Trained = ContentMap<const PictureIdentity*>;
 /// The pictures that may be among those: by the sizes of their files, where none of either comes out of a pack.
 std::vector<std::int64_t> candidates(const Dataset& dataset, const Trained& trained) {
   std::unordered_set<std::int64_t> sizes;
-  bool packed = dataset.size() > 0 && dataset.origin(0).known();
+  bool packed = knows_origins(dataset);
   for (const auto& [content, picture] : trained) {
     packed |= picture->origin.known() || picture->stamp.size < 0;
     sizes.insert(picture->stamp.size);
   }
-  std::vector<std::int64_t> chosen;
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    const std::string path = packed ? "" : dataset.file(i).path;
-    if (path.empty() || sizes.contains(stamp_of_file(path).size)) chosen.push_back(i);
-  }
-  return chosen;
+  if (!packed) return with_size_in(file_sizes(dataset), sizes);
+  std::vector<std::int64_t> all(static_cast<std::size_t>(dataset.size()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 }  // namespace
-
-std::string training_overlap(const std::string& model, const std::shared_ptr<Dataset>& tested, int threads) {
-  Contents contents(tested);
-  return overlap_text(training_overlap(model, contents, threads));
-}
 
 Overlap training_overlap(const std::string& model, Contents& contents, int threads) {
   const auto identity = identity_of(model);

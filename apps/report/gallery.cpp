@@ -54,6 +54,7 @@ std::vector<Gallery> galleries_of(const std::vector<Kind>& kinds, const ReportOp
 }
 
 void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::string>& notes) {
+  Contents contents(gallery.dataset);
   for (const Kind* kind : gallery.kinds)
     for (const RunRecord* run : kind->runs) {
       if (run->weights == 0) {
@@ -63,7 +64,8 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
       const LoadedModel loaded = load_model(run->path);
       EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
       options.what = "embed with " + run->name;
-      if (const std::string trained = training_overlap(run->path, gallery.dataset, o.data.workers); !trained.empty())
+      if (const std::string trained = overlap_text(training_overlap(run->path, contents, o.data.workers));
+          !trained.empty())
         notes.push_back("Run " + run->name + ": " + trained + ". Its figures on these pictures flatter it.");
       gallery.runs.push_back({run->name, embed_dataset(*loaded.model, gallery.dataset, options)});
       break;  // one run speaks for its kind

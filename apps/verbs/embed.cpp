@@ -89,7 +89,8 @@ int run_embed(const EmbedVerbOptions& o) {
   warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("pictures", e.skipped);
-  identify(e, dataset, o.data.workers);
+  Contents contents(dataset);
+  identify(e, contents, o.data.workers);
   save_embeddings(o.output, {o.output, e.vectors, e.paths, e.label_names, e.contents,
                              index_info(loaded, options, o.data, o.machine)});
   std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(),

@@ -244,10 +244,10 @@ Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const Datase
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
   warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(model, dataset, options);
-  identify(e, dataset, o.data.workers);
+  Contents contents(dataset);
+  identify(e, contents, o.data.workers);
   e.root = root_of(spec.source);
   if (!tested || o.model.empty()) return e;
-  Contents contents(dataset);
   const Overlap trained = training_overlap(o.model, contents, o.data.workers);
   if (const std::string text = overlap_text(trained); !text.empty())
     std::fprintf(stderr, "warning: %s: the figures flatter the model\n", text.c_str());

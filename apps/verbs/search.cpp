@@ -116,7 +116,8 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(*loaded.model, dataset, options);
   say_skipped("query pictures", e.skipped);
-  identify(e, dataset, o.data.workers);
+  Contents contents(dataset);
+  identify(e, contents, o.data.workers);
   return {e.vectors,
           std::move(e.paths),
           single ? std::vector<std::string>() : std::move(e.label_names),

@@ -1,7 +1,5 @@
 #include "data/datasets/folder.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -11,6 +9,7 @@
 #include <set>
 
 #include "data/datasets/annotated.h"
+#include "data/datasets/class_folder.h"
 #include "data/datasets/listing.h"
 #include "data/exif_choice.h"
 #include "io/label_numbers.h"
@@ -22,25 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Which folder a path leads to, through links.
-using FolderId = std::pair<dev_t, ino_t>;
-std::optional<FolderId> folder_id(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
-  return FolderId{info.st_dev, info.st_ino};
-}
-
-/// The folder and all above it.
-std::set<FolderId> folders_above(const std::string& path) {
-  std::set<FolderId> found;
-  std::error_code ignored;
-  for (fs::path at = fs::canonical(path, ignored); !at.empty(); at = at.parent_path()) {
-    if (const auto id = folder_id(at.string())) found.insert(*id);
-    if (at == at.root_path()) break;
-  }
-  return found;
-}
-
 /// Those of class folders that are no links: what a link elsewhere leads to once more is theirs.
 void add_class_folders(const std::string& parent, const std::vector<std::string>& names, std::set<FolderId>& found) {
   std::error_code ignored;
@@ -48,50 +28,6 @@ void add_class_folders(const std::string& parent, const std::vector<std::string>
     if (!fs::is_symlink(parent + name, ignored))
       if (const auto id = folder_id(parent + name)) found.insert(*id);
 }
-
-/// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the folders' paths, then by
-/// name. Links are followed, but no folder is looked at twice, and neither one above the class nor another class's
-/// (`taken`).
-struct ClassFolder {
-  std::vector<std::string> files;  // below the class's folder
-  std::int64_t own = 0, folders = 0;
-  bool links = false;                   // on any way to them
-  Counted below, other, hidden, again;  // pictures in folders below; what is not taken
-
-  ClassFolder(const std::string& path, const std::set<FolderId>& taken) : taken_(taken) {
-    walk(path, "", 0);
-    std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (auto& [folder, names] : found_)
-      for (const std::string& name : names) {
-        files.push_back(folder.empty() ? name : folder + "/" + name);
-        if (folder.empty())
-          ++own;
-        else
-          below.add(files.back());
-      }
-    found_.clear();
-  }
-
- private:
-  void walk(const std::string& path, const std::string& folder, int depth) {
-    constexpr int kDeepest = 64;
-    const auto id = folder_id(path);
-    if (depth > kDeepest || (id && ((depth > 0 && taken_.contains(*id)) || !seen_.insert(*id).second)))
-      return again.add(folder);
-    Listing found = list_data_folder(path);
-    const std::string start = folder.empty() ? "" : folder + "/";
-    other.add(found.other, start);
-    hidden.add(found.hidden, start);
-    links |= found.links;
-    found_.emplace_back(folder, std::move(found.pictures));
-    folders += depth == 0 ? static_cast<std::int64_t>(found.folders.size()) : 0;
-    for (const std::string& name : found.folders) walk(path + "/" + name, start + name, depth + 1);
-  }
-
-  std::vector<std::pair<std::string, std::vector<std::string>>> found_;
-  const std::set<FolderId>& taken_;
-  std::set<FolderId> seen_;
-};
 
 /// Folders that are parts of a data set rather than classes beside others.
 bool names_a_part(std::string name) {
@@ -191,11 +127,10 @@ class FolderDataset : public Dataset {
     std::vector<std::pair<std::string, std::string>> linked;  // class, file
     for (const auto& [name, files] : classes_)
       for (const std::string& file : files)
-        if (leads_elsewhere(file)) linked.emplace_back(name, file);
-    if (linked.empty()) return;
-    for (const auto& [name, files] : classes_)
-      for (const std::string& file : files)
-        if (!leads_elsewhere(file)) class_of.emplace((root / file).string(), name);
+        if (leads_elsewhere(file))
+          linked.emplace_back(name, file);
+        else
+          class_of.emplace((root / file).string(), name);
     std::set<std::string> again;
     for (const auto& [name, file] : linked) {
       std::error_code error;
