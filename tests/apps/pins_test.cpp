@@ -166,6 +166,15 @@ TEST_CASE("pins: the resolved config of every preset", "[pins]") {
   check_pin("presets.txt", text);
 }
 
+TEST_CASE("pins: the help of every verb", "[pins]") {
+  const TempFolder folder;
+  std::string text = must(folder, {"--help"}).out;
+  for (const char* verb : {"train", "distill", "eval", "embed", "inspect", "convert", "report", "doctor", "search", "bench", "data"})
+    text += must(folder, {verb, "--help"}).out;
+  for (const char* action : {"verify", "stats", "prepare"}) text += must(folder, {"data", action, "--help"}).out;
+  check_pin("help.txt", text);
+}
+
 TEST_CASE("pins: runs of every kind, on the CPU", "[pins]") {
   const Setting kernels("FLEDGE_CPU_KERNELS", kKernels);
   Recorder r;
