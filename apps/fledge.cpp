@@ -1,15 +1,13 @@
 // The fledge binary: chooses the verb, and turns every failure into one message and an exit code.
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
-#include "apps/common/config.h"
-#include "apps/common/flag_values.h"
+#include "apps/cli/config.h"
+#include "apps/cli/parse.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
 #include "io/escape.h"
@@ -25,32 +23,20 @@ int report(fledge::ErrorKind kind, const std::string& problem, const std::string
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("fledge trains compact image-embedding networks that learn from a teacher (Yu et al., CVPR 2019).",
-               "fledge");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", FLEDGE_VERSION);
-  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.footer("'fledge VERB --help' shows a verb's flags with examples.");
-  std::vector<std::pair<std::string, fledge::RunVerb>> verbs = {
-      {"train", fledge::add_train(app)},   {"distill", fledge::add_distill(app)}, {"eval", fledge::add_eval(app)},
-      {"embed", fledge::add_embed(app)},   {"inspect", fledge::add_inspect(app)}, {"convert", fledge::add_convert(app)},
-      {"data", fledge::add_data(app)},     {"report", fledge::add_report(app)},   {"doctor", fledge::add_doctor(app)},
-      {"search", fledge::add_search(app)}, {"bench", fledge::add_bench(app)}};
-
-  fledge::check_values(app);
+  using namespace fledge;
+  std::vector<Verb> verbs;
+  for (Verb (*verb)() : {train_verb, distill_verb, eval_verb, embed_verb, inspect_verb, convert_verb, data_verb,
+                         report_verb, doctor_verb, search_verb, bench_verb})
+    verbs.push_back(verb());
   std::string command = "fledge";
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
-  std::vector<std::string> arguments = fledge::expand_arguments(app, {argv + 1, argv + argc});
-  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
-  try {
-    app.parse(arguments);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return report(fledge::ErrorKind::Usage, e.what(), "'fledge --help' lists verbs, 'fledge VERB --help' their flags");
+  const Parsed parsed = parse(verbs, {argv + 1, argv + argc});
+  if (!parsed.verb) return parsed.code;
+  if (parsed.verb->print_config()) {
+    std::fputs(resolved_config(parsed.verb->fields).c_str(), stdout);
+    return 0;
   }
-  for (auto& [name, verb] : verbs)
-    if (app.got_subcommand(name)) return verb(command);
-  return 0;
+  return parsed.verb->run(*parsed.verb, command);
 }
 
 int run_guarded(int argc, char** argv) {

@@ -69,10 +69,10 @@ bool is_zero(const ForeignModel& foreign, const std::string& name) {
 
 }  // namespace
 
-void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group, bool given) {
+void bind_foreign(Fields& fields, ForeignOptions& o, const std::string& prefix, const std::string& group, bool given) {
+  fields.group(group);
   const auto add = [&](const std::string& name, std::string& value, const std::string& text) {
-    if (!verb.get_option_no_throw("--" + prefix + name))
-      verb.add_option("--" + prefix + name, value, text)->group(group);
+    if (!fields.find(prefix + name)) fields.add(prefix + name, value, text);
   };
   const std::string file = "weights from elsewhere: ";
   if (!given) {
@@ -83,8 +83,7 @@ void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, 
   }
   add("map", o.map, file + "file of lines 'from = to' for names that fledge does not know");
   o.ema_flag = "--" + prefix + "ema";
-  verb.add_flag(o.ema_flag, o.ema, file + "of a checkpoint with plain and averaged (EMA) ones, the averaged")
-      ->group(group);
+  fields.add_switch(prefix + "ema", o.ema, file + "of a checkpoint with plain and averaged (EMA) ones, the averaged");
 }
 
 std::set<std::string> dead_names(const WeightFile& file) {

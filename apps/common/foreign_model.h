@@ -1,6 +1,5 @@
 // Weight files from elsewhere, recognised: PyTorch's of any age, or safetensors that no fledge wrote.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 #include "io/weights/weight_file.h"
 #include "nn/import/import.h"
 #include "nn/state_dict.h"
+#include "train/field.h"
 
 namespace fledge {
 
@@ -23,7 +23,7 @@ struct ForeignOptions {
 
 /// Adds --PREFIXarch, --PREFIXconventions, --PREFIXstem, --PREFIXmap, --PREFIXema, as far as the verb has no such flag
 /// yet. `given`: the network is known, so that only the last two make sense.
-void bind_foreign(CLI::App& verb, ForeignOptions& o, const std::string& prefix, const std::string& group,
+void bind_foreign(Fields& fields, ForeignOptions& o, const std::string& prefix, const std::string& group,
                   bool given = false);
 
 struct ForeignModel {

@@ -1,6 +1,5 @@
 // What a training run can be told, as one plain struct, and its flags in groups.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "apps/common/foreign_model.h"
@@ -10,6 +9,7 @@
 #include "nn/models/model.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
+#include "train/field.h"
 
 namespace fledge {
 
@@ -87,11 +87,11 @@ struct TrainOptions {
   MachineOptions machine;
 };
 
-void bind_machine(CLI::App& verb, MachineOptions& o);
-void bind_eval_data(CLI::App& verb, EvalDataOptions& o);
-void bind_model(CLI::App& verb, ModelSpec& spec, std::string& weights);
+void bind_machine(Fields& fields, MachineOptions& o);
+void bind_eval_data(Fields& fields, EvalDataOptions& o);
+void bind_model(Fields& fields, ModelSpec& spec, std::string& weights);
 /// All groups of a training run; `teacher`: with the distillation group.
-void bind_training(CLI::App& verb, TrainOptions& o, bool teacher);
+void bind_training(Fields& fields, TrainOptions& o, bool teacher);
 
 /// "1,2,4,8" -> numbers >= 1. Throws Error(Usage) naming the flag.
 std::vector<std::int64_t> parse_counts(const std::string& text, const std::string& flag);

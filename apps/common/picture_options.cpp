@@ -5,20 +5,16 @@
 
 namespace fledge {
 
-void bind_pictures(CLI::App& verb, PictureOptions& o) {
-  verb.add_option("--exif-rotate", o.exif_rotate,
-                  "turn pictures upright as their camera noted: auto (all but CUB, Cars and SOP), on, off")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
-      ->group("Data");
-  verb.add_option("--max-image-pixels", o.max_pixels, "a picture of more pixels is a bad picture")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))
-      ->group("Data");
-  verb.add_option("--max-image-side", o.max_side, "the same of a longer side, in pixels")
-      ->check(CLI::Range(1, 1 << 20))
-      ->group("Data");
-  verb.add_option("--max-image-mb", o.max_mb, "the same of one that takes more memory to decode, in MiB")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
-      ->group("Data");
+void bind_pictures(Fields& f, PictureOptions& o) {
+  f.group("Data");
+  f.add("exif-rotate", o.exif_rotate,
+        "turn pictures upright as their camera noted: auto (all but CUB, Cars and SOP), on, off")
+      .one_of({"auto", "on", "off"});
+  f.add("max-image-pixels", o.max_pixels, "a picture of more pixels is a bad picture")
+      .between(std::int64_t{1}, std::int64_t{1} << 31);
+  f.add("max-image-side", o.max_side, "the same of a longer side, in pixels").between(1, 1 << 20);
+  f.add("max-image-mb", o.max_mb, "the same of one that takes more memory to decode, in MiB")
+      .between(std::int64_t{1}, std::int64_t{1} << 20);
 }
 
 void apply(const PictureOptions& o) {

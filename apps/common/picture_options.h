@@ -1,8 +1,9 @@
 // How picture files are read: turned upright or not, and what they may unfold to.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+
+#include "train/field.h"
 
 namespace fledge {
 
@@ -13,7 +14,7 @@ struct PictureOptions {
 };
 
 /// --exif-rotate, --max-image-pixels, --max-image-side, --max-image-mb.
-void bind_pictures(CLI::App& verb, PictureOptions& o);
+void bind_pictures(Fields& fields, PictureOptions& o);
 /// Applies them to the process; to be called before data sets are opened.
 void apply(const PictureOptions& o);
 

@@ -1,5 +1,6 @@
 #include "apps/common/training_setup.h"
 
+#include <cmath>
 #include <sstream>
 #include <tuple>
 

@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/cli/toml.h"
+#include "apps/cli/toml_bounds.h"
 #include "apps/common/model_file.h"
-#include "apps/common/toml.h"
-#include "apps/common/toml_bounds.h"
 #include "io/escape.h"
 #include "io/file.h"
 #include "io/json_file.h"

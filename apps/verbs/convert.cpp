@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "apps/common/config.h"
 #include "apps/common/model_file.h"
 #include "apps/common/output_files.h"
 #include "apps/verbs/verbs.h"
@@ -193,36 +192,36 @@ int run_convert(ConvertOptions o) {
 
 }  // namespace
 
-RunVerb add_convert(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
-      "convert", "Make a fledge model of a weight file from PyTorch of any age, or the way back: by the ending of -o.");
-  verb->footer(
-      help_footer("  fledge convert cub_Tmodel.pkl -o cub_teacher.safetensors --drop-dead\n"
-                  "  fledge convert mobilenet_keras.safetensors -o m.safetensors --conventions keras\n"
-                  "  fledge convert runs/relative -o student.pth\n"));
+Verb convert_verb() {
+  Verb verb("convert",
+            "Make a fledge model of a weight file from PyTorch of any age, or the way back: by the ending of -o.",
+            "  fledge convert cub_Tmodel.pkl -o cub_teacher.safetensors --drop-dead\n"
+            "  fledge convert mobilenet_keras.safetensors -o m.safetensors --conventions keras\n"
+            "  fledge convert runs/relative -o student.pth\n",
+            false);
+  Fields& f = verb.fields;
   auto o = std::make_shared<ConvertOptions>();
-  verb->add_option(
+  f.add_positional(
       "file", o->file,
       "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
-  verb->add_option("-o,--output", o->output, "OUT.safetensors, or OUT.pth for torch.load(weights_only=True)")
-      ->group("Output");
-  verb->add_flag("--drop-dead", o->drop_dead, "leave out tensors that the network does not use (always so for .pth)")
-      ->group("Output");
-  verb->add_flag("--raw", o->raw, "every tensor under its own name: no network is looked for")->group("Output");
-  verb->add_flag("--quiet", o->quiet, "only the result and errors")->group("Output");
-  bind_foreign(*verb, o->foreign, "", "Model");
-  verb->add_option("--labels", o->labels, "file of class names, a line each; empty: those in the checkpoint, if any")
-      ->group("Model");
-  verb->add_option("--normalize", o->normalize, "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: a config.json's, else the network's")
-      ->group("Data");
-  verb->add_option("--size", o->size, "side of the pictures in pixels; 0: a config.json's, else the network's usual one (224)")
-      ->check(CLI::Range(0, 4096))
-      ->group("Data");
-  verb->add_option("--resize-short", o->resize_short,
-                   "short side before the centre crop; 0: no resize, -1: a config.json's, else 256")
-      ->check(CLI::Range(-1, 8192))
-      ->group("Data");
-  return [o](const std::string&) { return run_convert(*o); };
+  f.group("Output");
+  f.add("output", o->output, "OUT.safetensors, or OUT.pth for torch.load(weights_only=True)").with_letter('o');
+  f.add_switch("drop-dead", o->drop_dead, "leave out tensors that the network does not use (always so for .pth)");
+  f.add_switch("raw", o->raw, "every tensor under its own name: no network is looked for");
+  f.add_switch("quiet", o->quiet, "only the result and errors");
+  bind_foreign(f, o->foreign, "", "Model");
+  f.group("Model");
+  f.add("labels", o->labels, "file of class names, a line each; empty: those in the checkpoint, if any");
+  f.group("Data");
+  f.add("normalize", o->normalize,
+        "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: a config.json's, else the network's");
+  f.add("size", o->size, "side of the pictures in pixels; 0: a config.json's, else the network's usual one (224)")
+      .between(0, 4096);
+  f.add("resize-short", o->resize_short,
+        "short side before the centre crop; 0: no resize, -1: a config.json's, else 256")
+      .between(-1, 8192);
+  verb.run = [o](const Verb&, const std::string&) { return run_convert(*o); };
+  return verb;
 }
 
 }  // namespace fledge

@@ -9,7 +9,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/config.h"
 #include "apps/common/output_files.h"
 #include "apps/common/picture_options.h"
 #include "apps/common/progress.h"
@@ -174,51 +173,56 @@ int run_prepare(const DataVerbOptions& o) {
   return 0;
 }
 
-CLI::App* add_action(CLI::App& data, const char* name, const char* summary, DataVerbOptions& o) {
-  CLI::App* verb = data.add_subcommand(name, summary);
-  verb->add_option("--data", o.data,
-                   "folder, list (.csv, .tsv), pack or fashion-mnist; [:train|:test|:all] where it has parts")
-      ->group("Data");
-  verb->add_option("--classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7")->group("Data");
-  verb->add_flag("--json", o.json, "one JSON object")->group("Output");
-  verb->add_flag("--quiet", o.quiet, "no progress")->group("Output");
+Verb action(const char* name, const char* summary, DataVerbOptions& o) {
+  Verb verb(name, summary, "", false);
+  Fields& f = verb.fields;
+  f.group("Data");
+  f.add("data", o.data, "folder, list (.csv, .tsv), pack or fashion-mnist; [:train|:test|:all] where it has parts");
+  f.add("classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7");
+  f.group("Output");
+  f.add_switch("json", o.json, "one JSON object");
+  f.add_switch("quiet", o.quiet, "no progress");
   return verb;
 }
 
 /// For the actions that decode.
-void add_workers(CLI::App& verb, DataVerbOptions& o) {
-  bind_pictures(verb, o.pictures);
-  verb.add_option("--workers", o.workers, "decoding threads")->check(CLI::Range(0, 256))->group("Data");
+void add_workers(Fields& f, DataVerbOptions& o) {
+  bind_pictures(f, o.pictures);
+  f.add("workers", o.workers, "decoding threads").between(0, 256);
 }
 
 }  // namespace
 
-RunVerb add_data(CLI::App& app) {
-  CLI::App* data =
-      app.add_subcommand("data", "Look at a data set before training, or pack it: verify, stats, prepare.");
-  data->require_subcommand(1);
-  data->footer(
-      help_footer("  fledge data stats --data cars/train\n  fledge data verify --data CUB_200_2011:train\n"
-                  "  fledge data verify --data fashion-mnist:test --json\n"
-                  "  fledge data prepare --data cars:train --short-side 144 --output cars-train.pack\n"));
+Verb data_verb() {
+  Verb verb("data", "Look at a data set before training, or pack it: verify, stats, prepare.",
+            "  fledge data stats --data cars/train\n  fledge data verify --data CUB_200_2011:train\n"
+            "  fledge data verify --data fashion-mnist:test --json\n"
+            "  fledge data prepare --data cars:train --short-side 144 --output cars-train.pack\n",
+            false);
   auto o = std::make_shared<DataVerbOptions>();
-  CLI::App* check =
-      add_action(*data, "verify", "Is it whole, can every picture be read, what is doubled or in the wrong place?", *o);
-  add_workers(*check, *o);
-  check->add_flag("--partial", o->partial, "a part of a published data set is meant: no fault that pictures are fewer")
-      ->group("Data");
-  CLI::App* stats = add_action(*data, "stats", "Count images and classes without decoding.", *o);
-  CLI::App* prepare =
-      add_action(*data, "prepare", "Decode every picture once into a file that training reads without decoding.", *o);
-  add_workers(*prepare, *o);
-  prepare->add_option("--output", o->output, "file to write: FILE.pack")->group("Output");
-  prepare->add_option("--short-side", o->short_side, "shrink larger pictures to this short side; 0: keep them")
-      ->check(CLI::Range(0, 16384))
-      ->group("Output");
-  return [check, stats, o](const std::string&) {
+  Verb verify = action("verify", "Is it whole, can every picture be read, what is doubled or in the wrong place?", *o);
+  add_workers(verify.fields, *o);
+  verify.fields.group("Data");
+  verify.fields.add_switch("partial", o->partial,
+                           "a part of a published data set is meant: no fault that pictures are fewer");
+  verify.run = [o](const Verb&, const std::string&) { return run_verify(*o); };
+  Verb stats = action("stats", "Count images and classes without decoding.", *o);
+  stats.run = [o](const Verb&, const std::string&) { return run_stats(*o); };
+  Verb prepare = action("prepare", "Decode every picture once into a file that training reads without decoding.", *o);
+  add_workers(prepare.fields, *o);
+  prepare.fields.group("Output");
+  prepare.fields.add("output", o->output, "file to write: FILE.pack");
+  prepare.fields.add("short-side", o->short_side, "shrink larger pictures to this short side; 0: keep them")
+      .between(0, 16384);
+  prepare.run = [o](const Verb&, const std::string&) { return run_prepare(*o); };
+  verb.actions = {std::move(verify), std::move(stats), std::move(prepare)};
+  verb.run = [o](const Verb& chosen, const std::string& command) {
     apply(o->pictures);
-    return check->parsed() ? run_verify(*o) : stats->parsed() ? run_stats(*o) : run_prepare(*o);
+    for (const Verb& one : chosen.actions)
+      if (one.chosen) return one.run(one, command);
+    return 0;
   };
+  return verb;
 }
 
 }  // namespace fledge

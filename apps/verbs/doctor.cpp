@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/cli/config.h"
 #include "apps/common/compute.h"
-#include "apps/common/config.h"
 #include "apps/common/options.h"
 #include "apps/verbs/verbs.h"
 #include "kernels/api/backend.h"
@@ -104,15 +104,17 @@ int run_doctor(const MachineOptions& machine, bool json) {
 
 }  // namespace
 
-RunVerb add_doctor(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
-      "doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPU, driver, cuDNN.");
-  verb->footer(help_footer("  fledge doctor\n  fledge doctor --json\n  FLEDGE_CPU_ISA=avx2 fledge doctor\n"));
+Verb doctor_verb() {
+  Verb verb("doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPU, driver, cuDNN.",
+            "  fledge doctor\n  fledge doctor --json\n  FLEDGE_CPU_ISA=avx2 fledge doctor\n", false);
+  Fields& f = verb.fields;
   auto machine = std::make_shared<MachineOptions>();
   auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "one JSON object")->group("Output");
-  bind_machine(*verb, *machine);
-  return [machine, json](const std::string&) { return run_doctor(*machine, *json); };
+  f.group("Output");
+  f.add_switch("json", *json, "one JSON object");
+  bind_machine(f, *machine);
+  verb.run = [machine, json](const Verb&, const std::string&) { return run_doctor(*machine, *json); };
+  return verb;
 }
 
 }  // namespace fledge

@@ -6,9 +6,7 @@
 #include <memory>
 
 #include "apps/common/compute.h"
-#include "apps/common/config.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/flag_values.h"
 #include "apps/common/output_files.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
@@ -100,35 +98,35 @@ int run_embed(const EmbedVerbOptions& o) {
 
 }  // namespace
 
-RunVerb add_embed(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("embed", "Write the embeddings of pictures: OUTPUT.npy and OUTPUT.tsv.");
-  verb->footer(
-      help_footer("  fledge embed --model runs/relative --data cars/test --output cars\n"
-                  "  fledge embed --model student.safetensors --data photos --output photos --threads 1\n"
-                  "  fledge embed --model resnet18.pth --input batch.npy --logits --output logits\n"));
+Verb embed_verb() {
+  Verb verb("embed", "Write the embeddings of pictures: OUTPUT.npy and OUTPUT.tsv.",
+            "  fledge embed --model runs/relative --data cars/test --output cars\n"
+            "  fledge embed --model student.safetensors --data photos --output photos --threads 1\n"
+            "  fledge embed --model resnet18.pth --input batch.npy --logits --output logits\n",
+            true);
+  Fields& f = verb.fields;
   auto o = std::make_shared<EmbedVerbOptions>();
-  add_config_flags(*verb);
-  verb->add_option("--model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file")
-      ->group("Model");
-  verb->add_flag("--pooled", o->pooled, "the pooled features, L2-normalised, instead of the head's embedding")
-      ->group("Model");
-  verb->add_flag("--logits", o->logits, "the classifier's scores instead, for networks that have one")->group("Model");
-  bind_foreign(*verb, o->foreign, "", "Model");
-  bind_eval_data(*verb, o->data);
-  verb->add_option("--input", o->input,
-                   "instead of --data: N,3,H,W numbers as the network takes them, FILE.npy or FILE.safetensors[:NAME]")
-      ->group("Data");
-  verb->add_option("--output", o->output, "path without extension")->group("Output");
-  bind_machine(*verb, o->machine);
-  return [verb, o](const std::string&) {
-    if (print_config_if_asked(*verb)) return 0;
+  f.group("Model");
+  f.add("model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file");
+  f.add_switch("pooled", o->pooled, "the pooled features, L2-normalised, instead of the head's embedding");
+  f.add_switch("logits", o->logits, "the classifier's scores instead, for networks that have one");
+  bind_foreign(f, o->foreign, "", "Model");
+  bind_eval_data(f, o->data);
+  f.group("Data");
+  f.add("input", o->input,
+        "instead of --data: N,3,H,W numbers as the network takes them, FILE.npy or FILE.safetensors[:NAME]");
+  f.group("Output");
+  f.add("output", o->output, "path without extension");
+  bind_machine(f, o->machine);
+  verb.run = [o](const Verb& verb, const std::string&) {
     if (!o->input.empty())
-      refuse_passed_over(*verb, "of --input, whose numbers the network takes as they are",
+      refuse_passed_over(verb, "of --input, whose numbers the network takes as they are",
                          [](const std::string& group, const std::string& name) {
                            return group == "Data" && name != "input" && name != "batch-size" && name != "workers";
                          });
     return run_embed(*o);
   };
+  return verb;
 }
 
 }  // namespace fledge

@@ -5,9 +5,7 @@
 #include <memory>
 
 #include "apps/common/compute.h"
-#include "apps/common/config.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/flag_values.h"
 #include "apps/common/output_files.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
@@ -177,7 +175,7 @@ int evaluate_models(const EvalOptions& o) {
 }
 
 /// What the chosen kind of evaluation does not look at.
-void check_flags(const CLI::App& verb, const EvalOptions& o) {
+void check_flags(const Verb& verb, const EvalOptions& o) {
   using Name = const std::string&;
   if (!o.runs.empty())
     refuse_passed_over(verb, "of stored metrics of runs (which --model names otherwise)", [](Name group, Name name) {
@@ -238,77 +236,66 @@ int run_eval(const EvalOptions& o) {
 
 }  // namespace
 
-RunVerb add_eval(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("eval", "Measure retrieval: exact Recall@K, MAP@R and more.");
-  verb->footer(help_footer(
-      "  fledge eval --model runs/relative --data cars/test\n"
-      "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
-      "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"
-      "  fledge eval --model runs/student --gallery-model runs/teacher --data cars/test --all\n"));
+Verb eval_verb() {
+  Verb verb("eval", "Measure retrieval: exact Recall@K, MAP@R and more.",
+            "  fledge eval --model runs/relative --data cars/test\n"
+            "  fledge eval runs/teacher runs/alone runs/relative        (stored metrics of finished runs, a row each)\n"
+            "  fledge eval --embeddings e.npy --table e.tsv --recall-at 1,10,100 --json\n"
+            "  fledge eval --model runs/student --gallery-model runs/teacher --data cars/test --all\n",
+            true);
+  Fields& f = verb.fields;
   auto o = std::make_shared<EvalOptions>();
-  add_config_flags(*verb);
-  verb->add_option("runs", o->runs, "finished runs whose stored metrics are printed side by side")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb->add_option("--embeddings", o->embeddings, "evaluate this .npy (N x D)")->group("Stored embeddings");
-  verb->add_option("--table", o->table, "its table: header path<TAB>label")->group("Stored embeddings");
-  verb->add_option("--gallery-embeddings", o->gallery_embeddings,
-                   "search in these instead of among the queries (--embeddings or --data)")
-      ->group("Stored embeddings");
-  verb->add_option("--gallery-table", o->gallery_table, "their table")->group("Stored embeddings");
-  bind_eval_data(*verb, o->data);
-  verb->add_option("--gallery", o->gallery, "search in these pictures instead of among the queries")->group("Data");
-  verb->add_option("--gallery-classes", o->gallery_classes, "only these classes of the gallery")->group("Data");
-  verb->add_option("--gallery-degrade", o->gallery_degrade,
-                   "make the gallery's pictures poor, as --degrade does the queries'; none; empty: the model's own")
-      ->group("Data");
-  verb->add_option(
-          "--gallery-model", o->gallery_model,
-          "embeds the gallery (the same pictures, each query's own left out, or --gallery); --model the queries")
-      ->group("Model");
-  verb->add_option("--model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file")
-      ->group("Model");
-  bind_model(*verb, o->spec, o->weights);
-  bind_foreign(*verb, o->foreign, "", "Model");
-  bind_foreign(*verb, o->gallery_foreign, "gallery-", "Model");
-  verb->add_flag("--pooled", o->pooled, "the pooled features instead of the head's embedding")->group("Model");
-  verb->add_option("--copies", o->copies,
-                   "pictures with the content of the query under another name: leave-out, keep; auto: left out of a "
-                   "gallery, kept among the queries as in the figures of the literature")
-      ->check(CLI::IsMember({"auto", "leave-out", "keep"}))
-      ->group("Data");
-  verb->add_flag("--allow-mismatch", o->allow_mismatch,
-                 "compare embeddings although another model or preparation of pictures made them")
-      ->group("Stored embeddings");
-  verb->add_option("--recall-at", o->recall_at, "K of Recall@K")->group("Output");
-  verb->add_flag("--all", o->all, "every metric, also rank and mean distances of the embedding")->group("Output");
-  verb->add_flag("--clusters", o->clusters, "NMI and AMI of k-means with one cluster a class (slow with many classes)")
-      ->group("Output");
-  verb->add_option("--cluster-starts", o->cluster_starts, "runs of k-means, of which the best counts")
-      ->check(CLI::Range(1, 1000))
-      ->group("Output");
-  verb->add_option("--per-class", o->per_class, "write a table (.tsv) with a row for each class")->group("Output");
-  verb->add_option("--bootstrap", o->bootstrap.samples, "samples for confidence intervals; 0: no intervals")
-      ->check(CLI::Range(0, 1000000))
-      ->group("Output");
-  verb->add_option("--confidence", o->bootstrap.level, "level of the intervals")
-      ->check(CLI::Range(0.01, 0.999))
-      ->group("Output");
-  verb->add_flag("--bootstrap-classes", o->by_class, "draw whole classes, not queries, for the intervals")
-      ->group("Output");
-  verb->add_option("--seed", o->bootstrap.seed, "of the bootstrap and of k-means")->group("Output");
-  verb->add_flag("--spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds")
-      ->group("Output");
-  verb->add_flag("--json", o->json, "every metric as one JSON object")->group("Output");
-  bind_machine(*verb, o->machine);
-  return [verb, o](const std::string&) {
-    if (print_config_if_asked(*verb)) return 0;
-    check_flags(*verb, *o);
+  f.add_positional("runs", o->runs, "finished runs whose stored metrics are printed side by side").repeatable = true;
+  f.group("Stored embeddings");
+  f.add("embeddings", o->embeddings, "evaluate this .npy (N x D)");
+  f.add("table", o->table, "its table: header path<TAB>label");
+  f.add("gallery-embeddings", o->gallery_embeddings,
+        "search in these instead of among the queries (--embeddings or --data)");
+  f.add("gallery-table", o->gallery_table, "their table");
+  bind_eval_data(f, o->data);
+  f.group("Data");
+  f.add("gallery", o->gallery, "search in these pictures instead of among the queries");
+  f.add("gallery-classes", o->gallery_classes, "only these classes of the gallery");
+  f.add("gallery-degrade", o->gallery_degrade,
+        "make the gallery's pictures poor, as --degrade does the queries'; none; empty: the model's own");
+  f.group("Model");
+  f.add("gallery-model", o->gallery_model,
+        "embeds the gallery (the same pictures, each query's own left out, or --gallery); --model the queries");
+  f.add("model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file");
+  bind_model(f, o->spec, o->weights);
+  bind_foreign(f, o->foreign, "", "Model");
+  bind_foreign(f, o->gallery_foreign, "gallery-", "Model");
+  f.add_switch("pooled", o->pooled, "the pooled features instead of the head's embedding");
+  f.group("Data");
+  f.add("copies", o->copies,
+        "pictures with the content of the query under another name: leave-out, keep; auto: left out of a "
+        "gallery, kept among the queries as in the figures of the literature")
+      .one_of({"auto", "leave-out", "keep"});
+  f.group("Stored embeddings");
+  f.add_switch("allow-mismatch", o->allow_mismatch,
+               "compare embeddings although another model or preparation of pictures made them");
+  f.group("Output");
+  f.add("recall-at", o->recall_at, "K of Recall@K");
+  f.add_switch("all", o->all, "every metric, also rank and mean distances of the embedding");
+  f.add_switch("clusters", o->clusters, "NMI and AMI of k-means with one cluster a class (slow with many classes)");
+  f.add("cluster-starts", o->cluster_starts, "runs of k-means, of which the best counts").between(1, 1000);
+  f.add("per-class", o->per_class, "write a table (.tsv) with a row for each class");
+  f.add("bootstrap", o->bootstrap.samples, "samples for confidence intervals; 0: no intervals").between(0, 1000000);
+  f.add("confidence", o->bootstrap.level, "level of the intervals").between(0.01, 0.999);
+  f.add_switch("bootstrap-classes", o->by_class, "draw whole classes, not queries, for the intervals");
+  f.add("seed", o->bootstrap.seed, "of the bootstrap and of k-means");
+  f.add_switch("spread", o->spread, "runs named KIND-SEED: mean and standard deviation of each kind over its seeds");
+  f.add_switch("json", o->json, "every metric as one JSON object");
+  bind_machine(f, o->machine);
+  verb.run = [o](const Verb& verb, const std::string&) {
+    check_flags(verb, *o);
     // For weights from elsewhere only what was said counts, not the defaults of a network that is built anew.
-    if (verb->count("--arch")) o->foreign.arch = o->spec.arch;
-    if (verb->count("--conventions")) o->foreign.conventions = o->spec.conventions;
-    if (verb->count("--stem")) o->foreign.stem = o->spec.stem;
+    if (verb.fields.given("arch")) o->foreign.arch = o->spec.arch;
+    if (verb.fields.given("conventions")) o->foreign.conventions = o->spec.conventions;
+    if (verb.fields.given("stem")) o->foreign.stem = o->spec.stem;
     return run_eval(*o);
   };
+  return verb;
 }
 
 }  // namespace fledge

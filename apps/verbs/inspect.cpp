@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/config.h"
 #include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
 #include "io/json_file.h"
@@ -130,25 +129,26 @@ int run_inspect(const InspectOptions& o) {
 
 }  // namespace
 
-RunVerb add_inspect(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
+Verb inspect_verb() {
+  Verb verb(
       "inspect",
-      "Say what a weight file holds and who wrote it: PyTorch's of any age, or safetensors. Nothing in it is run.");
-  verb->footer(
-      help_footer("  fledge inspect cub_Tmodel.pkl\n  fledge inspect resnet18.pth --checksums --json\n"
-                  "  fledge inspect download.pth --strict\n"));
+      "Say what a weight file holds and who wrote it: PyTorch's of any age, or safetensors. Nothing in it is run.",
+      "  fledge inspect cub_Tmodel.pkl\n  fledge inspect resnet18.pth --checksums --json\n"
+      "  fledge inspect download.pth --strict\n",
+      false);
+  Fields& f = verb.fields;
   auto o = std::make_shared<InspectOptions>();
-  verb->add_option(
+  f.add_positional(
       "file", o->file,
       "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
-  verb->add_flag("--checksums", o->checksums,
-                 "SHA-256 of each tensor's contiguous little-endian bytes, and where one holds NaN, infinity or a "
-                 "negative variance")
-      ->group("Output");
-  verb->add_flag("--json", o->json, "one JSON object")->group("Output");
-  verb->add_flag("--strict", o->strict, "exit with 3 when the file names anything that fledge gives no meaning to")
-      ->group("Output");
-  return [o](const std::string&) { return run_inspect(*o); };
+  f.group("Output");
+  f.add_switch("checksums", o->checksums,
+               "SHA-256 of each tensor's contiguous little-endian bytes, and where one holds NaN, infinity or a "
+               "negative variance");
+  f.add_switch("json", o->json, "one JSON object");
+  f.add_switch("strict", o->strict, "exit with 3 when the file names anything that fledge gives no meaning to");
+  verb.run = [o](const Verb&, const std::string&) { return run_inspect(*o); };
+  return verb;
 }
 
 }  // namespace fledge

@@ -5,8 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/compute.h"
-#include "apps/common/config.h"
-#include "apps/common/flag_values.h"
 #include "apps/common/output_files.h"
 #include "apps/common/signals.h"
 #include "apps/report/markup.h"
@@ -83,43 +81,35 @@ int run_report(ReportVerbOptions& o) {
 
 }  // namespace
 
-RunVerb add_report(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("report", "Runs beside each other on one HTML page: tables, curves, pictures, maps.");
-  verb->footer(
-      help_footer("  fledge report runs/teacher runs/alone runs/relative\n"
-                  "  fledge report runs/*-0 runs/*-1 runs/*-2 --output seeds.html --plots plots\n"
-                  "  fledge report runs/relative --data cars/test --queries 12 --map pca\n"));
+Verb report_verb() {
+  Verb verb("report", "Runs beside each other on one HTML page: tables, curves, pictures, maps.",
+            "  fledge report runs/teacher runs/alone runs/relative\n"
+            "  fledge report runs/*-0 runs/*-1 runs/*-2 --output seeds.html --plots plots\n"
+            "  fledge report runs/relative --data cars/test --queries 12 --map pca\n",
+            true);
+  Fields& f = verb.fields;
   auto o = std::make_shared<ReportVerbOptions>();
   report::ReportOptions& r = o->report;
-  add_config_flags(*verb);
-  verb->add_option("runs", r.runs, "folders of runs, finished or not; runs named KIND-SEED are taken together")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb->add_option("-o,--output", r.output, "the page")->group("Output");
-  verb->add_option("--plots", r.plots, "also write each plot as .svg and each card of pictures as .png to this folder")
-      ->group("Output");
-  verb->add_option("--title", r.title, "title of the page")->group("Output");
-  verb->add_flag("--json", o->json, "what was written as one JSON object")->group("Output");
-  verb->add_option("--queries", r.queries, "test pictures whose nearest ones are shown; 0: none")
-      ->check(CLI::Range(0, 1000))
-      ->group("Pictures");
-  verb->add_option("--neighbours", r.neighbours, "pictures shown for each")
-      ->check(CLI::Range(1, 20))
-      ->group("Pictures");
-  verb->add_option("--map", o->map, "two-dimensional map of the embeddings: pca, tsne, both or none")
-      ->check(CLI::IsMember({"pca", "tsne", "both", "none"}))
-      ->group("Pictures");
-  verb->add_option("--map-points", r.map_points, "pictures of a map at most, a seeded choice; t-SNE takes their square")
-      ->check(CLI::Range(5, 5000))
-      ->group("Pictures");
-  verb->add_option("--seed", r.seed, "of the choice of pictures")->check(at_least_zero())->group("Pictures");
-  bind_eval_data(*verb, r.data);
-  verb->get_option("--data")->description("test pictures; empty: those that each run was tested on");
-  bind_machine(*verb, o->machine);
-  return [verb, o](const std::string&) {
-    if (print_config_if_asked(*verb)) return 0;
-    return run_report(*o);
-  };
+  f.add_positional("runs", r.runs, "folders of runs, finished or not; runs named KIND-SEED are taken together")
+      .repeatable = true;
+  f.group("Output");
+  f.add("output", r.output, "the page").with_letter('o');
+  f.add("plots", r.plots, "also write each plot as .svg and each card of pictures as .png to this folder");
+  f.add("title", r.title, "title of the page");
+  f.add_switch("json", o->json, "what was written as one JSON object");
+  f.group("Pictures");
+  f.add("queries", r.queries, "test pictures whose nearest ones are shown; 0: none").between(0, 1000);
+  f.add("neighbours", r.neighbours, "pictures shown for each").between(1, 20);
+  f.add("map", o->map, "two-dimensional map of the embeddings: pca, tsne, both or none")
+      .one_of({"pca", "tsne", "both", "none"});
+  f.add("map-points", r.map_points, "pictures of a map at most, a seeded choice; t-SNE takes their square")
+      .between(5, 5000);
+  f.add("seed", r.seed, "of the choice of pictures").at_least_zero();
+  bind_eval_data(f, r.data);
+  f.find("data")->help = "test pictures; empty: those that each run was tested on";
+  bind_machine(f, o->machine);
+  verb.run = [o](const Verb&, const std::string&) { return run_report(*o); };
+  return verb;
 }
 
 }  // namespace fledge

@@ -12,9 +12,7 @@
 #include <utility>
 
 #include "apps/common/compute.h"
-#include "apps/common/config.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/flag_values.h"
 #include "apps/common/index_search.h"
 #include "apps/common/picture_contents.h"
 #include "apps/common/search_index.h"
@@ -273,45 +271,40 @@ int run_search(const SearchOptions& o) {
 
 }  // namespace
 
-RunVerb add_search(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("search", "Find the pictures of an index that are nearest to a query, exactly.");
-  verb->footer(
-      help_footer("  fledge search --index cars --model runs/relative --query photo.jpg --top 5\n"
-                  "  fledge search --index cars --model runs/relative --data photos --match --threshold 0.8\n"
-                  "  fledge search --index cars --queries photos --top 1 --json\n"
-                  "  (fledge embed --model runs/relative --data cars/test --output cars wrote the index)\n"));
+Verb search_verb() {
+  Verb verb("search", "Find the pictures of an index that are nearest to a query, exactly.",
+            "  fledge search --index cars --model runs/relative --query photo.jpg --top 5\n"
+            "  fledge search --index cars --model runs/relative --data photos --match --threshold 0.8\n"
+            "  fledge search --index cars --queries photos --top 1 --json\n"
+            "  (fledge embed --model runs/relative --data cars/test --output cars wrote the index)\n",
+            true);
+  Fields& f = verb.fields;
   auto o = std::make_shared<SearchOptions>();
-  add_config_flags(*verb);
-  verb->add_option("--index", o->index, "NAME of NAME.npy and NAME.tsv, as fledge embed --output NAME writes them")
-      ->group("Index");
-  verb->add_option("--query", o->pictures, "pictures to search for; may be repeated")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->default_str("")
-      ->group("Queries");
-  verb->add_option("--queries", o->stored_queries, "embeddings to search for: NAME of NAME.npy and NAME.tsv")
-      ->group("Queries");
-  verb->add_option("--model", o->model, "what wrote the index: run folder, checkpoint folder, or weight file")
-      ->group("Model");
-  verb->add_flag("--pooled", o->pooled, "the index was written with --pooled")->group("Model");
-  verb->add_flag("--allow-mismatch", o->allow_mismatch,
-                 "search although another model or preparation of pictures wrote the index")
-      ->group("Model");
-  bind_foreign(*verb, o->foreign, "", "Model");
-  bind_eval_data(*verb, o->data);
-  verb->add_option("--top", o->top, "how many pictures a query; with --match so many vote, 1: the nearest decides")
-      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
-      ->group("Output");
-  verb->add_option("--threshold", o->threshold, "only pictures within this Euclidean distance; inf: all")
-      ->group("Output");
-  verb->add_flag("--match", o->match, "only the label that most of the found pictures have; unknown when none is found")
-      ->group("Output");
-  verb->add_flag("--json", o->json, "one JSON object")->group("Output");
-  bind_machine(*verb, o->machine);
-  return [verb, o](const std::string&) {
-    if (print_config_if_asked(*verb)) return 0;
+  f.group("Index");
+  f.add("index", o->index, "NAME of NAME.npy and NAME.tsv, as fledge embed --output NAME writes them");
+  f.group("Queries");
+  Field& query = f.add("query", o->pictures, "pictures to search for; may be repeated");
+  query.repeatable = true;
+  query.initial = "";
+  f.add("queries", o->stored_queries, "embeddings to search for: NAME of NAME.npy and NAME.tsv");
+  f.group("Model");
+  f.add("model", o->model, "what wrote the index: run folder, checkpoint folder, or weight file");
+  f.add_switch("pooled", o->pooled, "the index was written with --pooled");
+  f.add_switch("allow-mismatch", o->allow_mismatch,
+               "search although another model or preparation of pictures wrote the index");
+  bind_foreign(f, o->foreign, "", "Model");
+  bind_eval_data(f, o->data);
+  f.group("Output");
+  f.add("top", o->top, "how many pictures a query; with --match so many vote, 1: the nearest decides")
+      .between(std::int64_t{1}, std::numeric_limits<std::int64_t>::max());
+  f.add("threshold", o->threshold, "only pictures within this Euclidean distance; inf: all");
+  f.add_switch("match", o->match, "only the label that most of the found pictures have; unknown when none is found");
+  f.add_switch("json", o->json, "one JSON object");
+  bind_machine(f, o->machine);
+  verb.run = [o](const Verb& verb, const std::string&) {
     std::erase(o->pictures, "");  // an empty value in a config
     if (!o->stored_queries.empty())
-      refuse_passed_over(*verb, "of stored queries (--queries)", [](const std::string&, const std::string& name) {
+      refuse_passed_over(verb, "of stored queries (--queries)", [](const std::string&, const std::string& name) {
         for (const char* of_pictures :
              {"classes", "size", "resize-short", "normalize", "degrade", "box", "exif-rotate"})
           if (name == of_pictures) return true;
@@ -319,6 +312,7 @@ RunVerb add_search(CLI::App& app) {
       });
     return run_search(*o);
   };
+  return verb;
 }
 
 }  // namespace fledge

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "apps/common/config.h"
+#include "apps/cli/config.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/metrics_text.h"
 #include "apps/common/run_training.h"
@@ -50,33 +50,31 @@ int run_seeds(const TrainOptions& options, const std::string& config, const std:
   return 0;
 }
 
-RunVerb add_training_verb(CLI::App& app, const char* name, const char* summary, const char* examples, bool teacher) {
-  CLI::App* verb = app.add_subcommand(name, summary);
-  verb->footer(help_footer(examples));
+Verb training_verb(const char* name, const char* summary, const char* examples, bool teacher) {
+  Verb verb(name, summary, examples, true);
   auto options = std::make_shared<TrainOptions>();
-  add_config_flags(*verb);
-  bind_training(*verb, *options, teacher);
-  return [verb, options](const std::string& command) {
-    if (print_config_if_asked(*verb)) return 0;
-    const std::string config = resolved_config(*verb);
+  bind_training(verb.fields, *options, teacher);
+  verb.run = [options](const Verb& chosen, const std::string& command) {
+    const std::string config = resolved_config(chosen.fields);
     return options->seeds.empty() ? run_training(*options, config, command) : run_seeds(*options, config, command);
   };
+  return verb;
 }
 
 }  // namespace
 
-RunVerb add_train(CLI::App& app) {
-  return add_training_verb(app, "train", "Train an embedding network on its own: a teacher, or a student alone.",
-                           "  fledge train --preset fashion-mnist/teacher --run runs/teacher\n"
-                           "  fledge train --train cars/train --test cars/test --arch mobilenet_v1 --width 0.25 "
-                           "--epochs 15 --run runs/alone\n"
-                           "  fledge train --config my.toml --run runs/my --resume auto\n",
-                           false);
+Verb train_verb() {
+  return training_verb("train", "Train an embedding network on its own: a teacher, or a student alone.",
+                       "  fledge train --preset fashion-mnist/teacher --run runs/teacher\n"
+                       "  fledge train --train cars/train --test cars/test --arch mobilenet_v1 --width 0.25 "
+                       "--epochs 15 --run runs/alone\n"
+                       "  fledge train --config my.toml --run runs/my --resume auto\n",
+                       false);
 }
 
-RunVerb add_distill(CLI::App& app) {
-  return add_training_verb(
-      app, "distill", "Train a student that learns from a teacher (Yu et al., CVPR 2019).",
+Verb distill_verb() {
+  return training_verb(
+      "distill", "Train a student that learns from a teacher (Yu et al., CVPR 2019).",
       "  fledge distill --preset fashion-mnist/relative --teacher runs/teacher --run runs/relative\n"
       "  fledge distill --train cars/train --teacher runs/teacher --distill relative=0.3 --run runs/rel\n"
       "  fledge distill --config my.toml --teacher runs/teacher-{seed} --distill absolute=1,relative=0.3 --seeds 0,1,2 "

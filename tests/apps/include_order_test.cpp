@@ -32,7 +32,8 @@ const std::vector<Folder> kOrder = {
     {"io", true, {"kernels/api", "tensor", "io"}},
     {"data", true, {"kernels/api", "tensor", "io", "data"}},
     {"nn", true, {"kernels/api", "tensor", "autograd", "nn"}},
-    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "apps", "kernels/profile"}},
+    {"train", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "train"}},
+    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "train", "apps", "kernels/profile"}},
 };
 
 template <class Visit>
@@ -59,7 +60,7 @@ std::vector<std::string> includes(const fs::path& file) {
 // "kernels/cpu/simd/vec.h" -> "kernels/cpu", "tensor/ops/conv.h" -> "tensor"; "" for what is no header of ours.
 std::string folder_of(const std::string& include) {
   static const std::regex kOurs(
-      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|tensor|autograd|io|data|nn|apps|bench|tests)/"
+      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|tensor|autograd|io|data|nn|train|apps|bench|tests)/"
       ".*\\.(?:h|cuh)");
   std::smatch match;
   return std::regex_match(include, match, kOurs) ? match[1].str() : "";

@@ -1,24 +1,25 @@
 // Config files: the flags that a TOML file becomes.
 #include <string>
 
-#include "apps/common/config.h"
+#include "apps/cli/config.h"
 #include "tests/fuzz/input.h"
 
 using namespace fledge;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static fuzz::MemoryFile file;
-  static CLI::App app;
-  static const bool made = [] {
-    CLI::App* verb = app.add_subcommand("train");
-    add_config_flags(*verb);
-    for (const char* name : {"--lr", "--size", "--train", "--epochs", "--recall-at", "--quiet"})
-      verb->add_option_function<std::string>(name, [](const std::string&) {});
-    return true;
+  static std::string text;
+  static const std::vector<Verb> verbs = [] {
+    Verb verb("train", "", "", true);
+    for (const char* key : {"lr", "size", "train", "epochs", "recall-at", "quiet"}) verb.fields.add(key, text, "");
+    return std::vector<Verb>{verb};
   }();
-  if (!made) return 0;
   file.fill(data, size);
   fuzz::read_or_refuse(
-      "", [] { expand_arguments(app, {"train", "--config", file.path()}); }, ErrorKind::Usage);
+      "",
+      [] {
+        with_configs(verbs, {"train", "--config", file.path()});
+      },
+      ErrorKind::Usage);
   return 0;
 }

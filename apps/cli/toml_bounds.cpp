@@ -1,4 +1,4 @@
-#include "apps/common/toml_bounds.h"
+#include "apps/cli/toml_bounds.h"
 
 namespace fledge {
 namespace {

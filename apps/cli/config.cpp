@@ -1,4 +1,4 @@
-#include "apps/common/config.h"
+#include "apps/cli/config.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
-#include "apps/common/toml.h"
-#include "apps/common/toml_bounds.h"
+#include "apps/cli/toml.h"
+#include "apps/cli/toml_bounds.h"
 #include "io/escape.h"
 #include "kernels/api/error.h"
 #include "tensor/suggest.h"
@@ -18,27 +18,21 @@ namespace {
 
 const std::set<std::string> kNotConfig = {"help", "config", "preset", "print-config", "query"};
 
-std::vector<std::string> long_names(const CLI::App& verb) {
-  std::vector<std::string> names;
-  for (const CLI::Option* o : verb.get_options())
-    for (const std::string& name : o->get_lnames()) names.push_back(name);
-  return names;
-}
-
-const CLI::App* subcommand(const CLI::App& app, const std::string& name) {
-  for (const CLI::App* s : app.get_subcommands({}))
-    if (s->get_name() == name) return s;
+const Verb* verb_named(const std::vector<Verb>& verbs, const std::string& name) {
+  for (const Verb& verb : verbs)
+    if (verb.name == name) return &verb;
   return nullptr;
 }
 
-void require_known(const CLI::App& verb, const std::string& key, const std::string& where) {
-  const auto names = long_names(verb);
-  for (const auto& n : names)
-    if (n == key) return;
+void require_known(const Verb& verb, const std::string& key, const std::string& where) {
+  std::vector<std::string> names = {"help"};
+  for (const Field& field : verb.fields)
+    if (!field.positional) names.push_back(field.key);
+  if (std::find(names.begin(), names.end(), key) != names.end()) return;
   if (key.size() > 80) throw Error(ErrorKind::Usage, "", "--" + key.substr(0, 80) + "...: unknown " + where);
-  throw Error(ErrorKind::Usage, "", "--" + key + ": unknown " + where,
-              suggest(key, names).empty() ? "'fledge " + verb.get_name() + " --help' lists them all"
-                                          : did_you_mean(key, names));
+  throw Error(
+      ErrorKind::Usage, "", "--" + key + ": unknown " + where,
+      suggest(key, names).empty() ? "'fledge " + verb.name + " --help' lists them all" : did_you_mean(key, names));
 }
 
 std::string value_text(const toml::node& node, const std::string& file) {
@@ -69,7 +63,7 @@ void add_flag(const std::string& name, const std::string& value, std::vector<std
 }
 
 // Tables only group keys; a key means the same flag wherever it stands, so it stands once. `lines`: those met so far.
-void flatten(const toml::table& table, const CLI::App& verb, const std::string& file,
+void flatten(const toml::table& table, const Verb& verb, const std::string& file,
              std::map<std::string, unsigned>& lines, std::vector<std::string>& flags) {
   for (const auto& [key, node] : table) {
     if (const auto* inner = node.as_table()) {
@@ -108,7 +102,7 @@ std::string config_text(const std::string& file) {
   return text;
 }
 
-std::vector<std::string> flags_of_file(const CLI::App& verb, const std::string& file) {
+std::vector<std::string> flags_of_file(const Verb& verb, const std::string& file) {
   const std::string text = config_text(file);
   if (const std::string problem = beyond_toml_bounds(text); !problem.empty())
     throw Error(ErrorKind::Usage, "", "cannot use config file '" + file + "': " + problem);
@@ -165,30 +159,20 @@ std::string preset_folder() {
   return env && *env ? env : FLEDGE_PRESET_FOLDER;
 }
 
-void add_config_flags(CLI::App& verb) {
-  static std::string config, preset;  // read by expand_arguments before parsing; CLI11 only needs a place to put them
-  static bool print = false;
-  verb.add_option("--config", config, "TOML file; every key is one of these flags, the command line wins")
-      ->group("Config");
-  verb.add_option("--preset", preset, "a shipped config by name, e.g. fashion-mnist/teacher")->group("Config");
-  verb.add_flag("--print-config", print, "print the resolved config as TOML and stop")->group("Config");
-}
-
-std::vector<std::string> expand_arguments(const CLI::App& root, const std::vector<std::string>& arguments) {
+std::vector<std::string> with_configs(const std::vector<Verb>& verbs, const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0].rfind("-", 0) == 0) return arguments;
-  const CLI::App* verb = subcommand(root, arguments[0]);
+  const Verb* verb = verb_named(verbs, arguments[0]);
   std::size_t own = 1;
   if (!verb) {
-    std::vector<std::string> verbs;
-    for (const CLI::App* s : root.get_subcommands({})) verbs.push_back(s->get_name());
-    throw Error(ErrorKind::Usage, "", "'" + arguments[0] + "' is no verb", did_you_mean(arguments[0], verbs));
+    std::vector<std::string> names;
+    for (const Verb& v : verbs) names.push_back(v.name);
+    throw Error(ErrorKind::Usage, "", "'" + arguments[0] + "' is no verb", did_you_mean(arguments[0], names));
   }
-  if (arguments.size() > 1)  // a verb of a verb: "data verify"
-    if (const CLI::App* inner = subcommand(*verb, arguments[1])) verb = inner, own = 2;
+  if (arguments.size() > 1)
+    if (const Verb* action = verb_named(verb->actions, arguments[1])) verb = action, own = 2;
   for (std::size_t i = own; i < arguments.size(); ++i)
     if (arguments[i].rfind("--", 0) == 0 && arguments[i].size() > 2)
-      require_known(*verb, arguments[i].substr(2, arguments[i].find('=') - 2),
-                    "flag of 'fledge " + verb->get_name() + "'");
+      require_known(*verb, arguments[i].substr(2, arguments[i].find('=') - 2), "flag of 'fledge " + verb->name + "'");
 
   std::vector<std::string> result(arguments.begin(), arguments.begin() + own);
   for (const bool preset : {true, false}) {
@@ -206,15 +190,12 @@ std::vector<std::string> expand_arguments(const CLI::App& root, const std::vecto
   return result;
 }
 
-std::string resolved_config(const CLI::App& verb) {
+std::string resolved_config(const Fields& fields) {
   std::string text, group;
-  for (const CLI::Option* o : verb.get_options()) {
-    if (o->get_lnames().empty() || kNotConfig.count(o->get_lnames()[0])) continue;
-    std::string value = o->get_default_str();
-    if (o->get_expected_max() == 0 && value.empty()) value = "false";  // a flag that was not given
-    if (o->count() > 0) value = o->results().back();
-    if (o->get_group() != group) text += (text.empty() ? "# " : "\n# ") + (group = o->get_group()) + "\n";
-    text += config_line(o->get_lnames()[0], value);
+  for (const Field& field : fields) {
+    if (field.positional || kNotConfig.count(field.key)) continue;
+    if (field.group != group) text += (text.empty() ? "# " : "\n# ") + (group = field.group) + "\n";
+    text += config_line(field.key, field.text());
   }
   return text;
 }
@@ -224,12 +205,6 @@ std::string with_value(const std::string& config, const std::string& key, const 
   for (std::istringstream lines(config); std::getline(lines, line);)
     text += line.rfind(key + " = ", 0) == 0 ? config_line(key, value) : line + "\n";
   return text;
-}
-
-bool print_config_if_asked(const CLI::App& verb) {
-  if (!verb.count("--print-config")) return false;
-  std::fputs(resolved_config(verb).c_str(), stdout);
-  return true;
 }
 
 }  // namespace fledge

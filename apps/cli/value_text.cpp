@@ -1,4 +1,4 @@
-#include "apps/common/flag_values.h"
+#include "apps/cli/value_text.h"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {
@@ -20,7 +18,8 @@ bool fits(const std::string& digits, bool below_zero) {
   return !below_zero || value <= std::uint64_t{1} << 63;
 }
 
-/// The number in decimal without leading zeros, which CLI11 would take for octal.
+}  // namespace
+
 std::string whole_number(std::string& value) {
   const bool sign = !value.empty() && (value[0] == '-' || value[0] == '+');
   std::string digits = value.substr(sign);
@@ -54,39 +53,6 @@ std::string truth(std::string& value) {
   if (std::find(kWords.begin(), kWords.end(), lower) == kWords.end())
     return "'" + value + "' is neither true nor false";
   return "";
-}
-
-}  // namespace
-
-void check_values(CLI::App& verb) {
-  for (CLI::Option* option : verb.get_options()) {
-    const std::string type = option->get_type_name();
-    const auto first = [&](std::string (*check)(std::string&)) { option->transform(CLI::Validator(check, "")); };
-    if (type.starts_with("INT") || type.starts_with("UINT")) first(whole_number);
-    const bool endless = option->get_default_str() == "inf";  // a bound that is none unless it is set
-    if (type.starts_with("FLOAT")) first(endless ? number : finite_number);
-    if (type.starts_with("BOOLEAN")) first(truth);
-  }
-  for (CLI::App* inner : verb.get_subcommands({})) check_values(*inner);
-}
-
-CLI::Validator at_least_zero() {
-  return CLI::Validator(
-      [](std::string& value) {
-        return std::strtod(value.c_str(), nullptr) >= 0 ? std::string() : value + " is below 0";
-      },
-      "NONNEGATIVE");
-}
-
-void refuse_passed_over(const CLI::App& verb, const std::string& when,
-                        const std::function<bool(const std::string&, const std::string&)>& passed_over) {
-  for (const CLI::Option* o : verb.get_options()) {
-    if (o->count() == 0 || o->get_lnames().empty()) continue;
-    const std::string& name = o->get_lnames()[0];
-    const std::string own = o->get_expected_max() == 0 ? "false" : o->get_default_str();
-    if (o->results().back() != own && passed_over(o->get_group(), name))
-      throw Error(ErrorKind::Usage, "", "--" + name + " says nothing " + when, "leave it out");
-  }
 }
 
 }  // namespace fledge
