@@ -27,13 +27,13 @@ echo "Fashion-MNIST, 48,000 or 96,000 training pictures seen, retrieval among th
 "$fledge" eval "$runs/teacher" "$runs/alone" "$runs/absolute" "$runs/relative"
 echo
 elsewhere=0
-while IFS=$'\t' read -r row low high; do
+while IFS=$'\t' read -r row measure low high; do
   [[ $row != \#* ]] || continue
-  recall=$(grep -o '"recall@1":[0-9.]*' "$runs/$row/metrics.json" | cut -d: -f2)
+  recall=$(grep -o "\"$measure\":[0-9.]*" "$runs/$row/metrics.json" | cut -d: -f2)
   if awk -v r="$recall" -v low="$low" -v high="$high" 'BEGIN { exit !(100 * r >= low && 100 * r <= high) }'; then
-    echo "$row: R@1 lies between $low and $high, as it should"
+    echo "$row: $measure lies between $low and $high, as it should"
   else
-    echo "$row: R@1 lies NOT between $low and $high, where those of a right build do"
+    echo "$row: $measure lies NOT between $low and $high, where those of a right build do"
     elsewhere=1
   fi
 done <scripts/quickstart.tsv
