@@ -10,8 +10,8 @@
 #include "apps/cli/parse.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
-#include "io/escape.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
+#include "base/escape.h"
 
 namespace {
 

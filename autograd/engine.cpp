@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -13,6 +11,7 @@
 
 #include "autograd/node.h"
 #include "autograd/variable_impl.h"
+#include "base/environment.h"
 #include "tensor/ops/eltwise.h"
 
 namespace fledge {
@@ -27,10 +26,7 @@ struct Waiting {
 /// they have all run by then and its gradient is complete.
 using Queue = std::map<std::uint64_t, Waiting>;
 
-bool debug_gradients() {
-  const char* value = std::getenv("FLEDGE_DEBUG_GRAD");
-  return value && std::strcmp(value, "1") == 0;
-}
+bool debug_gradients() { return environment_switch("FLEDGE_DEBUG_GRAD"); }
 
 void print_gradient(const char* name, const Tensor& gradient) {
   std::fprintf(stderr, "[grad] %s\n", describe_gradient(name, gradient).c_str());

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/api/kernel_table.h"
 
 namespace fledge::bench {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "data/datasets/annotated.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -13,10 +13,11 @@
 #include <exception>
 #include <system_error>
 
+#include "base/error.h"
+#include "base/hex.h"
 #include "data/dataset.h"
 #include "data/worker_threads.h"
 #include "io/open_error.h"
-#include "kernels/api/error.h"
 #include "kernels/api/interrupt.h"
 
 namespace fledge {
@@ -74,7 +75,7 @@ std::string to_text(const Content& content) {
 }
 
 std::optional<Content> content_from_text(std::string_view text) {
-  if (text.size() != 32 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+  if (!is_hex(text, 32)) return std::nullopt;
   Content c;
   std::from_chars(text.data(), text.data() + 16, c.high, 16);
   std::from_chars(text.data() + 16, text.data() + 32, c.low, 16);

@@ -2,12 +2,12 @@
 
 #include <filesystem>
 
+#include "base/error.h"
 #include "data/datasets/folder.h"
 #include "data/datasets/idx.h"
 #include "data/datasets/layouts.h"
 #include "data/pack.h"
 #include "data/subset.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/error.h"
 #include "io/image/blur.h"
 #include "io/image/resize.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <set>
 
+#include "base/error.h"
 #include "data/worker_threads.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -3,10 +3,10 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "base/escape.h"
 #include "data/content_map.h"
 #include "data/dataset.h"
 #include "data/datasets/annotated.h"
-#include "io/escape.h"
 
 namespace fledge {
 

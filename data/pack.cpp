@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/error.h"
 #include "data/exif_choice.h"
 #include "data/pack_index.h"
 #include "io/weights/mapped_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tensor/random.h"
 
 namespace fledge {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "data/dataset.h"
-#include "kernels/api/error.h"
 #include "tensor/random.h"
 
 namespace fledge {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tensor/random.h"
 
 namespace fledge {

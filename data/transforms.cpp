@@ -6,8 +6,8 @@
 #include <cstring>
 #include <optional>
 
+#include "base/error.h"
 #include "data/crop_sampling.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

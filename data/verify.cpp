@@ -7,8 +7,8 @@
 #include <map>
 #include <mutex>
 
+#include "base/error.h"
 #include "data/worker_threads.h"
-#include "kernels/api/error.h"
 #include "kernels/api/interrupt.h"
 
 namespace fledge {

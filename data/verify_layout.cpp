@@ -9,9 +9,10 @@
 #include <set>
 #include <unordered_set>
 
+#include "base/error.h"
+#include "base/hex.h"
 #include "data/datasets/folder.h"
 #include "data/datasets/layouts.h"
-#include "kernels/api/error.h"
 #include "kernels/api/interrupt.h"
 
 namespace fledge {
@@ -168,10 +169,7 @@ std::string md5_of_file(const std::string& path) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(context.get(), digest, &size);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
-  return hex;
+  return hex_of(digest, size);
 }
 
 }  // namespace fledge

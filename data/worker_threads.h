@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

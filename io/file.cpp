@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/error.h"
 #include "io/folder.h"
 #include "io/open_error.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

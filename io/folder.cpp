@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 namespace {

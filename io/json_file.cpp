@@ -2,9 +2,10 @@
 
 #include <filesystem>
 
-#include "io/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/hex.h"
 #include "io/file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {
@@ -50,7 +51,6 @@ void make_writable(Json& value) {
 
 /// DEL and U+0080 to U+009F, which some terminals obey, as \u00NN: they can only stand inside of strings.
 std::string without_controls(const std::string& text) {
-  constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -58,7 +58,7 @@ std::string without_controls(const std::string& text) {
     const bool two = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (two) byte = static_cast<unsigned char>(text[++i]);
     if (two || byte == 0x7f)
-      out += {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 15]};
+      out += {'\\', 'u', '0', '0', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
     else
       out += text[i];
   }

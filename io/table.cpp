@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "io/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/hex.h"
 #include "io/file.h"
 #include "io/label_numbers.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 
@@ -40,7 +41,7 @@ std::string trimmed(std::string_view text) {
 bool is_content(std::string_view text) {
   if (text.empty()) return true;
   if (text.starts_with("pixels:")) text.remove_prefix(7);
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return is_hex(text, 32);
 }
 
 /// The cells of a row, which must be as many as the header's.

@@ -1,5 +1,5 @@
 // The table beside an embedding file: one row a picture, header "path<TAB>label" or "path<TAB>label<TAB>content". Control characters (tabs, line breaks)
-// and bytes that are no UTF-8 are written as \xNN (io/escape.h) and read back exactly.
+// and bytes that are no UTF-8 are written as \xNN (base/escape.h) and read back exactly.
 #pragma once
 #include <string>
 #include <string_view>

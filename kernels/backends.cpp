@@ -3,11 +3,11 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
+#include "base/environment.h"
+#include "base/error.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 #include "kernels/api/gpu_module.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/profile/profile.h"
@@ -19,8 +19,7 @@ namespace fs = std::filesystem;
 
 /// Where the module may be: where the environment says, else beside the program, else in the lib folder beside bin.
 std::vector<std::string> module_paths() {
-  const char* given = std::getenv("FLEDGE_CUDA_MODULE");
-  if (given && *given) return {given};
+  if (const std::string given = environment("FLEDGE_CUDA_MODULE"); !given.empty()) return {given};
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
   return {(program / kGpuModuleFile).string(), (program.parent_path() / "lib" / kGpuModuleFile).string()};
@@ -66,8 +65,8 @@ GpuModule open_module() {
 }  // namespace
 
 bool gpu_driver_present() {
-  const char* given = std::getenv("FLEDGE_CUDA_MODULE");
-  return (given && *given) || fs::exists("/dev/nvidiactl") || fs::exists("/dev/dxg");  // dxg: Linux inside Windows
+  return !environment("FLEDGE_CUDA_MODULE").empty() || fs::exists("/dev/nvidiactl") ||
+         fs::exists("/dev/dxg");  // dxg: Linux inside Windows
 }
 
 const GpuModule& gpu_module() {

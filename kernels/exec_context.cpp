@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <string>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -1,6 +1,6 @@
 #include "tensor/stream.h"
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tensor/ops/check.h"
 #include "tensor/ops/dispatch.h"
 #include "tensor/strides.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tensor/storage.h"
 
 namespace fledge {

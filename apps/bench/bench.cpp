@@ -8,7 +8,7 @@
 #include "apps/bench/peer.h"
 #include "apps/bench/process.h"
 #include "apps/bench/tables.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::bench {
 namespace {

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <sstream>
 
-#include "kernels/api/error.h"
-#include "tensor/suggest.h"
+#include "base/error.h"
+#include "base/suggest.h"
 
 namespace fledge::bench {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "apps/bench/bench.h"
 #include "apps/bench/measure.h"
+#include "base/error.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 #include "tensor/context.h"
 
 namespace fledge::bench {

@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "apps/bench/process.h"
-#include "kernels/api/error.h"
-#include "tensor/suggest.h"
+#include "base/error.h"
+#include "base/suggest.h"
 
 namespace fledge::bench {
 namespace {

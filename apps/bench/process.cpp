@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::bench {
 namespace {

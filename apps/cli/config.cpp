@@ -1,7 +1,6 @@
 #include "apps/cli/config.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -9,9 +8,10 @@
 
 #include "apps/cli/toml.h"
 #include "apps/cli/toml_bounds.h"
-#include "io/escape.h"
-#include "kernels/api/error.h"
-#include "tensor/suggest.h"
+#include "base/environment.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/suggest.h"
 
 namespace fledge {
 namespace {
@@ -155,8 +155,8 @@ std::string find_value(const std::vector<std::string>& arguments, const std::str
 }  // namespace
 
 std::string preset_folder() {
-  const char* env = std::getenv("FLEDGE_PRESETS");
-  return env && *env ? env : FLEDGE_PRESET_FOLDER;
+  const std::string given = environment("FLEDGE_PRESETS");
+  return given.empty() ? FLEDGE_PRESET_FOLDER : given;
 }
 
 std::vector<std::string> with_configs(const std::vector<Verb>& verbs, const std::vector<std::string>& arguments) {

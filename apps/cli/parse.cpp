@@ -5,7 +5,7 @@
 
 #include "apps/cli/config.h"
 #include "apps/cli/value_text.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 namespace {

@@ -1,6 +1,6 @@
 #include "apps/cli/verb.h"
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 namespace {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "apps/common/manifest.h"
+#include "base/error.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
 #include "io/folder.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
 namespace fledge {

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
+#include "base/error.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 

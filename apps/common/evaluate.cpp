@@ -6,11 +6,11 @@
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "data/boxes.h"
 #include "data/degradation.h"
 #include "data/similar_names.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 #include "tensor/finite.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/picture.h"

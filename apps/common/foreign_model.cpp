@@ -8,10 +8,10 @@
 #include <sstream>
 
 #include "apps/common/weight_sets.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "io/file.h"
 #include "io/weights/finite_bytes.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
 

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/printable.h"
 #include "data/transforms.h"
 #include "io/json_file.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -8,12 +8,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/escape.h"
 #include "data/datasets/layouts.h"
 #include "data/transforms.h"
-#include "io/escape.h"
 #include "io/folder.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
 namespace fledge {

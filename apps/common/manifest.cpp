@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "base/hex.h"
+
 namespace fledge {
 namespace {
 
@@ -25,8 +27,7 @@ std::string parse_manifest(const std::string& text, Manifest& manifest) {
   for (ManifestEntry& entry : manifest) {
     if (!(lines >> name >> entry.bytes >> entry.hash)) return "MANIFEST is incomplete";
     if (name != kCheckpointFiles[files++]) return "MANIFEST names other files than a checkpoint has";
-    if (entry.hash.size() != 32 || entry.hash.find_first_not_of("0123456789abcdef") != std::string::npos)
-      return "MANIFEST holds no checksum of " + name;
+    if (!is_hex(entry.hash, 32)) return "MANIFEST holds no checksum of " + name;
   }
   return manifest_text(manifest) == text ? "" : "MANIFEST is damaged";
 }

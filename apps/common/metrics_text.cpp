@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "io/escape.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
+#include "base/escape.h"
 
 namespace fledge {
 namespace {

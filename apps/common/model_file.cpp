@@ -5,9 +5,9 @@
 #include <set>
 
 #include "apps/common/checkpoint.h"
+#include "base/error.h"
 #include "data/degradation.h"
 #include "data/transforms.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
 namespace fledge {

@@ -9,7 +9,7 @@
 #include "apps/common/distance_bounds.h"
 #include "apps/common/nearest_device.h"
 #include "apps/common/signals.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "nn/metrics/rows.h"
 #include "tensor/ops/gemm.h"
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <sstream>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

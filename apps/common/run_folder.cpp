@@ -15,11 +15,11 @@
 #include <set>
 #include <sstream>
 
+#include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 

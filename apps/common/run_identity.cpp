@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <set>
 #include <unordered_map>
 
+#include "base/environment.h"
+#include "base/escape.h"
 #include "data/datasets/annotated.h"
-#include "io/escape.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
@@ -199,11 +199,11 @@ void remember(Contents& contents, const std::vector<FileStamp>& stamps, const st
 }
 
 std::map<std::string, std::string> machine_identity(const std::string& gpu) {
-  const char* kernels = std::getenv("FLEDGE_CPU_KERNELS");
+  const std::string kernels = environment("FLEDGE_CPU_KERNELS");
   std::map<std::string, std::string> machine = {
       {"build", FLEDGE_VERSION ", compiler " __VERSION__},
       {"instruction set", cpu_isa()},
-      {"kernels", kernels && *kernels ? kernels : "onednn"},
+      {"kernels", kernels.empty() ? "onednn" : kernels},
       {"oneDNN", onednn_version()},
       {"oneDNN's instruction set", onednn_isa()},
       {"threads", thread_invariant() ? "any number of" : std::to_string(num_threads())}};

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "io/escape.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
+#include "base/escape.h"
 
 namespace fledge {
 namespace {

@@ -9,9 +9,9 @@
 #include "apps/common/run_folder.h"
 #include "apps/common/signals.h"
 #include "apps/common/trainer.h"
-#include "io/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
 #include "io/file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -9,11 +9,11 @@
 #include <utility>
 
 #include "apps/common/evaluate.h"
+#include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/npy.h"
 #include "io/table.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

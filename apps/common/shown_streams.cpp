@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/escape.h"
+#include "base/escape.h"
 
 namespace fledge {
 namespace {

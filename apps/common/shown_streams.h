@@ -4,7 +4,7 @@
 
 namespace fledge {
 
-/// From here on what is written to stderr, and to stdout where that is a terminal, passes through shown() (io/escape.h).
+/// From here on what is written to stderr, and to stdout where that is a terminal, passes through shown() (base/escape.h).
 /// Line breaks, tabs and returns stay, and the progress bar's "clear the line" at the beginning of a message.
 void show_plain_text_only();
 

@@ -15,7 +15,7 @@
 
 #include "apps/common/shown_streams.h"
 #include "apps/common/signal_thread.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "io/escape.h"
+#include "base/escape.h"
 
 namespace fledge {
 

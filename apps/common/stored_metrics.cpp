@@ -8,9 +8,9 @@
 
 #include "apps/common/metrics_text.h"
 #include "apps/common/run_identity.h"
+#include "base/error.h"
 #include "io/file.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "apps/common/signals.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tensor/finite.h"
 
 namespace fledge {

@@ -9,10 +9,10 @@
 
 #include "apps/common/progress.h"
 #include "apps/common/signals.h"
-#include "io/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
 #include "io/json_file.h"
 #include "kernels/api/device_runtime.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

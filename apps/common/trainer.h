@@ -17,7 +17,7 @@
 #include "apps/common/training_alarms.h"
 #include "apps/common/training_setup.h"
 #include "apps/common/training_step.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/trainer.h"
+#include "base/printable.h"
 #include "io/json_file.h"
-#include "io/weights/printable.h"
 
 namespace fledge {
 namespace {

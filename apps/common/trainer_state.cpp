@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "apps/common/trainer.h"
+#include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

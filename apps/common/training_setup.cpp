@@ -6,10 +6,10 @@
 
 #include "apps/common/run_identity.h"
 #include "apps/common/training_overlap.h"
+#include "base/error.h"
 #include "data/boxes.h"
 #include "data/overlap.h"
 #include "data/similar_names.h"
-#include "kernels/api/error.h"
 #include "nn/layers/norm.h"
 #include "nn/state_dict.h"
 

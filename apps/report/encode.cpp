@@ -1,6 +1,6 @@
 #include "apps/report/encode.h"
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC

@@ -15,8 +15,8 @@
 #include "apps/report/map.h"
 #include "apps/report/markup.h"
 #include "apps/report/projection.h"
+#include "base/error.h"
 #include "data/subset.h"
-#include "kernels/api/error.h"
 
 namespace fledge::report {
 namespace {

@@ -10,14 +10,14 @@
 #include "apps/common/model_file.h"
 #include "apps/common/output_files.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "io/torch/write_torch.h"
 #include "io/weights/checksum.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

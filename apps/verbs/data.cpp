@@ -13,16 +13,16 @@
 #include "apps/common/picture_options.h"
 #include "apps/common/progress.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
+#include "base/escape.h"
 #include "data/datasets/layouts.h"
 #include "data/pack.h"
 #include "data/pack_index.h"
 #include "data/similar_names.h"
 #include "data/verify.h"
 #include "data/verify_layout.h"
-#include "io/escape.h"
 #include "io/folder.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -12,9 +12,9 @@
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
 #include "data/datasets/layouts.h"
 #include "io/npy.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

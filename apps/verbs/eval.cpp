@@ -14,11 +14,11 @@
 #include "apps/common/training_overlap.h"
 #include "apps/verbs/eval_measure.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "data/similar_names.h"
 #include "io/folder.h"
 #include "io/table.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
 namespace fledge {

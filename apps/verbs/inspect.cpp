@@ -8,13 +8,13 @@
 
 #include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "io/json_file.h"
 #include "io/weights/checksum.h"
 #include "io/weights/finite_bytes.h"
-#include "io/weights/printable.h"
 #include "io/weights/weight_file.h"
 #include "kernels/api/dims.h"
-#include "kernels/api/error.h"
 #include "nn/state_dict.h"
 
 namespace fledge {

@@ -10,10 +10,10 @@
 #include "apps/report/markup.h"
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -18,11 +18,11 @@
 #include "apps/common/search_index.h"
 #include "apps/common/signals.h"
 #include "apps/verbs/verbs.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "data/exif_choice.h"
 #include "io/json_file.h"
 #include "io/table.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/error.h"
 #include "data/exif_choice.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

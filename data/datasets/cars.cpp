@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/error.h"
 #include "data/datasets/folder.h"
 #include "data/datasets/mat_annotations.h"
 #include "data/datasets/picture_places.h"
 #include "data/datasets/text_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

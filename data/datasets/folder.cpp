@@ -8,12 +8,12 @@
 #include <optional>
 #include <set>
 
+#include "base/error.h"
 #include "data/datasets/annotated.h"
 #include "data/datasets/class_folder.h"
 #include "data/datasets/listing.h"
 #include "data/exif_choice.h"
 #include "io/label_numbers.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/error.h"
 #include "data/datasets/text_file.h"
 #include "io/label_numbers.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -5,8 +5,8 @@
 #include <cctype>
 #include <cerrno>
 
+#include "base/error.h"
 #include "data/datasets/annotated.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

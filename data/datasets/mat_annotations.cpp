@@ -10,8 +10,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/error.h"
 #include "data/datasets/mat_unpack.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

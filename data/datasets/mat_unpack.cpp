@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

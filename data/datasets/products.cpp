@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <set>
 
+#include "base/error.h"
 #include "data/datasets/picture_places.h"
 #include "data/datasets/text_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/printable.h"
 #include "io/checkpoint/safetensors_header.h"
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
-#include "io/weights/printable.h"
 
 namespace fledge {
 namespace {

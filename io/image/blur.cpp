@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 

@@ -4,10 +4,10 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/error.h"
 #include "io/file.h"
 #include "io/image/formats.h"
 #include "io/image/orientation.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

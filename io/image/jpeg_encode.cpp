@@ -7,8 +7,8 @@
 // After <cstdio>: jpeglib.h uses FILE and size_t without including them.
 #include <jpeglib.h>
 
+#include "base/error.h"
 #include "io/image/image.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

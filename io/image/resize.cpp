@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/error.h"
 #include "io/image/resize_passes.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 

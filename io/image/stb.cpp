@@ -5,9 +5,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/error.h"
 #include "io/file.h"
 #include "io/image/formats.h"
-#include "kernels/api/error.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC

@@ -2,9 +2,9 @@
 
 #include <cstdio>
 
+#include "base/error.h"
+#include "base/printable.h"
 #include "io/pickle/opcodes.h"
-#include "io/weights/printable.h"
-#include "kernels/api/error.h"
 
 namespace fledge::pickle {
 namespace {

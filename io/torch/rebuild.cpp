@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "io/torch/names.h"
-#include "io/weights/printable.h"
 
 namespace fledge::torch_file {
 namespace {

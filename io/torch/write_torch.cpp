@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "base/error.h"
 #include "io/pickle/opcodes.h"
 #include "io/torch/zip_writer.h"
 #include "io/weights/gather.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "base/hex.h"
+
 namespace fledge {
 namespace {
 
@@ -18,10 +20,7 @@ class Sha256 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     EVP_DigestFinal_ex(context_.get(), digest, &size);
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    for (unsigned int i = 0; i < size; ++i) text += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
-    return text;
+    return hex_of(digest, size);
   }
 
  private:

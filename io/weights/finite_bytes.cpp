@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/weights/printable.h"
+#include "base/printable.h"
 #include "io/weights/widen.h"
 
 namespace fledge {

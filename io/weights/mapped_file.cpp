@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/error.h"
 #include "io/open_error.h"
-#include "kernels/api/error.h"
 
 namespace fledge {
 namespace {

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "io/file.h"
 #include "io/json_file.h"
 #include "io/weights/content.h"
-#include "io/weights/printable.h"
 
 namespace fledge {
 namespace {

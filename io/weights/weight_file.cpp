@@ -4,10 +4,10 @@
 
 #include <cstring>
 
+#include "base/printable.h"
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
 #include "io/weights/inflate.h"
-#include "io/weights/printable.h"
 #include "io/weights/shard_index.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::cpu {
 namespace {

@@ -1,10 +1,10 @@
 // Assembles the CPU's kernel tables and its Backend.
 #include "kernels/cpu/backend.h"
 
-#include <cstdlib>
 #include <cstring>
 
-#include "kernels/api/error.h"
+#include "base/environment.h"
+#include "base/error.h"
 #include "kernels/cpu/allocator.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/cpu/verbose.h"
@@ -61,11 +61,11 @@ const KernelTable* find_table(const char* name) {
 }
 
 const KernelTable& default_table() {
-  const char* name = std::getenv("FLEDGE_CPU_KERNELS");
-  if (!name || !*name) return tables().onednn;
+  const std::string name = environment("FLEDGE_CPU_KERNELS");
+  if (name.empty()) return tables().onednn;
   const KernelTable* t = find_table(name);
   if (!t)
-    throw Error(ErrorKind::Usage, "cpu", std::string("FLEDGE_CPU_KERNELS=") + name + " is not a set of kernels",
+    throw Error(ErrorKind::Usage, "cpu", "FLEDGE_CPU_KERNELS=" + name + " is not a set of kernels",
                 "use ref, simd or onednn, or unset it");
   return *t;
 }

@@ -1,11 +1,11 @@
 // Detects the instruction set and picks the table of SIMD functions.
 #include "kernels/cpu/isa.h"
 
-#include <cstdlib>
 #include <string>
 
+#include "base/environment.h"
+#include "base/error.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 
 namespace fledge::cpu {
 
@@ -51,18 +51,17 @@ int chosen_isa() {
   if (best < 0)
     throw Error(ErrorKind::Resource, "cpu", "this processor has no SSE4.2, which fledge needs",
                 "use a 64-bit x86 from 2009 or later");
-  const char* wanted = std::getenv("FLEDGE_CPU_ISA");
-  if (!wanted || !*wanted) return best;
+  const std::string wanted = environment("FLEDGE_CPU_ISA");
+  if (wanted.empty()) return best;
   for (int i = 0; i < kIsaCount; ++i) {
-    if (std::string(wanted) != kIsas[i].name) continue;
+    if (wanted != kIsas[i].name) continue;
     if (i > best)
-      throw Error(
-          ErrorKind::Usage, "cpu",
-          std::string("FLEDGE_CPU_ISA=") + wanted + " is more than this machine can run (" + kIsas[best].name + ")",
-          std::string("unset it or use FLEDGE_CPU_ISA=") + kIsas[best].name);
+      throw Error(ErrorKind::Usage, "cpu",
+                  "FLEDGE_CPU_ISA=" + wanted + " is more than this machine can run (" + kIsas[best].name + ")",
+                  std::string("unset it or use FLEDGE_CPU_ISA=") + kIsas[best].name);
     return i;
   }
-  throw Error(ErrorKind::Usage, "cpu", std::string("FLEDGE_CPU_ISA=") + wanted + " is not an instruction set",
+  throw Error(ErrorKind::Usage, "cpu", "FLEDGE_CPU_ISA=" + wanted + " is not an instruction set",
               "use sse4, avx2 or avx512, or unset it");
 }
 

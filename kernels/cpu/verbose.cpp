@@ -3,10 +3,9 @@
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
+#include "base/environment.h"
 #include "kernels/cpu/isa.h"
 
 namespace fledge::cpu {
@@ -90,10 +89,7 @@ void wrap(KernelTable& t) {
 
 }  // namespace
 
-bool verbose() {
-  const char* v = std::getenv("FLEDGE_VERBOSE");
-  return v && *v && std::strcmp(v, "0") != 0;
-}
+bool verbose() { return environment_switch("FLEDGE_VERBOSE"); }
 
 void overlay_verbose(KernelTable& t, VerboseTable which) {
   switch (which) {

@@ -1,8 +1,6 @@
 // Best fit with splitting and merging inside segments taken from the driver.
 #include "kernels/cuda/allocator.h"
 
-#include <cstdlib>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/environment.h"
 #include "kernels/cuda/memory_text.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/streams.h"
@@ -233,10 +232,7 @@ class Allocator {
                 "use a smaller --batch-size or picture size, or --precision bf16");
   }
 
-  const bool direct_ = [] {
-    const char* mode = std::getenv("FLEDGE_CUDA_ALLOCATOR");
-    return mode && std::strcmp(mode, "direct") == 0;
-  }();
+  const bool direct_ = environment("FLEDGE_CUDA_ALLOCATOR") == "direct";
   std::mutex mutex_;
   std::map<Owner, FreeList> free_;
   std::unordered_map<void*, Block*> used_;

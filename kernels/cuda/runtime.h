@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::cuda {
 

@@ -1,12 +1,12 @@
 #include "kernels/cudnn/choose.h"
 
-#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "base/environment.h"
+#include "base/error.h"
 #include "kernels/api/device_runtime.h"
-#include "kernels/api/error.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/streams.h"
 
@@ -107,11 +107,6 @@ int fastest_of(State& state, ConvGraph& graph, const std::vector<int>& usable, v
 
 }  // namespace
 
-bool switched_on(const char* variable, bool otherwise) {
-  const char* value = std::getenv(variable);
-  return value && *value ? *value != '0' : otherwise;
-}
-
 void run_candidate(State& state, const ConvGraph& graph, int candidate, std::size_t workspace, void* const* operands,
                    int count) {
   const cuda::Scratch scratch(workspace);
@@ -119,7 +114,7 @@ void run_candidate(State& state, const ConvGraph& graph, int candidate, std::siz
 }
 
 ConvPlan choose_and_run(State& state, const ProblemKey& key, void* const* operands, int count) {
-  static const bool tune = switched_on("FLEDGE_CUDNN_TUNE", false);
+  static const bool tune = environment_switch("FLEDGE_CUDNN_TUNE", false);
   ConvPlan plan;
   plan.graph = std::make_unique<ConvGraph>(key, Target{.handle = state.cudnn(), .device_json = {}});
   const bool timed = tune && !cuda::capturing();

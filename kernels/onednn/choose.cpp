@@ -1,19 +1,16 @@
 #include "kernels/onednn/choose.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "base/environment.h"
 #include "kernels/api/reproducibility.h"
 
 namespace fledge::onednn {
 namespace {
 
 bool tuning_on() {
-  static const bool on = [] {
-    const char* v = std::getenv("FLEDGE_ONEDNN_TUNE");
-    return v && *v && std::string(v) != "0";
-  }();
+  static const bool on = environment_switch("FLEDGE_ONEDNN_TUNE");
   return on;
 }
 

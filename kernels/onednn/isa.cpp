@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 
+#include "base/environment.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
 #include "kernels/onednn/state.h"
@@ -32,9 +32,7 @@ constexpr Name kNames[] = {{dnnl_cpu_isa_sse41, "sse41"},
 /// What the vendor's own variable allows; everything where it is not set or holds no name.
 dnnl_cpu_isa_t allowed_by_vendor() {
   for (const char* variable : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
-    const char* value = std::getenv(variable);
-    if (!value) continue;
-    std::string text = value;
+    std::string text = environment(variable);
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
     for (const Name& n : kNames)
       if (text == n.name) return n.isa;
@@ -46,8 +44,7 @@ dnnl_cpu_isa_t allowed_by_vendor() {
 }  // namespace
 
 void cap_isa() {
-  const char* wanted = std::getenv("FLEDGE_CPU_ISA");
-  if (!wanted || !*wanted) return;
+  if (environment("FLEDGE_CPU_ISA").empty()) return;
   const std::string isa = cpu_isa();
   const dnnl_cpu_isa_t cap = isa == "sse4"   ? dnnl_cpu_isa_sse41
                              : isa == "avx2" ? dnnl_cpu_isa_avx2

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::onednn {
 

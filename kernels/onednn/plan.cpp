@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/onednn/packed_weights.h"
 #include "kernels/onednn/state.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/api/exec_context.h"
 #include "kernels/onednn/plan_cache.h"
 

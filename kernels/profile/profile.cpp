@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <unordered_map>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/cpu/verbose.h"
 #include "kernels/profile/kernel_call.h"
 

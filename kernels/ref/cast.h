@@ -5,8 +5,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/error.h"
 #include "kernels/api/dtype.h"
-#include "kernels/api/error.h"
 
 namespace fledge::ref {
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/suggest.h"
 #include "nn/import/refuse.h"
 #include "nn/models/resnet.h"
-#include "tensor/suggest.h"
 
 namespace fledge::importing {
 namespace {

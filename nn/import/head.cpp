@@ -4,7 +4,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "nn/import/beside.h"
 
 namespace fledge::importing {

@@ -2,7 +2,7 @@
 
 #include <unordered_set>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::importing {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "kernels/api/dims.h"
-#include "kernels/api/error.h"
 #include "nn/import/beside.h"
 #include "nn/state_dict.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "nn/metrics/spread.h"
 
 namespace fledge {

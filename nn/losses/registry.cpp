@@ -2,8 +2,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "base/suggest.h"
 #include "nn/losses/entries.h"
-#include "tensor/suggest.h"
 
 namespace fledge {
 namespace {

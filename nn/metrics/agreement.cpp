@@ -3,7 +3,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "nn/metrics/clustering.h"
 
 namespace fledge {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <utility>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge {
 namespace {

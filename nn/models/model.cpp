@@ -2,11 +2,11 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/pool.h"
+#include "base/suggest.h"
 #include "nn/init.h"
 #include "nn/layers/linear.h"
 #include "nn/models/mobilenet.h"
 #include "nn/models/resnet.h"
-#include "tensor/suggest.h"
 
 namespace fledge {
 namespace {

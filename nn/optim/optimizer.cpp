@@ -5,11 +5,11 @@
 #include <map>
 #include <set>
 
+#include "base/suggest.h"
 #include "tensor/creation.h"
 #include "tensor/finite.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
-#include "tensor/suggest.h"
 
 namespace fledge {
 

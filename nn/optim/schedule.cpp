@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/api/error.h"
-#include "tensor/suggest.h"
+#include "base/error.h"
+#include "base/suggest.h"
 
 namespace fledge {
 namespace {

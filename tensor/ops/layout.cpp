@@ -1,17 +1,15 @@
 #include "tensor/ops/layout.h"
 
 #include <cstdio>
-#include <cstdlib>
+
+#include "base/environment.h"
 
 namespace fledge {
 
 namespace {
 
 bool verbose() {
-  static const bool on = [] {
-    const char* value = std::getenv("FLEDGE_VERBOSE");
-    return value && *value && *value != '0';
-  }();
+  static const bool on = environment_switch("FLEDGE_VERBOSE");
   return on;
 }
 

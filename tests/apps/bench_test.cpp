@@ -9,7 +9,7 @@
 #include "apps/bench/cases.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/peer.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "tests/apps/runner.h"
 
 using namespace fledge;

@@ -16,24 +16,29 @@ struct Folder {
   std::set<std::string> may_include;  // folders
 };
 
-const std::set<std::string> kKernels = {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn",
-                                        "kernels/profile"};
+const std::set<std::string> kKernels = {"base",        "kernels/api",    "kernels/ref",
+                                        "kernels/cpu", "kernels/onednn", "kernels/profile"};
 const std::vector<Folder> kOrder = {
-    {"kernels/api", true, {"kernels/api"}},
-    {"kernels/ref", true, {"kernels/api", "kernels/ref"}},
-    {"kernels/onednn", true, {"kernels/api", "kernels/onednn"}},
-    {"kernels/cpu", true, {"kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"}},
-    {"kernels/cudnn", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
-    {"kernels/cuda", true, {"kernels/api", "kernels/cuda", "kernels/cudnn"}},
-    {"kernels/profile", true, {"kernels/api", "kernels/cpu", "kernels/profile"}},  // cpu: whether FLEDGE_VERBOSE is set
+    {"base", true, {"base"}},
+    {"kernels/api", true, {"base", "kernels/api"}},
+    {"kernels/ref", true, {"base", "kernels/api", "kernels/ref"}},
+    {"kernels/onednn", true, {"base", "kernels/api", "kernels/onednn"}},
+    {"kernels/cpu", true, {"base", "kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"}},
+    {"kernels/cudnn", true, {"base", "kernels/api", "kernels/cuda", "kernels/cudnn"}},
+    {"kernels/cuda", true, {"base", "kernels/api", "kernels/cuda", "kernels/cudnn"}},
+    {"kernels/profile",
+     true,
+     {"base", "kernels/api", "kernels/cpu", "kernels/profile"}},  // cpu: whether FLEDGE_VERBOSE is set
     {"kernels", false, kKernels},
-    {"tensor", true, {"kernels/api", "tensor"}},
-    {"autograd", true, {"kernels/api", "tensor", "autograd"}},
-    {"io", true, {"kernels/api", "tensor", "io"}},
-    {"data", true, {"kernels/api", "tensor", "io", "data"}},
-    {"nn", true, {"kernels/api", "tensor", "autograd", "nn"}},
-    {"train", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "train"}},
-    {"apps", true, {"kernels/api", "tensor", "autograd", "io", "data", "nn", "train", "apps", "kernels/profile"}},
+    {"tensor", true, {"base", "kernels/api", "tensor"}},
+    {"autograd", true, {"base", "kernels/api", "tensor", "autograd"}},
+    {"io", true, {"base", "kernels/api", "tensor", "io"}},
+    {"data", true, {"base", "kernels/api", "tensor", "io", "data"}},
+    {"nn", true, {"base", "kernels/api", "tensor", "autograd", "nn"}},
+    {"train", true, {"base", "kernels/api", "tensor", "autograd", "io", "data", "nn", "train"}},
+    {"apps",
+     true,
+     {"base", "kernels/api", "tensor", "autograd", "io", "data", "nn", "train", "apps", "kernels/profile"}},
 };
 
 template <class Visit>
@@ -60,7 +65,7 @@ std::vector<std::string> includes(const fs::path& file) {
 // "kernels/cpu/simd/vec.h" -> "kernels/cpu", "tensor/ops/conv.h" -> "tensor"; "" for what is no header of ours.
 std::string folder_of(const std::string& include) {
   static const std::regex kOurs(
-      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|tensor|autograd|io|data|nn|train|apps|bench|tests)/"
+      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|base|tensor|autograd|io|data|nn|train|apps|bench|tests)/"
       ".*\\.(?:h|cuh)");
   std::smatch match;
   return std::regex_match(include, match, kOurs) ? match[1].str() : "";

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "io/escape.h"
+#include "base/escape.h"
 #include "io/table.h"
 #include "tests/apps/runner.h"
 #include "tests/support/sanitized.h"

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/error.h"
 #include "io/weights/weight_file.h"
-#include "kernels/api/error.h"
 
 namespace fledge::fuzz {
 

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/error.h"
 #include "io/weights/shard_index.h"
-#include "kernels/api/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

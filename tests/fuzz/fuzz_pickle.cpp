@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/error.h"
 #include "io/pickle/reader.h"
-#include "kernels/api/error.h"
 
 using namespace fledge;
 using pickle::Kind;

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::fuzz {
 

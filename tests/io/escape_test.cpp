@@ -1,11 +1,11 @@
 // Names of any bytes: written and read back exactly, and harmless on a terminal.
-#include "io/escape.h"
+#include "base/escape.h"
 
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "base/error.h"
 #include "io/json_file.h"
-#include "kernels/api/error.h"
 #include "tests/support/files.h"
 
 using namespace fledge;

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/error.h"
 #include "io/npy.h"
 #include "io/table.h"
-#include "kernels/api/error.h"
 #include "tests/support/files.h"
 
 using namespace fledge;

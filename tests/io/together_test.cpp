@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "base/error.h"
 #include "io/file.h"
-#include "kernels/api/error.h"
 #include "tests/support/files.h"
 
 using namespace fledge;

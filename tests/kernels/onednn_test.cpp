@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/onednn/table.h"
 #include "tests/support/cases_conv.h"
 #include "tests/support/compare.h"

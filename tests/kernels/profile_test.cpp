@@ -7,7 +7,7 @@
 #include <cstring>
 #include <set>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/profile/kernel_call.h"
 #include "kernels/ref/table.h"
 #include "tests/support/host_tensor.h"

@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/error.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/error.h"
 #include "tests/support/compare.h"
 #include "tests/support/sanitized.h"
 

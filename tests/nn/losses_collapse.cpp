@@ -4,7 +4,7 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "nn/losses/collapse.h"
 #include "nn/losses/pairs/triplet.h"
 #include "nn/optim/optimizer.h"

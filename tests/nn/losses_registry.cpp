@@ -1,13 +1,13 @@
 // The registry of losses: names, options, suggestions, what a made loss declares and returns.
 #include <catch2/catch.hpp>
 
+#include "base/suggest.h"
 #include "nn/losses/loss.h"
 #include "nn/losses/pairs/triplet.h"
 #include "nn/losses/teacher/absolute_relative.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"
-#include "tensor/suggest.h"
 
 using namespace fledge;
 using Catch::Contains;

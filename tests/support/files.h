@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "io/image/image.h"
-#include "kernels/api/error.h"
 
 namespace fledge::test {
 

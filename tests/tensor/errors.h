@@ -2,7 +2,7 @@
 #pragma once
 #include <catch2/catch.hpp>
 
-#include "kernels/api/error.h"
+#include "base/error.h"
 
 namespace fledge::test {
 

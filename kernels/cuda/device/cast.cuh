@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "kernels/api/dtype.h"
-#include "kernels/api/error.h"
+#include "base/error.h"
 #include "kernels/cuda/runtime.h"
 
 namespace fledge::cuda {

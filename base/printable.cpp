@@ -1,6 +1,6 @@
-#include "io/weights/printable.h"
+#include "base/printable.h"
 
-#include "io/escape.h"
+#include "base/escape.h"
 
 namespace fledge {
 

@@ -1,6 +1,8 @@
-#include "io/escape.h"
+#include "base/escape.h"
 
 #include <cstdint>
+
+#include "base/hex.h"
 
 namespace fledge {
 namespace {
@@ -48,9 +50,8 @@ bool misleads(std::uint32_t c) {
 }
 
 void append_escape(std::string& out, char c) {
-  constexpr char kDigits[] = "0123456789abcdef";
   const unsigned char byte = static_cast<unsigned char>(c);
-  out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+  out += {'\\', 'x', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
 }
 
 /// The byte of the escape at the front of `text`, or -1.

@@ -1,4 +1,4 @@
-#include "tensor/suggest.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 
