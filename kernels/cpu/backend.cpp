@@ -63,7 +63,7 @@ const KernelTable* find_table(const char* name) {
 const KernelTable& default_table() {
   const std::string name = environment("FLEDGE_CPU_KERNELS");
   if (name.empty()) return tables().onednn;
-  const KernelTable* t = find_table(name);
+  const KernelTable* t = find_table(name.c_str());
   if (!t)
     throw Error(ErrorKind::Usage, "cpu", "FLEDGE_CPU_KERNELS=" + name + " is not a set of kernels",
                 "use ref, simd or onednn, or unset it");
