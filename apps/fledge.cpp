@@ -8,7 +8,7 @@
 
 #include "apps/cli/config.h"
 #include "apps/cli/parse.h"
-#include "apps/common/signals.h"
+#include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/escape.h"

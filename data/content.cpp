@@ -15,10 +15,10 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/interrupt.h"
 #include "data/dataset.h"
 #include "data/worker_threads.h"
 #include "io/open_error.h"
-#include "kernels/api/interrupt.h"
 
 namespace fledge {
 

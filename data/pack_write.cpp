@@ -6,13 +6,13 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/boxes.h"
 #include "data/pack.h"
 #include "data/pack_index.h"
 #include "data/transforms.h"
 #include "data/worker_threads.h"
 #include "io/file.h"
-#include "kernels/api/interrupt.h"
 
 namespace fledge {
 

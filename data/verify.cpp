@@ -8,8 +8,8 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "data/worker_threads.h"
-#include "kernels/api/interrupt.h"
 
 namespace fledge {
 

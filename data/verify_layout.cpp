@@ -11,9 +11,9 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/interrupt.h"
 #include "data/datasets/folder.h"
 #include "data/datasets/layouts.h"
-#include "kernels/api/interrupt.h"
 
 namespace fledge {
 

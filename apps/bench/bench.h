@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/options.h"
+#include "train/spec/options.h"
 
 namespace fledge::bench {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "apps/bench/cases.h"
-#include "apps/common/compute.h"
+#include "train/compute.h"
 
 namespace fledge::bench {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/field.h"
+#include "train/spec/field.h"
 
 namespace fledge {
 

@@ -6,9 +6,7 @@
 #include <numeric>
 #include <set>
 
-#include "apps/common/evaluate.h"
-#include "apps/common/signals.h"
-#include "apps/common/training_overlap.h"
+#include "apps/cli/signals.h"
 #include "apps/report/chart.h"
 #include "apps/report/encode.h"
 #include "apps/report/grid.h"
@@ -17,6 +15,8 @@
 #include "apps/report/projection.h"
 #include "base/error.h"
 #include "data/subset.h"
+#include "train/evaluation/evaluate.h"
+#include "train/training_overlap.h"
 
 namespace fledge::report {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/evaluate.h"
 #include "apps/report/run_record.h"
+#include "train/evaluation/evaluate.h"
 
 namespace fledge::report {
 

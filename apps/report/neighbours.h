@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "apps/common/evaluate.h"
+#include "train/evaluation/evaluate.h"
 
 namespace fledge::report {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/api/interrupt.h"
+#include "base/interrupt.h"
 #include "tensor/random.h"
 
 namespace fledge::report {

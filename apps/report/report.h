@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/options.h"
 #include "apps/report/run_record.h"
+#include "train/spec/options.h"
 
 namespace fledge::report {
 

@@ -11,12 +11,12 @@
 
 #include "apps/cli/toml.h"
 #include "apps/cli/toml_bounds.h"
-#include "apps/common/model_file.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "io/file.h"
 #include "io/json_file.h"
 #include "io/weights/weight_file.h"
+#include "train/model/model_file.h"
 
 namespace fledge::report {
 namespace {

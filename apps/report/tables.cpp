@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "apps/common/metrics_text.h"
 #include "apps/report/markup.h"
+#include "train/evaluation/metrics_text.h"
 
 namespace fledge::report {
 namespace {

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "apps/bench/bench.h"
-#include "apps/common/signals.h"
+#include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 
 namespace fledge {

@@ -7,8 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "apps/common/model_file.h"
-#include "apps/common/output_files.h"
+#include "apps/cli/output_files.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
@@ -18,6 +17,7 @@
 #include "io/json_file.h"
 #include "io/torch/write_torch.h"
 #include "io/weights/checksum.h"
+#include "train/model/model_file.h"
 
 namespace fledge {
 namespace {

@@ -9,9 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/output_files.h"
-#include "apps/common/picture_options.h"
-#include "apps/common/progress.h"
+#include "apps/cli/output_files.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -23,6 +21,8 @@
 #include "data/verify_layout.h"
 #include "io/folder.h"
 #include "io/json_file.h"
+#include "train/loop/progress.h"
+#include "train/spec/picture_options.h"
 
 namespace fledge {
 namespace {

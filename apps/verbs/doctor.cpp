@@ -10,12 +10,12 @@
 #include <thread>
 
 #include "apps/cli/config.h"
-#include "apps/common/compute.h"
-#include "apps/common/options.h"
 #include "apps/verbs/verbs.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
+#include "train/compute.h"
+#include "train/spec/options.h"
 
 namespace fledge {
 namespace {

@@ -5,16 +5,16 @@
 #include <filesystem>
 #include <memory>
 
-#include "apps/common/compute.h"
-#include "apps/common/evaluate.h"
-#include "apps/common/output_files.h"
-#include "apps/common/picture_contents.h"
-#include "apps/common/search_index.h"
-#include "apps/common/signals.h"
+#include "apps/cli/output_files.h"
+#include "apps/cli/signals.h"
+#include "apps/index/search_index.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "data/datasets/layouts.h"
 #include "io/npy.h"
+#include "train/compute.h"
+#include "train/evaluation/evaluate.h"
+#include "train/evaluation/picture_contents.h"
 
 namespace fledge {
 namespace {

@@ -4,15 +4,11 @@
 #include <map>
 #include <memory>
 
-#include "apps/common/compute.h"
-#include "apps/common/evaluate.h"
-#include "apps/common/output_files.h"
-#include "apps/common/picture_contents.h"
-#include "apps/common/search_index.h"
-#include "apps/common/signals.h"
-#include "apps/common/stored_metrics.h"
-#include "apps/common/training_overlap.h"
+#include "apps/cli/output_files.h"
+#include "apps/cli/signals.h"
+#include "apps/index/search_index.h"
 #include "apps/verbs/eval_measure.h"
+#include "apps/verbs/stored_metrics.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
@@ -20,6 +16,10 @@
 #include "io/folder.h"
 #include "io/table.h"
 #include "nn/state_dict.h"
+#include "train/compute.h"
+#include "train/evaluation/evaluate.h"
+#include "train/evaluation/picture_contents.h"
+#include "train/training_overlap.h"
 
 namespace fledge {
 namespace {

@@ -4,14 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "apps/common/equal_embeddings.h"
-#include "apps/common/metrics_text.h"
-#include "apps/common/own_pictures.h"
-#include "apps/common/signals.h"
+#include "apps/cli/signals.h"
+#include "apps/index/own_pictures.h"
 #include "io/file.h"
 #include "io/json_file.h"
 #include "nn/metrics/clustering.h"
 #include "nn/metrics/spread.h"
+#include "train/evaluation/equal_embeddings.h"
+#include "train/evaluation/metrics_text.h"
 
 namespace fledge {
 namespace {

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/evaluate.h"
-#include "apps/common/foreign_model.h"
-#include "apps/common/options.h"
 #include "nn/metrics/retrieval.h"
 #include "nn/models/model.h"
+#include "train/evaluation/evaluate.h"
+#include "train/model/foreign_model.h"
+#include "train/spec/options.h"
 
 namespace fledge {
 

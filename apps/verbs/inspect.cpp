@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/model_file.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
@@ -16,6 +15,7 @@
 #include "io/weights/weight_file.h"
 #include "kernels/api/dims.h"
 #include "nn/state_dict.h"
+#include "train/model/model_file.h"
 
 namespace fledge {
 namespace {

@@ -4,9 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/compute.h"
-#include "apps/common/output_files.h"
-#include "apps/common/signals.h"
+#include "apps/cli/output_files.h"
+#include "apps/cli/signals.h"
 #include "apps/report/markup.h"
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
@@ -14,6 +13,7 @@
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/json_file.h"
+#include "train/compute.h"
 
 namespace fledge {
 namespace {

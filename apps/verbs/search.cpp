@@ -11,18 +11,18 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "apps/common/compute.h"
-#include "apps/common/evaluate.h"
-#include "apps/common/index_search.h"
-#include "apps/common/picture_contents.h"
-#include "apps/common/search_index.h"
-#include "apps/common/signals.h"
+#include "apps/cli/signals.h"
+#include "apps/index/index_search.h"
+#include "apps/index/search_index.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "data/exif_choice.h"
 #include "io/json_file.h"
 #include "io/table.h"
+#include "train/compute.h"
+#include "train/evaluation/evaluate.h"
+#include "train/evaluation/picture_contents.h"
 
 namespace fledge {
 namespace {

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "apps/cli/config.h"
-#include "apps/common/evaluate.h"
-#include "apps/common/metrics_text.h"
-#include "apps/common/run_training.h"
+#include "apps/verbs/run_training.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
+#include "train/evaluation/evaluate.h"
+#include "train/evaluation/metrics_text.h"
 
 namespace fledge {
 namespace {

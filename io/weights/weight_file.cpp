@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/interrupt.h"
 #include "base/printable.h"
 #include "io/weights/content.h"
 #include "io/weights/gather.h"
@@ -11,7 +12,6 @@
 #include "io/weights/shard_index.h"
 #include "io/weights/sniff.h"
 #include "io/weights/widen.h"
-#include "kernels/api/interrupt.h"
 
 namespace fledge {
 namespace {

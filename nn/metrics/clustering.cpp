@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/api/interrupt.h"
+#include "base/interrupt.h"
 #include "nn/metrics/frame.h"
 #include "nn/metrics/rows.h"
 #include "tensor/context.h"

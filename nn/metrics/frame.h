@@ -1,5 +1,5 @@
 // The frame in which rows are compared in float32, and how far such a comparison may be wrong. For nn/metrics and the
-// search in apps/common/nearest_pictures.
+// search in apps/index/nearest_pictures.
 #pragma once
 #include <cstdint>
 #include <vector>

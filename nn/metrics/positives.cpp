@@ -6,7 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
-#include "kernels/api/interrupt.h"
+#include "base/interrupt.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
-#include "kernels/api/interrupt.h"
+#include "base/interrupt.h"
 #include "nn/metrics/nearest.h"
 #include "nn/metrics/positives.h"
 #include "nn/metrics/scan.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/api/interrupt.h"
+#include "base/interrupt.h"
 #include "nn/metrics/eigenvalues.h"
 #include "nn/metrics/frame.h"
 #include "nn/metrics/rows.h"

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include "apps/common/index_search.h"
-#include "apps/common/search_index.h"
+#include "apps/index/index_search.h"
+#include "apps/index/search_index.h"
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/table.h"

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <limits>
 
-#include "apps/common/checkpoint.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/npy.h"
 #include "tensor/creation.h"
 #include "tensor/finite.h"
 #include "tests/apps/runner.h"
+#include "train/run/checkpoint.h"
 
 using namespace fledge;
 using namespace fledge::test;

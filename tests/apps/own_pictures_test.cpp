@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "apps/common/own_pictures.h"
+#include "apps/index/own_pictures.h"
 #include "io/npy.h"
 #include "io/table.h"
 #include "tensor/creation.h"

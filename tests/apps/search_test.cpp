@@ -3,7 +3,7 @@
 #include <cmath>
 #include <random>
 
-#include "apps/common/nearest_pictures.h"
+#include "apps/index/nearest_pictures.h"
 #include "io/npy.h"
 #include "io/table.h"
 #include "tests/apps/runner.h"

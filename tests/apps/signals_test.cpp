@@ -1,6 +1,6 @@
 // The wish to stop, as threads see it: set by the thread that takes the signals. Also under the thread sanitizer
 // (scripts/sanitize.sh threads), hence without the binary.
-#include "apps/common/signals.h"
+#include "apps/cli/signals.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "apps/common/equal_embeddings.h"
 #include "data/similar_names.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/npy.h"
@@ -12,6 +11,7 @@
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tests/apps/runner.h"
+#include "train/evaluation/equal_embeddings.h"
 
 using namespace fledge;
 using namespace fledge::test;

@@ -1,8 +1,8 @@
 // MANIFEST of a checkpoint: what is read as sound is, written again, the same bytes.
 #include <string>
 
-#include "apps/common/manifest.h"
 #include "tests/fuzz/input.h"
+#include "train/run/manifest.h"
 
 using namespace fledge;
 

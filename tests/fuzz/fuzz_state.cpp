@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/run_state.h"
 #include "tests/fuzz/input.h"
+#include "train/run/run_state.h"
 
 using namespace fledge;
 

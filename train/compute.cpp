@@ -1,0 +1,88 @@
+#include "train/compute.h"
+
+#include <charconv>
+
+#include "base/error.h"
+#include "kernels/api/backend.h"
+#include "kernels/api/reproducibility.h"
+#include "tensor/context.h"
+
+namespace fledge {
+namespace {
+
+Device parse_device(const std::string& text) {
+  if (text == "cpu") return {};
+  if (text == "auto") {
+    if (!gpu_driver_present()) return {};
+    // An emulated GPU is for checking kernels, so nobody gets it who has not asked.
+    const Backend* gpu = gpu_module().backend;
+    return gpu && !gpu->runtime->properties(0).emulated ? Device{Device::Type::CUDA, 0} : Device{};
+  }
+  Device device{Device::Type::CUDA, 0};
+  if (text == "cuda") return device;
+  const char* end = text.data() + text.size();
+  if (text.rfind("cuda:", 0) == 0) {
+    const auto [rest, error] = std::from_chars(text.data() + 5, end, device.index);
+    if (error == std::errc() && rest == end && device.index >= 0) return device;
+  }
+  throw Error(ErrorKind::Usage, "", "--device: '" + text + "' is none of auto, cpu, cuda[:N]");
+}
+
+}  // namespace
+
+Compute compute_of(const MachineOptions& o) {
+  Compute c;
+  c.device = parse_device(o.device);
+  const bool known = o.precision == "f32" || o.precision == "tf32" || o.precision == "bf16";
+  if (!known) throw Error(ErrorKind::Usage, "", "--precision: '" + o.precision + "' is none of f32, tf32, bf16");
+  if (o.deterministic == "strict" && onednn_chooses_by_the_clock())
+    throw Error(ErrorKind::Usage, "", "--deterministic strict, but FLEDGE_ONEDNN_TUNE=1 lets the clock choose",
+                "unset FLEDGE_ONEDNN_TUNE");
+  if (!c.on_device()) {
+    if (o.precision != "f32")
+      throw Error(ErrorKind::Usage, "", "--precision " + o.precision + " needs a GPU; the CPU computes in f32",
+                  "use --precision f32, or --device cuda");
+    return c;
+  }
+  const Backend& gpu = backend_for(c.device);  // says what is missing
+  const DeviceProperties properties = gpu.runtime->properties(c.device.index);
+  if (10 * properties.major + properties.minor < 75)
+    throw Error(ErrorKind::Resource, "",
+                "the GPU " + properties.name + " is too old: it has compute capability " +
+                    std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", 7.5 is needed",
+                "use --device cpu");
+  if (o.precision == "bf16" && properties.major < 8)
+    throw Error(ErrorKind::Resource, "",
+                "--precision bf16 needs a GPU of compute capability 8.0, not " + properties.name,
+                "use --precision f32");
+  c.device.index = 0;  // one process, one GPU: inside, it is the only one
+  if (o.precision == "bf16") c.activations = DType::BFloat16;
+  return c;
+}
+
+Compute apply(const MachineOptions& o) {
+  set_num_threads(o.threads);
+  const Compute c = compute_of(o);
+  set_thread_invariant(o.deterministic == "strict");
+  if (!c.on_device()) return c;
+  backend_for(c.device).runtime->use_device(parse_device(o.device).index);
+  set_precision(o.precision == "f32" ? Precision::Strict : Precision::TF32);
+  return c;
+}
+
+std::string describe(const Compute& c, const MachineOptions& o) {
+  if (!c.on_device()) return "";
+  const Device asked = parse_device(o.device);
+  return backend_for(c.device).runtime->properties(asked.index).name + ", " + o.precision;
+}
+
+PictureParams picture_params(const Normalization& n) {
+  PictureParams p;
+  for (int c = 0; c < 3; ++c) {
+    p.scale[c] = static_cast<float>(1 / (255.0 * n.std[c]));
+    p.shift[c] = static_cast<float>(-static_cast<double>(n.mean[c]) / n.std[c]);
+  }
+  return p;
+}
+
+}  // namespace fledge

@@ -1,0 +1,31 @@
+// Where a command computes and how exactly: what --device and --precision come to.
+#pragma once
+#include <string>
+
+#include "data/transforms.h"
+#include "kernels/api/picture.h"
+#include "train/spec/options.h"
+
+namespace fledge {
+
+struct Compute {
+  Device device;
+  DType activations = DType::Float32;  // of the trunk; weights, statistics, distances and losses are float32 always
+
+  bool on_device() const { return device.type != Device::Type::CPU; }
+};
+
+/// What the options mean on this machine. "auto": a GPU where one can be used, else the CPU.
+/// Errors: a word that is no device or precision (Usage), bf16 or tf32 on the CPU (Usage), a GPU that is not there
+/// (Resource: what is missing).
+Compute compute_of(const MachineOptions& o);
+/// The same, and applies --threads, --device and --precision to the process.
+Compute apply(const MachineOptions& o);
+
+/// "NVIDIA H100 80GB HBM3, tf32"; empty for the CPU.
+std::string describe(const Compute& c, const MachineOptions& o);
+
+/// Pixels 0-255 to normalised values, as normalize_to does it on the host.
+PictureParams picture_params(const Normalization& n);
+
+}  // namespace fledge

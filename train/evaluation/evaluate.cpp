@@ -1,0 +1,231 @@
+#include "train/evaluation/evaluate.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/printable.h"
+#include "data/boxes.h"
+#include "data/degradation.h"
+#include "data/similar_names.h"
+#include "tensor/finite.h"
+#include "tensor/ops/distance.h"
+#include "tensor/ops/picture.h"
+#include "tensor/stream.h"
+#include "train/loop/progress.h"
+
+namespace fledge {
+namespace {
+
+constexpr const char* kBrokenModel =
+    "the network's weights are finite, but its sums are not: use another checkpoint, or other pictures";
+
+}  // namespace
+
+Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags) {
+  Preprocessing p = model;
+  if (flags.size > 0) p.size = flags.size;
+  if (flags.resize_short >= 0) p.resize_short = flags.resize_short;
+  if (!flags.normalize.empty()) p.normalize = flags.normalize;
+  if (!flags.degrade.empty()) p.degrade = flags.degrade == "none" ? "" : flags.degrade;
+  if (!flags.box.empty()) p.box = flags.box == "on";
+  return p;
+}
+
+void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset) {
+  for (const std::string& text : {preprocessing.box ? missing_boxes(dataset) : "", small_crop(preprocessing),
+                                  similar_names(dataset.class_names())})
+    if (!text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
+}
+
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine) {
+  EmbedOptions options;
+  options.preprocessing = preprocessing_for(model, flags);
+  options.batch_size = flags.batch_size;
+  options.workers = flags.workers;
+  options.compute = compute_of(machine);
+  options.quiet = machine.quiet;
+  options.skip_bad = flags.on_bad_image == "skip";
+  return options;
+}
+
+Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
+  if (output == Output::Logits) return model.logits(images);
+  return output == Output::Pooled ? l2_normalize(model.pooled(images)).y : model.embed(images);
+}
+
+namespace {
+
+/// Rows on their way to the host. The device computes the next batch meanwhile, so that it never waits for one.
+class RowsToHost {
+ public:
+  explicit RowsToHost(Device device) : arrived_(device), device_(device) {}
+  ~RowsToHost() {
+    try {
+      receive();  // after an exception: nothing may write into memory that is given back
+    } catch (const Error&) {
+    }
+  }
+
+  /// `batch` is kept until its rows are here: the copy of its pixels may still run.
+  void send(Batch batch, const Tensor& rows) {
+    batch_ = std::move(batch);
+    if (!host_.defined() || !(host_.dims() == rows.dims()))
+      host_ = Tensor::empty_pinned(rows.dims(), rows.dtype(), device_);
+    copy_async(host_, rows);
+    arrived_.record();
+  }
+  /// Null when nothing was sent.
+  const Tensor* receive() {
+    if (!batch_) return nullptr;
+    arrived_.synchronize();
+    bad_ = std::move(batch_->bad);
+    batch_.reset();
+    return &host_;
+  }
+  /// Of what was received last.
+  const std::vector<BadPicture>& bad() const { return bad_; }
+
+ private:
+  Event arrived_;
+  Device device_;
+  Tensor host_;
+  std::optional<Batch> batch_;
+  std::vector<BadPicture> bad_;
+};
+
+/// Collects what the network says of a data set, batch by batch in order, without the rows of bad pictures.
+class RowCollector {
+ public:
+  RowCollector(const Dataset& dataset, const EmbedOptions& options)
+      : dataset_(dataset), progress_(options.what, dataset.size(), options.quiet) {
+    out_.skipped.of = dataset.size();
+    for (std::int64_t i = 0; i < dataset.size(); ++i)
+      if (dataset.label(i) < 0 || dataset.label(i) >= dataset.classes())
+        throw Error(ErrorKind::BadInput, "", "picture '" + dataset.name(i) + "' of " + dataset.description() + " has no label",
+                    "what is measured or embedded needs one: pack or list the pictures with their classes");
+  }
+
+  void keep(const Tensor& rows, const std::vector<BadPicture>& bad) {
+    if (!out_.vectors.defined()) out_.vectors = Tensor::empty({dataset_.size(), rows.dim(1)});
+    auto next_bad = bad.begin();
+    for (std::int64_t row = 0; row < rows.dim(0);) {
+      if (next_bad != bad.end() && static_cast<std::int64_t>(next_bad->row) == row) {
+        out_.skipped.add(dataset_.name(next_bad->index), next_bad->reason);
+        ++next_bad, ++row;
+        continue;
+      }
+      const std::int64_t end = next_bad == bad.end() ? rows.dim(0) : static_cast<std::int64_t>(next_bad->row);
+      out_.vectors.slice(0, kept(), end - row).copy_from(rows.slice(0, row, end - row));
+      for (; row < end; ++row) out_.pictures.push_back(done_ + row);
+    }
+    done_ += rows.dim(0);
+    progress_.update(done_);
+    if (const int signal = stop_signal()) throw Stopped{signal};
+  }
+
+  Embeddings finish() {
+    if (dataset_.size() > 0 && kept() == 0)
+      throw Error(ErrorKind::BadInput, "", "none of " + std::to_string(dataset_.size()) + " pictures can be read; the first: " +
+                      out_.skipped.reasons.front());
+    if (kept() < dataset_.size()) out_.vectors = out_.vectors.slice(0, 0, kept());
+    for (const std::int64_t i : out_.pictures) {
+      out_.labels.push_back(dataset_.label(i));
+      out_.paths.push_back(dataset_.name(i));
+      out_.label_names.push_back(dataset_.class_names()[dataset_.label(i)]);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  std::int64_t kept() const { return static_cast<std::int64_t>(out_.pictures.size()); }
+
+  const Dataset& dataset_;
+  Progress progress_;
+  std::int64_t done_ = 0;  // pictures seen
+  Embeddings out_;
+};
+
+}  // namespace
+
+void keep_common_rows(Embeddings& a, Embeddings& b) {
+  const auto only = [](Embeddings& e, const std::vector<std::int64_t>& wanted) {
+    if (e.pictures == wanted) return;
+    Embeddings out;
+    out.skipped = std::move(e.skipped), out.root = e.root;
+    out.vectors = Tensor::empty({static_cast<std::int64_t>(wanted.size()), e.vectors.dim(1)}, e.vectors.dtype());
+    for (std::size_t row = 0; row < e.pictures.size(); ++row) {
+      if (!std::binary_search(wanted.begin(), wanted.end(), e.pictures[row])) continue;
+      const auto to = static_cast<std::int64_t>(out.pictures.size());
+      out.vectors.slice(0, to, 1).copy_from(e.vectors.slice(0, static_cast<std::int64_t>(row), 1));
+      out.pictures.push_back(e.pictures[row]);
+      out.labels.push_back(e.labels[row]);
+      out.paths.push_back(std::move(e.paths[row]));
+      out.label_names.push_back(std::move(e.label_names[row]));
+      if (!e.contents.empty()) out.contents.push_back(std::move(e.contents[row]));
+    }
+    e = std::move(out);
+  };
+  std::vector<std::int64_t> common;
+  std::set_intersection(a.pictures.begin(), a.pictures.end(), b.pictures.begin(), b.pictures.end(),
+                        std::back_inserter(common));
+  only(a, common);
+  only(b, common);
+}
+
+Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
+  const Compute& compute = options.compute;
+  const auto fused = fuse(model, compute.device, compute.activations);
+  EvalTransform transform;
+  transform.size = options.preprocessing.size;
+  transform.resize_short = options.preprocessing.resize_short;
+  transform.crop_box = options.preprocessing.box;
+  transform.degradation = parse_degradation(options.preprocessing.degrade);
+  LoaderOptions loading;
+  loading.size = options.preprocessing.size;
+  loading.normalization = Normalization::named(options.preprocessing.normalize);
+  loading.workers = options.workers;
+  loading.pixels = compute.on_device();
+  loading.device = compute.device;
+  loading.on_bad_image = options.skip_bad ? OnBadImage::LeaveOut : OnBadImage::Fail;
+  const PictureParams picture = picture_params(loading.normalization);
+
+  RowCollector collector(*dataset, options);
+  Loader loader(dataset, sequential_batches(dataset->size(), options.batch_size), evaluation_views(dataset, transform),
+                loading);
+  RowsToHost sent[2] = {RowsToHost(compute.device), RowsToHost(compute.device)};
+  int turn = 0;
+  while (auto batch = loader.next()) {
+    if (!loading.pixels) {
+      collector.keep(run_model(*fused, batch->images, options.output), batch->bad);
+      continue;
+    }
+    if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
+    const Tensor pixels = Tensor::empty(batch->pixels.dims(), DType::UInt8, Layout::Contiguous, compute.device);
+    copy_async(pixels, batch->pixels);
+    const Tensor images = augment_pictures(pixels, {}, loading.size, loading.size, picture, compute.activations);
+    sent[turn].send(std::move(*batch), run_model(*fused, images, options.output));
+    turn = 1 - turn;
+  }
+  for (int i = 0; i < 2; ++i, turn = 1 - turn)
+    if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
+  Embeddings out = collector.finish();
+  require_finite_rows(out.vectors, "the embeddings", out.paths, ErrorKind::Numeric, kBrokenModel);
+  return out;
+}
+
+void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
+                         ErrorKind kind, const std::string& hint) {
+  const auto bad = first_unsound(rows);
+  if (!bad) return;
+  const std::int64_t row = bad->index[0];
+  throw Error(kind, "",
+              "row " + std::to_string(row) + " of " + what +
+                  (names.empty() ? "" : " ('" + printable(names[static_cast<std::size_t>(row)]) + "')") + " holds " +
+                  describe(*bad),
+              hint);
+}
+
+}  // namespace fledge

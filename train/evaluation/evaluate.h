@@ -1,0 +1,67 @@
+// From a model and pictures to embeddings.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "nn/fuse.h"
+#include "train/compute.h"
+#include "train/evaluation/skipped.h"
+#include "train/model/model_file.h"
+#include "train/spec/options.h"
+
+namespace fledge {
+
+struct Embeddings {
+  Tensor vectors;  // N,D float32
+  std::vector<std::int64_t> labels;
+  std::vector<std::string> paths, label_names;  // per row
+  std::vector<std::int64_t> pictures;           // per row: its number in the data set; none of stored embeddings
+  SkippedPictures skipped;                      // those without a row
+  std::vector<std::string> contents = {};       // checksums of the pictures, per row; empty: not known
+  std::string root = {};                        // where the paths begin; empty: not known
+  std::int64_t trained_on = 0;                  // of these the model was trained on, as far as its run tells
+};
+
+/// What of the network is wanted of each picture.
+enum class Output {
+  Embedding,  // the head's, of unit length
+  Pooled,     // the pooled features, L2-normalised
+  Logits,     // the classifier's scores
+};
+Tensor run_model(const FusedModel& model, const Tensor& images, Output output);
+
+struct EmbedOptions {
+  Preprocessing preprocessing;
+  std::int64_t batch_size = 64;
+  int workers = 1;
+  bool quiet = false;
+  Output output = Output::Embedding;
+  Compute compute;
+  std::string what = "embed";  // shown by the progress bar
+  bool skip_bad = false;       // a picture that cannot be read has no row; else it is an error
+};
+
+/// Runs the fused model over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
+/// such ones are skipped, when none is left. Error(Numeric) naming the picture whose embedding is not finite: nothing
+/// that is made of such a row means anything.
+Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+/// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
+void keep_common_rows(Embeddings& a, Embeddings& b);
+
+/// The rows are finite; else Error(kind): "row 3 of WHAT ('NAME') holds nan at [3,17]", without NAME where `names` is empty.
+void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
+                         ErrorKind kind, const std::string& hint);
+
+/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, that a crop leaves most
+/// of each picture out, and that classes are called nearly the same.
+void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset);
+
+/// The model's preprocessing with what the flags override.
+Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
+/// How `flags` ask for pictures to be embedded with such a model.
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine);
+
+}  // namespace fledge

@@ -1,0 +1,180 @@
+#include "train/loop/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/interrupt.h"
+#include "io/json_file.h"
+#include "kernels/api/device_runtime.h"
+#include "train/loop/progress.h"
+
+namespace fledge {
+
+using nlohmann::json;
+
+bool out_of_gpu_memory(const Error& e) { return e.problem().rfind(kOutOfGpuMemory, 0) == 0; }
+
+Trainer::Trainer(const TrainOptions& options, const Compute& compute)
+    : o_(options),
+      compute_(compute),
+      setup_(set_up_training(options, compute.device, compute.activations)),
+      runner_(make_step_runner(setup_, options, compute)),
+      alarms_(options, setup_.model->embedding_size(), setup_.teacher != nullptr) {
+  state_.seed = o_.seed;
+}
+
+// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
+int Trainer::train() {
+  try {
+    keep_beginning();
+    if (state_.evaluation_due) end_epoch();
+    while (state_.epoch < o_.epochs && !out_of_patience())
+      if (const int signal = run_epoch()) return signal;
+    if (setup_.test && o_.final_eval) ensure_sound(), write_result();
+  } catch (const Stopped& stopped) {  // during an evaluation
+    save();
+    return stopped.signal;
+  } catch (const Error& e) {
+    if (!out_of_gpu_memory(e)) throw;
+    save();  // the step that failed had not touched the weights
+    throw Error(e.kind(), e.op(), e.problem(), e.hint() + "; all finished steps are in the checkpoint");
+  }
+  state_.finished = true;
+  save();
+  write_metrics();
+  if (!state_.skipped.empty())
+    std::fprintf(stderr, "warning: %zu training pictures could not be read and were skipped: log.jsonl names them\n",
+                 state_.skipped.size());
+  return 0;
+}
+
+int Trainer::run_epoch() {
+  auto batches = setup_.sampler->epoch(state_.epoch);
+  const std::int64_t per_epoch = static_cast<std::int64_t>(batches.size());
+  LoaderOptions loading = setup_.loading;
+  for (const auto& batch : batches) loading.pass_samples += static_cast<std::int64_t>(batch.size());
+  for (const auto& [name, reason] : state_.skipped) loading.known_bad.insert(name);
+  batches.erase(batches.begin(), batches.begin() + state_.batch);
+  if (state_.batch == 0) state_.epoch_sums.clear(), state_.not_finite.of_epoch = 0;
+  const TrainingViews views{setup_.transform, o_.seed, state_.epoch, o_.crops, setup_.boxes, setup_.degradation};
+  Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), loading);
+  const auto start = std::chrono::steady_clock::now();
+  const std::int64_t first = state_.batch;
+  bool last = false;
+  {
+    Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size,
+                      o_.machine.quiet, state_.batch * o_.batch_size);
+    std::optional<Batch> batch = loader.next(), following;
+    if (batch) runner_->prepare(*batch, state_.epoch);
+    for (; batch; batch = std::move(following)) {
+      train_step(*batch, [&] {
+        following = loader.next();
+        if (following) runner_->prepare(*following, state_.epoch);
+      });
+      progress.update(state_.batch * o_.batch_size, note());
+      last = state_.batch == per_epoch;
+      const int signal = stop_signal();
+      if (last) break;
+      if (signal || (o_.save_every > 0 && state_.step % o_.save_every == 0)) save();
+      if (signal) return signal;
+    }
+  }
+  if (last) finish_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
+  return last ? stop_signal() : 0;
+}
+
+void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
+  ++state_.epoch, state_.batch = 0;
+  log_epoch(start, images, batches);
+  const std::int64_t every = o_.eval_every > 0 ? o_.eval_every : setup_.validation || o_.select == "test" ? 1 : 0;
+  const bool stopped = stop_signal() != 0;
+  state_.evaluation_due = every > 0 && (state_.epoch % every == 0 || (chooses() && state_.epoch == o_.epochs));
+  if (stopped)
+    save();
+  else
+    end_epoch();
+}
+
+void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwhile) {
+  note_skipped(batch);
+  const StepPlace place{state_.epoch, state_.step, setup_.schedule.at(state_.step)};
+  bool fetched = false;
+  const auto fetch = [&] {
+    if (!std::exchange(fetched, true)) meanwhile();
+  };
+  const StepResult result = runner_->run(batch, place, fetch);
+  if (result.not_finite) {
+    pass_over(result.not_finite, batch);
+    return fetch();
+  }
+  state_.not_finite.in_row = 0;
+  json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
+  for (const auto& [name, value] : result.numbers) record(line, name, value);
+  for (const std::string& message : alarms_.observe(result)) warn(message);
+  if (result.teacher_spread)
+    warn(
+        fmt::format("the teacher's embeddings of a batch are the same but for rounding (they differ by {:.1g} of their "
+                    "length): it tells no two pictures apart, and teaches the student the same",
+                    *result.teacher_spread));
+  record(line, "embedding_rank", alarms_.rank());
+  line["lr"] = place.lr;
+  line["grad_norm"] = result.grad_norm;
+  ++state_.step;
+  ++state_.batch;
+  run_->log(json_text(line));
+}
+
+void Trainer::record(json& line, const std::string& name, double value) {
+  line[name] = value;
+  state_.epoch_sums[name] += value;
+}
+
+void Trainer::warn(const std::string& text) {
+  std::fprintf(stderr, "\nwarning: %s\n", text.c_str());
+  run_->log(json_text(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}));
+}
+
+// Training pictures that others stand in for: each is named once in a run.
+void Trainer::note_skipped(const Batch& batch) {
+  for (const BadPicture& bad : batch.bad) {
+    const std::string name = setup_.train->name(bad.index);
+    if (!state_.skipped.emplace(name, bad.reason).second) continue;
+    std::fprintf(stderr, "\nwarning: skipped, another picture stands in: %s\n", shown(bad.reason).c_str());
+    run_->log(json_text(json{{"type", "skipped"},
+                             {"step", state_.step + 1},
+                             {"epoch", state_.epoch + 1},
+                             {"picture", name},
+                             {"reason", bad.reason}}));
+  }
+}
+
+// Means of the epoch so far: what the progress bar shows.
+std::string Trainer::note() const {
+  std::string text;
+  const double n = static_cast<double>(applied_of_epoch(state_.batch));
+  for (const auto& [name, sum] : state_.epoch_sums)
+    if (name.find("mean_") == std::string::npos && name != "embedding_rank")
+      text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
+  return text;
+}
+
+void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  json line{{"type", "epoch"},
+            {"step", state_.step},
+            {"epoch", state_.epoch},
+            {"seconds", seconds},
+            {"images_per_second", static_cast<double>(images) / seconds}};
+  if (state_.not_finite.of_epoch > 0) line["skipped_steps"] = state_.not_finite.of_epoch;
+  for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(applied_of_epoch(batches));
+  if (skips()) line["unreadable_pictures"] = state_.skipped.size();
+  run_->log(json_text(line));
+}
+
+}  // namespace fledge

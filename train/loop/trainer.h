@@ -1,0 +1,94 @@
+// The training loop: one for teachers, students alone and distilled students. What a loss needs is read from its
+// declaration. trainer.cpp: epochs and steps; trainer_state.cpp: checkpoints; trainer_evaluation.cpp: what is measured.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/error.h"
+#include "train/compute.h"
+#include "train/loop/training_alarms.h"
+#include "train/loop/training_step.h"
+#include "train/run/checkpoint.h"
+#include "train/run/run_folder.h"
+#include "train/run/run_identity.h"
+#include "train/spec/options.h"
+#include "train/training_setup.h"
+
+namespace fledge {
+
+bool out_of_gpu_memory(const Error& e);
+
+class Trainer {
+ public:
+  Trainer(const TrainOptions& options, const Compute& compute);
+
+  const TrainingSetup& setup() const { return setup_; }
+  bool finished() const { return state_.finished; }
+
+  /// Everything is written to `run` from here on.
+  void use(RunFolder& run) { run_ = &run; }
+  /// To be called once before train(): takes up the newest sound checkpoint, where --resume asks for it, and begins to
+  /// write.
+  void resume();
+  /// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
+  int train();
+
+ private:
+  int run_epoch();
+  void finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
+  void train_step(const Batch& batch, const std::function<void()>& meanwhile);
+  void record(nlohmann::json& line, const std::string& name, double value);
+
+  // trainer_not_finite.cpp: what happens to a step or a state that is not finite (--on-nan)
+  void pass_over(const NotFiniteStep& bad, const Batch& batch);
+  Checkpoint ensure_sound();  // the weights and optimiser state that are sound now
+  void keep_beginning();
+  void roll_back();
+  [[noreturn]] void stop_not_finite(const std::string& what, const std::string& pictures);
+  void log_not_finite(const std::string& what, const std::string& action, const std::vector<std::string>& pictures);
+  std::int64_t applied_of_epoch(std::int64_t batches) const;
+
+  void warn(const std::string& text);
+  void note_skipped(const Batch& batch);
+  std::string note() const;
+  void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
+
+  bool chooses() const { return (setup_.validation && o_.select == "auto") || o_.select == "test"; }
+  bool out_of_patience() const { return o_.patience > 0 && state_.since_best >= o_.patience; }
+  void end_epoch();
+  bool evaluate_epoch();
+  std::string choice_key() const;
+  void write_result();
+  nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+  bool skips() const { return setup_.loading.on_bad_image != OnBadImage::Fail; }
+  std::string measured_line(const nlohmann::json& metrics, const char* type) const;
+
+  void say_in_log(const std::vector<std::string>& texts);
+  void take_up(const std::string& folder);
+  RunIdentity find_identity();
+  void check_identity(const RunState& saved);
+  void note_machine(const std::optional<RunIdentity>& before);
+  void look_at_contents();
+  void remember_identity();
+  void write_metrics() const;
+  void save();
+
+  const TrainOptions& o_;
+  RunFolder* run_ = nullptr;
+  const Compute compute_;
+  TrainingSetup setup_;
+  std::unique_ptr<StepRunner> runner_;
+  RunState state_;
+  TrainingAlarms alarms_;
+  std::string identity_hash_;  // once it is known and written
+  std::vector<std::string> resume_notes_;  // what a resumed run is not bit-exact or not exact in, for its log
+  std::optional<Checkpoint> beginning_;  // what --on-nan rollback goes back to while there is no checkpoint
+  std::set<std::string> said_;           // told already: skipped pictures of a set, a collapsed model
+};
+
+}  // namespace fledge

@@ -1,0 +1,114 @@
+// The evaluations of a run: which epoch is the best one, and the result.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "io/json_file.h"
+#include "train/evaluation/equal_embeddings.h"
+#include "train/evaluation/evaluate.h"
+#include "train/evaluation/metrics_text.h"
+#include "train/loop/trainer.h"
+
+namespace fledge {
+
+using nlohmann::json;
+
+// The due evaluations of an epoch and the checkpoint that holds their outcome.
+void Trainer::end_epoch() {
+  if (state_.evaluation_due) ensure_sound();
+  const bool best = state_.evaluation_due && evaluate_epoch();
+  if (best || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
+}
+
+// Whether the epoch is the best one so far. Log and state change once all is measured: an evaluation that is stopped
+// leaves no trace.
+bool Trainer::evaluate_epoch() {
+  double chosen = -1;  // stays so where nothing was measured: no query had a mate
+  const auto measured = [&](const json& m) {
+    const json& value = m.at(choice_key());
+    return value.is_number() ? value.get<double>() : -1.0;
+  };
+  std::vector<std::string> lines;
+  if (setup_.validation) {
+    const json m = measure(*setup_.model, setup_.validation, "validation");
+    lines.push_back(measured_line(m, "validation"));
+    if (o_.select == "auto") chosen = measured(m);
+  }
+  if (setup_.test && (o_.eval_every > 0 || o_.select == "test") && state_.epoch < o_.epochs + (o_.select == "test")) {
+    const json m = measure(*setup_.model, setup_.test, "eval");
+    lines.push_back(measured_line(m, "eval"));
+    if (o_.select == "test") chosen = measured(m);
+  }
+  for (const auto& line : lines) run_->log(line);
+  state_.evaluation_due = false;
+  if (!chooses() || chosen < 0) return false;
+  if (!(chosen > state_.best)) {
+    ++state_.since_best;
+    return false;
+  }
+  state_.best = chosen, state_.best_step = state_.step, state_.since_best = 0;
+  return true;
+}
+
+// Recall at the smallest K asked for.
+std::string Trainer::choice_key() const {
+  const auto counts = parse_counts(o_.recall_at, "--recall-at");
+  return "recall@" + std::to_string(*std::min_element(counts.begin(), counts.end()));
+}
+
+// The test pictures with the run's result, into the state: metrics.json follows from it.
+void Trainer::write_result() {
+  json result;
+  std::int64_t epoch = state_.epoch;
+  const auto folder = state_.best >= 0 ? result_checkpoint(run_->path()) : std::nullopt;
+  if (folder) {
+    const Checkpoint best = load_checkpoint(*folder);
+    EmbeddingModel model(o_.model, o_.seed);
+    load_state_dict(model, best.model);
+    result = measure(model, setup_.test, "eval");
+    epoch = best.state.epoch;
+  } else {
+    result = measure(*setup_.model, setup_.test, "eval");
+  }
+  run_->log(measured_line(result, "eval"));
+  result["epoch"] = epoch;
+  if (setup_.test_overlap > 0) result["test_pictures_trained_on"] = setup_.test_overlap;
+  if (skips()) {
+    std::vector<std::string> names;
+    for (const auto& [name, reason] : state_.skipped) names.push_back(name);
+    add_skipped(result, "skipped_training", names);
+  }
+  result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
+  state_.result = json_text(result) + "\n";
+}
+
+// Embeds and measures the pictures.
+json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type) {
+  EmbedOptions options;
+  options.preprocessing = setup_.preprocessing;
+  options.workers = o_.workers;
+  options.quiet = o_.machine.quiet;
+  options.compute = compute_;
+  options.compute.activations = DType::Float32;  // what is measured is the weights' doing, not rounding's
+  options.what = std::string(type) == "eval" ? "evaluate" : type;
+  options.skip_bad = skips();
+  const Embeddings e = embed_dataset(model, pictures, options);
+  if (said_.insert(type).second)
+    say_skipped(std::string(type) == "eval" ? "test pictures" : "validation pictures", e.skipped);
+  if (const auto spread = collapsed_spread(e.vectors); spread && said_.insert("collapsed").second)
+    warn(collapsed_text(*spread));
+  RetrievalOptions retrieval;
+  retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
+  retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;
+  retrieval.sample_seed = o_.seed;
+  json metrics = json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
+  if (skips()) add_skipped(metrics, "skipped", e.skipped.names);
+  return metrics;
+}
+
+std::string Trainer::measured_line(const json& metrics, const char* type) const {
+  json line = metrics;
+  line.update({{"type", type}, {"step", state_.step}, {"epoch", state_.epoch}});
+  return json_text(line);
+}
+
+}  // namespace fledge

@@ -1,0 +1,49 @@
+#include "train/model/teacher.h"
+
+#include "autograd/grad_mode.h"
+#include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
+
+namespace fledge {
+
+Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student)
+    : loaded_(load_model(path, foreign)) {
+  const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
+  std::vector<float> scale(3), shift(3);
+  bool same = true;
+  for (int c = 0; c < 3; ++c) {
+    scale[c] = student.std[c] / own.std[c];
+    shift[c] = (student.mean[c] - own.mean[c]) / own.std[c];
+    same &= student.mean[c] == own.mean[c] && student.std[c] == own.std[c];
+  }
+  if (same) return;
+  scale_ = from_vector(scale, {1, 3, 1, 1});
+  shift_ = from_vector(shift, {1, 3, 1, 1});
+}
+
+void Teacher::move_to(Device device, DType activations) {
+  device_ = device;
+  activations_ = activations;
+  if (device == Device{}) return;
+  loaded_.model->to(device);
+  if (scale_.defined()) {
+    scale_ = scale_.to(device).to(activations);
+    shift_ = shift_.to(device).to(activations);
+  }
+}
+
+void Teacher::prepare(bool stages) {
+  stages_ = stages;
+  fused_ = stages ? nullptr : fuse(*loaded_.model, device_, activations_);
+}
+
+Features Teacher::forward(const Tensor& images) const {
+  const NoGradGuard no_grad;
+  const Tensor x = scale_.defined() ? add(mul(images, scale_), shift_) : images;
+  if (!fused_) return loaded_.model->forward(Variable(x), {.stages = stages_});
+  Features features;
+  features.embedding = Variable(fused_->embed(x));
+  return features;
+}
+
+}  // namespace fledge

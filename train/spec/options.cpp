@@ -1,0 +1,92 @@
+#include "train/spec/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace fledge {
+
+void bind_machine(Fields& f, MachineOptions& o) {
+  f.group("Machine");
+  f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024);
+  f.add("device", o.device, "auto, cpu or cuda[:N]");
+  f.add("precision", o.precision,
+        "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)");
+  f.add("deterministic", o.deterministic,
+        "repeat: the same bits for the same number of threads; strict: for any number, somewhat slower "
+        "(fledge bench says how much)")
+      .one_of({"repeat", "strict"});
+  f.add_switch("quiet", o.quiet, "no progress, only results and errors");
+}
+
+void bind_eval_data(Fields& f, EvalDataOptions& o) {
+  f.group("Data");
+  f.add("data", o.data, "folder with one folder a class, or fashion-mnist[:train|:test]");
+  f.add("classes", o.classes, "only these classes, by rank of their sorted names: 0-4,7 (empty: all)");
+  f.add("batch-size", o.batch_size, "pictures a batch").between(1, 4096);
+  f.add("size", o.size, "side of the centre crop in pixels; 0: the model's own").between(0, 4096);
+  f.add("resize-short", o.resize_short, "short side before the crop; 0: no resize, -1: the model's own")
+      .between(-1, 8192);
+  f.add("normalize", o.normalize, "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: the model's own");
+  f.add("degrade", o.degrade,
+        "make the pictures poor first: downsample=F,jpeg=Q,blur=S; none; empty: what the model was trained for");
+  f.add("box", o.box, "cut pictures to their bounding boxes: on, off; empty: as the model was trained")
+      .one_of({"", "on", "off"});
+  f.add("workers", o.workers, "decoding threads; 0: none of their own").between(0, 256);
+  f.add("on-bad-image", o.on_bad_image, "a picture that cannot be read: fail, or skip (left out, named and counted)")
+      .one_of({"fail", "skip"});
+  bind_pictures(f, o.pictures);
+}
+
+void bind_model(Fields& f, ModelSpec& spec, std::string& weights) {
+  std::string archs;
+  for (const auto& name : model_names()) archs += (archs.empty() ? "" : ", ") + name;
+  f.group("Model");
+  f.add("arch", spec.arch, archs);
+  f.add("width", spec.width, "width multiplier: MobileNet 0.25, 0.5, 0.75, 1; ResNets scale their 64 channels");
+  f.add("embedding", spec.embedding, "size of the embedding; 0: the pooled features, no head").between(0, 65536);
+  f.add("unit-embedding", spec.normalize, "embeddings of unit length (false: as the head gives them, as RKD's)");
+  f.add("stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)");
+  f.add("conventions", spec.conventions,
+        "torch; MobileNet also torch-relu6 (timm's) and keras (padding right/bottom, ReLU6, eps 1e-3); ResNet-50 "
+        "and deeper also stride-1x1 (He et al. as published)");
+  f.add("weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's");
+}
+
+std::vector<std::int64_t> parse_counts(const std::string& text, const std::string& flag) {
+  std::vector<std::int64_t> values;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    std::size_t used = 0;
+    std::int64_t v = 0;
+    try {
+      v = std::stoll(part, &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used == 0 || used != part.size() || v < 1)
+      throw Error(ErrorKind::Usage, "", flag + ": '" + part + "' is no positive whole number",
+                  "write e.g. " + flag + " 1,2,4,8");
+    values.push_back(v);
+  }
+  return values;
+}
+
+std::vector<std::uint64_t> parse_seeds(const std::string& text) {
+  std::vector<std::uint64_t> seeds;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), seed);
+    const bool whole = error == std::errc() && end == part.data() + part.size();
+    if (!whole || std::find(seeds.begin(), seeds.end(), seed) != seeds.end())
+      throw Error(ErrorKind::Usage, "", "--seeds: '" + part + (whole ? "' is there twice" : "' is no whole number"),
+                  "write e.g. --seeds 0,1,2");
+    seeds.push_back(seed);
+  }
+  return seeds;
+}
+
+}  // namespace fledge
