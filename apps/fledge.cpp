@@ -6,12 +6,12 @@
 #include <system_error>
 #include <vector>
 
-#include "apps/cli/config.h"
 #include "apps/cli/parse.h"
 #include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "train/spec/config_text.h"
 
 namespace {
 
@@ -33,7 +33,7 @@ int run(int argc, char** argv) {
   const Parsed parsed = parse(verbs, {argv + 1, argv + argc});
   if (!parsed.verb) return parsed.code;
   if (parsed.verb->print_config()) {
-    std::fputs(resolved_config(parsed.verb->fields).c_str(), stdout);
+    std::fputs(config_text(parsed.verb->fields).c_str(), stdout);
     return 0;
   }
   return parsed.verb->run(*parsed.verb, command);

@@ -30,12 +30,12 @@ Device parse_device(const std::string& text) {
 
 }  // namespace
 
-Compute compute_of(const MachineOptions& o) {
+Compute compute_of(const MachineSpec& o) {
   Compute c;
   c.device = parse_device(o.device);
   const bool known = o.precision == "f32" || o.precision == "tf32" || o.precision == "bf16";
   if (!known) throw Error(ErrorKind::Usage, "", "--precision: '" + o.precision + "' is none of f32, tf32, bf16");
-  if (o.deterministic == "strict" && onednn_chooses_by_the_clock())
+  if (o.deterministic == Determinism::Strict && onednn_chooses_by_the_clock())
     throw Error(ErrorKind::Usage, "", "--deterministic strict, but FLEDGE_ONEDNN_TUNE=1 lets the clock choose",
                 "unset FLEDGE_ONEDNN_TUNE");
   if (!c.on_device()) {
@@ -60,17 +60,17 @@ Compute compute_of(const MachineOptions& o) {
   return c;
 }
 
-Compute apply(const MachineOptions& o) {
+Compute apply(const MachineSpec& o) {
   set_num_threads(o.threads);
   const Compute c = compute_of(o);
-  set_thread_invariant(o.deterministic == "strict");
+  set_thread_invariant(o.deterministic == Determinism::Strict);
   if (!c.on_device()) return c;
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
   set_precision(o.precision == "f32" ? Precision::Strict : Precision::TF32);
   return c;
 }
 
-std::string describe(const Compute& c, const MachineOptions& o) {
+std::string describe(const Compute& c, const MachineSpec& o) {
   if (!c.on_device()) return "";
   const Device asked = parse_device(o.device);
   return backend_for(c.device).runtime->properties(asked.index).name + ", " + o.precision;

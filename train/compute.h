@@ -18,12 +18,12 @@ struct Compute {
 /// What the options mean on this machine. "auto": a GPU where one can be used, else the CPU.
 /// Errors: a word that is no device or precision (Usage), bf16 or tf32 on the CPU (Usage), a GPU that is not there
 /// (Resource: what is missing).
-Compute compute_of(const MachineOptions& o);
+Compute compute_of(const MachineSpec& o);
 /// The same, and applies --threads, --device and --precision to the process.
-Compute apply(const MachineOptions& o);
+Compute apply(const MachineSpec& o);
 
 /// "NVIDIA H100 80GB HBM3, tf32"; empty for the CPU.
-std::string describe(const Compute& c, const MachineOptions& o);
+std::string describe(const Compute& c, const MachineSpec& o);
 
 /// Pixels 0-255 to normalised values, as normalize_to does it on the host.
 PictureParams picture_params(const Normalization& n);

@@ -11,6 +11,7 @@
 #include "nn/layers/norm.h"
 #include "nn/state_dict.h"
 #include "train/run/run_identity.h"
+#include "train/spec/config_text.h"
 #include "train/training_overlap.h"
 
 namespace fledge {
@@ -54,112 +55,109 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
 }
 
 /// Half of the batch, so that the rest is still whole classes.
-std::int64_t default_unlabelled(const TrainOptions& o) {
-  const std::int64_t k = std::max<std::int64_t>(1, o.images_per_class);
-  return o.batch_size - (o.batch_size / 2 + k - 1) / k * k;
+std::int64_t default_unlabelled(const RunSpec& o) {
+  const std::int64_t k = std::max<std::int64_t>(1, o.data.images_per_class);
+  return o.data.batch_size - (o.data.batch_size / 2 + k - 1) / k * k;
 }
 
 /// Semi-supervised: hides labels, adds pictures without any. Returns how many of a batch have none.
-std::int64_t take_labels(TrainingSetup& s, const TrainOptions& o) {
-  if (o.labelled >= 1 && o.unlabelled.empty()) {
-    if (o.unlabelled_per_batch > 0)
+std::int64_t take_labels(TrainingSetup& s, const RunSpec& o) {
+  if (o.data.labelled >= 1 && o.data.unlabelled.empty()) {
+    if (o.data.unlabelled_per_batch > 0)
       throw Error(ErrorKind::Usage, "", "--unlabelled-per-batch, but every picture has its label",
                   "say --labelled 0.1 or name further pictures with --unlabelled FOLDER");
     return 0;
   }
-  if (o.labelled < 1) s.train = hide_labels(s.train, o.labelled, o.seed);
-  if (!o.unlabelled.empty()) s.train = append_unlabelled(s.train, open_dataset({o.unlabelled, ""}));
+  if (o.data.labelled < 1) s.train = hide_labels(s.train, o.data.labelled, o.policy.seed);
+  if (!o.data.unlabelled.empty()) s.train = append_unlabelled(s.train, open_dataset({o.data.unlabelled, ""}));
   std::int64_t labelled = 0;
   for (std::int64_t i = 0; i < s.train->size(); ++i) labelled += s.train->label(i) >= 0;
   s.notes.push_back("labels: of " + std::to_string(labelled) + " of " + std::to_string(s.train->size()) + " pictures");
-  return o.unlabelled_per_batch > 0 ? o.unlabelled_per_batch : default_unlabelled(o);
+  return o.data.unlabelled_per_batch > 0 ? o.data.unlabelled_per_batch : default_unlabelled(o);
 }
 
-void open_pictures(TrainingSetup& s, const TrainOptions& o) {
-  if (o.train.empty())
+void open_pictures(TrainingSetup& s, const RunSpec& o) {
+  if (o.data.train.empty())
     throw Error(ErrorKind::Usage, "", "no training pictures", "name a folder with --train (one folder a class)");
-  s.train = open_dataset({o.train, o.train_classes});
+  s.train = open_dataset({o.data.train, o.data.train_classes});
   s.notes.push_back("train: " + s.train->description());
-  if (o.validation > 0) {
-    std::tie(s.train, s.validation) = split_classes(s.train, o.validation, o.validation_seed);
+  if (o.data.validation > 0) {
+    std::tie(s.train, s.validation) = split_classes(s.train, o.data.validation, o.data.validation_seed);
     s.notes.push_back("validation: " + std::to_string(s.validation->size()) + " of these pictures, " +
                       std::to_string(s.validation->classes()) + " classes, not trained on");
   }
-  if (!o.test.empty()) {
-    s.test = open_dataset({o.test, o.test_classes});
+  if (!o.data.test.empty()) {
+    s.test = open_dataset({o.data.test, o.data.test_classes});
     s.notes.push_back("test:  " + s.test->description());
   }
   for (const auto& [name, pictures] : {std::pair{"train", s.train}, {"test", s.test}})
     if (const std::string text = pictures ? similar_names(pictures->class_names()) : ""; !text.empty())
       s.notes.push_back("warning: " + std::string(name) + ": " + text);
-  for (const auto& [name, pictures] : {std::pair{"train", s.train}, {"test", o.boxes == "both" ? s.test : nullptr}})
-    if (const std::string text = pictures && o.boxes != "none" ? missing_boxes(*pictures) : ""; !text.empty())
+  for (const auto& [name, pictures] :
+       {std::pair{"train", s.train}, {"test", o.views.boxes == BoxUse::Both ? s.test : nullptr}})
+    if (const std::string text = pictures && o.views.boxes != BoxUse::None ? missing_boxes(*pictures) : "";
+        !text.empty())
       s.notes.push_back("warning: " + std::string(name) + ": " + text);
-  if (o.select == "test" && !s.test) throw Error(ErrorKind::Usage, "", "--select test, but there is no --test");
-  if (o.patience > 0 && !s.validation && o.select != "test")
+  if (o.policy.select == Selection::Test && !s.test)
+    throw Error(ErrorKind::Usage, "", "--select test, but there is no --test");
+  if (o.policy.patience > 0 && !s.validation && o.policy.select != Selection::Test)
     throw Error(ErrorKind::Usage, "", "--patience has nothing to watch", "hold classes out with --validation 0.2");
 }
 
-void open_data(TrainingSetup& s, const TrainOptions& o) {
+void open_data(TrainingSetup& s, const RunSpec& o) {
   open_pictures(s, o);
   PKSamplerOptions sampling;
-  sampling.batch_size = o.batch_size;
-  sampling.images_per_class = o.images_per_class;
-  sampling.batches_per_epoch = o.batches_per_epoch;
-  sampling.seed = o.seed;
+  sampling.batch_size = o.data.batch_size;
+  sampling.images_per_class = o.data.images_per_class;
+  sampling.batches_per_epoch = o.data.batches_per_epoch;
+  sampling.seed = o.policy.seed;
   sampling.unlabelled_per_batch = take_labels(s, o);
-  sampling.repeat_small_classes = o.small_classes == "repeat";
-  sampling.super_classes_per_batch = o.super_classes;
+  sampling.repeat_small_classes = o.data.small_classes == SmallClasses::Repeat;
+  sampling.super_classes_per_batch = o.data.super_classes;
   s.sampler.emplace(*s.train, sampling);
   for (const auto& w : s.sampler->warnings()) s.notes.push_back("warning: " + w);
-  if (o.cache_mb > 0) s.train = cache_images(s.train, o.cache_mb << 20);
+  if (o.data.cache_mb > 0) s.train = cache_images(s.train, o.data.cache_mb << 20);
 
-  s.transform = train_preset(o.augment, o.size);
-  if (o.resize_short > 0) s.transform.resize_short = o.resize_short;
-  if (o.augment == "modern") s.transform.area_low = o.area_low;
-  s.transform.flip = o.flip;
-  s.transform.pad_shift = o.pad_shift;
-  s.transform.random_crop = o.random_crop;
-  s.degradation = parse_degradation(o.degrade);
-  s.boxes = o.boxes == "both" ? BoxUse::Both : o.boxes == "teacher" ? BoxUse::Teacher : BoxUse::None;
-  s.preprocessing = {resolve_normalize(o.normalize, o.model), o.size, o.test_resize_short, to_string(s.degradation),
-                     s.boxes == BoxUse::Both};
+  s.transform = train_preset(o.views.augment, o.views.size);
+  if (o.views.resize_short > 0) s.transform.resize_short = o.views.resize_short;
+  if (o.views.augment == "modern") s.transform.area_low = o.views.area_low;
+  s.transform.flip = o.views.flip;
+  s.transform.pad_shift = o.views.pad_shift;
+  s.transform.random_crop = o.views.random_crop;
+  s.degradation = parse_degradation(o.views.degrade);
+  s.boxes = o.views.boxes;
+  s.preprocessing = {resolve_normalize(o.views.normalize, o.model.network), o.views.size, o.views.test_resize_short,
+                     to_string(s.degradation), s.boxes == BoxUse::Both};
   if (const std::string text = s.test || s.validation ? small_crop(s.preprocessing) : ""; !text.empty())
     s.notes.push_back("warning: test pictures: " + text + " (--test-resize-short)");
-  s.loading.size = o.size;
-  s.loading.teacher_view = !o.teacher.empty() && (s.degradation.any() || s.boxes == BoxUse::Teacher);
+  s.loading.size = o.views.size;
+  s.loading.teacher_view = !o.loss.teacher.empty() && (s.degradation.any() || s.boxes == BoxUse::Teacher);
   s.loading.normalization = Normalization::named(s.preprocessing.normalize);
-  s.loading.workers = o.workers;
-  s.loading.on_bad_image = o.on_bad_image == "skip" ? OnBadImage::Skip : OnBadImage::Fail;
-  s.loading.max_bad_fraction = o.max_bad_fraction;
+  s.loading.workers = o.data.workers;
+  s.loading.on_bad_image = o.data.on_bad_image;
+  s.loading.max_bad_fraction = o.data.max_bad_fraction;
 }
 
 /// Everything besides the crop and the picture that a teacher's embedding depends on.
-std::string cache_identity(const TrainingSetup& s, const TrainOptions& o) {
-  const Preprocessing& own = s.teacher->loaded().preprocessing;
-  std::ostringstream text;
-  text << "teacher " << s.teacher_hash << ", " << own.normalize << "\nseed " << o.seed << "\ncrop " << o.augment << " "
-       << o.size << " " << s.transform.resize_short << " " << s.transform.area_low << " " << s.transform.flip << " "
-       << s.transform.pad_shift << " " << s.transform.random_crop << "\nboxes " << o.boxes << "\nnormalisation "
-       << s.preprocessing.normalize << "\n";
-  if (o.machine.precision != "f32") text << "precision " << o.machine.precision << "\n";
-  return text.str();
+std::string cache_identity(const TrainingSetup& s, const RunSpec& o) {
+  return "teacher " + s.teacher_hash + ", " + s.teacher->loaded().preprocessing.normalize + "\nnormalisation " +
+         s.preprocessing.normalize + "\n" + teacher_settings(o);
 }
 
-void open_cache(TrainingSetup& s, const TrainOptions& o) {
-  if (o.teacher_cache.empty()) return;
+void open_cache(TrainingSetup& s, const RunSpec& o) {
+  if (o.loss.teacher_cache.empty()) return;
   if (!s.teacher)
     throw Error(ErrorKind::Usage, "", "--teacher-cache without a teacher", "name one with --teacher RUN_OR_FILE");
   if (s.needs.teacher_stages) {
     s.notes.push_back("teacher cache: not used, as a loss wants the teacher's maps, which it does not hold");
     return;
   }
-  s.cache = std::make_unique<TeacherCache>(o.teacher_cache, cache_identity(s, o),
+  s.cache = std::make_unique<TeacherCache>(o.loss.teacher_cache, cache_identity(s, o),
                                            s.teacher->loaded().model->embedding_size());
   if (s.cache->begun_anew())
-    s.notes.push_back("teacher cache: " + o.teacher_cache +
+    s.notes.push_back("teacher cache: " + o.loss.teacher_cache +
                       " was of an older fledge, which did not look at the pictures' contents; begun anew");
-  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.teacher_cache +
+  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.loss.teacher_cache +
                     (s.cache->size() > 0 ? "; those of another run may differ from this one's own in last bits" : ""));
 }
 
@@ -173,23 +171,24 @@ std::string hash_of_weights(const EmbeddingModel& model) {
   return to_text(content_of(text.data(), text.size()));
 }
 
-void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType activations) {
-  const auto distill = parse_distill(o.distill);
-  if (!distill.empty() && o.teacher.empty())
-    throw Error(ErrorKind::Usage, "", "--distill " + o.distill + " needs a teacher",
+void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activations) {
+  const auto distill = parse_distill(o.loss.distill);
+  if (!distill.empty() && o.loss.teacher.empty())
+    throw Error(ErrorKind::Usage, "", "--distill " + o.loss.distill + " needs a teacher",
                 "name one with --teacher RUN_OR_FILE");
-  if (!o.teacher.empty() && distill.empty())
+  if (!o.loss.teacher.empty() && distill.empty())
     throw Error(ErrorKind::Usage, "", "a teacher but nothing to learn from it",
                 "say --distill relative=0.3 or absolute=1");
-  if (o.loss == "none" && distill.empty()) throw Error(ErrorKind::Usage, "", "--loss none leaves nothing to train on");
+  if (o.loss.loss == "none" && distill.empty())
+    throw Error(ErrorKind::Usage, "", "--loss none leaves nothing to train on");
 
   LossSetup setup;
   setup.classes = s.train->classes();
   setup.embedding = s.model->embedding_size();
   setup.student_stages = s.model->stage_channels();
-  setup.seed = o.seed;
+  setup.seed = o.policy.seed;
   if (!distill.empty()) {
-    s.teacher = std::make_unique<Teacher>(o.teacher, o.foreign_teacher, s.loading.normalization);
+    s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.foreign_teacher, s.loading.normalization);
     s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
     s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
@@ -198,8 +197,8 @@ void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType 
     s.notes.push_back("teacher: " + teacher.spec().describe() + " from " + s.teacher->loaded().source);
     for (const auto& note : s.teacher->loaded().notes) s.notes.push_back("teacher: " + note);
   }
-  if (o.loss != "none") s.losses.push_back({build_loss(o.loss, o.loss_options, setup), o.loss_weight});
-  for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss_options, setup), weight});
+  if (o.loss.loss != "none") s.losses.push_back({build_loss(o.loss.loss, o.loss.options, setup), o.loss.weight});
+  for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss.options, setup), weight});
   for (const auto& l : s.losses) {
     const LossNeeds n = l.loss->needs();
     s.needs.labels |= n.labels;
@@ -209,8 +208,8 @@ void build_losses(TrainingSetup& s, const TrainOptions& o, Device device, DType 
   }
   if (s.teacher) s.teacher->prepare(s.needs.teacher_stages);
   if (!s.teacher && (s.needs.teacher_embedding || s.needs.teacher_stages))
-    throw Error(ErrorKind::Usage, "", "--loss " + o.loss + " needs a teacher",
-                "use 'fledge distill' with --teacher RUN_OR_FILE and --distill " + o.loss);
+    throw Error(ErrorKind::Usage, "", "--loss " + o.loss.loss + " needs a teacher",
+                "use 'fledge distill' with --teacher RUN_OR_FILE and --distill " + o.loss.loss);
 }
 
 // Weight decay is left off for vectors (batch norm, biases) unless --decay-norm.
@@ -223,7 +222,7 @@ void add_groups(std::vector<ParameterGroup>& groups, const std::string& name,
   if (!vectors.parameters.empty()) groups.push_back(std::move(vectors));
 }
 
-void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
+void build_optimizer(TrainingSetup& s, const RunSpec& o) {
   std::vector<std::pair<std::string, Variable>> backbone, head, proxies, regressors;
   for (auto& p : s.model->named_parameters()) (p.first.rfind("feat.", 0) == 0 ? head : backbone).push_back(p);
   for (const auto& l : s.losses) {
@@ -231,21 +230,21 @@ void build_optimizer(TrainingSetup& s, const TrainOptions& o) {
     for (auto& p : l.loss->named_parameters(std::string(kLossPrefix) + l.loss->name() + ".")) group.push_back(p);
   }
   std::vector<ParameterGroup> groups;
-  add_groups(groups, "backbone", backbone, 1.0, o.decay_norm);
-  add_groups(groups, "head", head, o.head_lr_scale, o.decay_norm);
-  add_groups(groups, "loss", proxies, o.proxy_lr_scale, o.decay_norm);
-  add_groups(groups, "regressors", regressors, o.regressor_lr_scale, o.decay_norm);
-  OptimizerOptions options = o.optimizer;
-  options.legacy_eps = o.adam_eps == "legacy";
+  add_groups(groups, "backbone", backbone, 1.0, o.optim.decay_norm);
+  add_groups(groups, "head", head, o.optim.head_lr_scale, o.optim.decay_norm);
+  add_groups(groups, "loss", proxies, o.optim.proxy_lr_scale, o.optim.decay_norm);
+  add_groups(groups, "regressors", regressors, o.optim.regressor_lr_scale, o.optim.decay_norm);
+  OptimizerOptions options = o.optim.rule;
+  options.legacy_eps = o.optim.adam_eps == AdamEps::Legacy;
   s.optimizer = std::make_unique<Optimizer>(std::move(groups), options);
 
   const std::int64_t per_epoch = s.sampler->batches_per_epoch();
-  s.schedule = o.schedule;
-  s.schedule.lr = o.optimizer.lr;
-  s.schedule.total_steps = o.epochs * per_epoch;
-  s.schedule.warmup_steps = static_cast<std::int64_t>(o.warmup_epochs * static_cast<double>(per_epoch));
-  if (!o.milestones.empty())
-    for (std::int64_t epoch : parse_counts(o.milestones, "--milestones"))
+  s.schedule = o.optim.schedule;
+  s.schedule.lr = o.optim.rule.lr;
+  s.schedule.total_steps = o.optim.epochs * per_epoch;
+  s.schedule.warmup_steps = static_cast<std::int64_t>(o.optim.warmup_epochs * static_cast<double>(per_epoch));
+  if (!o.optim.milestones.empty())
+    for (std::int64_t epoch : parse_counts(o.optim.milestones, "--milestones"))
       s.schedule.milestones.push_back(epoch * per_epoch);
 }
 
@@ -268,28 +267,28 @@ void look_at_contents(TrainingSetup& s, int threads) {
 }
 
 /// What a student's beginning or its teacher was trained on reaches the student.
-void look_at_ancestors(TrainingSetup& s, const TrainOptions& o) {
+void look_at_ancestors(TrainingSetup& s, const RunSpec& o) {
   const auto look = [&](const std::string& who, const std::string& model, const char* name, Contents* contents) {
     if (model.empty() || !contents) return;
-    const std::string text = overlap_text(training_overlap(model, *contents, o.workers), name, "training");
+    const std::string text = overlap_text(training_overlap(model, *contents, o.data.workers), name, "training");
     if (!text.empty()) s.overlaps.push_back(who + " '" + model + "': " + text + ": what is measured on them flatters");
   };
   for (const auto& [name, contents] :
        {std::pair{"validation", s.validation_contents.get()}, {"test", s.test_contents.get()}}) {
-    look("--weights", o.weights, name, contents);
-    look("teacher", s.teacher ? o.teacher : "", name, contents);
+    look("--weights", o.model.weights, name, contents);
+    look("teacher", s.teacher ? o.loss.teacher : "", name, contents);
   }
 }
 
 }  // namespace
 
-TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activations) {
+TrainingSetup set_up_training(const RunSpec& o, Device device, DType activations) {
   TrainingSetup s;
   open_data(s, o);
-  look_at_contents(s, o.workers);
-  s.model = std::make_shared<EmbeddingModel>(o.model, o.seed);
-  s.notes.push_back("model: " + o.model.describe());
-  if (!o.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.weights, o.foreign_weights));
+  look_at_contents(s, o.data.workers);
+  s.model = std::make_shared<EmbeddingModel>(o.model.network, o.policy.seed);
+  s.notes.push_back("model: " + o.model.network.describe());
+  if (!o.model.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.model.weights, o.model.foreign));
   build_losses(s, o, device, activations);
   look_at_ancestors(s, o);
   open_cache(s, o);
@@ -302,7 +301,7 @@ TrainingSetup set_up_training(const TrainOptions& o, Device device, DType activa
   }
   build_optimizer(s, o);
   s.model->train();
-  if (o.freeze_bn)
+  if (o.optim.freeze_bn)
     s.model->apply([](Module& m) {
       if (auto* norm = dynamic_cast<BatchNorm2d*>(&m)) norm->freeze_statistics(true);
     });

@@ -48,7 +48,7 @@ struct TrainingSetup {
 
 /// Errors (Usage, BadInput) as the parts throw them, plus: no --train, no loss at all, --distill without --teacher.
 /// Model, losses that can, and teacher are put on `device`.
-TrainingSetup set_up_training(const TrainOptions& options, Device device, DType activations);
+TrainingSetup set_up_training(const RunSpec& options, Device device, DType activations);
 
 /// Weights, moments and loss parameters into and out of a checkpoint.
 void store(const TrainingSetup& setup, Checkpoint& checkpoint);

@@ -9,6 +9,7 @@
 #include "apps/bench/process.h"
 #include "apps/bench/tables.h"
 #include "base/error.h"
+#include "train/spec/words.h"
 
 namespace fledge::bench {
 namespace {
@@ -22,7 +23,7 @@ Finished run_self(const BenchOptions& o, const std::string& task, const std::str
                                     "--device",        o.machine.device,
                                     "--precision",     o.machine.precision,
                                     "--threads",       std::to_string(o.machine.threads),
-                                    "--deterministic", o.machine.deterministic,
+                                    "--deterministic", word(o.machine.deterministic),
                                     "--size",          std::to_string(o.size),
                                     "--seconds",       std::to_string(o.seconds),
                                     "--step-graph",    o.step_graph};

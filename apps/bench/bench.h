@@ -14,7 +14,7 @@ struct BenchOptions {
   std::string against, python = "python3", forms;  // forms of PyTorch, comma-separated; empty: those of the device
   std::string step_graph = "auto";
   bool kernels = false, json = false;
-  MachineOptions machine;
+  MachineSpec machine;
   std::string child;  // not empty: this process is one of the run's own, and this is its task
 };
 

@@ -16,8 +16,6 @@
 namespace fledge {
 namespace {
 
-const std::set<std::string> kNotConfig = {"help", "config", "preset", "print-config", "query"};
-
 const Verb* verb_named(const std::vector<Verb>& verbs, const std::string& name) {
   for (const Verb& verb : verbs)
     if (verb.name == name) return &verb;
@@ -74,7 +72,7 @@ void flatten(const toml::table& table, const Verb& verb, const std::string& file
     const unsigned line = node.source().begin.line;
     const std::string where = file + ":" + std::to_string(line);
     require_known(verb, name, "key in " + where);
-    if (kNotConfig.count(name))
+    if (verb.fields.find(name)->not_in_config)
       throw Error(ErrorKind::Usage, "", where + ": '" + name + "' cannot be said in a config file",
                   "say --" + name + " on the command line");
     const auto [before, fresh] = lines.emplace(name, line);
@@ -132,14 +130,6 @@ std::string preset_file(const std::string& name) {
   throw Error(ErrorKind::Usage, "", "no preset '" + name + "' in " + folder.string(), did_you_mean(name, known));
 }
 
-/// TOML holds neither control characters nor bytes that are not UTF-8: \xNN in the text, which value_text() takes back.
-std::string config_line(const std::string& key, const std::string& value) {
-  std::string escaped;
-  for (const char c : escaped_for_line(value))
-    escaped += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
-  return key + " = \"" + escaped + "\"\n";
-}
-
 // The value of "--name VALUE" or "--name=VALUE"; empty when absent. Refuses two.
 std::string find_value(const std::vector<std::string>& arguments, const std::string& name) {
   std::string value;
@@ -188,23 +178,6 @@ std::vector<std::string> with_configs(const std::vector<Verb>& verbs, const std:
       result.push_back(a);
   }
   return result;
-}
-
-std::string resolved_config(const Fields& fields) {
-  std::string text, group;
-  for (const Field& field : fields) {
-    if (field.positional || kNotConfig.count(field.key)) continue;
-    if (field.group != group) text += (text.empty() ? "# " : "\n# ") + (group = field.group) + "\n";
-    text += config_line(field.key, field.text());
-  }
-  return text;
-}
-
-std::string with_value(const std::string& config, const std::string& key, const std::string& value) {
-  std::string text, line;
-  for (std::istringstream lines(config); std::getline(lines, line);)
-    text += line.rfind(key + " = ", 0) == 0 ? config_line(key, value) : line + "\n";
-  return text;
 }
 
 }  // namespace fledge

@@ -13,11 +13,6 @@ namespace fledge {
 /// word).
 std::vector<std::string> with_configs(const std::vector<Verb>& verbs, const std::vector<std::string>& arguments);
 
-/// The fields as they now stand, as a TOML file that can be given to --config.
-std::string resolved_config(const Fields& fields);
-/// The same text with another value of one key.
-std::string with_value(const std::string& config, const std::string& key, const std::string& value);
-
 /// Folder of the shipped presets: FLEDGE_PRESETS in the environment, else where the sources were built.
 std::string preset_folder();
 

@@ -23,6 +23,7 @@ Verb::Verb(std::string verb_name, std::string verb_summary, std::string examples
   fields.add("config", config_flags_->config, "TOML file; every key is one of these flags, the command line wins");
   fields.add("preset", config_flags_->preset, "a shipped config by name, e.g. fashion-mnist/teacher");
   fields.add_switch("print-config", config_flags_->print, "print the resolved config as TOML and stop");
+  for (Field& field : fields) field.not_in_config = true;
 }
 
 void refuse_passed_over(const Verb& verb, const std::string& when,

@@ -15,6 +15,7 @@
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "nn/state_dict.h"
+#include "train/spec/words.h"
 
 namespace fledge {
 namespace {
@@ -130,13 +131,13 @@ std::string root_of(const std::string& source) {
 }
 
 IndexInfo index_info(const LoadedModel& model, const EmbedOptions& options, const EvalDataOptions& flags,
-                     const MachineOptions& machine) {
+                     const MachineSpec& machine) {
   IndexInfo info;
   info.weights = checksum_of(*model.model, options.output == Output::Logits);
   info.network = model.model->spec().describe();
   info.output = output_name(options.output);
   info.preprocessing = options.preprocessing;
-  info.exif_rotate = flags.pictures.exif_rotate;
+  info.exif_rotate = word(flags.pictures.exif_rotate);
   info.precision = options.compute.on_device() ? machine.precision : "f32";
   info.source = flags.data;
   info.classes = flags.classes;

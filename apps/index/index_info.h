@@ -37,7 +37,7 @@ std::string checksum_of(const EmbeddingModel& model, bool logits);
 
 /// How `flags` embed with the model; of the pictures only where they are named.
 IndexInfo index_info(const LoadedModel& model, const EmbedOptions& options, const EvalDataOptions& flags,
-                     const MachineOptions& machine);
+                     const MachineSpec& machine);
 /// Where the names of the pictures of a data set begin: two sources of one root call a picture the same.
 std::string root_of(const std::string& source);
 

@@ -18,7 +18,7 @@ struct ReportOptions {
   MapKind map = MapKind::Both;
   std::uint64_t seed = 0;
   EvalDataOptions data;  // data.data empty: what each run was tested on
-  MachineOptions machine;
+  MachineSpec machine;
 };
 
 /// A plot as a file: NAME.svg, and for a query's card NAME.png beside it.

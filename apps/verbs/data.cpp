@@ -22,7 +22,7 @@
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "train/loop/progress.h"
-#include "train/spec/picture_options.h"
+#include "train/spec/options.h"
 
 namespace fledge {
 namespace {
@@ -31,7 +31,7 @@ struct DataVerbOptions {
   std::string data, classes, output;
   int workers = 2, short_side = 0;
   bool json = false, quiet = false, partial = false;
-  PictureOptions pictures;
+  PictureSpec pictures;
 };
 
 nlohmann::ordered_json spread_json(const Spread& s) { return {{"min", s.min}, {"median", s.median}, {"max", s.max}}; }

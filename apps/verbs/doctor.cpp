@@ -68,7 +68,7 @@ void print_gpu(int index, const nlohmann::ordered_json& gpu) {
              gpu["emulated"].get<bool>() ? ", emulated on the CPU: for checking only" : "");
 }
 
-int run_doctor(const MachineOptions& machine, bool json) {
+int run_doctor(const MachineSpec& machine, bool json) {
   set_num_threads(machine.threads);
   compute_of(machine);  // looks at the options; with no GPU in use, all can be asked what memory they have
   nlohmann::ordered_json report = {
@@ -108,7 +108,7 @@ Verb doctor_verb() {
   Verb verb("doctor", "Say what this machine has: instruction set, threads, oneDNN, memory, GPU, driver, cuDNN.",
             "  fledge doctor\n  fledge doctor --json\n  FLEDGE_CPU_ISA=avx2 fledge doctor\n", false);
   Fields& f = verb.fields;
-  auto machine = std::make_shared<MachineOptions>();
+  auto machine = std::make_shared<MachineSpec>();
   auto json = std::make_shared<bool>(false);
   f.group("Output");
   f.add_switch("json", *json, "one JSON object");

@@ -24,7 +24,7 @@ struct EmbedVerbOptions {
   bool pooled = false, logits = false;
   ForeignOptions foreign;
   EvalDataOptions data;
-  MachineOptions machine;
+  MachineSpec machine;
 };
 
 /// FILE.npy, or a tensor of a weight file: FILE.safetensors:NAME (NAME: "input" when left out).

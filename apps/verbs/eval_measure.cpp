@@ -82,7 +82,7 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   }
   if (o.clusters && !query.labels.empty()) report.clusters = cluster_agreement(o, query);
   std::string json = metrics_json(m, report);
-  if (o.data.on_bad_image == "skip" && o.embeddings.empty()) {
+  if (o.data.on_bad_image == OnBadImage::Skip && o.embeddings.empty()) {
     auto counted = nlohmann::json::parse(json);
     add_skipped(counted, "skipped", query.skipped.names);
     if (gallery.embeddings && !gallery.same_pictures)

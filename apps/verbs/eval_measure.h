@@ -25,7 +25,7 @@ struct EvalOptions {
   int cluster_starts = 1;
   BootstrapOptions bootstrap;
   EvalDataOptions data;
-  MachineOptions machine;
+  MachineSpec machine;
 };
 
 /// The gallery of a search: none of its own (the queries), the same pictures seen by another model, or other pictures.

@@ -24,7 +24,7 @@ struct ReportVerbOptions {
   report::ReportOptions report;
   std::string map = "both";
   bool json = false;
-  MachineOptions machine;
+  MachineSpec machine;
 };
 
 // Said now, not after the pictures have been embedded.

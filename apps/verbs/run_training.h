@@ -8,6 +8,6 @@ namespace fledge {
 
 /// Runs (or goes on with) the run described by `options`; `config` is its resolved text, `command` the command line for
 /// run.json. Returns 0, or 128 + signal when stopped after a good checkpoint.
-int run_training(const TrainOptions& options, const std::string& config, const std::string& command);
+int run_training(const RunSpec& options, const std::string& config, const std::string& command);
 
 }  // namespace fledge

@@ -37,7 +37,7 @@ struct SearchOptions {
   double threshold = kNoLimit;
   ForeignOptions foreign;
   EvalDataOptions data;
-  MachineOptions machine;
+  MachineSpec machine;
 };
 
 struct Queries {
@@ -198,7 +198,7 @@ void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Que
   Json report = {{"index", index.name}, {"pictures", index.paths.size()}, {"queries", std::move(list)}};
   report["own_pictures"] = answers.own.own;
   report["copies"] = answers.own.copies;
-  if (o.data.on_bad_image == "skip") add_skipped(report, "skipped", queries.skipped.names);
+  if (o.data.on_bad_image == OnBadImage::Skip) add_skipped(report, "skipped", queries.skipped.names);
   if (o.match && !queries.labels.empty()) report["correct"] = correct_votes(queries, votes);
   fmt::print("{}\n", json_text(std::move(report)));
 }
@@ -285,6 +285,7 @@ Verb search_verb() {
   f.group("Queries");
   Field& query = f.add("query", o->pictures, "pictures to search for; may be repeated");
   query.repeatable = true;
+  query.not_in_config = true;
   query.initial = "";
   f.add("queries", o->stored_queries, "embeddings to search for: NAME of NAME.npy and NAME.tsv");
   f.group("Model");

@@ -5,12 +5,12 @@
 #include <memory>
 #include <utility>
 
-#include "apps/cli/config.h"
 #include "apps/verbs/run_training.h"
 #include "apps/verbs/verbs.h"
 #include "io/file.h"
 #include "train/evaluation/evaluate.h"
 #include "train/evaluation/metrics_text.h"
+#include "train/spec/config_text.h"
 
 namespace fledge {
 namespace {
@@ -22,28 +22,28 @@ std::string with_seed(std::string text, const std::string& seed) {
 }
 
 /// RUN-0, RUN-1, ...: each a run like any other, that could have been started by itself. Then their mean and spread.
-int run_seeds(const TrainOptions& options, const std::string& config, const std::string& command) {
+int run_seeds(const RunSpec& options, const std::string& config, const std::string& command) {
   std::vector<MetricsRow> rows;
-  for (const std::uint64_t seed : parse_seeds(options.seeds)) {
+  for (const std::uint64_t seed : parse_seeds(options.policy.seeds)) {
     const std::string text = std::to_string(seed);
-    TrainOptions one = options;
-    one.seed = seed;
-    one.seeds.clear();
-    one.run = options.run + "-" + text;
-    one.teacher = with_seed(options.teacher, text);
-    one.teacher_cache = with_seed(options.teacher_cache, text);
+    RunSpec one = options;
+    one.policy.seed = seed;
+    one.policy.seeds.clear();
+    one.policy.folder = options.policy.folder + "-" + text;
+    one.loss.teacher = with_seed(options.loss.teacher, text);
+    one.loss.teacher_cache = with_seed(options.loss.teacher_cache, text);
     std::string own = config;
     for (const auto& [key, value] : {std::pair<const char*, std::string>{"seed", text},
                                      {"seeds", ""},
-                                     {"run", one.run},
-                                     {"teacher", one.teacher},
-                                     {"teacher-cache", one.teacher_cache}})
+                                     {"run", one.policy.folder},
+                                     {"teacher", one.loss.teacher},
+                                     {"teacher-cache", one.loss.teacher_cache}})
       own = with_value(own, key, value);
-    if (!options.machine.quiet) std::fprintf(stderr, "== seed %s: %s\n", text.c_str(), one.run.c_str());
+    if (!options.machine.quiet) std::fprintf(stderr, "== seed %s: %s\n", text.c_str(), one.policy.folder.c_str());
     if (const int code = run_training(one, own, command)) return code;
-    if (const std::string metrics = one.run + "/metrics.json"; std::filesystem::exists(metrics)) {
+    if (const std::string metrics = one.policy.folder + "/metrics.json"; std::filesystem::exists(metrics)) {
       const auto bytes = read_file(metrics);
-      rows.push_back({one.run, {bytes.begin(), bytes.end()}});
+      rows.push_back({one.policy.folder, {bytes.begin(), bytes.end()}});
     }
   }
   if (!rows.empty()) std::fputs(spread_table(rows).c_str(), stdout);
@@ -52,11 +52,12 @@ int run_seeds(const TrainOptions& options, const std::string& config, const std:
 
 Verb training_verb(const char* name, const char* summary, const char* examples, bool teacher) {
   Verb verb(name, summary, examples, true);
-  auto options = std::make_shared<TrainOptions>();
+  auto options = std::make_shared<RunSpec>();
   bind_training(verb.fields, *options, teacher);
   verb.run = [options](const Verb& chosen, const std::string& command) {
-    const std::string config = resolved_config(chosen.fields);
-    return options->seeds.empty() ? run_training(*options, config, command) : run_seeds(*options, config, command);
+    const std::string config = config_text(chosen.fields);
+    return options->policy.seeds.empty() ? run_training(*options, config, command)
+                                         : run_seeds(*options, config, command);
   };
   return verb;
 }

@@ -111,8 +111,8 @@ TEST_CASE("kept teacher embeddings change nothing", "[e2e][settings]") {
     must(p.folder, Arguments{"train"} + tiny() + Arguments{"--run", "other", "--seed", "3"});
     Arguments other = p.student("x") + cache + Arguments{"--teacher", "other"};
     CHECK_THAT(p.refused(other, 2).err, Contains("is of another run") && Contains("teacher"));
-    CHECK_THAT(p.refused(p.student("x") + cache + Arguments{"--flip", "0"}, 2).err, Contains("crop"));
-    CHECK_THAT(p.refused(p.student("x") + cache + Arguments{"--seed", "9"}, 2).err, Contains("seed 0"));
+    CHECK_THAT(p.refused(p.student("x") + cache + Arguments{"--flip", "0"}, 2).err, Contains("flip = 0.5"));
+    CHECK_THAT(p.refused(p.student("x") + cache + Arguments{"--seed", "9"}, 2).err, Contains("seed = 0"));
     std::ofstream(p.folder / "text.cache") << "nothing of the kind";
     CHECK_THAT(p.refused(p.student("x") + Arguments{"--teacher-cache", "text.cache"}, 3).err,
                Contains("is no teacher cache"));

@@ -11,7 +11,8 @@ foreach(target mat pack csv)
   target_link_libraries(fuzz_${target} PRIVATE checked_data)
 endforeach()
 
-add_library(checked_apps STATIC ${ROOT}/apps/common/config.cpp ${ROOT}/apps/common/toml_bounds.cpp ${ROOT}/apps/common/run_state.cpp ${ROOT}/apps/common/manifest.cpp)
+add_library(checked_apps STATIC ${ROOT}/apps/cli/config.cpp ${ROOT}/apps/cli/toml_bounds.cpp ${ROOT}/apps/cli/verb.cpp ${ROOT}/train/spec/field.cpp
+            ${ROOT}/train/run/run_state.cpp ${ROOT}/train/run/manifest.cpp)
 target_compile_definitions(checked_apps PRIVATE FLEDGE_PRESET_FOLDER="${ROOT}/apps/presets")
 target_link_libraries(checked_apps PUBLIC checked_io)
 foreach(target toml state manifest)

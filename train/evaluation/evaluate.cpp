@@ -40,14 +40,14 @@ void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& data
     if (!text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 
-EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine) {
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineSpec& machine) {
   EmbedOptions options;
   options.preprocessing = preprocessing_for(model, flags);
   options.batch_size = flags.batch_size;
   options.workers = flags.workers;
   options.compute = compute_of(machine);
   options.quiet = machine.quiet;
-  options.skip_bad = flags.on_bad_image == "skip";
+  options.skip_bad = flags.on_bad_image == OnBadImage::Skip;
   return options;
 }
 

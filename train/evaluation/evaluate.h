@@ -62,6 +62,6 @@ void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& data
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);
 /// How `flags` ask for pictures to be embedded with such a model.
-EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineOptions& machine);
+EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineSpec& machine);
 
 }  // namespace fledge

@@ -32,13 +32,13 @@ void keep_pinned(Tensor& kept, const Tensor& like, Device device) {
 
 }  // namespace
 
-DeviceStep::DeviceStep(TrainingSetup& setup, const TrainOptions& options, const Compute& compute)
+DeviceStep::DeviceStep(TrainingSetup& setup, const RunSpec& options, const Compute& compute)
     : s_(setup),
       o_(options),
       device_(compute.device),
       activations_(compute.activations),
       picture_(picture_params(setup.loading.normalization)),
-      record_(options.step_graph == "auto" && may_record()),
+      record_(options.policy.step_graph == StepGraph::Auto && may_record()),
       copies_(device_),
       teacher_stream_(device_),
       inputs_ready_(device_),
@@ -69,7 +69,7 @@ void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
   u.kind = {batch.pixels.dim(0), count_labelled(batch.labels), s_.teacher != nullptr};
   u.crops.clear();
   if (s_.cache) {
-    u.crops = crops_of(s_, batch, epoch, o_.crops);
+    u.crops = crops_of(s_, batch, epoch, o_.views.crops);
     const TeacherCache::Kept kept = s_.cache->find(u.crops);
     if (kept.all) {  // in part: a recorded step computes all of them
       u.kind.live_teacher = false;
@@ -125,16 +125,16 @@ Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_im
   inputs_ready_.record();
   const StreamGuard guard(teacher_stream_);
   inputs_ready_.wait();
-  const Tensor images = teacher_pixels_.defined()
-                            ? augment_pictures(teacher_pixels_, {}, o_.size, o_.size, picture_, activations_)
-                            : student_images;
+  const Tensor images = teacher_pixels_.defined() ? augment_pictures(teacher_pixels_, {}, o_.views.size, o_.views.size,
+                                                                     picture_, activations_)
+                                                  : student_images;
   features = s_.teacher->forward(images);
   teacher_ready_.record();
   return features;
 }
 
 void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outcome) {
-  const Tensor images = augment_pictures(pixels_, {}, o_.size, o_.size, picture_, activations_);
+  const Tensor images = augment_pictures(pixels_, {}, o_.views.size, o_.views.size, picture_, activations_);
   const Features teacher = teacher_features(kind, images);
   const Features student = s_.model->forward(Variable(images), {.stages = s_.needs.student_stages});
   if (kind.live_teacher) teacher_ready_.wait();
@@ -143,7 +143,7 @@ void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outc
   losses.total.backward();
   const Tensor norm = s_.optimizer->gradient_norm();
   // 0 * loss: NaN where the loss is not finite though its gradients are, so that nothing is updated then.
-  s_.optimizer->update(rates_, add(norm, affine(losses.total.value(), 0, 0)), o_.clip_grad);
+  s_.optimizer->update(rates_, add(norm, affine(losses.total.value(), 0, 0)), o_.optim.clip_grad);
   outcome.embedding = losses.student.embedding.value();
   if (teacher.embedding.defined()) outcome.teacher_rows = teacher.embedding.value();
   write_report(losses, norm, outcome);
@@ -242,7 +242,7 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
   }
   Outcome& outcome = outcome_of(u.kind);
   take_inputs(u, place);
-  if (o_.on_nan == "skip") buffers_.keep();
+  if (o_.policy.on_nan == OnNan::Skip) buffers_.keep();
   run_or_replay(u.kind, place, outcome);
   keep_pinned(host_report_, outcome.report, device_);
   copy_async(host_report_, outcome.report);
@@ -264,7 +264,7 @@ StepResult DeviceStep::run(const Batch& batch, const StepPlace& place, const std
   ++steps_;
   if (result.not_finite) {
     outcome.losses.reset();
-    if (o_.on_nan == "skip") buffers_.put_back();
+    if (o_.policy.on_nan == OnNan::Skip) buffers_.put_back();
     return result;
   }
   result.rank = steps_ == 1 ? batch_rank(host_embedding_) : rank;

@@ -14,7 +14,7 @@ namespace fledge {
 
 class DeviceStep : public StepRunner {
  public:
-  DeviceStep(TrainingSetup& setup, const TrainOptions& options, const Compute& compute);
+  DeviceStep(TrainingSetup& setup, const RunSpec& options, const Compute& compute);
   void prepare(const Batch& batch, std::int64_t epoch) override;
   StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override;
   void restored() override;
@@ -59,7 +59,7 @@ class DeviceStep : public StepRunner {
   bool may_record() const;
 
   TrainingSetup& s_;
-  const TrainOptions& o_;
+  const RunSpec& o_;
   const Device device_;
   const DType activations_;
   const PictureParams picture_;

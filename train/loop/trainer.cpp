@@ -20,13 +20,13 @@ using nlohmann::json;
 
 bool out_of_gpu_memory(const Error& e) { return e.problem().rfind(kOutOfGpuMemory, 0) == 0; }
 
-Trainer::Trainer(const TrainOptions& options, const Compute& compute)
+Trainer::Trainer(const RunSpec& options, const Compute& compute)
     : o_(options),
       compute_(compute),
       setup_(set_up_training(options, compute.device, compute.activations)),
       runner_(make_step_runner(setup_, options, compute)),
       alarms_(options, setup_.model->embedding_size(), setup_.teacher != nullptr) {
-  state_.seed = o_.seed;
+  state_.seed = o_.policy.seed;
 }
 
 // 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
@@ -34,9 +34,9 @@ int Trainer::train() {
   try {
     keep_beginning();
     if (state_.evaluation_due) end_epoch();
-    while (state_.epoch < o_.epochs && !out_of_patience())
+    while (state_.epoch < o_.optim.epochs && !out_of_patience())
       if (const int signal = run_epoch()) return signal;
-    if (setup_.test && o_.final_eval) ensure_sound(), write_result();
+    if (setup_.test && o_.policy.final_eval) ensure_sound(), write_result();
   } catch (const Stopped& stopped) {  // during an evaluation
     save();
     return stopped.signal;
@@ -62,14 +62,15 @@ int Trainer::run_epoch() {
   for (const auto& [name, reason] : state_.skipped) loading.known_bad.insert(name);
   batches.erase(batches.begin(), batches.begin() + state_.batch);
   if (state_.batch == 0) state_.epoch_sums.clear(), state_.not_finite.of_epoch = 0;
-  const TrainingViews views{setup_.transform, o_.seed, state_.epoch, o_.crops, setup_.boxes, setup_.degradation};
+  const TrainingViews views{setup_.transform, o_.policy.seed, state_.epoch,
+                            o_.views.crops,   setup_.boxes,   setup_.degradation};
   Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), loading);
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t first = state_.batch;
   bool last = false;
   {
-    Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.epochs), per_epoch * o_.batch_size,
-                      o_.machine.quiet, state_.batch * o_.batch_size);
+    Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.optim.epochs), per_epoch * o_.data.batch_size,
+                      o_.machine.quiet, state_.batch * o_.data.batch_size);
     std::optional<Batch> batch = loader.next(), following;
     if (batch) runner_->prepare(*batch, state_.epoch);
     for (; batch; batch = std::move(following)) {
@@ -77,24 +78,26 @@ int Trainer::run_epoch() {
         following = loader.next();
         if (following) runner_->prepare(*following, state_.epoch);
       });
-      progress.update(state_.batch * o_.batch_size, note());
+      progress.update(state_.batch * o_.data.batch_size, note());
       last = state_.batch == per_epoch;
       const int signal = stop_signal();
       if (last) break;
-      if (signal || (o_.save_every > 0 && state_.step % o_.save_every == 0)) save();
+      if (signal || (o_.policy.save_every > 0 && state_.step % o_.policy.save_every == 0)) save();
       if (signal) return signal;
     }
   }
-  if (last) finish_epoch(start, (per_epoch - first) * o_.batch_size, per_epoch);
+  if (last) finish_epoch(start, (per_epoch - first) * o_.data.batch_size, per_epoch);
   return last ? stop_signal() : 0;
 }
 
 void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
   ++state_.epoch, state_.batch = 0;
   log_epoch(start, images, batches);
-  const std::int64_t every = o_.eval_every > 0 ? o_.eval_every : setup_.validation || o_.select == "test" ? 1 : 0;
+  const std::int64_t every = o_.policy.eval_every > 0                                   ? o_.policy.eval_every
+                             : setup_.validation || o_.policy.select == Selection::Test ? 1
+                                                                                        : 0;
   const bool stopped = stop_signal() != 0;
-  state_.evaluation_due = every > 0 && (state_.epoch % every == 0 || (chooses() && state_.epoch == o_.epochs));
+  state_.evaluation_due = every > 0 && (state_.epoch % every == 0 || (chooses() && state_.epoch == o_.optim.epochs));
   if (stopped)
     save();
   else

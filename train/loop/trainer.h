@@ -25,7 +25,7 @@ bool out_of_gpu_memory(const Error& e);
 
 class Trainer {
  public:
-  Trainer(const TrainOptions& options, const Compute& compute);
+  Trainer(const RunSpec& options, const Compute& compute);
 
   const TrainingSetup& setup() const { return setup_; }
   bool finished() const { return state_.finished; }
@@ -58,8 +58,10 @@ class Trainer {
   std::string note() const;
   void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
 
-  bool chooses() const { return (setup_.validation && o_.select == "auto") || o_.select == "test"; }
-  bool out_of_patience() const { return o_.patience > 0 && state_.since_best >= o_.patience; }
+  bool chooses() const {
+    return (setup_.validation && o_.policy.select == Selection::Auto) || o_.policy.select == Selection::Test;
+  }
+  bool out_of_patience() const { return o_.policy.patience > 0 && state_.since_best >= o_.policy.patience; }
   void end_epoch();
   bool evaluate_epoch();
   std::string choice_key() const;
@@ -78,7 +80,7 @@ class Trainer {
   void write_metrics() const;
   void save();
 
-  const TrainOptions& o_;
+  const RunSpec& o_;
   RunFolder* run_ = nullptr;
   const Compute compute_;
   TrainingSetup setup_;

@@ -16,7 +16,7 @@ using nlohmann::json;
 void Trainer::end_epoch() {
   if (state_.evaluation_due) ensure_sound();
   const bool best = state_.evaluation_due && evaluate_epoch();
-  if (best || o_.save_every == 0 || state_.step % o_.save_every == 0) save();
+  if (best || o_.policy.save_every == 0 || state_.step % o_.policy.save_every == 0) save();
 }
 
 // Whether the epoch is the best one so far. Log and state change once all is measured: an evaluation that is stopped
@@ -31,12 +31,13 @@ bool Trainer::evaluate_epoch() {
   if (setup_.validation) {
     const json m = measure(*setup_.model, setup_.validation, "validation");
     lines.push_back(measured_line(m, "validation"));
-    if (o_.select == "auto") chosen = measured(m);
+    if (o_.policy.select == Selection::Auto) chosen = measured(m);
   }
-  if (setup_.test && (o_.eval_every > 0 || o_.select == "test") && state_.epoch < o_.epochs + (o_.select == "test")) {
+  if (setup_.test && (o_.policy.eval_every > 0 || o_.policy.select == Selection::Test) &&
+      state_.epoch < o_.optim.epochs + (o_.policy.select == Selection::Test)) {
     const json m = measure(*setup_.model, setup_.test, "eval");
     lines.push_back(measured_line(m, "eval"));
-    if (o_.select == "test") chosen = measured(m);
+    if (o_.policy.select == Selection::Test) chosen = measured(m);
   }
   for (const auto& line : lines) run_->log(line);
   state_.evaluation_due = false;
@@ -51,7 +52,7 @@ bool Trainer::evaluate_epoch() {
 
 // Recall at the smallest K asked for.
 std::string Trainer::choice_key() const {
-  const auto counts = parse_counts(o_.recall_at, "--recall-at");
+  const auto counts = parse_counts(o_.policy.recall_at, "--recall-at");
   return "recall@" + std::to_string(*std::min_element(counts.begin(), counts.end()));
 }
 
@@ -62,7 +63,7 @@ void Trainer::write_result() {
   const auto folder = state_.best >= 0 ? result_checkpoint(run_->path()) : std::nullopt;
   if (folder) {
     const Checkpoint best = load_checkpoint(*folder);
-    EmbeddingModel model(o_.model, o_.seed);
+    EmbeddingModel model(o_.model.network, o_.policy.seed);
     load_state_dict(model, best.model);
     result = measure(model, setup_.test, "eval");
     epoch = best.state.epoch;
@@ -77,7 +78,7 @@ void Trainer::write_result() {
     for (const auto& [name, reason] : state_.skipped) names.push_back(name);
     add_skipped(result, "skipped_training", names);
   }
-  result["selected_by"] = !folder ? "last" : o_.select == "test" ? "test" : "validation";
+  result["selected_by"] = !folder ? "last" : o_.policy.select == Selection::Test ? "test" : "validation";
   state_.result = json_text(result) + "\n";
 }
 
@@ -85,7 +86,7 @@ void Trainer::write_result() {
 json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type) {
   EmbedOptions options;
   options.preprocessing = setup_.preprocessing;
-  options.workers = o_.workers;
+  options.workers = o_.data.workers;
   options.quiet = o_.machine.quiet;
   options.compute = compute_;
   options.compute.activations = DType::Float32;  // what is measured is the weights' doing, not rounding's
@@ -97,9 +98,9 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   if (const auto spread = collapsed_spread(e.vectors); spread && said_.insert("collapsed").second)
     warn(collapsed_text(*spread));
   RetrievalOptions retrieval;
-  retrieval.recall_at = parse_counts(o_.recall_at, "--recall-at");
-  retrieval.sample_queries = std::string(type) == "eval" ? o_.test_queries : 0;
-  retrieval.sample_seed = o_.seed;
+  retrieval.recall_at = parse_counts(o_.policy.recall_at, "--recall-at");
+  retrieval.sample_queries = std::string(type) == "eval" ? o_.policy.test_queries : 0;
+  retrieval.sample_seed = o_.policy.seed;
   json metrics = json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
   if (skips()) add_skipped(metrics, "skipped", e.skipped.names);
   return metrics;

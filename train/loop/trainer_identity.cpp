@@ -37,8 +37,7 @@ std::vector<PictureSet> sets_of(const TrainingSetup& s) {
 }
 
 /// What decides the last bits: the machine, and whether the teacher's outputs are of the batch at hand or were kept.
-std::map<std::string, std::string> bits_of(const Compute& compute, const MachineOptions& options,
-                                           const TrainingSetup& s) {
+std::map<std::string, std::string> bits_of(const Compute& compute, const MachineSpec& options, const TrainingSetup& s) {
   auto bits = machine_identity(describe(compute, options));
   if (s.cache) bits["teacher cache"] = "used";
   return bits;
@@ -80,7 +79,7 @@ void Trainer::check_identity(const RunState& saved) {
                  "the checkpoint does not say what the pictures were: only their number and order are checked\n");
     return note_machine(before);
   }
-  for (const PictureSet& set : sets_of(setup_)) set.contents->finish(o_.workers);
+  for (const PictureSet& set : sets_of(setup_)) set.contents->finish(o_.data.workers);
   const RunIdentity now = find_identity();
   const bool same = now.hash() == saved.identity;
   if (!same) {
@@ -88,7 +87,7 @@ void Trainer::check_identity(const RunState& saved) {
     const std::string what = known
                                  ? joined(differences(*before, now))
                                  : "what exactly is not known, as '" + run_->file(kFile) + "' is missing or another's";
-    if (!o_.resume_allow_change)
+    if (!o_.policy.resume_allow_change)
       throw Error(ErrorKind::Usage, "",
                   "cannot resume '" + run_->path() + "': what it learns from has changed: " + what,
                   "restore it, start a new run with --run, or say --resume-allow-change true");
@@ -121,7 +120,7 @@ void Trainer::remember_identity() {
   }
   for (const PictureSet& set : sets_of(setup_)) {
     try {
-      set.contents->finish(o_.workers);
+      set.contents->finish(o_.data.workers);
     } catch (const Stopped&) {
       if (!finish_within(*set.contents, kPatience)) return state_.identity.clear();
     }

@@ -33,8 +33,8 @@ void Trainer::pass_over(const NotFiniteStep& bad, const Batch& batch) {
   std::string what = bad.what + " is " + number_text(bad.value);
   if (bad.row >= 0 && bad.row < static_cast<std::int64_t>(names.size()))
     what += " for '" + printable(names[static_cast<std::size_t>(bad.row)]) + "'";
-  const bool skip = o_.on_nan == "skip" && counts.in_row < kMostInRow;
-  const bool back = o_.on_nan == "rollback" && counts.rollbacks < kMostRollbacks;
+  const bool skip = o_.policy.on_nan == OnNan::Skip && counts.in_row < kMostInRow;
+  const bool back = o_.policy.on_nan == OnNan::Rollback && counts.rollbacks < kMostRollbacks;
   log_not_finite(what, skip ? "skip" : back ? "rollback" : "stop", names);
   if (!skip && !back) {
     std::string shown;
@@ -59,7 +59,7 @@ Checkpoint Trainer::ensure_sound() {
   store(setup_, now);
   const std::string bad = unsound_number(now);
   if (bad.empty()) return now;
-  const bool back = o_.on_nan == "rollback" && state_.not_finite.rollbacks < kMostRollbacks;
+  const bool back = o_.policy.on_nan == OnNan::Rollback && state_.not_finite.rollbacks < kMostRollbacks;
   log_not_finite(bad, back ? "rollback" : "stop", {});
   if (!back) stop_not_finite(bad + fmt::format(" after step {}; nothing of it was saved", state_.step), "");
   roll_back();
@@ -71,7 +71,7 @@ Checkpoint Trainer::ensure_sound() {
 }
 
 void Trainer::keep_beginning() {
-  if (o_.on_nan != "rollback" || newest_checkpoint(run_->path())) return;
+  if (o_.policy.on_nan != OnNan::Rollback || newest_checkpoint(run_->path())) return;
   beginning_.emplace();
   store(setup_, *beginning_);
   for (NamedTensors* list : {&beginning_->model, &beginning_->optimizer})
@@ -112,7 +112,7 @@ void Trainer::log_not_finite(const std::string& what, const std::string& action,
 }
 
 void Trainer::stop_not_finite(const std::string& what, const std::string& pictures) {
-  const std::string before = o_.on_nan == "skip" && state_.not_finite.in_row > 0
+  const std::string before = o_.policy.on_nan == OnNan::Skip && state_.not_finite.in_row > 0
                                  ? fmt::format(" ({} steps before it were skipped)", state_.not_finite.in_row)
                              : state_.not_finite.rollbacks > 0
                                  ? fmt::format(" (after {} times back)", state_.not_finite.rollbacks)

@@ -15,15 +15,15 @@ using nlohmann::json;
 
 // Reads and checks everything first; only then does the run's folder change.
 void Trainer::resume() {
-  const bool resume = o_.resume != "never";
-  const auto folder = resume ? newest_checkpoint(run_->path(), o_.resume == "anew") : std::nullopt;
+  const bool resume = o_.policy.resume != Resume::Never;
+  const auto folder = resume ? newest_checkpoint(run_->path(), o_.policy.resume == Resume::Anew) : std::nullopt;
   if (folder) take_up(*folder);
   run_->begin(state_.step, folder ? state_.log_lines : 0);
   if (!state_.finished) say_in_log(folder ? resume_notes_ : setup_.overlaps);
   recover_checkpoints(run_->path());
   set_damaged_aside(run_->path(), folder);
   if (folder) {
-    tidy_checkpoints(run_->path(), state_, o_.keep);
+    tidy_checkpoints(run_->path(), state_, o_.policy.keep);
     if (!o_.machine.quiet) std::fprintf(stderr, "resumed at step %lld\n", static_cast<long long>(state_.step));
   }
   if (!state_.finished) look_at_contents();
@@ -41,25 +41,26 @@ void Trainer::say_in_log(const std::vector<std::string>& texts) {
 
 void Trainer::take_up(const std::string& folder) {
   const Checkpoint c = load_checkpoint(folder);
-  if (c.state.seed != o_.seed)
+  if (c.state.seed != o_.policy.seed)
     throw Error(ErrorKind::Usage, "",
-                fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.seed));
+                fmt::format("cannot resume: the run was made with --seed {}, not {}", c.state.seed, o_.policy.seed));
   check_identity(c.state);
   const std::string state_file = folder + "/state.json";
   if (c.state.batch > 0 && c.state.batch >= static_cast<std::int64_t>(setup_.sampler->epoch(c.state.epoch).size()))
     throw Error(ErrorKind::BadInput, "", "cannot resume from '" + state_file + "': its 'batch' lies beyond the epoch");
-  if (c.state.order_hash != setup_.sampler->order_hash(c.state.epoch) && !o_.resume_allow_change)
+  if (c.state.order_hash != setup_.sampler->order_hash(c.state.epoch) && !o_.policy.resume_allow_change)
     throw Error(ErrorKind::Usage, "", "cannot resume: the training pictures are not those the run began with",
                 "restore them, or start a new run with --run");
   try {
     restore(setup_, c);
     alarms_.set_state(c.state.alarms);
   } catch (const Error& e) {
-    throw Error(e.kind(), "", "cannot resume from '" + folder + "' as " + o_.model.describe() + ": " + e.problem(),
-                e.hint());
+    throw Error(e.kind(), "",
+                "cannot resume from '" + folder + "' as " + o_.model.network.describe() + ": " + e.problem(), e.hint());
   }
   state_ = c.state;
-  state_.finished &= state_.epoch >= o_.epochs || out_of_patience();  // more --epochs than it once had: it goes on
+  state_.finished &=
+      state_.epoch >= o_.optim.epochs || out_of_patience();  // more --epochs than it once had: it goes on
   if (!state_.finished) state_.result.clear();
 }
 
@@ -78,7 +79,7 @@ void Trainer::save() {
   state_.log_lines = run_->log_lines();
   run_->sync_log();  // the lines that the state counts
   c.state = state_;
-  save_checkpoint(run_->path(), c, o_.keep);
+  save_checkpoint(run_->path(), c, o_.policy.keep);
   beginning_.reset();
 }
 

@@ -9,21 +9,21 @@ namespace fledge {
 namespace {
 
 // What the collapse alarm compares with: the margin of a hinge, 0 for losses without one.
-double hinge_margin(const TrainOptions& o) {
+double hinge_margin(const RunSpec& o) {
   const auto& declared = loss_registry();
-  const auto entry = declared.find(o.loss);
+  const auto entry = declared.find(o.loss.loss);
   if (entry == declared.end()) return 0;
   const bool has_margin = std::any_of(entry->second.options.begin(), entry->second.options.end(),
                                       [](const auto& option) { return option.first == "margin"; });
-  const auto form = o.loss_options.find("form");
-  if (!has_margin || (form != o.loss_options.end() && form->second == "soft")) return 0;
-  return std::atof(o.loss_options.at("margin").c_str());
+  const auto form = o.loss.options.find("form");
+  if (!has_margin || (form != o.loss.options.end() && form->second == "soft")) return 0;
+  return std::atof(o.loss.options.at("margin").c_str());
 }
 
 }  // namespace
 
-TrainingAlarms::TrainingAlarms(const TrainOptions& options, std::int64_t embedding, bool taught)
-    : batch_(options.batch_size),
+TrainingAlarms::TrainingAlarms(const RunSpec& options, std::int64_t embedding, bool taught)
+    : batch_(options.data.batch_size),
       embedding_(embedding),
       taught_(taught),
       collapse_({.margin = hinge_margin(options)}) {}

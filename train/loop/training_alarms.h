@@ -13,7 +13,7 @@ namespace fledge {
 class TrainingAlarms {
  public:
   /// `taught`: by a teacher's losses too, which go on when no triplet is active any more.
-  TrainingAlarms(const TrainOptions& options, std::int64_t embedding, bool taught);
+  TrainingAlarms(const RunSpec& options, std::int64_t embedding, bool taught);
   /// The messages of the alarms that go off at this step.
   std::vector<std::string> observe(const StepResult& result);
   /// All that they remember, for state.json, and back. A state without them leaves them new. Error(BadInput): not such.

@@ -65,8 +65,8 @@ LossInput input_of(const Loss& loss, const TrainingSetup& s, const StepFeatures&
 /// Step by step on the CPU: nothing is updated before its numbers have been looked at.
 class HostStep : public StepRunner {
  public:
-  HostStep(TrainingSetup& setup, const TrainOptions& options)
-      : s_(setup), o_(options), buffers_(*setup.model), undo_(options.on_nan == "skip") {}
+  HostStep(TrainingSetup& setup, const RunSpec& options)
+      : s_(setup), o_(options), buffers_(*setup.model), undo_(options.policy.on_nan == OnNan::Skip) {}
 
   StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override {
     if (undo_) buffers_.keep();
@@ -95,7 +95,7 @@ class HostStep : public StepRunner {
     result.rank = batch_rank(losses.student.embedding.value());
     s_.optimizer->zero_grad();
     losses.total.backward();
-    result.grad_norm = clip_grad_norm(s_.optimizer->groups(), o_.clip_grad);
+    result.grad_norm = clip_grad_norm(s_.optimizer->groups(), o_.optim.clip_grad);
     if (!std::isfinite(result.grad_norm)) {
       result.not_finite = {"gradient norm", result.grad_norm};
       return result;
@@ -116,7 +116,7 @@ class HostStep : public StepRunner {
     if (!s_.teacher) return {};
     const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
     if (!s_.cache) return s_.teacher->forward(images);
-    const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.crops);
+    const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.views.crops);
     const TeacherCache::Kept kept = s_.cache->find(crops);
     Features features;
     features.embedding = Variable(kept.rows);
@@ -130,7 +130,7 @@ class HostStep : public StepRunner {
   }
 
   TrainingSetup& s_;
-  const TrainOptions& o_;
+  const RunSpec& o_;
   KeptBuffers buffers_;
   const bool undo_;
   bool looked_at_teacher_ = false;
@@ -227,8 +227,7 @@ void remember(TrainingSetup& s, const StepLosses& l, std::int64_t step) {
   }
 }
 
-std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const TrainOptions& options,
-                                             const Compute& compute) {
+std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const RunSpec& options, const Compute& compute) {
   if (compute.on_device()) return std::make_unique<DeviceStep>(setup, options, compute);
   return std::make_unique<HostStep>(setup, options);
 }

@@ -65,7 +65,7 @@ class KeptBuffers {
 };
 
 /// The runner for the device; `compute` and the others must outlive it.
-std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const TrainOptions& options, const Compute& compute);
+std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const RunSpec& options, const Compute& compute);
 
 // ---- the parts that both runners share ----
 

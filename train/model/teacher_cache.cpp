@@ -23,7 +23,8 @@ namespace fledge {
 namespace {
 
 // magic | length of the identity, embedding size (int64 each) | identity | records of CropId, floats, XXH3 of both
-constexpr char kMagic[] = "fledge-teacher-cache-2\n", kFirstMagic[] = "fledge-teacher-cache-1\n";
+constexpr char kMagic[] = "fledge-teacher-cache-3\n", kFirstMagic[] = "fledge-teacher-cache-1\n",
+               kSecondMagic[] = "fledge-teacher-cache-2\n";
 constexpr std::int64_t kMagicBytes = sizeof kMagic - 1, kIdBytes = sizeof(CropId);
 static_assert(sizeof(CropId) == 5 * sizeof(std::int64_t));  // written as it lies
 constexpr std::int64_t kLongestIdentity = 1 << 16;
@@ -118,7 +119,12 @@ TeacherCache::TeacherCache(std::string path, const std::string& identity, std::i
     const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
     first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
     std::string old(kMagicBytes, '\0');
-    begun_anew_ = read_at(fd_, old.data(), kMagicBytes, 0) && old == kFirstMagic;
+    const bool headed = read_at(fd_, old.data(), kMagicBytes, 0);
+    if (headed && old == kSecondMagic)
+      throw Error(ErrorKind::Usage, "",
+                  "teacher cache '" + path_ + "' is of an older fledge, which said otherwise what it depends on",
+                  "name another file with --teacher-cache, or remove it");
+    begun_anew_ = headed && old == kFirstMagic;
     if (begun_anew_ && ::ftruncate(fd_, 0) != 0)
       throw Error(ErrorKind::Resource, "", "cannot begin teacher cache '" + path_ + "' anew: " + std::strerror(errno));
     std::string head(kMagic);

@@ -22,42 +22,11 @@
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
+#include "train/spec/config_text.h"
 
 namespace fledge {
-namespace {
-
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// Lines of `now` that are not in `before`, without those that may change between the parts of one run.
-std::string changed_lines(const std::string& before, const std::string& now) {
-  std::set<std::string> old;
-  std::string line, changed;
-  for (std::istringstream in(before); std::getline(in, line);) old.insert(line);
-  for (std::istringstream in(now); std::getline(in, line);) {
-    const std::string key = line.substr(0, line.find(' '));
-    static const std::set<std::string> kFree = {
-        "resume",       "resume-allow-change", "quiet",     "run",        "seeds",      "workers",
-        "keep",         "save-every",          "cache-mb",  "eval-every", "final-eval", "recall-at",
-        "test-queries", "teacher-cache",       "step-graph", "threads",   "on-nan"};
-    // How often a choosing run looks, and at what, decides what it chooses.
-    // A run from before there was a choice computed in f32.
-    if (line == "precision = \"f32\"" && before.find("\nprecision = ") == std::string::npos) continue;
-    // ... and repeated its bits for its number of threads.
-    if (line == "deterministic = \"repeat\"" && before.find("\ndeterministic = ") == std::string::npos) continue;
-    // One from before pictures were turned upright took them as stored, within the limits that are the defaults now.
-    if (line == "exif-rotate = \"off\"" && before.find("\nexif-rotate = ") == std::string::npos) continue;
-    if (key.rfind("max-image-", 0) == 0 && before.find("\n" + key + " = ") == std::string::npos) continue;
-    static const std::set<std::string> kDecides = {"eval-every", "recall-at", "test-queries"};
-    const bool chooses = now.find("\nvalidation = \"0\"\n") == std::string::npos ||
-                         now.find("\nselect = \"test\"\n") != std::string::npos;
-    const bool free = kFree.count(key) && !(chooses && kDecides.count(key));
-    if (!old.count(line) && !free) changed += (changed.empty() ? "" : ", ") + line;
-  }
-  return changed;
-}
-
-}  // namespace
 
 RunFolder::RunFolder(const std::string& path, const std::string& config, bool resume, bool allow_change)
     : path_(path), config_(config) {
@@ -131,7 +100,7 @@ void RunFolder::check_config(bool resume, bool allow_change) const {
   if (!resume)
     throw Error(ErrorKind::Usage, "", "run folder '" + path_ + "' holds a run already",
                 "go on with --resume auto, or choose another folder with --run");
-  const std::string changed = changed_lines({before->begin(), before->end()}, config_);
+  const std::string changed = changed_settings({before->begin(), before->end()}, config_);
   if (!changed.empty() && !allow_change)
     throw Error(ErrorKind::Usage, "", "cannot resume '" + path_ + "': the config has changed: " + changed,
                 "use the same values, or say --resume-allow-change true");

@@ -29,6 +29,17 @@ std::string Field::text() const {
   return is_switch() && initial.empty() ? "false" : initial;
 }
 
+std::string Field::value_text() const {
+  if (const auto* on = std::get_if<Switch>(&target)) return *on->on ? "true" : "false";
+  if (const auto* number = std::get_if<double*>(&target)) {
+    std::ostringstream text;
+    text.precision(17);
+    text << **number;
+    return text.str();
+  }
+  return std::visit(TextOf{}, target);
+}
+
 Field& Fields::add_row(const std::string& key, FieldTarget target, const std::string& help) {
   Field& field = rows_.emplace_back();
   field.key = key;

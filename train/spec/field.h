@@ -27,6 +27,10 @@ struct Words {
 using FieldTarget = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
                                  std::vector<std::string>*, Switch, Words>;
 
+/// What another value does to a run that goes on: it is refused, means nothing for its result, or nothing unless the
+/// run chooses a checkpoint by what it measures.
+enum class OnResume { Fixed, Free, FreeUnlessChoosing };
+
 struct Field {
   std::string key;    // "batch-size": --batch-size, `batch-size = ` in a config
   std::string group;  // "Data"; "": not listed
@@ -34,17 +38,23 @@ struct Field {
   FieldTarget target;
   std::string initial;  // its default, as text
   bool positional = false;
+  bool not_in_config = false;
   bool repeatable = false;  // each occurrence counts, not the last
   char letter = 0;          // 'o': -o too
   std::vector<std::string> choices;
   std::optional<std::pair<std::int64_t, std::int64_t>> whole_range;
   std::optional<std::pair<double, double>> range;
   bool not_negative = false;
-  std::vector<std::string> given;  // what the user or a config said; empty: nothing
+  OnResume on_resume = OnResume::Fixed;
+  std::optional<std::string> before;  // what runs did that are older than this setting; "": anything it may be now
+  bool seen_by_teacher = false;       // a teacher's output depends on it
+  std::vector<std::string> given;     // what the user or a config said; empty: nothing
 
   bool is_switch() const { return std::holds_alternative<Switch>(target); }
-  /// Its value as it stands, as text.
+  /// Its value, as it was said.
   std::string text() const;
+  /// The variable's value, in one way of writing it.
+  std::string value_text() const;
 
   template <class T>
   Field& between(T low, T high) {
@@ -57,6 +67,10 @@ struct Field {
   Field& at_least_zero() { return not_negative = true, *this; }
   Field& one_of(std::vector<std::string> words) { return choices = std::move(words), *this; }
   Field& with_letter(char c) { return letter = c, *this; }
+  Field& free() { return on_resume = OnResume::Free, *this; }
+  Field& free_unless_choosing() { return on_resume = OnResume::FreeUnlessChoosing, *this; }
+  Field& before_it_was(std::string value) { return before = std::move(value), *this; }
+  Field& for_teacher() { return seen_by_teacher = true, *this; }
 };
 
 /// The rows of a verb or of a run, in the order of the help.

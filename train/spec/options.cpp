@@ -5,20 +5,43 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "io/image/image.h"
+#include "train/spec/words.h"
 
 namespace fledge {
 
-void bind_machine(Fields& f, MachineOptions& o) {
+void bind_pictures(Fields& f, PictureSpec& o) {
+  f.group("Data");
+  add_choice(f, "exif-rotate", o.exif_rotate,
+             "turn pictures upright as their camera noted: auto (all but CUB, Cars and SOP), on, off")
+      .before_it_was("off");
+  f.add("max-image-pixels", o.max_pixels, "a picture of more pixels is a bad picture")
+      .between(std::int64_t{1}, std::int64_t{1} << 31)
+      .before_it_was("");
+  f.add("max-image-side", o.max_side, "the same of a longer side, in pixels").between(1, 1 << 20).before_it_was("");
+  f.add("max-image-mb", o.max_mb, "the same of one that takes more memory to decode, in MiB")
+      .between(std::int64_t{1}, std::int64_t{1} << 20)
+      .before_it_was("");
+}
+
+void apply(const PictureSpec& o) {
+  set_exif_choice(o.exif_rotate);
+  set_decode_limits({o.max_pixels, o.max_side, o.max_mb << 20});
+}
+
+void bind_machine(Fields& f, MachineSpec& o) {
   f.group("Machine");
-  f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024);
+  f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024).free();
   f.add("device", o.device, "auto, cpu or cuda[:N]");
   f.add("precision", o.precision,
-        "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)");
-  f.add("deterministic", o.deterministic,
-        "repeat: the same bits for the same number of threads; strict: for any number, somewhat slower "
-        "(fledge bench says how much)")
-      .one_of({"repeat", "strict"});
-  f.add_switch("quiet", o.quiet, "no progress, only results and errors");
+        "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
+      .before_it_was("f32")
+      .for_teacher();
+  add_choice(f, "deterministic", o.deterministic,
+             "repeat: the same bits for the same number of threads; strict: for any number, somewhat slower "
+             "(fledge bench says how much)")
+      .before_it_was("repeat");
+  f.add_switch("quiet", o.quiet, "no progress, only results and errors").free();
 }
 
 void bind_eval_data(Fields& f, EvalDataOptions& o) {
@@ -35,8 +58,8 @@ void bind_eval_data(Fields& f, EvalDataOptions& o) {
   f.add("box", o.box, "cut pictures to their bounding boxes: on, off; empty: as the model was trained")
       .one_of({"", "on", "off"});
   f.add("workers", o.workers, "decoding threads; 0: none of their own").between(0, 256);
-  f.add("on-bad-image", o.on_bad_image, "a picture that cannot be read: fail, or skip (left out, named and counted)")
-      .one_of({"fail", "skip"});
+  add_choice(f, "on-bad-image", o.on_bad_image,
+             "a picture that cannot be read: fail, or skip (left out, named and counted)");
   bind_pictures(f, o.pictures);
 }
 

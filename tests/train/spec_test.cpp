@@ -1,0 +1,76 @@
+// The rows of a run's settings: which of them a teacher's kept outputs depend on, and what a run that goes on may change.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "train/spec/config_text.h"
+#include "train/spec/options.h"
+
+using namespace fledge;
+
+namespace {
+
+/// A value that the row's variable does not have now.
+void change(Field& row) {
+  if (auto* on = std::get_if<bool*>(&row.target)) **on = !**on;
+  if (auto* n = std::get_if<int*>(&row.target)) ++**n;
+  if (auto* n = std::get_if<std::int64_t*>(&row.target)) ++**n;
+  if (auto* n = std::get_if<std::uint64_t*>(&row.target)) ++**n;
+  if (auto* n = std::get_if<double*>(&row.target)) **n += 0.25;
+  if (auto* text = std::get_if<std::string*>(&row.target)) **text += "x";
+  if (auto* on = std::get_if<Switch>(&row.target)) *on->on = !*on->on;
+  if (auto* words = std::get_if<Words>(&row.target))
+    for (const std::string& choice : row.choices)
+      if (choice != words->get()) return words->set(choice);
+}
+
+std::string line_of(const Field& row) { return row.key + " = \"" + row.text() + "\"\n"; }
+
+}  // namespace
+
+TEST_CASE("what a teacher's kept outputs depend on", "[spec]") {
+  const std::set<std::string> expected = {"size", "augment",   "resize-short", "random-crop", "area-low",
+                                          "flip", "pad-shift", "boxes",        "seed",        "precision"};
+  const std::string before = teacher_settings(RunSpec{});
+  std::set<std::string> found;
+  RunSpec any;
+  Fields keys;
+  bind_training(keys, any, true);
+  for (const Field& key : keys) {
+    RunSpec spec;
+    Fields rows;
+    bind_training(rows, spec, true);
+    const std::string value = rows.find(key.key)->value_text();
+    change(*rows.find(key.key));
+    INFO(key.key);
+    CHECK(rows.find(key.key)->value_text() != value);
+    if (key.group == "Loss") continue;  // which losses there are, and which file keeps the outputs
+    if (teacher_settings(spec) != before) found.insert(key.key);
+  }
+  CHECK(found == expected);
+}
+
+TEST_CASE("what may change in a run that goes on", "[spec]") {
+  RunSpec spec;
+  Fields rows;
+  bind_training(rows, spec, true);
+  const std::string config = config_text(rows);
+  CHECK(changed_settings(config, config).empty());
+  CHECK(changed_settings(config, with_value(config, "lr", "0.5")) == "lr = \"0.5\"");
+  CHECK(changed_settings(config, with_value(config, "workers", "7")).empty());
+  CHECK(changed_settings(config, with_value(config, "recall-at", "1")).empty());
+  const std::string choosing = with_value(config, "validation", "0.2");
+  CHECK(changed_settings(choosing, with_value(choosing, "recall-at", "1")) == "recall-at = \"1\"");
+  SECTION("a run from before there was a setting") {
+    const auto without = [&](const std::string& key) {
+      std::string text = config;
+      const std::string line = line_of(*rows.find(key));
+      return text.erase(text.find(line), line.size());
+    };
+    CHECK(changed_settings(without("precision"), config).empty());
+    CHECK(changed_settings(without("precision"), with_value(config, "precision", "bf16")) == "precision = \"bf16\"");
+    CHECK(changed_settings(without("exif-rotate"), config) == "exif-rotate = \"auto\"");
+    CHECK(changed_settings(without("exif-rotate"), with_value(config, "exif-rotate", "off")).empty());
+    CHECK(changed_settings(without("max-image-mb"), with_value(config, "max-image-mb", "7")).empty());
+    CHECK(changed_settings(without("lr"), config) == "lr = \"0.001\"");
+  }
+}
