@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <set>
 
 #include "apps/cli/toml.h"
 #include "apps/cli/toml_bounds.h"
@@ -72,7 +71,8 @@ void flatten(const toml::table& table, const Verb& verb, const std::string& file
     const unsigned line = node.source().begin.line;
     const std::string where = file + ":" + std::to_string(line);
     require_known(verb, name, "key in " + where);
-    if (verb.fields.find(name)->not_in_config)
+    const Field* field = verb.fields.find(name);
+    if (!field || field->not_in_config)  // null: "help"
       throw Error(ErrorKind::Usage, "", where + ": '" + name + "' cannot be said in a config file",
                   "say --" + name + " on the command line");
     const auto [before, fresh] = lines.emplace(name, line);
@@ -85,7 +85,7 @@ void flatten(const toml::table& table, const Verb& verb, const std::string& file
 }
 
 /// Of a pipe too, as a shell's <(command) is one; no more than is looked at.
-std::string config_text(const std::string& file) {
+std::string read_config(const std::string& file) {
   const auto refuse = [&](const char* problem) {
     throw Error(ErrorKind::Usage, "", "cannot read config file '" + file + "': " + problem);
   };
@@ -101,7 +101,7 @@ std::string config_text(const std::string& file) {
 }
 
 std::vector<std::string> flags_of_file(const Verb& verb, const std::string& file) {
-  const std::string text = config_text(file);
+  const std::string text = read_config(file);
   if (const std::string problem = beyond_toml_bounds(text); !problem.empty())
     throw Error(ErrorKind::Usage, "", "cannot use config file '" + file + "': " + problem);
   std::vector<std::string> flags;

@@ -1,5 +1,4 @@
 #include "apps/verbs/run_training.h"
-#include "train/evaluation/metrics_text.h"
 
 #include <fmt/format.h>
 
@@ -10,6 +9,7 @@
 #include "base/escape.h"
 #include "io/file.h"
 #include "train/evaluation/evaluate.h"
+#include "train/evaluation/metrics_text.h"
 #include "train/loop/trainer.h"
 #include "train/run/run_folder.h"
 

@@ -33,6 +33,7 @@ constexpr Name kNames[] = {{dnnl_cpu_isa_sse41, "sse41"},
 dnnl_cpu_isa_t allowed_by_vendor() {
   for (const char* variable : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
     std::string text = environment(variable);
+    if (text.empty()) continue;
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
     for (const Name& n : kNames)
       if (text == n.name) return n.isa;

@@ -116,6 +116,10 @@ TEST_CASE("the instruction sets of both kinds of kernels are capped together, an
   if (machine()["isa_supported"] == "sse4") return;
   const Setting more("FLEDGE_CPU_ISA", "avx2");
   CHECK(machine()["onednn_isa"] == "avx2");
+  {
+    const Setting older_name("DNNL_MAX_CPU_ISA", "SSE41");
+    CHECK(machine()["onednn_isa"] == "sse41");
+  }
   const Setting lower("ONEDNN_MAX_CPU_ISA", "SSE41");
   CHECK(machine()["isa"] == "avx2");
   CHECK(machine()["onednn_isa"] == "sse41");

@@ -101,6 +101,8 @@ TEST_CASE("a key stands once in a config file, and a file once on the command li
   f.refused({"train", "--config", "inner.toml"}, "'lr' is there before");
   spill(f.folder / "preset.toml", std::string("preset = \"omniglot/teacher\"\n"));
   f.refused({"train", "--config", "preset.toml"}, "'preset' cannot be said in a config file");
+  spill(f.folder / "help.toml", std::string("help = \"x\"\n"));
+  f.refused({"train", "--config", "help.toml"}, "'help' cannot be said in a config file");
   f.refused({"train", "--config", "a.toml", "--config=b.toml"}, "--config is there twice");
 }
 
