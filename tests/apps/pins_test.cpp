@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "data/content.h"
-#include "tests/apps/runner.h"
+#include "tests/apps/presets.h"
 
 namespace fs = std::filesystem;
 using namespace fledge::test;
@@ -149,19 +149,13 @@ const Arguments kTeacher = {"--loss", "cosine-softmax", "--lr", "3e-3",        "
 TEST_CASE("pins: the resolved config of every preset", "[pins]") {
   const TempFolder folder;
   std::string text;
-  const std::string presets = std::string(FLEDGE_SOURCE_DIR) + "/apps/presets";
-  std::vector<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(presets))
-    if (entry.path().extension() == ".toml")
-      names.push_back(fs::relative(entry.path(), presets).replace_extension().generic_string());
-  std::sort(names.begin(), names.end());
   const std::string train = must(folder, {"train", "--print-config"}).out;
   const std::string distill = must(folder, {"distill", "--print-config"}).out;
   text = "== train\n" + train + "== distill\n" + distill;
-  for (const std::string& name : names) {
-    const bool student = text_of(presets + "/" + name + ".toml").find("\ndistill = ") != std::string::npos;
-    const std::string config = must(folder, {student ? "distill" : "train", "--preset", name, "--print-config"}).out;
-    text += "== " + name + " " + hash_of(config) + "\n" + differences(config, student ? distill : train);
+  for (const std::string& name : preset_names()) {
+    const std::string verb = verb_of_preset(name);
+    const std::string config = must(folder, {verb, "--preset", name, "--print-config"}).out;
+    text += "== " + name + " " + hash_of(config) + "\n" + differences(config, verb == "distill" ? distill : train);
   }
   check_pin("presets.txt", text);
 }
