@@ -16,7 +16,4 @@ ConvPlan choose_and_run(State& state, const ProblemKey& key, void* const* operan
 void run_candidate(State& state, const ConvGraph& graph, int candidate, std::size_t workspace, void* const* operands,
                    int count);
 
-/// FLEDGE_CUDNN_TUNE, FLEDGE_CUDNN_FUSE: "1" or "0", read once.
-bool switched_on(const char* variable, bool otherwise);
-
 }  // namespace fledge::cudnn

@@ -1,5 +1,6 @@
 #include "kernels/cudnn/conv.h"
 
+#include "base/environment.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/streams.h"
 #include "kernels/cudnn/choose.h"
@@ -53,7 +54,7 @@ void zero(const TensorView& t, const char* op) {
 /// Convolution and epilogue as one graph. False: cuDNN has no engine for it that is worth having (acceptable() says
 /// which are), and nothing was written. Strict float32 never has: what cuDNN fuses for are the tensor cores.
 bool run_fused(ExecContext& ctx, const char* op, const ProblemKey& problem, Operands operands, const ConvEpilogue& e) {
-  static const bool allowed = switched_on("FLEDGE_CUDNN_FUSE", true);
+  static const bool allowed = environment_switch("FLEDGE_CUDNN_FUSE", true);
   if (!allowed || problem.flags == 0 || !(problem.bfloat16 || problem.tf32)) return false;
   const bool round_bias = e.bias && problem.bfloat16;
   const cuda::Scratch rounded(round_bias ? static_cast<std::size_t>(problem.k) * size_of(DType::BFloat16) : 0);
