@@ -1,13 +1,15 @@
-// The program at the top of README.md: its lines are compiled and run here, and README.md must show exactly these lines
-// and what they print.
+// The programs of README.md and docs/walkthrough.md: their lines are compiled and run here, and the pages must show
+// exactly these lines and what they print.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 #include <string>
 
+#include "nn/losses/pairs/triplet.h"
 #include "nn/losses/teacher/absolute_relative.h"
 #include "tensor/creation.h"
+#include "tensor/ops/distance.h"
 #include "tensor/print.h"
 using namespace fledge;
 
@@ -21,6 +23,24 @@ void readme_example() {
   loss.backward();
   std::cout << "loss " << loss.item() << "\ngradient " << to_string(student.grad()) << "\n";
   // README: end
+}
+
+void walkthrough() {
+  // walkthrough: begin
+  Variable f(from_vector<float>({0, 0, 3, 4, 6, 0}, {3, 2}), true);  // the student's embeddings
+  const Tensor g = from_vector<float>({0, 0, 3, 4, 6, 8}, {3, 2});   // the teacher's
+  const Tensor labels = from_vector<std::int64_t>({0, 0, 1}, {3});
+  std::cout << "D of student " << to_string(pairwise_distance(f.value(), f.value())) << "\n"
+            << "D of teacher " << to_string(pairwise_distance(g, g)) << "\n";
+  const Variable absolute = absolute_teacher(f, g, AbsoluteForm::L2);
+  const Variable relative = relative_teacher(f, g, RelativeForm::Frobenius);
+  const Variable triplet = triplet_batch_hard(f, labels, 0.2, TripletMargin::Hinge).value;
+  for (const Variable& loss : {absolute, relative, triplet}) {
+    f.zero_grad();
+    loss.backward();
+    std::cout << "loss " << loss.item() << " gradient " << to_string(f.grad()) << "\n";
+  }
+  // walkthrough: end
 }
 
 /// The text between two marks of a file, without them.
@@ -55,8 +75,19 @@ TEST_CASE("the README's program prints what the README says") {
 
 TEST_CASE("the README shows the program that is tested") {
   const std::string program = between("README.md", "```cpp\n", "```");
-  CHECK(between("tests/autograd/readme_example_test.cpp", "  // README: begin\n", "  // README: end\n") ==
-        program.substr(program.find("int main() {\n") + 13, program.rfind("}\n") - program.find("int main() {\n") - 13));
+  CHECK(
+      between("tests/autograd/readme_example_test.cpp", "  // README: begin\n", "  // README: end\n") ==
+      program.substr(program.find("int main() {\n") + 13, program.rfind("}\n") - program.find("int main() {\n") - 13));
   for (const char* needed : {"nn/losses/teacher/absolute_relative.h", "tensor/creation.h", "tensor/print.h"})
     CHECK(program.find(std::string("#include \"") + needed + "\"\n") != std::string::npos);
+}
+
+TEST_CASE("the walk-through shows the program that is tested, and what it prints") {
+  const std::string page = "docs/walkthrough.md", source = "tests/autograd/readme_example_test.cpp";
+  const std::string lines = between(source, "  // walkthrough: begin\n", "  // walkthrough: end\n");
+  std::istringstream in(between(page, "```cpp\n", "```"));
+  std::string shown;
+  for (std::string line; std::getline(in, line);) shown += "  " + line + "\n";
+  CHECK(shown == lines);
+  CHECK(between(page, "```text\n", "```") == output_of(&walkthrough));
 }
