@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # The whole comparison on one data set: teachers, the student alone, and the same student with each way of distillation, in the same number of steps;
-# then the table of Recall@K on unseen classes, which is also written into README.md between its markers. Goes on where it was stopped.
+# then the table of Recall@K on unseen classes, which is also written into RESULTS.md between its markers. Goes on where it was stopped.
 #
 # usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER     (ImageNet MobileNet-0.75 and -0.25 weights in WEIGHTS_FOLDER)
 #        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER WEIGHTS_FOLDER (trained from random weights; ImageNet's are for the untrained row)
 #        JOBS=1 WORKERS=8 apps/recipes/compare.sh cars196-gpu CARS_FOLDER WEIGHTS_FOLDER      (needs a GPU)
 # The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
 # In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding
-# threads a run; default 1), README (the file whose table is replaced; empty: none).
+# threads a run; default 1), RESULTS (the file whose table is replaced; empty: none).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?"usage: apps/recipes/compare.sh cars196|omniglot FOLDER [WEIGHTS]"} data=${2:?"which folder holds train/ and test/?"}
 export FLEDGE=${FLEDGE:-build/apps/fledge} RUN_ROOT=${RUNS:-runs}/$name DATA=$data WEIGHTS=${3:-} NAME=$name WORKERS=${WORKERS:-1}
-jobs=${JOBS:-$(nproc)} readme=${README-README.md} rows=apps/recipes/$name.rows
+jobs=${JOBS:-$(nproc)} results=${RESULTS-RESULTS.md} rows=apps/recipes/$name.rows
 [ -f "$rows" ] || { echo "compare: no recipe '$name'; there are: $(cd apps/recipes && ls ./*.rows | sed 's#./##; s/\.rows//' | tr '\n' ' ')" >&2; exit 2; }
 if grep -v '^#' "$rows" | grep -q '@WEIGHTS' && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
 mkdir -p "$RUN_ROOT"
@@ -48,4 +48,4 @@ echo "all runs are there; this call took $(( $(date +%s) - start )) s"
 mapfile -t all < <(awk -F' *[|] *' -v root="$RUN_ROOT" '!/^#/ && NF >= 5 { n = split($2, s, " "); for (i = 1; i <= n; ++i) print root "/" $1 "-" s[i] }' "$rows")
 "$FLEDGE" eval --spread "${all[@]}" | tee "$RUN_ROOT/table.txt"
 apps/recipes/table.sh "$rows" "$RUN_ROOT/table.txt" >"$RUN_ROOT/table.md"
-if [ -n "$readme" ]; then apps/recipes/fill.sh "$name" "$RUN_ROOT/table.md" "$readme"; fi
+if [ -n "$results" ]; then apps/recipes/fill.sh "$name" "$RUN_ROOT/table.md" "$results"; fi
