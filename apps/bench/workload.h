@@ -1,5 +1,5 @@
-// A case as something to run again and again: pictures and targets lie where they are computed on, and nothing is read
-// back.
+// A case as something to run again and again: pictures and targets lie where they
+// are computed on, and nothing is read back.
 #pragma once
 #include <memory>
 

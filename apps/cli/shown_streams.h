@@ -4,8 +4,9 @@
 
 namespace fledge {
 
-/// From here on what is written to stderr, and to stdout where that is a terminal, passes through shown() (base/escape.h).
-/// Line breaks, tabs and returns stay, and the progress bar's "clear the line" at the beginning of a message.
+/// From here on what is written to stderr, and to stdout where that is a terminal, passes
+/// through shown() (base/escape.h). Line breaks, tabs and returns stay, and the progress bar's
+/// "clear the line" at the beginning of a message.
 void show_plain_text_only();
 
 }  // namespace fledge

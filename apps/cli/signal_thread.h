@@ -8,9 +8,9 @@
 
 namespace fledge {
 
-/// From now on `signals` that are sent to the process call `take`, one after the other, in a thread of their own. They are
-/// blocked in the calling thread and in all that it starts later: to be called before those. Calling it again replaces
-/// the signals. `take` may do what a signal handler may do.
+/// From now on `signals` that are sent to the process call `take`, one after the other, in a thread of their own. They
+/// are blocked in the calling thread and in all that it starts later: to be called before those. Calling it again
+/// replaces the signals. `take` may do what a signal handler may do.
 void take_signals(const sigset_t& signals, void (*take)(int signal));
 
 /// The signals do again what they did before the first call, in the calling thread and in all that it starts later.

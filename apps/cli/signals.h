@@ -1,7 +1,8 @@
 // How the process meets the system: signals, descriptors, output that cannot be written, libraries that give up.
 //
-// Signals are taken by a thread of their own (signal_thread.h). SIGINT, SIGTERM and SIGHUP ask for a clean stop (base/interrupt.h); a second one ends the process at once.
-// SIGHUP stays ignored where it was (nohup). SIGPIPE and SIGXFSZ are ignored: the write fails instead, and is an error.
+// Signals are taken by a thread of their own (signal_thread.h). SIGINT, SIGTERM and SIGHUP ask for a clean stop
+// (base/interrupt.h); a second one ends the process at once. SIGHUP stays ignored where it was (nohup). SIGPIPE and
+// SIGXFSZ are ignored: the write fails instead, and is an error.
 #pragma once
 #include "base/interrupt.h"
 

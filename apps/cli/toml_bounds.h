@@ -1,4 +1,5 @@
-// What a TOML text may hold before toml++ reads it: it follows a key of many parts (a.a.a...) by recursion, without a bound.
+// What a TOML text may hold before toml++ reads it: it follows a key of many
+// parts (a.a.a...) by recursion, without a bound.
 #pragma once
 #include <string>
 #include <string_view>

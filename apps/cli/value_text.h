@@ -1,4 +1,5 @@
-// Values of flags, read as people mean them. Each function says what is wrong with a text, or nothing; it may rewrite it.
+// Values of flags, read as people mean them. Each function says what is wrong
+// with a text, or nothing; it may rewrite it.
 #pragma once
 #include <string>
 

@@ -30,8 +30,8 @@ struct Verb {
   std::shared_ptr<ConfigFlags> config_flags_;
 };
 
-/// Refuses (Usage) flags that were given another value than their own default and that `passed_over` names, by group and
-/// key: "--classes says nothing WHEN".
+/// Refuses (Usage) flags that were given another value than their own default and that `passed_over` names, by
+/// group and key: "--classes says nothing WHEN".
 void refuse_passed_over(const Verb& verb, const std::string& when,
                         const std::function<bool(const std::string& group, const std::string& key)>& passed_over);
 

@@ -36,8 +36,8 @@ inline RowSize size_of(const float* x, std::int64_t d) {
 }
 
 /// A true squared distance lies within slack * (|q| + |g|)^2 of |q|^2 + |g|^2 - 2 q.g in float32, whatever the order of
-/// summation: D roundings of products that |q||g| <= (|q| + |g|)^2 / 4 bounds, twice, and a few for the sum of three and
-/// for rounding the rows themselves to float32, where they are float64.
+/// summation: D roundings of products that |q||g| <= (|q| + |g|)^2 / 4 bounds, twice, and a few for the sum of three
+/// and for rounding the rows themselves to float32, where they are float64.
 inline float slack_of(std::int64_t d) {
   constexpr double kUnit = 1.0 / (1 << 24);  // half an ulp of 1
   return static_cast<float>((0.5 * static_cast<double>(d) + 16) * kUnit * 1.01);

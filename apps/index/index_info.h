@@ -1,5 +1,5 @@
-// What wrote an index: NAME.index.json beside NAME.npy and NAME.tsv. Embeddings can only be compared when one model made
-// them from pictures prepared in one way; the two files show neither.
+// What wrote an index: NAME.index.json beside NAME.npy and NAME.tsv. Embeddings can only be compared when one model
+// made them from pictures prepared in one way; the two files show neither.
 #pragma once
 #include <cstdint>
 #include <optional>

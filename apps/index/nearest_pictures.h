@@ -23,15 +23,15 @@ class NearestOnDevice;
 class NearestPictures {
  public:
   /// rows: N,D float32 or float64, finite, on the CPU; kept, not copied. With a device, that one looks first, in strict
-  /// float32 (apps/index/nearest_device.h); the answers are the same. Of float64 that float32 cannot hold a shifted copy
-  /// in float32 is kept besides, and no device is asked. Errors (Usage): another shape or dtype.
+  /// float32 (apps/index/nearest_device.h); the answers are the same. Of float64 that float32 cannot hold a shifted
+  /// copy in float32 is kept besides, and no device is asked. Errors (Usage): another shape or dtype.
   explicit NearestPictures(const Tensor& rows, Device device = {});
   ~NearestPictures();
 
-  /// For each row of queries (Q,D of the rows' dtype, finite) the min(top, N) nearest rows in the order of their distance in
-  /// double, ties by row. Matrix products in float32 of a block of queries and a block of rows, with a bound on their
-  /// rounding, say which rows need that distance. Memory: 4 MB of products, Q * top neighbours, 8 bytes a row.
-  /// Errors (Usage): shapes that do not fit, top < 1. Stops between blocks on a signal.
+  /// For each row of queries (Q,D of the rows' dtype, finite) the min(top, N) nearest rows in the order of their
+  /// distance in double, ties by row. Matrix products in float32 of a block of queries and a block of rows, with a
+  /// bound on their rounding, say which rows need that distance. Memory: 4 MB of products, Q * top neighbours, 8 bytes
+  /// a row. Errors (Usage): shapes that do not fit, top < 1. Stops between blocks on a signal.
   std::vector<std::vector<Neighbour>> search(const Tensor& queries, std::int64_t top) const;
 
  private:

@@ -1,5 +1,5 @@
-// What fledge embed writes, and reads back to be searched in: NAME.npy (N x D), NAME.tsv (path, label, content), a row a
-// picture, and NAME.index.json (apps/index/index_info.h).
+// What fledge embed writes, and reads back to be searched in: NAME.npy (N x D), NAME.tsv (path, label, content), a row
+// a picture, and NAME.index.json (apps/index/index_info.h).
 #pragma once
 #include <optional>
 #include <string>
@@ -21,8 +21,8 @@ struct StoredEmbeddings {
 };
 
 /// `name`: with or without ".npy". Numbers are kept as they are: float64 and whole numbers become float64, float16
-/// float32. Errors (BadInput): no such files, rows of table and vectors that do not match, no rows, a row that holds NaN
-/// or infinity (named with its path), whole numbers that double does not hold, files that are not of one embed.
+/// float32. Errors (BadInput): no such files, rows of table and vectors that do not match, no rows, a row that holds
+/// NaN or infinity (named with its path), whole numbers that double does not hold, files that are not of one embed.
 StoredEmbeddings load_embeddings(const std::string& name);
 /// The same of a pair of files of any names, to be measured: rows may be none, and one without a label is refused.
 StoredEmbeddings load_embeddings(const std::string& vectors, const std::string& table);

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# The whole comparison on one data set: teachers, the student alone, and the same student with each way of distillation, in the same number of steps;
-# then the table of Recall@K on unseen classes, which is also written into RESULTS.md between its markers. Goes on where it was stopped.
+# The whole comparison on one data set: teachers, the student alone, and the same student with each way of distillation,
+# in the same number of steps; then the table of Recall@K on unseen classes, which is also written into RESULTS.md
+# between its markers. Goes on where it was stopped.
 #
-# usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER     (ImageNet MobileNet-0.75 and -0.25 weights in WEIGHTS_FOLDER)
-#        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER WEIGHTS_FOLDER (trained from random weights; ImageNet's are for the untrained row)
+# usage: apps/recipes/compare.sh cars196  CARS_FOLDER WEIGHTS_FOLDER
+#        apps/recipes/compare.sh omniglot OMNIGLOT_FOLDER WEIGHTS_FOLDER
 #        JOBS=1 WORKERS=8 apps/recipes/compare.sh cars196-gpu CARS_FOLDER WEIGHTS_FOLDER      (needs a GPU)
-# The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their flags: apps/recipes/NAME.rows.
-# In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs), JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding
-# threads a run; default 1), RESULTS (the file whose table is replaced; empty: none).
+# WEIGHTS_FOLDER: ImageNet weights of MobileNet-0.75 and -0.25 (omniglot, which trains from random weights, needs them
+# for its untrained row only).
+# The data folder holds train/ and test/, one folder a class. Runs go to runs/NAME/ROW-SEED; rows and their
+# flags: apps/recipes/NAME.rows. In the environment: FLEDGE (default build/apps/fledge), RUNS (default runs),
+# JOBS (runs at a time, one thread each; default: cores), WORKERS (decoding threads a run; default 1), RESULTS
+# (the file whose table is replaced; empty: none).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?"usage: apps/recipes/compare.sh cars196|omniglot FOLDER [WEIGHTS]"} data=${2:?"which folder holds train/ and test/?"}
@@ -17,7 +21,8 @@ jobs=${JOBS:-$(nproc)} results=${RESULTS-RESULTS.md} rows=apps/recipes/$name.row
 if grep -v '^#' "$rows" | grep -q '@WEIGHTS' && [ -z "$WEIGHTS" ]; then echo "compare: which folder holds the ImageNet weights?" >&2; exit 2; fi
 mkdir -p "$RUN_ROOT"
 
-# One run: ROW SEED VERB FLAGS. Its messages go to ROW-SEED.txt beside its folder. 'eval' measures weights as they are: a run folder of metrics alone.
+# One run: ROW SEED VERB FLAGS. Its messages go to ROW-SEED.txt beside its folder. 'eval' measures weights
+# as they are: a run folder of metrics alone.
 one() {
   local row=$1 seed=$2 verb=$3; shift 3
   local run=$RUN_ROOT/$row-$seed flags=()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts a table between the lines <!-- NAME --> and <!-- /NAME --> of a Markdown file. usage: apps/recipes/fill.sh NAME TABLE.md FILE
+# Puts a table between the lines <!-- NAME --> and <!-- /NAME --> of a Markdown file.
+# usage: apps/recipes/fill.sh NAME TABLE.md FILE
 set -euo pipefail
 name=$1 table=$2 file=$3
 grep -qx "<!-- $name -->" "$file" && grep -qx "<!-- /$name -->" "$file" || { echo "fill: $file has no lines <!-- $name --> and <!-- /$name -->" >&2; exit 2; }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The table of a comparison as Markdown. usage: apps/recipes/table.sh NAME.rows TABLE.txt     (TABLE.txt: what 'fledge eval --spread' printed)
-# Last column: the share of the gap between the best student alone (the best of the rows named alone...) and the teacher, in Recall@1, that a row
-# closes: what the teacher is worth beyond the best that the student can do without it. A spread is given where there are several seeds (standard
-# deviation, n - 1).
+# The table of a comparison as Markdown.
+# usage: apps/recipes/table.sh NAME.rows TABLE.txt     (TABLE.txt: what 'fledge eval --spread' printed)
+# Last column: the share of the gap between the best student alone (the best of the rows named alone...) and the
+# teacher, in Recall@1, that a row closes: what the teacher is worth beyond the best that the student can do without it.
+# A spread is given where there are several seeds (standard deviation, n - 1).
 set -euo pipefail
 awk -F' *[|] *' '
   FNR == NR { if ($0 !~ /^#/ && NF >= 5) { said[$1] = $5; order[++rows] = $1 } next }

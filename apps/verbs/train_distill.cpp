@@ -1,5 +1,5 @@
-// fledge train: a network on its own - a teacher, or a student alone. fledge distill: a student that learns from a
-// teacher.
+// fledge train: a network on its own - a teacher, or a student alone.
+// fledge distill: a student that learns from a teacher.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
