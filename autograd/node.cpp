@@ -14,8 +14,8 @@ std::uint64_t next_sequence() {
   return ++counter;
 }
 
-/// What a node remembers of an input: the leaf itself, or an edge to the node that made it; nothing when it wants no
-/// gradient.
+/// What a node remembers of an input: the leaf itself, or an edge to the node that
+/// made it; nothing when it wants no gradient.
 Variable edge_to(const Variable& input) {
   if (!input.defined() || !input.requires_grad()) return {};
   if (!input.creator()) return input;

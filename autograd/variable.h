@@ -35,8 +35,8 @@ class Variable {
   Variable detach() const;
 
   /// Back-propagates from this value: a scalar (seed 1), or with a seed of the same dims.
-  /// Leaf gradients are added to what is there. The graph is released on the way; a second call is an error that says
-  /// so.
+  /// Leaf gradients are added to what is there. The graph is released on the
+  /// way; a second call is an error that says so.
   void backward(const Tensor& seed = {}) const;
 
   struct Impl;

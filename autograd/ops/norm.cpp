@@ -6,8 +6,8 @@
 namespace fledge {
 namespace {
 
-// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the value before the activation is never
-// stored.
+// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the
+// value before the activation is never stored.
 class BatchNormNode : public Node {
  public:
   BatchNormNode(const Tensor& x, const Tensor& gamma, const BatchNormResult& forward, bool training,

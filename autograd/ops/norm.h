@@ -1,6 +1,6 @@
 // Differentiable batch normalisation + residual + activation as one node (kernels/api/norm.h).
-// Saves x, mean, invstd, gamma, and y when there is an activation. x, residual and y may be bfloat16; the rest is
-// float32 then.
+// Saves x, mean, invstd, gamma, and y when there is an activation. x, residual and y
+// may be bfloat16; the rest is float32 then.
 #pragma once
 #include "autograd/variable.h"
 #include "kernels/api/norm.h"
