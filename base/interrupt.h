@@ -1,5 +1,5 @@
-// A wish to stop, seen from every layer. The thread that takes the program's signals sets it (apps/cli/signals.h); every loop that
-// may take longer than a second asks for it, on the thread that called it, outside of parallel regions.
+// A wish to stop, seen from every layer. The thread that takes the program's signals sets it (apps/cli/signals.h);
+// every loop that may take longer than a second asks for it, on the thread that called it, outside of parallel regions.
 #pragma once
 #include <atomic>
 
