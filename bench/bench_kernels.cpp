@@ -1,7 +1,6 @@
 // Times the convolution kernels of one or more CPU tables on the problems of case files, after checking their results.
-// usage: bench_kernels [--tables simd,onednn] [--cases FILE,...] [--ops forward,fused,grad_input,grad_weight] [--batch
-// N]
-//                      [--threads N] [--cold] [--training] [Google Benchmark's own flags]
+// usage: bench_kernels [--tables simd,onednn] [--cases FILE,...] [--ops forward,fused,grad_input,grad_weight]
+//                      [--batch N] [--threads N] [--cold] [--training] [Google Benchmark's own flags]
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
