@@ -24,8 +24,8 @@ struct Content {
 inline bool same_picture(const Content& a, const Content& b) { return a.known() && a == b; }
 
 Content content_of(const void* bytes, std::size_t size);
-/// Of a whole file, read piece by piece. Not known: there is no such file, or it is no regular one. Error(Resource): it is
-/// there and cannot be read (rights, descriptors, the disk): that is no content.
+/// Of a whole file, read piece by piece. Not known: there is no such file, or it is no regular one. Error(Resource): it
+/// is there and cannot be read (rights, descriptors, the disk): that is no content.
 Content content_of_file(const std::string& path);
 /// 32 hexadecimal digits; and back, nullopt for anything else.
 std::string to_text(const Content& content);
@@ -51,8 +51,8 @@ class Contents {
   std::int64_t size() const { return static_cast<std::int64_t>(found_.size()); }
   /// Of picture i.
   Content of(std::int64_t i);
-  /// Of the file that picture i comes from, however it lies here: the same for a file and for its copy in a pack, of any
-  /// size, that knows its files. Where no file is known, of(i).
+  /// Of the file that picture i comes from, however it lies here: the same for a file and for its copy in a pack, of
+  /// any size, that knows its files. Where no file is known, of(i).
   Content origin(std::int64_t i);
   /// What was found out in another process, where the file's stamp has stayed the same.
   void remember(std::int64_t i, const Content& content);

@@ -4,8 +4,8 @@
 
 namespace fledge {
 
-/// A whole-pixel box inside a picture of width x height, by t.sampling, t.area_* and t.aspect_*. Ten attempts, then the
-/// fallback.
+/// A whole-pixel box inside a picture of width x height, by t.sampling, t.area_* and
+/// t.aspect_*. Ten attempts, then the fallback.
 PixelBox sample_crop(const TrainTransform& t, int width, int height, Generator& g);
 
 }  // namespace fledge

@@ -1,5 +1,5 @@
-// Dataset: numbered pictures with class labels 0..classes-1. Decoding happens in the loader's threads, so image() is
-// thread-safe.
+// Dataset: numbered pictures with class labels 0..classes-1. Decoding happens in the
+// loader's threads, so image() is thread-safe.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -33,8 +33,8 @@ class Dataset {
   virtual PictureFile file(std::int64_t) const { return {}; }
   /// Of a picture without a file of its own: a hash of its pixels. Errors as image().
   virtual Content content(std::int64_t i) const;
-  /// Of a picture that was made of a file elsewhere (a pack's): the hash of that file; not known: it has none, or a file
-  /// of its own.
+  /// Of a picture that was made of a file elsewhere (a pack's): the hash of that file;
+  /// not known: it has none, or a file of its own.
   virtual Content origin(std::int64_t) const { return {}; }
   /// Where the object lies, in pixels of image(i), where the data set knows.
   virtual std::optional<PixelBox> box(std::int64_t) const { return std::nullopt; }

@@ -1,6 +1,6 @@
-// Degradation: what makes a good picture a poor one of the same content, for cross-quality distillation (the teacher
-// sees the good picture, the student the poor one; after Su & Maji 2017, "Adapting models to signal degradation using
-// distillation").
+// Degradation: what makes a good picture a poor one of the same content, for cross-quality distillation
+// (the teacher sees the good picture, the student the poor one; after Su & Maji 2017, "Adapting models
+// to signal degradation using distillation").
 #pragma once
 #include <string>
 

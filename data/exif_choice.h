@@ -6,7 +6,8 @@
 
 namespace fledge {
 
-/// Auto: folders, lists and single files do, published data sets (CUB, Cars, SOP) keep the pixels that others trained on.
+/// Auto: folders, lists and single files do, published data sets (CUB, Cars,
+/// SOP) keep the pixels that others trained on.
 enum class ExifChoice { Auto, On, Off };
 
 /// Of this process, for the data sets opened afterwards.

@@ -68,8 +68,8 @@ struct Loader::State {
   std::vector<BadPicture> collect(Slot& slot);
 };
 
-/// Gives the next batches their tensors; called by the consumer only, so that memory is always taken and given back by
-/// one thread.
+/// Gives the next batches their tensors; called by the consumer only, so that memory is
+/// always taken and given back by one thread.
 void Loader::State::open_slots() {
   while (opened < batches.size() && opened < cursor + slots.size()) {
     Slot& slot = slots[opened % slots.size()];

@@ -3,8 +3,8 @@
 //   16 bytes   kPackMagic
 //   pixels     of picture 0, 1, ...: height * width * 3 bytes, RGB, rows from the top; nothing in between
 //   index      JSON, one value a line: {"classes":C,"pictures":N,"short_side":S}, then C class names, then N pictures
-//              ["name",label,super-class,width,height,checksum] or and, where known, [left,top,width,height] of its box, and
-//              the XXH3-128 of the file that was packed ("32 hexadecimal digits"; not there in older packs).
+//              ["name",label,super-class,width,height,checksum], and, where known, [left,top,width,height] of its box,
+//              and the XXH3-128 of the file that was packed ("32 hexadecimal digits"; not there in older packs).
 //              "exif":"applied" or "ignored" in the first line: whether the pictures were turned by the orientation in
 //              their files (not there: the data set had none to apply, or the pack is from before it was noted)
 //   8 bytes    size of the index, little-endian

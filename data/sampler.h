@@ -8,8 +8,8 @@
 
 namespace fledge {
 
-/// One picture of a batch. `occurrence` counts repeats of the same picture inside the epoch, so that they are augmented
-/// differently.
+/// One picture of a batch. `occurrence` counts repeats of the same picture inside the
+/// epoch, so that they are augmented differently.
 struct SampleRef {
   std::int64_t index = 0;
   std::int64_t occurrence = 0;

@@ -1,6 +1,6 @@
-// Class names that a reader would take for one: they differ only by case, by how an accent is encoded (macOS writes e and
-// U+0301, Linux writes U+00E9), by blanks, quotes or invisible characters. They stay different classes, but never in
-// silence. Words that stand for a missing value are named too.
+// Class names that a reader would take for one: they differ only by case, by how an accent is encoded (macOS writes e
+// and U+0301, Linux writes U+00E9), by blanks, quotes or invisible characters. They stay different classes, but never
+// in silence. Words that stand for a missing value are named too.
 #pragma once
 #include <string>
 #include <vector>

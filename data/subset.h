@@ -4,8 +4,8 @@
 
 namespace fledge {
 
-/// "0-4", "0,2,7-9" as ranks below `classes`, in the order written. Throws Error(Usage): malformed, out of range, twice
-/// the same.
+/// "0-4", "0,2,7-9" as ranks below `classes`, in the order written. Throws
+/// Error(Usage): malformed, out of range, twice the same.
 std::vector<std::int64_t> parse_class_ranks(const std::string& text, std::int64_t classes);
 
 /// The images `indices` of `dataset`, labels mapped through `label_of` (old rank -> new rank), with their class names.

@@ -1,5 +1,5 @@
-// A look at every picture of a data set before hours of training: what can be read, what is doubled, how the classes
-// are filled.
+// A look at every picture of a data set before hours of training: what can be read,
+// what is doubled, how the classes are filled.
 #pragma once
 #include <functional>
 #include <string>

@@ -58,11 +58,11 @@ struct Annotations {
 /// annotation tells no parts apart, BadInput where the part is empty.
 std::shared_ptr<Dataset> open_annotated(Annotations annotations, SplitPart part);
 
-/// Refuses (BadInput, "WHERE: ...") a name that leads out of the folder of the data set: absolute, "..", or with a zero
-/// byte.
+/// Refuses (BadInput, "WHERE: ...") a name that leads out of the folder of the
+/// data set: absolute, "..", or with a zero byte.
 void check_inside(const std::string& file, const std::string& where);
-/// The whole pixels that cover [left, right) x [top, bottom). Errors (BadInput, "WHERE: ..."): not finite, empty,
-/// beyond 2^24.
+/// The whole pixels that cover [left, right) x [top, bottom). Errors (BadInput,
+/// "WHERE: ..."): not finite, empty, beyond 2^24.
 PixelBox covering_box(double left, double top, double right, double bottom, const std::string& where);
 /// Refuses (BadInput) an image that is listed twice.
 void check_listed_once(const Annotations& annotations);

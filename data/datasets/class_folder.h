@@ -19,9 +19,9 @@ std::optional<FolderId> folder_id(const std::string& path);
 /// The folder and all above it.
 std::set<FolderId> folders_above(const std::string& path);
 
-/// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the folders' paths, then by
-/// name. Links are followed, but no folder is looked at twice, and neither one above the class nor another class's
-/// (`taken`).
+/// A class: its folder and all folders below it, as torchvision's ImageFolder takes them: by the
+/// folders' paths, then by name. Links are followed, but no folder is looked at twice, and neither one
+/// above the class nor another class's (`taken`).
 struct ClassFolder {
   std::vector<std::string> files;  // below the class's folder
   std::int64_t own = 0, folders = 0;

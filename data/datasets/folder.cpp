@@ -220,8 +220,8 @@ std::shared_ptr<Dataset> finish(std::shared_ptr<FolderDataset> dataset, const st
   return dataset;
 }
 
-/// A copy may have doubled the folder, CARS/CARS/CLASS: where its only folder bears its own name and holds folders alone,
-/// that one is meant.
+/// A copy may have doubled the folder, CARS/CARS/CLASS: where its only folder bears its own name
+/// and holds folders alone, that one is meant.
 std::string inner_root(std::string root) {
   for (int depth = 0; depth < 3; ++depth) {
     std::error_code ignored;

@@ -1,7 +1,7 @@
 // One folder a class: ROOT/CLASS/picture.(jpg|jpeg|png|bmp|...). Classes and pictures in the order of their sorted
-// names. Pictures in folders below a class's folder belong to the class, as with torchvision's ImageFolder. What is left
-// out is counted in the description, with the first name: files that are no pictures by extension, hidden ones, folders
-// without pictures, links to a folder that the class has already.
+// names. Pictures in folders below a class's folder belong to the class, as with torchvision's ImageFolder. What is
+// left out is counted in the description, with the first name: files that are no pictures by extension, hidden ones,
+// folders without pictures, links to a folder that the class has already.
 #pragma once
 #include <vector>
 

@@ -1,5 +1,5 @@
-// Fashion-MNIST and its relatives (Xiao et al. 2017): IDX files, plain or gzip, as Debian's dataset-fashion-mnist
-// installs them.
+// Fashion-MNIST and its relatives (Xiao et al. 2017): IDX files, plain or gzip, as
+// Debian's dataset-fashion-mnist installs them.
 #pragma once
 #include "data/dataset.h"
 #include "data/datasets/split_part.h"

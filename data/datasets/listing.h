@@ -27,8 +27,8 @@ struct Listing {
   Counted other, hidden;  // files that are no pictures by their names, hidden files too; hidden folders
   bool links = false;     // is any of them a link?
 };
-/// Errors: BadInput where there is no such folder; Resource where it, or something in it that may be a class, cannot be
-/// looked at.
+/// Errors: BadInput where there is no such folder; Resource where it, or something in
+/// it that may be a class, cannot be looked at.
 Listing list_data_folder(const std::string& folder);
 /// The error of the two kinds.
 [[noreturn]] void cannot_look(const std::string& path, const std::error_code& error);

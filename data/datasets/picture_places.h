@@ -16,9 +16,10 @@ class PicturePlaces {
  public:
   explicit PicturePlaces(Annotations& annotations) : a_(annotations) {}
 
-  /// Of the images whose file begins with `usual` ("cars_train/"): they get the beginning under which most of a few of
-  /// them exist, of `usual`, `others`, and each of these doubled ("cars_train/cars_train/"). One that begins with "../"
-  /// moves the root up, so it is for annotations with one beginning. Returns the beginning, "" where there are no such images.
+  /// Of the images whose file begins with `usual` ("cars_train/"): they get the beginning under which most of
+  /// a few of them exist, of `usual`, `others`, and each of these doubled ("cars_train/cars_train/"). One
+  /// that begins with "../" moves the root up, so it is for annotations with one beginning. Returns the
+  /// beginning, "" where there are no such images.
   std::string settle(const std::string& usual, const std::vector<std::string>& others = {});
   /// Refuses (BadInput) annotations none of whose pictures is anywhere, and says what was looked for.
   void require_any() const;

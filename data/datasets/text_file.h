@@ -10,8 +10,8 @@
 
 namespace fledge {
 
-/// The whole file, without a byte-order mark. Errors (BadInput): missing, not a file, unreadable, more than 64 MiB,
-/// UTF-16.
+/// The whole file, without a byte-order mark. Errors (BadInput): missing, not a
+/// file, unreadable, more than 64 MiB, UTF-16.
 std::string read_annotation_file(const std::string& path);
 /// Without spaces, tabs and the like at its ends, no-break spaces too.
 std::string_view without_blanks(std::string_view text);
@@ -45,8 +45,9 @@ constexpr std::size_t kMaxRows = 4'000'000, kMaxFields = 1024;
 /// names may hold blanks. Fewer fields are refused.
 std::vector<TextRow> read_blank_separated(const std::string& path, std::size_t columns);
 
-/// Rows of fields between `separator`s, without blanks at the fields' ends. "..." may hold separators, line ends, blanks
-/// at its ends and "" for a quote. A line ends with LF, CR LF or CR. Empty lines are left out. Errors (BadInput): text after a closing quote, a quote that is never closed.
+/// Rows of fields between `separator`s, without blanks at the fields' ends. "..." may hold separators, line ends,
+/// blanks at its ends and "" for a quote. A line ends with LF, CR LF or CR. Empty lines are left out. Errors
+/// (BadInput): text after a closing quote, a quote that is never closed.
 std::vector<TextRow> read_separated(const std::string& path, char separator);
 
 }  // namespace fledge
