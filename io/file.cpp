@@ -66,8 +66,8 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-/// A file of holes declares far more than it holds, and costs its maker nothing. The count of blocks alone proves nothing
-/// (some file systems know it late, or never): the holes are looked for, but only where it is small.
+/// A file of holes declares far more than it holds, and costs its maker nothing. The count of blocks alone proves
+/// nothing (some file systems know it late, or never): the holes are looked for, but only where it is small.
 static bool is_hollow(int fd, std::int64_t size) {
   constexpr std::int64_t kBlock = 512, kShare = 64;
   struct stat status {};

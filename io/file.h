@@ -42,8 +42,8 @@ inline void write_file_atomic(const std::string& path, const std::string& text) 
 /// gathered: a checkpoint has hundreds of tensors of a few values.
 class AtomicFile {
  public:
-  /// `size`: bytes that will come, where that is known: their space is taken at once. Error(Resource) when there is
-  /// none.
+  /// `size`: bytes that will come, where that is known: their space is taken
+  /// at once. Error(Resource) when there is none.
   explicit AtomicFile(std::string path, std::uint64_t size = 0);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

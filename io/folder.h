@@ -28,8 +28,8 @@ std::optional<std::int64_t> temporary_owner(const std::string& name);
 /// The name that such a temporary was to have.
 std::string temporary_target(const std::string& name);
 
-/// Removes such temporaries of `path`, files only, that no AtomicFile holds any more: it locks its own, so the number in
-/// the name decides nothing (in containers every process may be number 1). Best effort.
+/// Removes such temporaries of `path`, files only, that no AtomicFile holds any more: it locks its own, so the number
+/// in the name decides nothing (in containers every process may be number 1). Best effort.
 void remove_dead_temporaries(const std::string& path);
 
 }  // namespace fledge

@@ -1,6 +1,6 @@
-// NumPy .npy files, version 1 and 2, little-endian, C order. float16 becomes float32, int8, int16 and uint16 int32, uint32
-// int64, bool uint8, all exactly; float32, float64, int32, int64 and uint8 stay; uint64 becomes int64 where it fits.
-// Refused with Error(BadInput): object dtype, Fortran order, big endian, malformed header, size mismatch.
+// NumPy .npy files, version 1 and 2, little-endian, C order. float16 becomes float32, int8, int16 and uint16 int32,
+// uint32 int64, bool uint8, all exactly; float32, float64, int32, int64 and uint8 stay; uint64 becomes int64 where it
+// fits. Refused with Error(BadInput): object dtype, Fortran order, big endian, malformed header, size mismatch.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,5 +1,6 @@
-// The table beside an embedding file: one row a picture, header "path<TAB>label" or "path<TAB>label<TAB>content". Control characters (tabs, line breaks)
-// and bytes that are no UTF-8 are written as \xNN (base/escape.h) and read back exactly.
+// The table beside an embedding file: one row a picture, header "path<TAB>label" or
+// "path<TAB>label<TAB>content". Control characters (tabs, line breaks) and bytes that are no UTF-8 are written
+// as \xNN (base/escape.h) and read back exactly.
 #pragma once
 #include <string>
 #include <string_view>
@@ -11,8 +12,8 @@ namespace fledge {
 struct LabelTable {
   std::vector<std::string> paths;
   std::vector<std::string> labels;
-  // What each picture is, whatever its name: XXH3-128 of its file, 32 digits, or "pixels:" and that of its pixels, where
-  // it has no file of its own; "": not known. Empty: no column.
+  // What each picture is, whatever its name: XXH3-128 of its file, 32 digits, or "pixels:" and that of its pixels,
+  // where it has no file of its own; "": not known. Empty: no column.
   std::vector<std::string> contents = {};
 };
 
@@ -24,7 +25,8 @@ LabelTable load_table(const std::string& path);
 LabelTable parse_table(std::string_view text, const std::string& path);
 /// Throws Error(BadInput) naming the first row without a label: taken together such rows would be one class.
 void refuse_blank_labels(const std::string& path, const LabelTable& table);
-/// Error(BadInput): a path stands twice. As two rows of one picture find each other first, any embedding would look good.
+/// Error(BadInput): a path stands twice. As two rows of one picture find each
+/// other first, any embedding would look good.
 void refuse_doubled_paths(const std::string& path, const LabelTable& table);
 /// Error(BadInput): two of the labels are one number written in two ways (io/label_numbers.h). `tables`, each a file's
 /// name and its labels, are looked at together.

@@ -20,8 +20,8 @@ struct SafetensorsFile {
 /// F16 is widened to float32; F64, F32, BF16, I64, I32, U8, BOOL (as uint8) keep their type; I16, I8, U16 are widened
 /// to int32, U32 to int64.
 SafetensorsFile load_safetensors(const std::string& path);
-/// Written to a temporary file beside `path`, fsynced, renamed: an interrupted save leaves the old file. Contiguous
-/// copies are made.
+/// Written to a temporary file beside `path`, fsynced, renamed: an interrupted save
+/// leaves the old file. Contiguous copies are made.
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata);
 /// The same from tensors that are fetched one by one. Error(Usage): a name twice, a type that the format has not got.

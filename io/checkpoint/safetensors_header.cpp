@@ -12,8 +12,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Receives the parser's events. A tree would take ten times the header's size, and would silently keep one of two
-/// equal names.
+/// Receives the parser's events. A tree would take ten times the header's size, and
+/// would silently keep one of two equal names.
 class HeaderReader : public nlohmann::json_sax<Json> {
  public:
   HeaderReader(const std::string& path, std::size_t max_tensors) : path_(path), max_tensors_(max_tensors) {}

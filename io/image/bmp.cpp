@@ -1,6 +1,6 @@
-// BMP: header, palette and masks are read and held against the file here. stb_image decodes the pixels behind a header that
-// it reads without fault: of its own accord it leaves palette entries unset, which become whatever lay in memory, reads
-// the masks of some headers from the wrong place, and does not notice a file that ends early.
+// BMP: header, palette and masks are read and held against the file here. stb_image decodes the pixels behind a header
+// that it reads without fault: of its own accord it leaves palette entries unset, which become whatever lay in memory,
+// reads the masks of some headers from the wrong place, and does not notice a file that ends early.
 #include <algorithm>
 #include <array>
 #include <bit>

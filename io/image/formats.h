@@ -43,15 +43,15 @@ std::int64_t memory_allowed(const ImageBytes& file, const DecodeLimits& limits);
 void check_memory(const ImageBytes& file, std::int64_t width, std::int64_t height, int bytes_a_pixel,
                   const DecodeLimits& limits);
 
-/// What decoding takes in time, in bytes of which 128 MiB take 0.9 s on one core of a Zen 3: a byte of the picture and a
-/// byte of what it is made of count as much as measured at their worst (noise at the highest quality).
+/// What decoding takes in time, in bytes of which 128 MiB take 0.9 s on one core of a Zen 3: a byte of the picture and
+/// a byte of what it is made of count as much as measured at their worst (noise at the highest quality).
 struct DecodeWork {
   double a_pixel_byte, a_coded_byte;
 };
 constexpr DecodeWork kPngWork{0.5, 1}, kInterlacedWork{0.5, 1.25}, kJpegWork{0.25, 2}, kProgressiveWork{0.25, 5.5},
     kWebPWork{0.33, 14}, kLosslessWebPWork{0.33, 1};
-/// Refuses a picture that takes longer than the limit on its memory stands for. `coded`: bytes of the file, of a PNG those
-/// that its rows unfold to.
+/// Refuses a picture that takes longer than the limit on its memory stands for. `coded`: bytes of the
+/// file, of a PNG those that its rows unfold to.
 void check_work(const ImageBytes& file, std::int64_t width, std::int64_t height, std::int64_t coded,
                 const DecodeWork& work, const DecodeLimits& limits);
 
@@ -65,8 +65,8 @@ struct DecodeRequest {
 Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request);
 Image decode_png(const ImageBytes& file, const DecodeRequest& request);
 Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits);
-/// Of a BMP that is known to be whole, in two pieces: all in front of the pixels, and the pixels. Grey and palettes become
-/// RGB; alpha is dropped, not blended.
+/// Of a BMP that is known to be whole, in two pieces: all in front of the pixels, and the pixels. Grey and palettes
+/// become RGB; alpha is dropped, not blended.
 Image decode_with_stb(const std::string& name, std::span<const std::uint8_t> head,
                       std::span<const std::uint8_t> pixels);
 Image decode_webp(const ImageBytes& file, const DecodeRequest& request);

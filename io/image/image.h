@@ -31,8 +31,8 @@ enum class ExifRotation { Ignore, Apply };
 
 /// JPEG (libjpeg-turbo), PNG (libpng), WebP without animation (libwebp), BMP (stb_image); the format is read from the
 /// first bytes, not the file's name. Grey, palette, 16-bit, alpha and CMYK become RGB as in Pillow. Thread-safe.
-/// Throws Error(BadInput) naming the file and the reason: missing, empty, unknown format, truncated, corrupt, too
-/// large.
+/// Throws Error(BadInput) naming the file and the reason: missing, empty,
+/// unknown format, truncated, corrupt, too large.
 Image decode_image_file(const std::string& path, ExifRotation exif = ExifRotation::Ignore,
                         const DecodeLimits& limits = decode_limits());
 /// The file as it lies there, for decode_image(). Throws Error(BadInput) as decode_image_file() does for what is no

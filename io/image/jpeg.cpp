@@ -1,5 +1,5 @@
-// JPEG through libjpeg-turbo with Pillow's settings: accurate integer DCT and smooth upsampling (the library's
-// defaults).
+// JPEG through libjpeg-turbo with Pillow's settings: accurate integer DCT and
+// smooth upsampling (the library's defaults).
 
 #include <csetjmp>
 #include <cstdio>
@@ -33,8 +33,8 @@ struct RowTarget {
 
 void put_rows(const RowTarget& target, int width, int height, int first, int rows);
 
-/// libjpeg reports by callback and is left by longjmp, so nothing with a destructor lives between setjmp and the calls
-/// below.
+/// libjpeg reports by callback and is left by longjmp, so nothing with a
+/// destructor lives between setjmp and the calls below.
 class Decompressor {
  public:
   Decompressor() {

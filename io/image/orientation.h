@@ -5,9 +5,9 @@
 
 namespace fledge {
 
-/// 1 to 8 as EXIF numbers them; 1 (as stored) where a file says nothing, or says it in a damaged way, as Pillow takes it.
-/// Read from APP1 of a JPEG, eXIf of a PNG, EXIF of a WebP, else from the XMP packet beside it. BMP has none.
-/// Never throws: what is wrong with the file itself the decoder says.
+/// 1 to 8 as EXIF numbers them; 1 (as stored) where a file says nothing, or says it in a damaged way, as Pillow takes
+/// it. Read from APP1 of a JPEG, eXIf of a PNG, EXIF of a WebP, else from the XMP packet beside it. BMP has none. Never
+/// throws: what is wrong with the file itself the decoder says.
 int orientation_of(const ImageBytes& file, ImageFormat format);
 
 /// Are width and height exchanged?

@@ -10,8 +10,8 @@ namespace fledge {
 
 namespace {
 
-/// A rectangle of pixels in someone else's memory. `tail` says that the byte behind the last row's last pixel is not
-/// ours to read.
+/// A rectangle of pixels in someone else's memory. `tail` says that the byte behind the
+/// last row's last pixel is not ours to read.
 struct Region {
   const std::uint8_t* data;
   int width, height;

@@ -15,8 +15,8 @@ double triangle(double x) {
 }  // namespace
 
 void ResizeCoefficients::fill(int in_size, float from, float to, int out_size, int first_out, int outs) {
-  // The difference is taken in float and widened, the centre is computed in double: Pillow's order, needed for equal
-  // bytes.
+  // The difference is taken in float and widened, the centre is computed in
+  // double: Pillow's order, needed for equal bytes.
   const double scale = static_cast<double>(to - from) / out_size;
   const double filter_scale = std::max(scale, 1.0);
   const double support = filter_scale;  // the triangle's own support is 1

@@ -13,8 +13,8 @@ struct ResizeCoefficients {
   std::vector<std::int32_t> count;    // number of weights that are not padding
   std::vector<std::int32_t> weights;  // taps for each output position, fixed point
 
-  /// From `in_size` positions, of which [from, to) is stretched over `out_size`. The vectors keep their memory between
-  /// calls.
+  /// From `in_size` positions, of which [from, to) is stretched over `out_size`.
+  /// The vectors keep their memory between calls.
   void fill(int in_size, float from, float to, int out_size) { fill(in_size, from, to, out_size, 0, out_size); }
   /// Only those of the output positions [first_out, first_out + outs): equal to these of all.
   void fill(int in_size, float from, float to, int out_size, int first_out, int outs);

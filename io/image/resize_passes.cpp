@@ -27,8 +27,8 @@ FLEDGE_INLINE Int4 load_pixel(const std::uint8_t* p) {
 }
 
 FLEDGE_INLINE void store_pixel(std::uint8_t* p, Int4 sum) {
-  // Weights are >= 0 and sum to one within rounding, so only the upper bound can be passed, by the rounding of the
-  // weights.
+  // Weights are >= 0 and sum to one within rounding, so only the upper bound can
+  // be passed, by the rounding of the weights.
   Int4 value = sum >> kResizePrecision;
   const Int4 limit = {255, 255, 255, 255};
   value = value > limit ? limit : value;

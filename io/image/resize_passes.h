@@ -1,5 +1,5 @@
-// The two passes of a resampling: rows first, then columns, each rounded to 8 bits. Chosen once for the CPU (AVX2 or
-// plain).
+// The two passes of a resampling: rows first, then columns, each rounded to 8
+// bits. Chosen once for the CPU (AVX2 or plain).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// WebP through libwebp: lossy and lossless, alpha dropped as Pillow's convert("RGB") does. Animations are refused: which
-// of their pictures is meant nobody said.
+// WebP through libwebp: lossy and lossless, alpha dropped as Pillow's convert("RGB") does. Animations are refused:
+// which of their pictures is meant nobody said.
 #include <webp/decode.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // How far a pickle's object reaches: which values hold tensors, and how many names they would unfold to. A value that
-// is named twice by a value that is named twice ... has 2^40 names in a few thousand bytes: they are counted, each value
-// once, before the first one is spelled. Private to io/torch.
+// is named twice by a value that is named twice ... has 2^40 names in a few thousand bytes: they are counted, each
+// value once, before the first one is spelled. Private to io/torch.
 #pragma once
 #include <cstdint>
 #include <functional>

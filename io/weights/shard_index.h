@@ -1,5 +1,6 @@
-// The index of a model in several files, as Hugging Face writes it: {"weight_map": {TENSOR: FILE, ...}}. It names files,
-// so it is read as the words of a stranger: plain names in its own folder, no more than a model has. Private to io.
+// The index of a model in several files, as Hugging Face writes it: {"weight_map": {TENSOR: FILE, ...}}. It names
+// files, so it is read as the words of a stranger: plain names in its own folder, no more than a model has. Private
+// to io.
 #pragma once
 #include <map>
 #include <string>

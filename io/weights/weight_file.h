@@ -75,8 +75,8 @@ class WeightFile {
   /// Hands the tensor's numbers to `take`, in pieces: contiguous, little-endian, in the file's element type. A checksum
   /// may be found wrong only behind the last piece: on an exception forget what was handed over.
   void read(const StoredTensor& tensor, const std::function<void(const char* bytes, std::size_t size)>& take) const;
-  /// Contiguous, in the type that dtype_for says. Error(BadInput) for types that fledge has none for, and beyond 6
-  /// axes.
+  /// Contiguous, in the type that dtype_for says. Error(BadInput) for types
+  /// that fledge has none for, and beyond 6 axes.
   Tensor load(const StoredTensor& tensor) const;
 
   struct Content;  // what the containers' readers fill in (io/weights/content.h)
