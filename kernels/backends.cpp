@@ -1,5 +1,5 @@
-// The list of backends: the CPU's, and the GPU's where its module can be opened. A new backend is one folder and one
-// line here.
+// The list of backends: the CPU's, and the GPU's where its module can be opened. A
+// new backend is one folder and one line here.
 #include <dlfcn.h>
 #include <unistd.h>
 

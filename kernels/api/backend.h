@@ -1,5 +1,5 @@
-// Backend: a device's memory functions and its kernel tables. Function pointers, no virtual methods: an overlay assigns
-// fields.
+// Backend: a device's memory functions and its kernel tables. Function pointers, no
+// virtual methods: an overlay assigns fields.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -42,9 +42,9 @@ const GpuModule& gpu_module();
 /// loading cuDNN and cuBLAS to learn that there is no GPU costs 200 MB and a tenth of a second.
 bool gpu_driver_present();
 
-/// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full
-/// overlay, the default). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the
-/// instruction set.
+/// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels),
+/// "onednn" (the full overlay, the default). FLEDGE_CPU_KERNELS in the environment picks the default
+/// for a run, FLEDGE_CPU_ISA caps the instruction set.
 const KernelTable& cpu_table(const std::string& name, DType dtype);
 
 /// The instruction sets: "sse4", "avx2", "avx512". cpu_isa() is the one in use, cpu_isa_supported() the machine's best.

@@ -1,6 +1,6 @@
 // Convolution. Letters: N batch, C input channels, H W input size, K output channels, R S filter size, P Q output size.
-//   y[n,k,p,q] = bias[k] + sum_{c,r,s} w[k,c,r,s] * x[n, g*(C/groups)+c, p*stride_h - pad_top + r, q*stride_w -
-//   pad_left + s]
+//   y[n,k,p,q] = bias[k] + sum_{c,r,s} w[k,c,r,s] * x[n, g*(C/groups)+c, h, w]
+//   h = p*stride_h - pad_top + r,  w = q*stride_w - pad_left + s
 // where g = k / (K/groups); taps outside the picture count as zero. Depthwise means groups == C == K.
 #pragma once
 #include <string>

@@ -17,8 +17,9 @@ using L2NormalizeForward = void (*)(ExecContext&, const TensorView& x, const Ten
 // dx = (dy - y * sum(y*dy)) / norm (where norm > eps; dy / eps otherwise).
 using L2NormalizeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& norm,
                                      const TensorView& dx, double eps);
-// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root.  a: R,C  b: M,C (may be a)  d:
-// R,M Sums are accumulated in the compute dtype or wider. squared: clamped at 0 instead.
+// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root (then clamped at 0).
+// a: R,C  b: M,C (may be a)  d: R,M
+// Sums are accumulated in the compute dtype or wider.
 using PairwiseDistanceForward = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView& d,
                                          const PairwiseDistanceParams&);
 // Gradient through a and b; db null when b is constant. When a and b are the same tensor (self), da receives both parts

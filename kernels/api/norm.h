@@ -24,8 +24,8 @@ using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const 
 using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
                                       const TensorView& beta, const TensorView& mean, const TensorView& var,
                                       const TensorView* residual, const TensorView& y, const BatchNormParams&);
-// What both backward kernels read: dz = dy masked by the activation (y is its output: ReLU mask is y > 0, ReLU6 0 < y <
-// 6).
+// What both backward kernels read: dz = dy masked by the activation (y is its
+// output: ReLU mask is y > 0, ReLU6 0 < y < 6).
 struct BatchNormBackwardArgs {
   const TensorView& dy;
   const TensorView& x;

@@ -1,5 +1,5 @@
-// One fused pass per parameter tensor. All views dense with the same strides; parameter and moments are updated in
-// place.
+// One fused pass per parameter tensor. All views dense with the same strides;
+// parameter and moments are updated in place.
 #pragma once
 #include <span>
 
@@ -8,8 +8,9 @@
 
 namespace fledge {
 
-// g = grad + weight_decay * w;  v = momentum * v + (first ? 1 : 1 - dampening) * g  (v = g at the first step, as
-// PyTorch) w -= lr * (nesterov ? g + momentum * v : v)
+// g = grad + weight_decay * w
+// v = momentum * v + (first ? 1 : 1 - dampening) * g      (v = g at the first step, as PyTorch)
+// w -= lr * (nesterov ? g + momentum * v : v)
 struct SgdParams {
   double lr = 0.1, momentum = 0.9, dampening = 0, weight_decay = 0;
   bool nesterov = false;

@@ -13,8 +13,8 @@ using Reduce = void (*)(ExecContext&, ReduceOp, const TensorView& x, const Tenso
 // 1.
 using ReduceExtremeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& x, const TensorView& y,
                                        const TensorView& dx);
-// Rows of a contiguous matrix x: R,C. y: R,C (softmax, log-softmax) or R (log-sum-exp). The row maximum is subtracted
-// first.
+// Rows of a contiguous matrix x: R,C. y: R,C (softmax, log-softmax) or R
+// (log-sum-exp). The row maximum is subtracted first.
 using RowForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y);
 // softmax: dx = y*(dy - sum(y*dy)); log-softmax: dx = dy - exp(y)*sum(dy). dx may be dy.
 using RowBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& dx);

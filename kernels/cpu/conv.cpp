@@ -129,8 +129,8 @@ void depthwise_forward(ExecContext& ctx, const TensorView& x, const TensorView& 
                [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
 }
 
-/// Stride 1: dx[h,w] = sum w[r,s] dy[h + pad - r, ...] is a forward convolution of dy with the filter turned by 180
-/// degrees.
+/// Stride 1: dx[h,w] = sum w[r,s] dy[h + pad - r, ...] is a forward convolution
+/// of dy with the filter turned by 180 degrees.
 void depthwise_grad_input_flipped(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
                                   const Conv2dParams& p) {
   Conv2dParams turned = p;

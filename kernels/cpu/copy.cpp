@@ -59,8 +59,8 @@ void transpose_tiles(const std::uint32_t* from, std::int64_t from_step, std::uin
     }
 }
 
-/// A nest whose two innermost axes are swapped between the sides, as between NCHW and NHWC: (..., to_step/1,
-/// 1/from_step).
+/// A nest whose two innermost axes are swapped between the sides, as between
+/// NCHW and NHWC: (..., to_step/1, 1/from_step).
 bool transpose(ExecContext& ctx, const TensorView& from, const TensorView& to, const LoopNest<2>& nest) {
   if (from.dtype != to.dtype || size_of(to.dtype) != 4 || nest.rank < 2 || nest.rank > 3) return false;
   const auto &rows = nest.axes[nest.rank - 2], &columns = nest.axes[nest.rank - 1];

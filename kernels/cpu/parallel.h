@@ -2,8 +2,8 @@
 // pool. The division of the work depends on the thread count and the sizes alone: results do not depend on timing.
 //
 // Two kinds of division. Where each result is computed whole within one part (parallel_for, parallel_flat), the parts
-// may be any. Where the parts' sums are added up afterwards (sum_parts, parallel_sum), the bits depend on how many there
-// are: for thread_invariant() that is a function of the sizes alone.
+// may be any. Where the parts' sums are added up afterwards (sum_parts, parallel_sum), the bits depend on how many
+// there are: for thread_invariant() that is a function of the sizes alone.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -28,8 +28,8 @@ inline int part_count(int threads, std::int64_t n, std::int64_t grain) {
 #endif
 }
 
-/// f(part, begin, end) once for each of `parts` fixed, contiguous parts of [0, n); inline for one part. f must not
-/// throw.
+/// f(part, begin, end) once for each of `parts` fixed, contiguous parts of [0, n); inline for one part.
+/// f must not throw.
 template <class F>
 void parallel_parts(int parts, std::int64_t n, F&& f) {
   if (parts <= 1) {

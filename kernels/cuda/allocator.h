@@ -1,7 +1,7 @@
-// The caching allocator: memory taken from the driver is kept, cut into blocks and handed out again. A block belongs to
-// the stream it was asked for in; freed, it goes back to that stream's pool, so that what was enqueued before keeps its
-// order with what comes after, and nobody waits. FLEDGE_CUDA_ALLOCATOR=direct asks the driver each time: slow, for
-// memory checkers.
+// The caching allocator: memory taken from the driver is kept, cut into blocks and handed out again. A block
+// belongs to the stream it was asked for in; freed, it goes back to that stream's pool, so that what was
+// enqueued before keeps its order with what comes after, and nobody waits. FLEDGE_CUDA_ALLOCATOR=direct asks the
+// driver each time: slow, for memory checkers.
 #pragma once
 #include <cstdint>
 

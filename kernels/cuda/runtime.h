@@ -21,8 +21,8 @@ cudaStream_t stream();
 void* allocate(std::size_t bytes);
 void deallocate(void* p, std::size_t bytes);
 
-/// Device memory for the length of a kernel's call. Freed to the stream's pool on return: the next kernel in the stream
-/// may have it.
+/// Device memory for the length of a kernel's call. Freed to the stream's pool on return:
+/// the next kernel in the stream may have it.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes) : bytes_(bytes > 0 ? bytes : 1), data_(allocate(bytes_)) {}

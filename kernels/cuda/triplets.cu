@@ -1,7 +1,7 @@
-// Every triplet of a batch (kernels/api/distance.h): a block an anchor, twice. First each thread owns negatives and
-// meets all positives, which gives the negatives' slopes, the sum and the counts; then each owns positives and meets
-// all negatives, which gives the positives' slopes. No sums cross threads but the anchor's totals, merged in fixed
-// order.
+// Every triplet of a batch (kernels/api/distance.h): a block an anchor, twice. First each thread owns
+// negatives and meets all positives, which gives the negatives' slopes, the sum and the counts; then each
+// owns positives and meets all negatives, which gives the positives' slopes. No sums cross threads but
+// the anchor's totals, merged in fixed order.
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/device/reduce.cuh"
 

@@ -68,8 +68,8 @@ bool acceptable(const ProblemKey& key, unsigned notes, bool compiled_at_run_time
   if (!key.bfloat16 && !key.tf32)
     refused |= bit(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) | bit(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
   if (notes & refused) return false;
-  // Fused: a slow engine costs more than a pass of our own saves, and one compiled at run time half a second of waiting
-  // per problem.
+  // Fused: a slow engine costs more than a pass of our own saves, and one compiled at run
+  // time half a second of waiting per problem.
   if (key.flags != 0) return (notes & bit(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) && !compiled_at_run_time;
   return true;
 }

@@ -1,6 +1,5 @@
-// Walks through a primitive descriptor's implementations and builds plans from the accepted ones; picks one, by rule or
-// by
-// the clock.
+// Walks through a primitive descriptor's implementations and builds plans from the accepted ones; picks one, by rule
+// or by the clock.
 #pragma once
 #include <chrono>
 #include <memory>

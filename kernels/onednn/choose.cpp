@@ -20,9 +20,9 @@ Verdict judge(const PlanKey& key, const char* implementation) {
   auto has = [&](const char* part) { return std::strstr(implementation, part) != nullptr; };
   const bool pointwise = key.r == 1 && key.s == 1;
   const bool strided = key.stride_h > 1 || key.stride_w > 1;
-  // The 1x1 kernel first gathers the strided pixels into a scratchpad it sizes by the channel count, then writes whole
-  // vectors: with fewer channels than a vector has lanes it writes past the end (oneDNN 2.6, 3.2 and 3.13, upstream
-  // #6035).
+  // The 1x1 kernel first gathers the strided pixels into a scratchpad it sizes by the channel count,
+  // then writes whole vectors: with fewer channels than a vector has lanes it writes past the end
+  // (oneDNN 2.6, 3.2 and 3.13, upstream #6035).
   if (key.op == Op::ConvGradWeight && pointwise && strided && key.c / key.groups < 16 && has("jit_1x1"))
     return Verdict::Wrong;
   if (has("ref")) return Verdict::Slow;  // plain loops

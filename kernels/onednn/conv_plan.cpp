@@ -44,8 +44,8 @@ dnnl::primitive_attr user_scratchpad() {
 dnnl::primitive_attr epilogue_attr(const PlanKey& key, const memory::desc& y) {
   dnnl::primitive_attr attr = user_scratchpad();
   dnnl::post_ops ops;
-  // A residual that already lies in y is summed up there. Another one is read by the kernel: that saves copying it into
-  // y.
+  // A residual that already lies in y is summed up there. Another one is read
+  // by the kernel: that saves copying it into y.
   if (key.flags & kResidualInPlace) ops.append_sum(1.0f);
   if (key.flags & kResidualAdd) ops.append_binary(dnnl::algorithm::binary_add, y);
   if (key.flags & kReLU) ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);

@@ -6,8 +6,8 @@
 
 namespace fledge::onednn {
 
-/// Has one of the `threads` threads that compute met an invalid operation since the last call? The flags are down
-/// afterwards.
+/// Has one of the `threads` threads that compute met an invalid operation since
+/// the last call? The flags are down afterwards.
 bool take_invalid_operation(int threads);
 
 }  // namespace fledge::onednn

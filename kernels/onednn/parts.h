@@ -1,7 +1,7 @@
 // A problem in fixed parts, each computed by one thread: how oneDNN is used where the bits must not depend on threads
-// (thread_invariant(), kernels/api/reproducibility.h). oneDNN divides a problem by the number of threads a primitive was made for, and adds up sums by that
-// division; here the division is a function of the problem alone, and a part meets the same primitive, made for one
-// thread, whoever computes it.
+// (thread_invariant(), kernels/api/reproducibility.h). oneDNN divides a problem by the number of threads a
+// primitive was made for, and adds up sums by that division; here the division is a function of the problem alone,
+// and a part meets the same primitive, made for one thread, whoever computes it.
 #pragma once
 #include <cstdint>
 #include <functional>

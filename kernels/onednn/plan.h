@@ -84,8 +84,8 @@ struct Plan {
   Scratch take_scratch(ExecContext& ctx, bool with_room) const;
 };
 
-/// Fills plan.packing for a reorder from one layout to the other. `plain` and `packed` say which weight layouts are
-/// meant.
+/// Fills plan.packing for a reorder from one layout to the other. `plain` and
+/// `packed` say which weight layouts are meant.
 void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed, bool unpack);
 
 /// The weight in the primitive's layout: the plain bytes themselves, the packed copy in the weight's slot (packed again

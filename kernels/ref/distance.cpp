@@ -1,6 +1,6 @@
-// Reference row normalisation and pairwise distances (contract: kernels/api/distance.h). The squared distance is summed
-// as sum_c (a_ic - b_jc)^2, which equals |a|^2 + |b|^2 - 2ab without its cancellation, so near duplicates keep their
-// digits.
+// Reference row normalisation and pairwise distances (contract: kernels/api/distance.h). The squared
+// distance is summed as sum_c (a_ic - b_jc)^2, which equals |a|^2 + |b|^2 - 2ab without its
+// cancellation, so near duplicates keep their digits.
 //   d d_ij / d a_i = (a_i - b_j) / d_ij      squared: 2 (a_i - b_j)      and the opposite for b_j
 #include <algorithm>
 #include <cmath>

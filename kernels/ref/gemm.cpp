@@ -1,5 +1,5 @@
-// Reference matrix product: c[m,n] = bias[n] + sum_k op(a)[m,k] * op(b)[k,n]. A transpose is only a swap of two
-// strides.
+// Reference matrix product: c[m,n] = bias[n] + sum_k op(a)[m,k] * op(b)[k,n].
+// A transpose is only a swap of two strides.
 #include "kernels/ref/strided.h"
 #include "kernels/ref/table.h"
 

@@ -1,5 +1,5 @@
-// Depthwise convolution, channels-last: vectors run over channels, blocks of four outputs along the row share their
-// loads.
+// Depthwise convolution, channels-last: vectors run over channels, blocks of
+// four outputs along the row share their loads.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 

@@ -1,7 +1,7 @@
-// SimdTable: what one instruction set's object files offer. Plain pointers and sizes only: these files may include
-// nothing whose inline functions other files share (kernels/cpu/README.md). All float data dense; "rows x c" is
-// row-major. Every function works on the part it is given: the callers in kernels/cpu/*.cpp divide the work among
-// threads.
+// SimdTable: what one instruction set's object files offer. Plain pointers and sizes only: these files
+// may include nothing whose inline functions other files share (kernels/cpu/README.md). All float data
+// dense; "rows x c" is row-major. Every function works on the part it is given: the callers in
+// kernels/cpu/*.cpp divide the work among threads.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -137,8 +137,8 @@ struct SimdTable {
   void (*l2_normalize_grad)(const float* dy, const float* y, const float* norm, float* dx, std::int64_t rows,
                             std::int64_t c, double eps);
 
-  // Squared distances of four rows of a from four of b, rows of `ld` doubles (a multiple of 8, zero-padded): out[4*i +
-  // j].
+  // Squared distances of four rows of a from four of b, rows of `ld` doubles (a
+  // multiple of 8, zero-padded): out[4*i + j].
   void (*distance_4x4)(const double* a, const double* b, std::int64_t ld, double* out);
   // da = sum_j g[j] * (a - b_j) over rows b_j of c floats.
   void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows,

@@ -46,8 +46,8 @@ FLEDGE_INLINE V as_float(VI v) { return reinterpret_cast<V>(v); }
 FLEDGE_INLINE VI as_int(V v) { return reinterpret_cast<VI>(v); }
 
 // max and min return their SECOND argument when either is NaN: write max(bound, x) to let NaN through.
-// round_int rounds to nearest even. load_part/store_part touch the first n lanes only (0 <= n <= kLanes), the rest
-// reads 0.
+// round_int rounds to nearest even. load_part/store_part touch the first n lanes
+// only (0 <= n <= kLanes), the rest reads 0.
 #if FLEDGE_VEC_BYTES == 64
 FLEDGE_INLINE V set1(float v) { return V(_mm512_set1_ps(v)); }
 FLEDGE_INLINE VI set1_int(std::int32_t v) { return VI(_mm512_set1_epi32(v)); }
