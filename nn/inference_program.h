@@ -18,8 +18,8 @@ class InferenceProgram {
   static constexpr Value kNone = -1;
 
   /// act(bn(conv(x)) + residual) as one step, with the running statistics of `bn`:
-  ///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k   s_k = bn.weight[k] /
-  ///   sqrt(var[k] + eps)
+  ///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k
+  ///   where s_k = bn.weight[k] / sqrt(var[k] + eps)
   /// computed on the CPU in float64 and stored there in the weights' dtype.
   Value conv(Value x, const Conv2d& conv, const BatchNorm2d& bn, Activation activation, Value residual = kNone);
   Value max_pool(Value x, const Pool2dParams& params);
@@ -30,8 +30,8 @@ class InferenceProgram {
   /// The newest value: what run() returns.
   Value last() const { return static_cast<Value>(steps_.size()); }
 
-  /// x: N,3,H,W of the weights' device and dtype -> the last value. Intermediate values are freed after their last use.
-  /// Reentrant.
+  /// x: N,3,H,W of the weights' device and dtype -> the last value. Intermediate values
+  /// are freed after their last use. Reentrant.
   Tensor run(const Tensor& x) const;
 
  private:

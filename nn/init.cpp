@@ -13,8 +13,8 @@ Tensor shape_only(const Dims& dims, DType dtype) { return zeros({}, dtype).expan
 
 Layout weight_layout(const Dims& dims) { return dims.rank() == 4 ? Layout::ChannelsLast : Layout::Contiguous; }
 
-/// Products of a weight K,C/g,R,S or K,C: inputs that reach one output, outputs that one input reaches (times the
-/// filter's area).
+/// Products of a weight K,C/g,R,S or K,C: inputs that reach one output, outputs that
+/// one input reaches (times the filter's area).
 std::int64_t fan(const Dims& dims, FanMode mode) {
   if (dims.rank() != 2 && dims.rank() != 4) {
     throw Error(ErrorKind::Usage, "kaiming_normal", "a weight has 2 or 4 axes, not " + to_string(dims));

@@ -53,8 +53,8 @@ class Module {
   Variable& parameter(const std::string& name, Tensor value);
   /// A buffer is shared: in-place writes (running statistics) are seen by the state dict.
   Tensor& buffer(const std::string& name, Tensor value);
-  /// A child with the empty name is spliced in: its names carry no prefix ("conv1.weight", not
-  /// "backbone.conv1.weight").
+  /// A child with the empty name is spliced in: its names carry no prefix
+  /// ("conv1.weight", not "backbone.conv1.weight").
   template <class M, class... Args>
   std::shared_ptr<M> child(const std::string& name, Args&&... args) {
     auto m = std::make_shared<M>(std::forward<Args>(args)...);

@@ -15,8 +15,8 @@ bool starts_with_any(const std::string& name, const std::vector<std::string>& pr
   return false;
 }
 
-/// All forms of a file's name, from as it is to with every prefix removed: "module.base.fc.bias", "base.fc.bias",
-/// "fc.bias".
+/// All forms of a file's name, from as it is to with every prefix removed:
+/// "module.base.fc.bias", "base.fc.bias", "fc.bias".
 std::vector<std::string> stripped_forms(const std::string& name, const std::vector<std::string>& prefixes) {
   std::vector<std::string> forms{name};
   for (std::size_t i = 0; i < forms.size(); ++i)

@@ -21,8 +21,8 @@ struct LoadReport {
 struct LoadOptions {
   std::vector<std::string> may_miss = {};    // name prefixes that may be missing ("feat.": a fresh head)
   std::vector<std::string> may_ignore = {};  // name prefixes in the file that are dropped ("fc.": the classifier)
-  /// Removed from the front of names that the module does not have: DataParallel's, and the trunk's in the paper's
-  /// checkpoints.
+  /// Removed from the front of names that the module does not have: DataParallel's,
+  /// and the trunk's in the paper's checkpoints.
   std::vector<std::string> strip = {"module.", "base."};
 };
 
@@ -47,8 +47,8 @@ bool fits_state(const std::string& name, const std::vector<std::int64_t>& file, 
 /// dropped whether it is meant with or without the prefixes of `strip`.
 /// Throws Error(BadInput) listing missing, unexpected and wrongly shaped names (the first few of each) unless the
 /// options allow them; then nothing is fetched or changed. A NaN, an infinity or a negative variance is an
-/// Error(BadInput) that names the tensor and the place, as the module would hold it, and so are whole numbers in place of weights. (That, and what fetch throws,
-/// comes with the entries before it copied.)
+/// Error(BadInput) that names the tensor and the place, as the module would hold it, and so are whole numbers in place
+/// of weights. (That, and what fetch throws, comes with the entries before it copied.)
 LoadReport load_state_dict(Module& module, const std::vector<StateEntry>& entries, const LoadOptions& options = {});
 LoadReport load_state_dict(Module& module, const NamedTensors& tensors, const LoadOptions& options = {});
 

@@ -55,7 +55,8 @@ bool is_classifier(const Trunk& trunk, const std::string& module) {
   return is_own_classifier(trunk, module) || is_classifier_by_name(trunk, module);
 }
 
-/// The container of a head that is one of several layers in it: "encoder.fc." of "encoder.fc.2"; empty: it stands alone.
+/// The container of a head that is one of several layers in it: "encoder.fc."
+/// of "encoder.fc.2"; empty: it stands alone.
 std::string stack_of(const std::vector<Source>& sources, const Trunk& trunk, const std::string& module,
                      const Source** other = nullptr) {
   if (stands_by(trunk, module)) return "";

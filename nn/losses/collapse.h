@@ -92,8 +92,8 @@ class DeadLossAlarm {
 /// How many directions the embeddings of one batch use: the effective rank exp(-sum p ln p), p_i = l_i / sum l, of the
 /// eigenvalues l of the centred batch's N x N Gram matrix (or the D x D one, where that is smaller); Roy & Vetterli
 /// 2007. 1 for all on a line, 0 for all on one point, at most min(N - 1, D). embedding N,D. 0.14 ms for 32 x 512, 1.1
-/// ms for 128 x 512 (1 thread, Zen 4): a number for every step, or every tenth. Errors: not N,D (Usage), NaN or
-/// infinity (Numeric).
+/// ms for 128 x 512 (1 thread, Zen 4): a number for every step, or every tenth. Errors:
+/// not N,D (Usage), NaN or infinity (Numeric).
 double batch_rank(const Tensor& embedding);
 
 struct RankAlarmOptions {

@@ -21,8 +21,8 @@ LossEntries ranking_entries();            // teacher/: darkrank
 LossEntries similarity_entries();         // teacher/: pkt, relaxed-contrastive
 LossEntries stage_entries();              // teacher/: hints, attention
 
-/// Values of options, checked. Every name must be there: make_loss() fills in the defaults. Errors (Usage) name loss,
-/// option and value.
+/// Values of options, checked. Every name must be there: make_loss() fills in the defaults.
+/// Errors (Usage) name loss, option and value.
 class OptionReader {
  public:
   OptionReader(std::string loss, const LossOptions& options) : loss_(std::move(loss)), options_(options) {}

@@ -1,5 +1,5 @@
-// Loss: what it needs, what it returns, and the registry. The training loop reads the declaration and contains no
-// if-chain.
+// Loss: what it needs, what it returns, and the registry. The training loop
+// reads the declaration and contains no if-chain.
 #pragma once
 #include <functional>
 #include <map>

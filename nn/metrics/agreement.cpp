@@ -54,8 +54,8 @@ std::map<double, double> times_of_sizes(const Groups& g) {
   return times;
 }
 
-/// Of two groups of x and y items among n (Vinh et al., eq. 24a): the sum over the size of their overlap, which is
-/// hypergeometric.
+/// Of two groups of x and y items among n (Vinh et al., eq. 24a): the sum over the size
+/// of their overlap, which is hypergeometric.
 double expected_of_pair(double x, double y, double n, const std::vector<double>& log_factorial) {
   const auto lf = [&](double v) { return log_factorial[static_cast<std::size_t>(v)]; };
   double sum = 0;

@@ -1,5 +1,5 @@
-// Bootstrap intervals of means over queries (Efron & Tibshirani 1993, chapter 13: percentile method). Private to
-// nn/metrics/.
+// Bootstrap intervals of means over queries (Efron & Tibshirani 1993, chapter 13:
+// percentile method). Private to nn/metrics/.
 #pragma once
 #include <cstdint>
 #include <vector>

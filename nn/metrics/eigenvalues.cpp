@@ -14,8 +14,8 @@ struct Tridiagonal {
   std::vector<double> diagonal, below;  // n, and n with below[n - 1] = 0
 };
 
-/// Reflections H = I - beta v v^T remove column k below its subdiagonal, k = 0, 1, ...; A <- H A H, lower triangle
-/// only.
+/// Reflections H = I - beta v v^T remove column k below its subdiagonal, k =
+/// 0, 1, ...; A <- H A H, lower triangle only.
 Tridiagonal tridiagonalise(std::vector<double>& a, std::int64_t n) {
   Tridiagonal t{std::vector<double>(n), std::vector<double>(n)};
   std::vector<double> v(n), w(n);

@@ -36,8 +36,8 @@ ExactItem NearestList::exact(std::int32_t index) const {
   return {exact_squared_distance(*queries_, query_, *gallery_, index), index};
 }
 
-/// A superset of the r nearest: at least r items have high <= the r-th smallest high, so an item with low above it is
-/// not among them.
+/// A superset of the r nearest: at least r items have high <= the r-th smallest high, so
+/// an item with low above it is not among them.
 std::vector<NearestList::Item> NearestList::within_bounds(std::int64_t r) const {
   if (static_cast<std::int64_t>(items_.size()) <= r) return items_;
   std::vector<float> highs;

@@ -1,5 +1,5 @@
-// NearestList: the nearest of a stream of gallery items to one query, exactly, from rounded distances. Private to
-// nn/metrics/.
+// NearestList: the nearest of a stream of gallery items to one query, exactly, from
+// rounded distances. Private to nn/metrics/.
 #pragma once
 #include <cstdint>
 #include <limits>

@@ -22,8 +22,8 @@ struct Members {
   Indices queries, items;
 };
 
-/// Of items of one class that are copies of each other only the first can be the nearest, and one more for each that a
-/// query leaves out.
+/// Of items of one class that are copies of each other only the first can be the nearest, and
+/// one more for each that a query leaves out.
 std::vector<Members> members_of_classes(const Indices& query_labels, const FramedRows& gallery,
                                         const Indices& gallery_labels, std::int64_t most_left_out) {
   std::unordered_map<std::int64_t, std::size_t> numbers;

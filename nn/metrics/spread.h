@@ -7,18 +7,18 @@
 
 namespace fledge {
 
-/// Spread of an embedding: mean distance of pairs of the same and of different classes (0 without such a pair), and the
-/// mean over dimensions of the standard deviation. N,D float32 or float64; labels N int64. All in double: O(N^2 D), for
-/// batches.
+/// Spread of an embedding: mean distance of pairs of the same and of different classes (0 without such a
+/// pair), and the mean over dimensions of the standard deviation. N,D float32 or float64; labels N
+/// int64. All in double: O(N^2 D), for batches.
 struct EmbeddingSpread {
   double mean_positive = 0, mean_negative = 0, std_per_dimension = 0;
 };
 EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels);
 
-/// The two mean distances for a whole test set: N,D float32 or float64, products in float32 block by block, sums in
-/// double; a pair that float32 sees too near to each other is computed in double, so each distance is right to about
-/// 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them). Errors (Usage): sizes or dtype do not
-/// agree.
+/// The two mean distances for a whole test set: N,D float32 or float64, products in float32 block by
+/// block, sums in double; a pair that float32 sees too near to each other is computed in double, so each
+/// distance is right to about 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them).
+/// Errors (Usage): sizes or dtype do not agree.
 struct MeanDistances {
   double positive = 0, negative = 0;
   std::int64_t positives = 0, negatives = 0;  // pairs
@@ -31,9 +31,9 @@ struct EmbeddingRank {
   double participation = 0;  // (sum l)^2 / sum l^2
   double top_share = 0;      // p of the first principal component
 };
-/// N,D float32 or float64. All 0 when every row is the same (or there are none). Takes N^2 D + N^3 or N D^2 + D^3,
-/// whichever is less: 0.6 s for 60,000 x 512, 2.9 s for 5,000 x 2048 (1 thread, Zen 4). Errors: not N,D (Usage), NaN or
-/// infinity (Numeric).
+/// N,D float32 or float64. All 0 when every row is the same (or there are none). Takes N^2 D + N^3 or N
+/// D^2 + D^3, whichever is less: 0.6 s for 60,000 x 512, 2.9 s for 5,000 x 2048 (1 thread, Zen 4). Errors:
+/// not N,D (Usage), NaN or infinity (Numeric).
 EmbeddingRank embedding_rank(const Tensor& embedding);
 
 }  // namespace fledge

@@ -66,8 +66,8 @@ class Stem : public Block {
   std::shared_ptr<BatchNorm2d> bn_;
 };
 
-/// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch norm "4" ("2" and "5" are the
-/// activations).
+/// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch
+/// norm "4" ("2" and "5" are the activations).
 class SeparableBlock : public Block {
  public:
   SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Conventions& c, Generator& g)
@@ -138,8 +138,8 @@ class MobileNetV1 : public Backbone {
   }
 
  private:
-  // The last block of each resolution but the first two: strides 4, 8, 16, 32 with the large stem, as ResNet's
-  // layer1-4.
+  // The last block of each resolution but the first two: strides 4, 8, 16, 32
+  // with the large stem, as ResNet's layer1-4.
   static constexpr int kStageEnds[] = {3, 5, 11, 13};
   static bool is_stage_end(int block) {
     for (int i : kStageEnds)

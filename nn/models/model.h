@@ -61,11 +61,11 @@ class Backbone : public Module {
 
 class EmbeddingModel : public Module {
  public:
-  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width or stem it does not
-  /// have.
+  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a
+  /// suggestion), width or stem it does not have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
-  /// The same network with weights allocated but not written (nothing drawn, large ones not touched): for a file to
-  /// fill.
+  /// The same network with weights allocated but not written (nothing drawn,
+  /// large ones not touched): for a file to fill.
   static std::shared_ptr<EmbeddingModel> uninitialised(const ModelSpec& spec);
   /// The same network to be listed, not run: its weights have shapes and no memory.
   static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);

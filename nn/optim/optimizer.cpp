@@ -207,8 +207,8 @@ void Optimizer::zero_grad() {
     for (auto& named : group.parameters) named.second.zero_grad();
 }
 
-/// A copy, as a state taken now must not change with the next step; on the host, where no device memory is needed for
-/// it.
+/// A copy, as a state taken now must not change with the next step; on the
+/// host, where no device memory is needed for it.
 static Tensor snapshot(const Tensor& t) { return t.device() == Device{} ? t.clone() : t.to(Device{}); }
 
 NamedTensors Optimizer::state() const {

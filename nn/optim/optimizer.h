@@ -30,8 +30,8 @@ struct OptimizerOptions {
 class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const OptimizerOptions& options);
-  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale. Rejects nothing: check
-  /// finiteness before.
+  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale.
+  /// Rejects nothing: check finiteness before.
   void step(double lr);
   void zero_grad();
 

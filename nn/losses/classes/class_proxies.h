@@ -33,9 +33,9 @@ std::int64_t check_proxies(const char* op, const Variable& f, const Variable& pr
 /// Throws Error(Usage) unless there are two training classes and an embedding.
 void check_class_setup(const char* loss, const LossSetup& setup);
 
-/// A loss whose one parameter is "proxies": classes * per_class,D, the rows of a class together. Their directions alone
-/// count; they start at random from setup.seed, of unit length on average, so that a learning rate means the same for
-/// any D.
+/// A loss whose one parameter is "proxies": classes * per_class,D, the rows of a class together.
+/// Their directions alone count; they start at random from setup.seed, of unit length on average, so
+/// that a learning rate means the same for any D.
 class ProxyLoss : public Loss {
  public:
   using Function = std::function<LossOutput(const Variable& f, const Variable& proxies, const Tensor& labels)>;

@@ -7,9 +7,9 @@
 namespace fledge {
 
 /// Proxy-NCA: mean_i -log( e^{-scale d^2(f_i, p_y)} / sum_{z} e^{-scale d^2(f_i, p_z)} ), y the class of i.
-/// exclude_own leaves p_y out of the sum over z: the paper's form (Movshovitz-Attias et al. 2017, section 3), whose
-/// value may be negative. With it kept in, as in later code (pytorch-metric-learning), it is the softmax of cosines
-/// times 2 scale.
+/// exclude_own leaves p_y out of the sum over z: the paper's form (Movshovitz-Attias et al. 2017,
+/// section 3), whose value may be negative. With it kept in, as in later code (pytorch-metric-learning),
+/// it is the softmax of cosines times 2 scale.
 /// Errors (Usage): shapes, labels, scale <= 0.
 LossOutput proxy_nca(const Variable& f, const Variable& proxies, const Tensor& labels, double scale,
                      bool exclude_own = false);

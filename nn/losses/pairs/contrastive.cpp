@@ -9,8 +9,8 @@
 namespace fledge {
 namespace {
 
-// Distances are clamped to 1e-6 (kernels/api/distance.h): two pictures at one point are that far apart, without
-// gradient.
+// Distances are clamped to 1e-6 (kernels/api/distance.h): two pictures at one
+// point are that far apart, without gradient.
 constexpr double kSamePoint = 1.001e-6;
 
 /// Of the marked elements those above the floor.

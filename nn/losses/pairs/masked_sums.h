@@ -12,8 +12,8 @@ Variable factor_of(const Tensor& mask, DType dtype);
 /// near -1e30: softplus of it is log(1 + 0), and its gradient times 0 is 0, where -infinity would give NaN.
 Variable masked_log_sum_exp(const Variable& x, const Tensor& mask);
 
-/// active, mean_positive, mean_negative: means of the distances (n,m) over the batch's pairs of either kind, 0 where
-/// there is none.
+/// active, mean_positive, mean_negative: means of the distances (n,m) over the batch's
+/// pairs of either kind, 0 where there is none.
 LossNumbers pair_numbers(const LoggedNumber& active, const Tensor& distances, const PairBatch& batch);
 
 }  // namespace fledge

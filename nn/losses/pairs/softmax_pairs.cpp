@@ -67,8 +67,8 @@ Variable rows_of(const Variable& x, const std::vector<std::int64_t>& rows) {
   return index_select(x, from_vector(rows, {static_cast<std::int64_t>(rows.size())}));
 }
 
-/// Positive pairs over the number of positives of their row; rows without a negative have none. And the number of rows
-/// that have any.
+/// Positive pairs over the number of positives of their row; rows without a negative have
+/// none. And the number of rows that have any.
 struct RowShares {
   Tensor shares;
   LoggedNumber rows;

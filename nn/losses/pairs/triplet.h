@@ -26,10 +26,10 @@ LossOutput triplet_batch_hard(const Variable& embedding, const Tensor& labels, d
 /// mean_negative (of all pairs).
 LossOutput triplet_all(const PairBatch& batch, const TripletOptions& options);
 LossOutput triplet_all(const Variable& embedding, const Tensor& labels, double margin, TripletMargin form);
-/// One negative for each anchor and positive (Schroff et al. 2015; the rule of Park et al. 2019's code): the nearest of
-/// those farther than the positive, or, when there is none, the farthest. Mean of h(D_ap - D_an) over the active ones
-/// (Park et al.: over all), Soft: over all. numbers: active (of these triplets), mean_positive, mean_negative (of all
-/// pairs).
+/// One negative for each anchor and positive (Schroff et al. 2015; the rule of Park et al. 2019's code): the
+/// nearest of those farther than the positive, or, when there is none, the farthest. Mean of h(D_ap - D_an)
+/// over the active ones (Park et al.: over all), Soft: over all. numbers: active (of these triplets),
+/// mean_positive, mean_negative (of all pairs).
 LossOutput triplet_semihard(const PairBatch& batch, double margin, TripletMargin form);
 
 }  // namespace fledge

@@ -64,8 +64,8 @@ namespace {
 
 std::string stage_name(int stage) { return stage == kEmbedding ? "the embedding" : "stage " + std::to_string(stage); }
 
-/// What student and teacher have at a stage, the student's in float32 if it is bfloat16; the embedding as a map of one
-/// pixel.
+/// What student and teacher have at a stage, the student's in float32 if it is
+/// bfloat16; the embedding as a map of one pixel.
 struct StagePair {
   Variable student;
   Tensor teacher;
