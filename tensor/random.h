@@ -1,5 +1,5 @@
-// Counter-based randomness: a value is a pure function of (key, counter), so any order of evaluation gives the same
-// numbers.
+// Counter-based randomness: a value is a pure function of (key, counter), so any
+// order of evaluation gives the same numbers.
 #pragma once
 #include <cstdint>
 #include <initializer_list>

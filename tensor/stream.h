@@ -56,10 +56,10 @@ class Event {
 /// Work recorded once and run many times with the same memory.
 class RecordedWork {
  public:
-  /// Runs `work` in recording: nothing is computed, tensors it makes have their place but no values until replay().
-  /// What it allocates stays with this object. Throws what `work` throws (nothing is recorded then), and
-  /// Error(Internal) when work waits for the device or reads from it. Errors (Usage): a device that cannot record (the
-  /// CPU).
+  /// Runs `work` in recording: nothing is computed, tensors it makes have their place but no values
+  /// until replay(). What it allocates stays with this object. Throws what `work` throws (nothing is
+  /// recorded then), and Error(Internal) when work waits for the device or reads from it. Errors
+  /// (Usage): a device that cannot record (the CPU).
   RecordedWork(Device device, const std::function<void()>& work);
   ~RecordedWork();
   RecordedWork(const RecordedWork&) = delete;

@@ -1,6 +1,6 @@
 // Elementwise functions and broadcasting arithmetic (kernels/api/eltwise.h has formulas and gradients).
-// Binary: dims are aligned at the last axis and must be equal or 1 (NumPy rules); dtypes must be equal. Scalars enter
-// as double.
+// Binary: dims are aligned at the last axis and must be equal or 1 (NumPy rules);
+// dtypes must be equal. Scalars enter as double.
 #pragma once
 #include "kernels/api/eltwise.h"
 #include "tensor/tensor.h"

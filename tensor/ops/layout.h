@@ -1,5 +1,5 @@
-// Arguments in the layout a kernel demands. A copy is made only when needed, and FLEDGE_VERBOSE=1 prints a line for
-// each.
+// Arguments in the layout a kernel demands. A copy is made only when needed,
+// and FLEDGE_VERBOSE=1 prints a line for each.
 #pragma once
 #include "tensor/strides.h"
 #include "tensor/tensor.h"
