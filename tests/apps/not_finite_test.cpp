@@ -1,4 +1,5 @@
-// NaN and infinity: refused by name wherever weights, inputs and embeddings come in, never written, never saved by a run.
+// NaN and infinity: refused by name wherever weights, inputs and embeddings
+// come in, never written, never saved by a run.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>

@@ -18,8 +18,8 @@ namespace {
 
 const std::string kOddClass = "<b>&\"odd";
 
-/// Three runs: two seeds of a kind, and a student that learns from the first. One class has a name that means something
-/// in HTML.
+/// Three runs: two seeds of a kind, and a student that learns from the first. One
+/// class has a name that means something in HTML.
 struct Runs {
   TempFolder folder;
   Runs() {
@@ -186,8 +186,8 @@ TEST_CASE("report: one sound page that needs nothing else, the same every time",
                        !Contains("<link"));
   CHECK(count(rest, "url(") == count(rest, "url(#cells"));
 
-  // R@1, Recall@K and size; R@1 and MAP@R while training; a curve for each quantity of the log; cards; maps of the two
-  // kinds, twice.
+  // R@1, Recall@K and size; R@1 and MAP@R while training; a curve for each quantity of
+  // the log; cards; maps of the two kinds, twice.
   std::set<std::string> quantities;
   for (const std::string run : {"big-0", "big-1", "small"})
     for (const std::string& line : log_lines(r.folder / run, "epoch")) {

@@ -1,5 +1,5 @@
-// A run that was stopped and resumed ends in the same bytes as one that was not, and the number of workers changes
-// nothing.
+// A run that was stopped and resumed ends in the same bytes as one that was not,
+// and the number of workers changes nothing.
 #include <catch2/catch.hpp>
 #include <csignal>
 

@@ -18,8 +18,8 @@ struct Outcome {
   std::string out, err;  // the two streams, kept apart
 };
 
-/// The binary, started; wait() gives its outcome. Output goes to files below `folder`, never to a pipe that could fill
-/// up.
+/// The binary, started; wait() gives its outcome. Output goes to files below
+/// `folder`, never to a pipe that could fill up.
 class Process {
  public:
   /// `file_limit`: no file may grow beyond so many bytes (0: none); writing more fails as on a full disk.
@@ -57,8 +57,8 @@ Outcome must(const TempFolder& folder, const Arguments& arguments);
 template <class Condition>
 void wait_until(Process& process, Condition condition);
 
-/// `classes` folders class0, class1, ... of `per_class` PNGs: a pattern of the class's own colour and frequency,
-/// shifted and noisy.
+/// `classes` folders class0, class1, ... of `per_class` PNGs: a pattern of the class's
+/// own colour and frequency, shifted and noisy.
 void make_pictures(const std::string& folder, int classes, int per_class, int side, unsigned seed = 0);
 
 /// Lines of RUN/log.jsonl, as text, of one type ("step").
@@ -69,8 +69,8 @@ std::string text_of(const std::string& path);
 std::vector<std::string> checkpoints(const std::string& run);
 
 Arguments operator+(Arguments a, const Arguments& b);
-/// What most runs share: a tiny network on 28 px pictures of `folder`/train and /test; one thread, so that no machine
-/// is too busy.
+/// What most runs share: a tiny network on 28 px pictures of `folder`/train and /test;
+/// one thread, so that no machine is too busy.
 Arguments tiny(const std::string& arch = "resnet18");
 
 }  // namespace fledge::test

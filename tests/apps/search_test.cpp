@@ -182,8 +182,8 @@ TEST_CASE("search for pictures, end to end", "[e2e][search]") {
   const fledge::LabelTable table = fledge::load_table(p.folder / "index.tsv");
   REQUIRE(vectors.dim(0) == 24);
 
-  // A picture of the index finds itself, marked as its own, whether it comes from its data set, its file or its stored
-  // embedding.
+  // A picture of the index finds itself, marked as its own, whether it comes from its
+  // data set, its file or its stored embedding.
   const Arguments index = {"--index", "index", "--top", "5"};
   const json by_data = search_json(p.folder, index + Arguments{"--model", "run", "--data", "test"});
   const json by_row = search_json(p.folder, index + Arguments{"--queries", "index.npy"});

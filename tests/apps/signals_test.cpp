@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kPatience = 20;  // seconds until a signal must have been taken
 
-/// The exit code of a process of one thread that does `work`, 1000 and the signal that ended it. A process of its own, as
-/// other tests may have left threads here that take signals, and Catch has its own handlers.
+/// The exit code of a process of one thread that does `work`, 1000 and the signal that ended it. A process of its own,
+/// as other tests may have left threads here that take signals, and Catch has its own handlers.
 template <class Work>
 int alone(Work work) {
   const pid_t child = ::fork();

@@ -84,8 +84,8 @@ TEST_CASE("teacher, three students, evaluation and embeddings", "[e2e]") {
   CHECK(all.size() == 4);
   CHECK(all.at("relative") == read_json(folder / "relative/metrics.json"));
 
-  // A model evaluated from its run, from its file, and from its stored embeddings: the same numbers as at the end of
-  // training.
+  // A model evaluated from its run, from its file, and from its stored embeddings:
+  // the same numbers as at the end of training.
   const Outcome direct =
       must(folder, {"eval", "--model", "relative", "--data", "test", "--json", "--quiet", "--threads", "1"});
   json stored_metrics = read_json(folder / "relative/metrics.json");

@@ -70,8 +70,8 @@ TEST_CASE("a ladder of diamonds costs one run a node, not two to the power of it
 
 TEST_CASE("a residual add hands one gradient to both branches without mixing them") {
   const Variable x = leaf({1, 2, 3}), w = leaf({2, 3, 4});
-  // Both branches get the same dy; the skip connection then adds to its own copy of it, before the other branch has
-  // read it.
+  // Both branches get the same dy; the skip connection then adds to its own copy
+  // of it, before the other branch has read it.
   const Variable skip = x + 0.0, branch = w + 0.0;
   const Variable more = skip + 0.0;
   const Variable y = skip + branch;

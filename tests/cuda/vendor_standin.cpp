@@ -29,8 +29,8 @@ void enqueue(F work) {
   emulator::enqueue(cuda::stream(), std::move(work));
 }
 
-/// A view in float: itself, or a widened copy, which write_back() rounds into it. Vendor kernels take dense tensors
-/// only.
+/// A view in float: itself, or a widened copy, which write_back() rounds into
+/// it. Vendor kernels take dense tensors only.
 class Floats {
  public:
   explicit Floats(const TensorView& v) : original_(v), view_(v) {

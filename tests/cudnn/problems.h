@@ -14,8 +14,8 @@ struct NetworkConv {
   bool has_activation = true;
 };
 
-/// The convolutions of all networks (widths, stems, conventions) for pictures of `size` pixels, without the depthwise
-/// ones.
+/// The convolutions of all networks (widths, stems, conventions) for pictures of
+/// `size` pixels, without the depthwise ones.
 std::vector<NetworkConv> network_convolutions(std::int64_t batch, std::int64_t size);
 
 enum class Number { Strict, TF32, BFloat16 };

@@ -7,9 +7,9 @@
 
 namespace fledge::fuzz {
 
-/// Opens the bytes as a weight file and reads every tensor. Bytes of another container are left alone. What is wrong
-/// may only come as Error(BadInput) that names the file; a wrong count of bytes, another exception or another kind
-/// aborts.
+/// Opens the bytes as a weight file and reads every tensor. Bytes of another container are left
+/// alone. What is wrong may only come as Error(BadInput) that names the file; a wrong count of
+/// bytes, another exception or another kind aborts.
 void read_weights(const std::uint8_t* data, std::size_t size, WeightFormat container);
 
 }  // namespace fledge::fuzz

@@ -1,5 +1,5 @@
-// MATLAB annotations. In every other mutant of a file whose variables are compressed they are unfolded first, so that the
-// mutator reaches what is in them.
+// MATLAB annotations. In every other mutant of a file whose variables are compressed they are unfolded first,
+// so that the mutator reaches what is in them.
 #include <zlib.h>
 
 #include <cstring>

@@ -1,5 +1,5 @@
-// Packs: opens them and reads every picture. The footer is put right in three mutants of four, so that the index is
-// reached.
+// Packs: opens them and reads every picture. The footer is put right in three
+// mutants of four, so that the index is reached.
 #include <algorithm>
 #include <cstring>
 #include <string_view>

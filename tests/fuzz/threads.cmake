@@ -1,5 +1,6 @@
-# What runs in several threads without OpenMP (loader, contents, packs, verification, the guard of mapped files, signals),
-# for the thread sanitizer. The kernels' parallel loops need an instrumented OpenMP runtime: scripts/sanitize.sh threads all.
+# What runs in several threads without OpenMP (loader, contents, packs, verification, the guard of
+# mapped files, signals), for the thread sanitizer. The kernels' parallel loops need an instrumented
+# OpenMP runtime: scripts/sanitize.sh threads all.
 add_executable(test_threads EXCLUDE_FROM_ALL ${ROOT}/apps/cli/signals.cpp ${ROOT}/apps/cli/signal_thread.cpp ${ROOT}/apps/cli/shown_streams.cpp
                ${ROOT}/tests/apps/signals_test.cpp ${ROOT}/tests/data/test_batches.cpp ${ROOT}/tests/data/content_test.cpp
                ${ROOT}/tests/data/pack_test.cpp ${ROOT}/tests/data/verify_layout_test.cpp ${ROOT}/tests/io/shrink_test.cpp

@@ -26,8 +26,8 @@ std::vector<HostileCase> shared_hostile_cases();
 /// hostile_large.cpp
 std::vector<HostileCase> large_cases();
 
-/// Opens the file, reads every tensor, and says what is not as the case wants it; "" when all is well. Messages must
-/// name `name`.
+/// Opens the file, reads every tensor, and says what is not as the case wants it; ""
+/// when all is well. Messages must name `name`.
 std::string judge(const HostileCase& c, const std::string& name, const std::function<WeightFile()>& open);
 
 /// The numbers of a tensor as they come out of read().

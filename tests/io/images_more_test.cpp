@@ -1,5 +1,5 @@
-// Kinds of pictures that were once refused or read turned: WebP, stray bytes, orientation; and what a picture may unfold
-// to. Goldens: golden/make_more_images.py.
+// Kinds of pictures that were once refused or read turned: WebP, stray bytes, orientation; and what a picture may
+// unfold to. Goldens: golden/make_more_images.py.
 #include <zlib.h>
 
 #include <algorithm>

@@ -18,8 +18,8 @@ struct PngKind {
 Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind,
              std::optional<std::size_t> unfolded = std::nullopt);
 
-/// A pattern of columns, or noise of high quality. scans 0: baseline; else progressive, with at most so many scans (noise
-/// always in ten).
+/// A pattern of columns, or noise of high quality. scans 0: baseline; else progressive, with
+/// at most so many scans (noise always in ten).
 Bytes jpeg_of(int width, int height, int scans, bool noisy = false);
 
 /// Of one bit a pixel; height below 0: top row first. compression 1: said to be run-length encoded.

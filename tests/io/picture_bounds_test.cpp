@@ -1,6 +1,6 @@
-// What one picture may cost, whatever it is: 1.1 times its file and 128 MiB, and a second of processor time. Each case is
-// decoded, cut and resized as a network of 224 px wants it, in a child process that is measured. The second is that of a
-// machine that takes 0.35 s for the largest plain JPEG; a slower one has as much more.
+// What one picture may cost, whatever it is: 1.1 times its file and 128 MiB, and a second of processor time. Each case
+// is decoded, cut and resized as a network of 224 px wants it, in a child process that is measured. The second is that
+// of a machine that takes 0.35 s for the largest plain JPEG; a slower one has as much more.
 #include <sys/resource.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// The mixed-precision tables against the reference in double, on inputs rounded to bfloat16: convolution and batch
-// normalisation. What is bfloat16 in the result may be off by its rounding, what stays float32 by no more than
-// anywhere.
+// The mixed-precision tables against the reference in double, on inputs rounded to bfloat16:
+// convolution and batch normalisation. What is bfloat16 in the result may be off by its rounding,
+// what stays float32 by no more than anywhere.
 #include <catch2/catch.hpp>
 
 #include "tests/support/cases_conv.h"

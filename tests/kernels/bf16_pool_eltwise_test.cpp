@@ -1,5 +1,5 @@
-// The mixed-precision tables against the reference in double, on inputs rounded to bfloat16: pooling and elementwise
-// work.
+// The mixed-precision tables against the reference in double, on inputs rounded
+// to bfloat16: pooling and elementwise work.
 #include <catch2/catch.hpp>
 #include <limits>
 

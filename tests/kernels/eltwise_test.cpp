@@ -49,8 +49,8 @@ TEST_CASE("unary functions and their gradients", "[eltwise]") {
         t.table.eltwise.unary(t.ctx, u.op, x.fast, y.fast, u.p);
         oracle_table().eltwise.unary(t.ctx, u.op, x.oracle, y.oracle, u.p);
         const std::string label = t.label() + " " + u.name + " " + to_string(dims);
-        // Where x is near 1, log has a small value with the rounding of a large one, and so has an affine function's
-        // sum.
+        // Where x is near 1, log has a small value with the rounding of a
+        // large one, and so has an affine function's sum.
         const bool cancels = u.op == UnaryOp::Log || u.op == UnaryOp::Affine;
         CHECK((cancels ? mismatch(label, y) : relative_mismatch(label, y)) == "");
 

@@ -60,8 +60,8 @@ TEST_CASE("batch norm, training on values far from zero", "[norm]") {
       for (const auto& [table, s] : both(t))
         table.norm.batch_norm_train(t.ctx, x[s], gamma[s], beta[s], nullptr, y[s], mean[s], invstd[s], nullptr, nullptr,
                                     {});
-      // The mean is a float: 1000 * 2^-24 = 6e-5 of rounding, against a deviation of 0.29 and gamma up to 2 makes 4e-4
-      // in y.
+      // The mean is a float: 1000 * 2^-24 = 6e-5 of rounding, against a deviation
+      // of 0.29 and gamma up to 2 makes 4e-4 in y.
       CHECK(mismatch(t.label() + " mean", mean) == "");
       CHECK(mismatch(t.label() + " invstd", invstd) == "");
       CHECK(mismatch(t.label() + " y", y, 1, 5e-4) == "");

@@ -1,6 +1,6 @@
-// What is special about kernels/onednn: packed weights and their versions, plans that go and come back, residuals in
-// place, the implementation that must not be taken, vendor errors. The values of every table are held to ref in
-// conv_test.cpp.
+// What is special about kernels/onednn: packed weights and their versions, plans that go and come
+// back, residuals in place, the implementation that must not be taken, vendor errors. The values of
+// every table are held to ref in conv_test.cpp.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -93,8 +93,8 @@ TEST_CASE("onednn: the residual may be the output itself", "[onednn]") {
 }
 
 TEST_CASE("onednn: weight gradient of strided 1x1 convolutions with few channels", "[onednn]") {
-  // oneDNN's own first choice writes past its scratchpad here (upstream #6035), so the bytes behind it are watched,
-  // too.
+  // oneDNN's own first choice writes past its scratchpad here (upstream
+  // #6035), so the bytes behind it are watched, too.
   constexpr std::size_t kBehind = 1 << 16;
   constexpr unsigned char kCanary = 0xA5;
   ExecContext watched(1);

@@ -1,5 +1,5 @@
-// Pooling of every CPU table against the reference in double. Inputs are small whole numbers, so that windows are full
-// of ties.
+// Pooling of every CPU table against the reference in double. Inputs are small whole
+// numbers, so that windows are full of ties.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>

@@ -38,8 +38,8 @@ TEST_CASE("ref pairwise distance of one matrix: zero diagonal, clamped duplicate
   CHECK(d.values() == Values{0, 5, 1e-6, 5, 0, 5, 1e-6, 5, 0});
   const HostTensor dd({3, 3}, {100, 1, 100, 2, 100, 0, 100, 4, 100});
   k.pairwise_distance_backward(ctx, dd, a, a, d, &da.view(), nullptr, true, {});
-  // Row 0 and row 1 share weight 1+2, row 1 and row 2 share 0+4; unit vector (0.6, 0.8). Duplicates and diagonal:
-  // nothing.
+  // Row 0 and row 1 share weight 1+2, row 1 and row 2 share 0+4; unit vector
+  // (0.6, 0.8). Duplicates and diagonal: nothing.
   const Values expected{-1.8, -2.4, 4.2, 5.6, -2.4, -3.2};
   for (int i = 0; i < 6; ++i) CHECK(da.get(i) == Approx(expected[i]).epsilon(1e-14));
 

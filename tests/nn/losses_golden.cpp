@@ -20,8 +20,8 @@ const NamedTensors& goldens() {
 Tensor golden(const std::string& name) { return find(goldens(), name); }
 Variable leaf(const std::string& name) { return Variable(golden(name).clone(), true); }
 
-/// The value, and the gradient of each named leaf, to 1e-11 of their size. Back-propagated from 3 * value: the seed
-/// must count.
+/// The value, and the gradient of each named leaf, to 1e-11 of their size.
+/// Back-propagated from 3 * value: the seed must count.
 void check(const std::string& name, const Variable& value,
            const std::vector<std::pair<std::string, Variable>>& leaves) {
   INFO(name);

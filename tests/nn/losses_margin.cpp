@@ -99,9 +99,9 @@ TEST_CASE("the margin loss by hand", "[losses][margin-loss]") {
   const Tensor x = from_vector<double>({0, 1, 3, 5}, {4, 1});
   const Variable d = pairwise_distance(Variable(x), Variable(x.clone()));
   const Tensor y = labels_of({0, 0, 1, 1});
-  // b = 2, m = 1.5. Positives [D - 0.5]+: 0.5 twice, 1.5 twice. Negatives [3.5 - D]+: D = 3, 5, 2, 4 in both
-  // directions: 0.5, 0, 1.5, 0. In every triplet a positive counts twice (two negatives), a negative once (one
-  // positive).
+  // b = 2, m = 1.5. Positives [D - 0.5]+: 0.5 twice, 1.5 twice. Negatives [3.5 - D]+: D = 3, 5, 2,
+  // 4 in both directions: 0.5, 0, 1.5, 0. In every triplet a positive counts twice (two
+  // negatives), a negative once (one positive).
   const LossOutput out = margin_loss(d, beta_of(2), y, 1.5, every_triplet_pairs(y));
   CHECK(out.value.item() == Approx((2 * (0.5 + 0.5 + 1.5 + 1.5) + 2 * (0.5 + 1.5)) / (8 + 4)));
   CHECK(number(out, "active") == Approx(12.0 / 16));

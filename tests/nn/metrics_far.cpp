@@ -1,5 +1,5 @@
-// Embeddings that float32 cannot hold: far from the origin, whole numbers, clusters far apart. Ranks, distances, rank and
-// clusters are those of the plain program in double.
+// Embeddings that float32 cannot hold: far from the origin, whole numbers, clusters far apart. Ranks, distances, rank
+// and clusters are those of the plain program in double.
 #include <catch2/catch.hpp>
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// Exact retrieval: against the plain way in double, and by hand; ties, copies, lone classes, tight clouds, bounded
-// memory.
+// Exact retrieval: against the plain way in double, and by hand; ties, copies,
+// lone classes, tight clouds, bounded memory.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
-// Spread and rank of an embedding: by hand, against NumPy (tests/golden/make_metrics.py), and eigenvalues by
-// themselves.
+// Spread and rank of an embedding: by hand, against NumPy
+// (tests/golden/make_metrics.py), and eigenvalues by themselves.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
-// Ten steps of training against PyTorch: model, losses, gradients and optimiser together
-// (tests/golden/make_training.py).
+// Ten steps of training against PyTorch: model, losses, gradients and
+// optimiser together (tests/golden/make_training.py).
 #include <catch2/catch.hpp>
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// Batch normalisation problems: channels around every vector width, pictures from one pixel up, every activation and
-// residual.
+// Batch normalisation problems: channels around every vector width, pictures from
+// one pixel up, every activation and residual.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
-// Sizes shared by the tests of elementwise, row-wise and matrix kernels: around every vector width, and past one
-// thread's share.
+// Sizes shared by the tests of elementwise, row-wise and matrix kernels: around every
+// vector width, and past one thread's share.
 #pragma once
 #include <vector>
 

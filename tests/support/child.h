@@ -5,8 +5,8 @@
 
 namespace fledge::test {
 
-/// What `action` returned in the child, or how the child ended: "killed by signal N", "ended without a word", "threw ...".
-/// The action is given the descriptor of the pipe that takes its report; at most 4,000 bytes of it arrive.
+/// What `action` returned in the child, or how the child ended: "killed by signal N", "ended without a word", "threw
+/// ...". The action is given the descriptor of the pipe that takes its report; at most 4,000 bytes of it arrive.
 std::string in_child(const std::function<std::string(int report)>& action);
 
 /// A line of /proc/self/status in KiB: "VmRSS:" resident now, "VmHWM:" the most so far. 0: there is none.

@@ -72,8 +72,8 @@ std::string error_of(Action action, ErrorKind* kind = nullptr) {
   return "";
 }
 
-/// Folder of the shared files that do not travel with the source: FLEDGE_SHARED, or "shared" beside the source; "" when
-/// absent.
+/// Folder of the shared files that do not travel with the source: FLEDGE_SHARED, or
+/// "shared" beside the source; "" when absent.
 inline std::string shared_folder(const std::string& below) {
   const char* set = std::getenv("FLEDGE_SHARED");
   const std::string path = (set ? std::string(set) : std::string(FLEDGE_SOURCE_DIR) + "/../shared") + "/" + below;

@@ -1,7 +1,7 @@
-// HostTensor: a TensorView that owns its memory, for tests of kernels (uses kernels only, no Tensor). Every buffer has
-// canary bytes before and behind it, and starts as all-ones bytes (NaN, -1), so that writes out of bounds and elements
-// never written are both noticed. Given a backend, the view is of that device's memory, and values travel by
-// themselves.
+// HostTensor: a TensorView that owns its memory, for tests of kernels (uses kernels only, no Tensor).
+// Every buffer has canary bytes before and behind it, and starts as all-ones bytes (NaN, -1), so that
+// writes out of bounds and elements never written are both noticed. Given a backend, the view is of that
+// device's memory, and values travel by themselves.
 #pragma once
 #include <functional>
 #include <initializer_list>

@@ -1,4 +1,5 @@
-// The rows of a run's settings: which of them a teacher's kept outputs depend on, and what a run that goes on may change.
+// The rows of a run's settings: which of them a teacher's kept outputs depend
+// on, and what a run that goes on may change.
 #include <catch2/catch.hpp>
 #include <set>
 
