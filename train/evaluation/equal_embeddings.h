@@ -1,5 +1,5 @@
-// Queries that find a row equal to their own, bit for bit: a copy of their picture whose content nobody knows, or a model
-// that tells pictures not apart. Both flatter or mock the figures, and neither shows in them.
+// Queries that find a row equal to their own, bit for bit: a copy of their picture whose content nobody knows, or a
+// model that tells pictures not apart. Both flatter or mock the figures, and neither shows in them.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -22,13 +22,14 @@ struct EqualEmbeddings {
   std::string text() const;
 };
 
-/// N,D and M,D of one dtype. `same_pictures`: row i of the gallery is query i's own and not counted; `left_out`: for each
-/// query further rows of the gallery that are not, or nothing at all.
+/// N,D and M,D of one dtype. `same_pictures`: row i of the gallery is query i's own and not counted; `left_out`: for
+/// each query further rows of the gallery that are not, or nothing at all.
 EqualEmbeddings equal_embeddings(const Tensor& query, const Tensor& gallery, bool same_pictures,
                                  const std::vector<std::vector<std::int32_t>>& left_out);
 
 /// How far float32 rows, N,D (and M,D others), lie from their mean at most, beside the mean's length, where that is no
-/// more than rounding makes, coordinate by coordinate or of rows of unit length as a whole; else nothing. float64 rows may hold such differences exactly.
+/// more than rounding makes, coordinate by coordinate or of rows of unit length as a whole; else nothing.
+/// float64 rows may hold such differences exactly.
 std::optional<double> collapsed_spread(const Tensor& rows, const Tensor& others = {});
 /// A warning's text about it.
 std::string collapsed_text(double spread);

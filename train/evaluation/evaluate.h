@@ -51,12 +51,13 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
 /// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
 void keep_common_rows(Embeddings& a, Embeddings& b);
 
-/// The rows are finite; else Error(kind): "row 3 of WHAT ('NAME') holds nan at [3,17]", without NAME where `names` is empty.
+/// The rows are finite; else Error(kind): "row 3 of WHAT ('NAME') holds nan at
+/// [3,17]", without NAME where `names` is empty.
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
                          ErrorKind kind, const std::string& hint);
 
-/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, that a crop leaves most
-/// of each picture out, and that classes are called nearly the same.
+/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, that a crop leaves
+/// most of each picture out, and that classes are called nearly the same.
 void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset);
 
 /// The model's preprocessing with what the flags override.

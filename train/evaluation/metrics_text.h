@@ -33,8 +33,8 @@ struct MetricsRow {
   std::string name, json;
 };
 std::string metrics_table(const std::vector<MetricsRow>& rows);
-/// Rows named KIND-SEED, one line a kind in order of first appearance: "mean +- standard deviation" over the seeds (n -
-/// 1), in percent.
+/// Rows named KIND-SEED, one line a kind in order of first appearance: "mean +- standard
+/// deviation" over the seeds (n - 1), in percent.
 std::string spread_table(const std::vector<MetricsRow>& rows);
 /// What the numbers mean: "queries 2,042 ... each against all others; 3 lone queries left out".
 std::string metrics_footnote(const RetrievalMetrics& m, bool self_gallery);

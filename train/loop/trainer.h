@@ -32,8 +32,8 @@ class Trainer {
 
   /// Everything is written to `run` from here on.
   void use(RunFolder& run) { run_ = &run; }
-  /// To be called once before train(): takes up the newest sound checkpoint, where --resume asks for it, and begins to
-  /// write.
+  /// To be called once before train(): takes up the newest sound checkpoint, where
+  /// --resume asks for it, and begins to write.
   void resume();
   /// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
   int train();

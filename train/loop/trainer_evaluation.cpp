@@ -19,8 +19,8 @@ void Trainer::end_epoch() {
   if (best || o_.policy.save_every == 0 || state_.step % o_.policy.save_every == 0) save();
 }
 
-// Whether the epoch is the best one so far. Log and state change once all is measured: an evaluation that is stopped
-// leaves no trace.
+// Whether the epoch is the best one so far. Log and state change once all is measured: an
+// evaluation that is stopped leaves no trace.
 bool Trainer::evaluate_epoch() {
   double chosen = -1;  // stays so where nothing was measured: no query had a mate
   const auto measured = [&](const json& m) {

@@ -29,16 +29,18 @@ class TeacherCache {
   TeacherCache(const TeacherCache&) = delete;
   TeacherCache& operator=(const TeacherCache&) = delete;
 
-  /// The rows of crops that are there. A record whose checksum does not hold, or that is not finite, counts as not there.
-  /// A row's last bits may depend on the batch that it went through the teacher with (oneDNN's kernels): a run that goes
-  /// on takes what is kept, in a batch that is kept in part too, and so has the rows that an undisturbed run has.
+  /// The rows of crops that are there. A record whose checksum does not hold, or that is not finite,
+  /// counts as not there. A row's last bits may depend on the batch that it went through the teacher with
+  /// (oneDNN's kernels): a run that goes on takes what is kept, in a batch that is kept in part too, and
+  /// so has the rows that an undisturbed run has.
   struct Kept {
     Tensor rows;              // N,D float32; those that are not there are not set
     std::vector<char> there;  // of each
     bool all = false;
   };
   Kept find(const std::vector<CropId>& crops);
-  /// Appends those of the N,D rows that are not there yet; none of a batch that is not finite. Errors: disk full (Resource).
+  /// Appends those of the N,D rows that are not there yet; none of a batch that
+  /// is not finite. Errors: disk full (Resource).
   void add(const std::vector<CropId>& crops, const Tensor& rows);
   std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
   /// Was it a file of the first format?

@@ -146,8 +146,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-// To the first `lines` lines; where the log does not hold just those (a state that did not count, a log that was lost or
-// cut by another hand), by the lines' own steps.
+// To the first `lines` lines; where the log does not hold just those (a state that did not count, a log that was lost
+// or cut by another hand), by the lines' own steps.
 void RunFolder::rewind_log(std::int64_t step, std::int64_t lines) {
   const auto bytes = read_file_if_there(file("log.jsonl"));
   const std::string before = bytes ? std::string(bytes->begin(), bytes->end()) : "";

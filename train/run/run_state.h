@@ -16,8 +16,8 @@ struct NotFiniteCounts {
   friend bool operator==(const NotFiniteCounts&, const NotFiniteCounts&) = default;
 };
 
-/// Order and augmentation are functions of (seed, epoch, sample), so the cursor is the sampler's and the generators'
-/// whole state.
+/// Order and augmentation are functions of (seed, epoch, sample), so the cursor is the
+/// sampler's and the generators' whole state.
 struct RunState {
   std::int64_t step = 0;   // steps done
   std::int64_t epoch = 0;  // epoch of the next step

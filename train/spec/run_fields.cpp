@@ -1,5 +1,5 @@
-// A training run's settings: each is one row, with its bounds, what another value does to a run that goes on (on_resume), and
-// whether a teacher's kept outputs depend on it (seen_by_teacher).
+// A training run's settings: each is one row, with its bounds, what another value does to a run that goes on
+// (on_resume), and whether a teacher's kept outputs depend on it (seen_by_teacher).
 #include "train/spec/options.h"
 #include "train/spec/words.h"
 

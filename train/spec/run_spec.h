@@ -1,5 +1,5 @@
-// A training run, described by one value. What each member means, its bounds, and what a change of it does to a run that
-// goes on or to a teacher's kept outputs stands in its row (run_fields.cpp).
+// A training run, described by one value. What each member means, its bounds, and what a change of it does to a run
+// that goes on or to a teacher's kept outputs stands in its row (run_fields.cpp).
 #pragma once
 #include <cstdint>
 #include <string>
