@@ -35,7 +35,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# oneDNN 3.2, CPU with the OpenMP runtime of g++. The wheels hold three copies of the library: keep one, link the others.
+# oneDNN 3.2, CPU with the OpenMP runtime of g++. The wheels hold three copies
+# of the library: keep one, link the others.
 prefix=$build/deps/onednn
 if [ ! -e "$prefix/include/dnnl.hpp" ]; then
   echo "dependencies: fetching oneDNN 3.2 into $prefix"

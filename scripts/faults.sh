@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills and failing calls at EVERY call of a whole run (the tests do one save of it): a quarter of an hour on a quiet machine.
-# Random kills, random signals and a long run: scripts/soak.sh. Needs nothing but the build.
+# Kills and failing calls at EVERY call of a whole run (the tests do one save of it): a quarter of an hour on a quiet
+# machine. Random kills, random signals and a long run: scripts/soak.sh. Needs nothing but the build.
 #
 # usage: scripts/faults.sh [BUILD_FOLDER] [TEST...]      (default build; Catch2 names or tags)
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of foreign files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds, two at a time, from
-# their seeds: tests/fuzz/seeds/TARGET, the attack corpus, files of other tests, and, where they are, the small shared fixtures. Leaves with 1 and
-# the place of the reproducer on a finding.
+# Fuzzes the readers of foreign files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds,
+# two at a time, from their seeds: tests/fuzz/seeds/TARGET, the attack corpus, files of other tests, and, where they
+# are, the small shared fixtures. Leaves with 1 and the place of the reproducer on a finding.
 #
 # usage: scripts/fuzz.sh [SECONDS] [TARGET...]      (default: 60 seconds each of all targets of tests/fuzz/README.md)
 # What the fuzzer found interesting stays in build-fuzz/corpus/TARGET, and the next run goes on from there.

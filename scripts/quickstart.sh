@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# The main job on real pictures, from nothing: installs what is missing, builds, then trains on Fashion-MNIST a small ResNet teacher, a
-# MobileNet-0.25 student alone, and the same student with the absolute and the relative teacher; prints Recall@1,2,4,8 among new pictures, and
-# whether each row lies where a right build's does (quickstart.tsv). Some minutes on 2 cores. A second run skips what is done.
+# The main job on real pictures, from nothing: installs what is missing, builds, then trains on Fashion-MNIST a small
+# ResNet teacher, a MobileNet-0.25 student alone, and the same student with the absolute and the relative teacher;
+# prints Recall@1,2,4,8 among new pictures, and whether each row lies where a right build's does (quickstart.tsv). Some
+# minutes on 2 cores. A second run skips what is done.
 #
-# usage: scripts/quickstart.sh [BUILD_FOLDER]     (default build; the runs go to runs/quickstart). Exit code 1: a row lies elsewhere.
-#        QUICKSTART_FLAGS adds flags to all four, e.g. "--seed 1 --threads 1", FLEDGE_RUNS names another folder for the runs.
+# usage: scripts/quickstart.sh [BUILD_FOLDER]     (default build; the runs go to runs/quickstart)
+# Exit code 1: a row lies elsewhere. QUICKSTART_FLAGS adds flags to all four, e.g. "--seed 1 --threads 1"; FLEDGE_RUNS
+# names another folder for the runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Builds with sanitizers (AddressSanitizer and UndefinedBehaviorSanitizer, or ThreadSanitizer) and runs the tests.
 #
-# usage: scripts/sanitize.sh [TEST...]          the readers of io alone (tests/fuzz/CMakeLists.txt: without oneDNN and the fast kernels, so it
-#                                               takes a minute or two): attack corpus, cut and bit-flipped files, fixtures, safetensors
-#        scripts/sanitize.sh all [PROGRAM...]   everything of ours, oneDNN stays a library; PROGRAM: kernels tensor autograd nn io data apps
-#                                               (default: all)
-#        scripts/sanitize.sh threads [TEST...]  what runs in several threads without OpenMP, under ThreadSanitizer: loader, contents, packs, signals
-#        scripts/sanitize.sh threads all        the whole program under it, kernels too, verb by verb on small pictures: clang with its OpenMP
-#                                               runtime, whose waits it understands
-# TEST: Catch2 names or tags; with `all` FLEDGE_SANITIZE_TESTS says which, e.g. '[image],[bounds]'. CXX picks the compiler (default g++). Files
-# go to build-sanitize, build-sanitize-all, build-threads and build-threads-all.
+# usage: scripts/sanitize.sh [TEST...]          the readers of io alone: attack corpus, cut and bit-flipped files,
+#                                               fixtures, safetensors. Takes a minute or two, as it is built without
+#                                               oneDNN and the fast kernels (tests/fuzz/CMakeLists.txt)
+#        scripts/sanitize.sh all [PROGRAM...]   everything of ours, oneDNN stays a library
+#                                               PROGRAM: kernels tensor autograd nn io data apps (default: all)
+#        scripts/sanitize.sh threads [TEST...]  what runs in several threads without OpenMP, under ThreadSanitizer:
+#                                               loader, contents, packs, signals
+#        scripts/sanitize.sh threads all        the whole program under it, kernels too, verb by verb on small pictures:
+#                                               clang with its OpenMP runtime, whose waits it understands
+# TEST: Catch2 names or tags; with `all` FLEDGE_SANITIZE_TESTS says which, e.g. '[image],[bounds]'. CXX picks the
+# compiler (default g++). Files go to build-sanitize, build-sanitize-all, build-threads and build-threads-all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=0
@@ -32,7 +34,8 @@ fi
 build=build-sanitize-all sanitizers=address,undefined
 if [ "$1" = threads ]; then
   build=build-threads-all sanitizers=thread CXX=${CXX:-clang++}
-  # Archer tells the sanitizer of OpenMP's barriers. oneDNN is not instrumented; its calls of g++'s OpenMP runtime are answered by clang's.
+  # Archer tells the sanitizer of OpenMP's barriers. oneDNN is not instrumented; its calls of
+  # g++'s OpenMP runtime are answered by clang's.
   archer=$("$CXX" -print-resource-dir 2>/dev/null || true)/../../libarcher.so
   [ -e "$archer" ] || { echo "sanitize: left out: no clang with libarcher (Debian: clang libomp-dev)"; exit 0; }
   export OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
