@@ -33,7 +33,7 @@ std::optional<Content> content_from_text(std::string_view text);
 
 /// What a cheap look says of a file. Another stamp: perhaps another content.
 struct FileStamp {
-  std::int64_t size = -1;                // -1: no such file
+  std::int64_t size = -1;                  // -1: no such file
   std::int64_t modified = 0, changed = 0;  // nanoseconds: mtime, and ctime, which nobody can set back
   bool operator==(const FileStamp&) const = default;
 };

@@ -295,9 +295,8 @@ std::optional<Batch> Loader::next() {
     s.work.notify_all();
     throw;
   }
-  Batch batch{std::move(slot.images),  std::move(slot.teacher_images), std::move(slot.labels),
-              std::move(slot.samples), std::move(slot.pixels),         std::move(slot.teacher_pixels),
-              std::move(bad)};
+  Batch batch{std::move(slot.images), std::move(slot.teacher_images), std::move(slot.labels), std::move(slot.samples),
+              std::move(slot.pixels), std::move(slot.teacher_pixels), std::move(bad)};
   {
     const std::lock_guard lock(s.mutex);
     ++s.cursor;

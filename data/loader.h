@@ -15,9 +15,9 @@ namespace fledge {
 
 /// A sample whose own picture could not be read.
 struct BadPicture {
-  std::size_t row = 0;      // its place in the batch
-  std::int64_t index = 0;   // the unreadable picture
-  std::string reason;       // the message, which names it
+  std::size_t row = 0;     // its place in the batch
+  std::int64_t index = 0;  // the unreadable picture
+  std::string reason;      // the message, which names it
 };
 
 struct Batch {
@@ -52,7 +52,7 @@ struct LoaderOptions {
   double max_bad_fraction = 0.001;
   std::int64_t pass_samples = 0;
   std::set<std::string> known_bad = {};  // by name
-  bool teacher_view = false;  // every batch has teacher_images; off: a teacher's view, if made, is dropped
+  bool teacher_view = false;             // every batch has teacher_images; off: a teacher's view, if made, is dropped
   // Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
   // batch is used again when nobody holds the batch any more.
   bool pixels = false;

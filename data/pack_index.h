@@ -39,8 +39,8 @@ struct PackedPicture {
 };
 
 struct PackIndex {
-  int short_side = 0;           // PackOptions::short_side
-  std::optional<bool> turned;   // Dataset::turned
+  int short_side = 0;          // PackOptions::short_side
+  std::optional<bool> turned;  // Dataset::turned
   std::vector<std::string> class_names;
   std::vector<PackedPicture> pictures;
 };

@@ -71,7 +71,8 @@ class Ahead {
  public:
   Ahead(std::int64_t count, int workers, std::function<Made(std::int64_t)> make)
       : count_(count), make_(std::move(make)), slots_(static_cast<std::size_t>(workers) * kAheadPerWorker) {
-    threads_.start(workers, [this] { run(); }, [this] { stop(); });
+    threads_.start(
+        workers, [this] { run(); }, [this] { stop(); });
   }
   ~Ahead() {
     stop();

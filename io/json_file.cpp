@@ -88,7 +88,8 @@ json read_json_object(const std::string& path, const JsonBounds& bounds) {
     refuse("it has " + std::to_string(size) + " bytes, more than the " + std::to_string(bounds.bytes) + " allowed");
   const auto bytes = read_file(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (deeper_than(text, bounds.depth)) refuse("its values nest deeper than " + std::to_string(bounds.depth) + " levels");
+  if (deeper_than(text, bounds.depth))
+    refuse("its values nest deeper than " + std::to_string(bounds.depth) + " levels");
   json value = parse_json(text, bounds.depth);
   if (!value.is_object()) refuse(value.is_discarded() ? "it is not JSON" : "it is not a JSON object");
   return value;

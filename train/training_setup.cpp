@@ -166,7 +166,8 @@ std::string hash_of_weights(const EmbeddingModel& model) {
   std::string text = model.spec().describe() + "\n";
   for (const auto& [name, tensor] : state_dict(model)) {
     const Tensor dense = tensor.contiguous();
-    text += name + " " + to_string(dense.dims()) + " " + to_text(content_of(dense.raw(), static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype()))) + "\n";
+    text += name + " " + to_string(dense.dims()) + " " +
+            to_text(content_of(dense.raw(), static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype()))) + "\n";
   }
   return to_text(content_of(text.data(), text.size()));
 }

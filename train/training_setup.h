@@ -24,7 +24,7 @@ struct WeightedLoss {
 };
 
 struct TrainingSetup {
-  std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
+  std::shared_ptr<Dataset> train, validation, test;                              // the last two may be null
   std::unique_ptr<Contents> train_contents, validation_contents, test_contents;  // of those; null where they are
   std::vector<FileStamp> train_stamps, validation_stamps, test_stamps;           // from before anything was read
   std::optional<PKSampler> sampler;
@@ -41,7 +41,7 @@ struct TrainingSetup {
   LossNeeds needs;  // of all losses together
   std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
-  std::vector<std::string> notes;  // lines for the user: data, weights, warnings
+  std::vector<std::string> notes;     // lines for the user: data, weights, warnings
   std::int64_t test_overlap = 0;      // test pictures that are training pictures
   std::vector<std::string> overlaps;  // test or validation pictures that are training pictures: to be said always
 };

@@ -82,7 +82,8 @@ std::string join_few(const std::vector<std::string>& names, const char* separato
 
 void print_layout(const DatasetReport& r) {
   if (r.boxes.boxes) fmt::print("boxes: {}\n", r.boxes.boxes);
-  for (const auto& s : r.sums) fmt::print("MD5 {}: {}\n", s.md5 == s.published ? "as published" : "WRONG", shown(s.path));
+  for (const auto& s : r.sums)
+    fmt::print("MD5 {}: {}\n", s.md5 == s.published ? "as published" : "WRONG", shown(s.path));
   for (const auto& m : r.remarks)
     fmt::print("{}: {}\n  to mend it: {}\n", m.fault ? "fault" : "note", shown(m.problem), shown(m.mend));
 }
@@ -90,7 +91,8 @@ void print_layout(const DatasetReport& r) {
 void print_text(const DatasetReport& r) {
   fmt::print("{}\nimages per class (min / median / max): {}\n", shown(r.description), spread_text(r.images_per_class));
   if (!r.single_image_classes.empty())
-    fmt::print("classes with one image: {} (they can be no one's positive)\n", shown(join_few(r.single_image_classes, ", ")));
+    fmt::print("classes with one image: {} (they can be no one's positive)\n",
+               shown(join_few(r.single_image_classes, ", ")));
   if (!r.empty_classes.empty()) fmt::print("empty classes: {}\n", shown(join_few(r.empty_classes, ", ")));
   if (!r.decoded) return;
   fmt::print("width  (min / median / max): {}\nheight (min / median / max): {}\nshort  (min / median / max): {}\n",
@@ -167,8 +169,8 @@ int run_prepare(const DataVerbOptions& o) {
                                       {"seconds", seconds}};
     fmt::print("{}\n", json_text(std::move(j)));
   } else {
-    fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", shown(o.output), dataset->size(), dataset->classes(),
-               bytes, seconds);
+    fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", shown(o.output), dataset->size(),
+               dataset->classes(), bytes, seconds);
   }
   return 0;
 }

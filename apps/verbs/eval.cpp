@@ -125,8 +125,8 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 }
 
 /// The embeddings of pictures, and who they are. `tested`: these are what the figures are about.
-Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec, const EmbedOptions& options,
-                 bool tested) {
+Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec,
+                 const EmbedOptions& options, bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
   warn_of_preparation(options.preprocessing, *dataset);
   Embeddings e = embed_dataset(model, dataset, options);

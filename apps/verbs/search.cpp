@@ -128,8 +128,12 @@ Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   StoredEmbeddings stored = load_embeddings(o.stored_queries);
   check_size(index, stored.name + ".npy", stored.vectors.dim(1), "write both with the same model");
   say(o, check_comparable(stored.info, stored.name, index.info, index.name, o.allow_mismatch));
-  return {stored.vectors, std::move(stored.paths), std::move(stored.labels), std::move(stored.contents),
-          stored.info ? stored.info->root : "", {}};
+  return {stored.vectors,
+          std::move(stored.paths),
+          std::move(stored.labels),
+          std::move(stored.contents),
+          stored.info ? stored.info->root : "",
+          {}};
 }
 
 SearchAnswers answers_of(const SearchOptions& o, const StoredEmbeddings& index, const Queries& queries) {

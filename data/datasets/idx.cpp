@@ -28,8 +28,7 @@ class IdxFile {
       throw Error(ErrorKind::BadInput, "", "'" + folder + "' lacks the IDX file " + name + " (or " + name + ".gz)",
                   "all four files of the data set must lie in one folder");
     file_ = gzopen(path_.c_str(), "rb");
-    if (!file_)
-      throw Error(ErrorKind::Resource, "", "cannot open IDX file '" + path_ + "': " + std::strerror(errno));
+    if (!file_) throw Error(ErrorKind::Resource, "", "cannot open IDX file '" + path_ + "': " + std::strerror(errno));
     const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
     stored_ = ignored ? 0 : static_cast<std::int64_t>(size);
     gzbuffer(file_, 1 << 18);

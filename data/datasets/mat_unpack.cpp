@@ -18,7 +18,7 @@ namespace {
 
 using Span = std::span<const std::uint8_t>;
 
-constexpr std::size_t kLimit = 24 << 20;   // of the file and of what it inflates to; cars_annos.mat inflates to 7 MB
+constexpr std::size_t kLimit = 24 << 20;     // of the file and of what it inflates to; cars_annos.mat inflates to 7 MB
 constexpr std::size_t kMaxArrays = 400'000;  // libmatio takes some 250 bytes for each; cars_annos.mat has 114,000
 constexpr std::size_t kHeader = 128;
 constexpr std::size_t kMaxVariables = 1000;

@@ -80,8 +80,7 @@ std::string PicturePlaces::settle(const std::string& usual, const std::vector<st
 void PicturePlaces::require_any() const {
   if (any_ || looked_for_.empty()) return;
   std::string list;
-  for (std::size_t i = 0; i < looked_for_.size() && i < kShown; ++i)
-    list += (i ? ", '" : "'") + looked_for_[i] + "'";
+  for (std::size_t i = 0; i < looked_for_.size() && i < kShown; ++i) list += (i ? ", '" : "'") + looked_for_[i] + "'";
   throw Error(ErrorKind::BadInput, "",
               a_.layout + " in '" + a_.source + "': none of its " + with_thousands(a_.images.size()) +
                   " pictures is there; looked for " + list + (looked_for_.size() > kShown ? ", ..." : ""),

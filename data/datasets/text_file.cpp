@@ -15,7 +15,6 @@ namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
-
 template <class Number>
 bool parse(const std::string& field, Number& value) {
   const std::string_view text = without_blanks(field);

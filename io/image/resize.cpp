@@ -133,16 +133,15 @@ Image crop_and_resize(const Image& image, const PixelBox& box, int width, int he
   const bool tail = box.top + box.height == image.height && box.left + box.width == image.width;
   const Region in{image.row(box.top) + static_cast<std::size_t>(box.left) * 3, box.width, box.height,
                   static_cast<std::size_t>(image.width) * 3, tail};
-  return resample(in, {width, height, 0, 0, static_cast<float>(box.width), static_cast<float>(box.height),
-                       {0, 0, width, height}});
+  return resample(
+      in, {width, height, 0, 0, static_cast<float>(box.width), static_cast<float>(box.height), {0, 0, width, height}});
 }
 
 Image resize_and_crop(const Image& image, int width, int height, const PixelBox& box) {
   check_size(image, width, height);
   check_box(width, height, box, "resize_and_crop");
   const Region in{image.rgb.data(), image.width, image.height, static_cast<std::size_t>(image.width) * 3, true};
-  return resample(
-      in, {width, height, 0, 0, static_cast<float>(image.width), static_cast<float>(image.height), box});
+  return resample(in, {width, height, 0, 0, static_cast<float>(image.width), static_cast<float>(image.height), box});
 }
 
 Image crop(const Image& image, const PixelBox& box) {

@@ -23,7 +23,7 @@ struct PlanKey {
   std::int64_t k = 0, r = 0, s = 0;         // matmul: k = columns of c
   std::int64_t stride_h = 0, stride_w = 0, groups = 0;
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
-  std::int64_t flags = 0;  // epilogue, transposes: the bits below
+  std::int64_t flags = 0;        // epilogue, transposes: the bits below
   std::int64_t stored_rows = 0;  // matmul, part of a transposed a: how many rows of c the whole has
 
   friend bool operator==(const PlanKey&, const PlanKey&) = default;

@@ -116,7 +116,8 @@ std::vector<double> CollapseAlarm::state() const {
 }
 
 void CollapseAlarm::set_state(const std::vector<double>& numbers) {
-  if (numbers.size() < 3 || numbers.size() % 3 != 0 || numbers.size() / 3 - 1 > static_cast<std::size_t>(options_.window))
+  if (numbers.size() < 3 || numbers.size() % 3 != 0 ||
+      numbers.size() / 3 - 1 > static_cast<std::size_t>(options_.window))
     no_state("collapse alarm");
   if (!(numbers[2] >= 0 && numbers[2] < 9e15)) no_state("collapse alarm");
   raised_ = numbers[0] != 0;

@@ -72,7 +72,8 @@ TEST_CASE("an unreadable test picture is left out of a run's metrics, named and 
 
 TEST_CASE("an unreadable picture of a held-out class is left out of the validation", "[e2e][bad-pictures]") {
   const Pictures p;
-  const Arguments validation = {"--validation", "0.34", "--train", "test", "--images-per-class", "4", "--batch-size", "8"};
+  const Arguments validation = {"--validation",       "0.34", "--train",      "test",
+                                "--images-per-class", "4",    "--batch-size", "8"};
   // Which class is held out depends on the seed of the split: one of them holds class1 out.
   for (int seed = 0; seed < 20; ++seed) {
     const std::string run = "run" + std::to_string(seed);
@@ -117,7 +118,8 @@ TEST_CASE("eval, embed, search and report leave an unreadable picture out", "[e2
   for (std::int64_t i = 0; i < left.numel(); ++i)
     CHECK(std::abs(left.data<float>()[i] - rest.data<float>()[i]) < 1e-5f);
   CHECK(slurp(p.folder / "e.tsv") == slurp(p.folder / "r.tsv"));
-  must(p.folder, embed + kSkip + Arguments{"--data", "test", "--output", "workers", "--workers", "3", "--batch-size", "4"});
+  must(p.folder,
+       embed + kSkip + Arguments{"--data", "test", "--output", "workers", "--workers", "3", "--batch-size", "4"});
   CHECK(text_of(p.folder / "workers.tsv") == text_of(p.folder / "r.tsv"));
 
   const Arguments search = Arguments{"search", "--index", "e", "--json"} + model;

@@ -114,14 +114,17 @@ TEST_CASE("stats, verify and train take the same pictures of folders in class fo
     return;
   }
   const TempFolder folder;
-  const std::string said = "16 images, 3 classes, 7 of the images in folders below their class's ('c1/more/3.jpg', ...)";
+  const std::string said =
+      "16 images, 3 classes, 7 of the images in folders below their class's ('c1/more/3.jpg', ...)";
   for (const char* verb : {"stats", "verify"}) {
     const json j = report(folder, {"data", verb, "--data", set}, 0);
     CHECK(j["images"] == 16);
     CHECK_THAT(j["description"].get<std::string>(), Contains(said));
   }
-  CHECK_THAT(must(folder, Arguments{"train"} + tiny() + Arguments{"--train", set, "--test", "", "--quiet=false", "--run", "r"}).err,
-             Contains("train: folder " + set + ": " + said));
+  CHECK_THAT(
+      must(folder, Arguments{"train"} + tiny() + Arguments{"--train", set, "--test", "", "--quiet=false", "--run", "r"})
+          .err,
+      Contains("train: folder " + set + ": " + said));
 }
 
 TEST_CASE("lists as people write them: read, or refused with what stands there", "[e2e][layouts]") {
@@ -162,7 +165,8 @@ TEST_CASE("Cars-196 copies of other shapes are found", "[e2e][layouts]") {
     CHECK(j["images"] == 12);
     CHECK(j["classes"] == 3);
     CHECK(j["missing"].empty());
-    must(folder, Arguments{"train"} + tiny() +
-                     Arguments{"--train", cars + "/" + form + ":train", "--test", cars + "/" + form + ":test", "--run", form});
+    must(folder,
+         Arguments{"train"} + tiny() +
+             Arguments{"--train", cars + "/" + form + ":train", "--test", cars + "/" + form + ":test", "--run", form});
   }
 }

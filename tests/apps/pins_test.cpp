@@ -163,7 +163,8 @@ TEST_CASE("pins: the resolved config of every preset", "[pins]") {
 TEST_CASE("pins: the help of every verb", "[pins]") {
   const TempFolder folder;
   std::string text = must(folder, {"--help"}).out;
-  for (const char* verb : {"train", "distill", "eval", "embed", "inspect", "convert", "report", "doctor", "search", "bench", "data"})
+  for (const char* verb :
+       {"train", "distill", "eval", "embed", "inspect", "convert", "report", "doctor", "search", "bench", "data"})
     text += must(folder, {verb, "--help"}).out;
   for (const char* action : {"verify", "stats", "prepare"}) text += must(folder, {"data", action, "--help"}).out;
   check_pin("help.txt", text);

@@ -164,8 +164,8 @@ TEST_CASE("worker threads that cannot be started are an error", "[e2e][limits]")
        {Arguments{"data", "verify", "--data", "train", "--workers", "4", "--quiet"},
         Arguments{"data", "prepare", "--data", "train", "--output", "p.pack", "--workers", "2", "--quiet"}}) {
     // A number of its own, so that nobody else's processes count.
-    const Outcome o = shell(
-        p.folder, "exec setpriv --reuid=54321 --clear-groups bash -c 'ulimit -u 1; exec RUN'", arguments);
+    const Outcome o =
+        shell(p.folder, "exec setpriv --reuid=54321 --clear-groups bash -c 'ulimit -u 1; exec RUN'", arguments);
     INFO(arguments[1] << o.code << "\n" << o.err);
     CHECK(o.code == 4);
     CHECK_THAT(o.err, Contains("cannot start worker thread"));

@@ -82,7 +82,8 @@ struct IdxFolder {
   std::string source = folder / "idx";
   IdxFolder() {
     std::filesystem::create_directories(source);
-    for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"}) spill(source + "/" + name, labels_of(2));
+    for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"})
+      spill(source + "/" + name, labels_of(2));
     Bytes images = images_header(2, 4);
     images.resize(images.size() + 32);
     for (const char* name : {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"}) spill(source + "/" + name, images);
@@ -140,7 +141,8 @@ TEST_CASE("IDX files are held against what they declare before they are unfolded
 TEST_CASE("packs: holes, and an index that promises more than the file can hold, cost nothing", "[bounds]") {
   const TempFolder folder;
   const std::string path = folder / "p";
-  const std::string index = "{\"classes\":1,\"pictures\":2000000,\"short_side\":0}\n\"c\"\n" + std::string(3 << 20, '\n');
+  const std::string index =
+      "{\"classes\":1,\"pictures\":2000000,\"short_side\":0}\n\"c\"\n" + std::string(3 << 20, '\n');
   Bytes lying = bytes_of(std::string(kPackMagic) + index);
   const Bytes footer = footer_of(index, index.size());
   lying.insert(lying.end(), footer.begin(), footer.end());

@@ -70,7 +70,8 @@ TEST_CASE("a file's content is the XXH3 of its bytes, however large", "[content]
 TEST_CASE("contents of a set: by file, through all that wraps a set, found out once", "[content]") {
   const TempFolder folder;
   for (int c = 0; c < 4; ++c)
-    for (int i = 0; i < 3; ++i) picture(folder / ("set/c" + std::to_string(c) + "/" + std::to_string(i) + ".png"), 10 + 3 * c + i);
+    for (int i = 0; i < 3; ++i)
+      picture(folder / ("set/c" + std::to_string(c) + "/" + std::to_string(i) + ".png"), 10 + 3 * c + i);
   spill(folder / "set/c1/bad.png", std::string("no picture"));
   const auto set = open(folder / "set");
   Contents plain(set);

@@ -87,7 +87,8 @@ TEST_CASE("a list: columns and parts may be written in capitals", "[list]") {
 TEST_CASE("a list: blanks at the ends of fields do not count", "[list]") {
   const TempFolder folder;
   spill(folder / "l.csv", std::string("\xef\xbb\xbf path , label , split\r\n a b.jpg, c0 ,train \r\n"
-                                      "b.jpg,\"c0 \" ,\ttrain\r\nc.jpg,\xc2\xa0""c0, train\r\nd.jpg, c1,test\r\n"));
+                                      "b.jpg,\"c0 \" ,\ttrain\r\nc.jpg,\xc2\xa0"
+                                      "c0, train\r\nd.jpg, c1,test\r\n"));
   const auto d = open_dataset({folder / "l.csv", ""});
   CHECK(d->class_names() == std::vector<std::string>{"c0", "c1"});
   CHECK(d->name(0) == "a b.jpg");
@@ -101,7 +102,8 @@ TEST_CASE("a list: blanks at the ends of fields do not count", "[list]") {
 TEST_CASE("a list: one number written in two ways is refused by row", "[list]") {
   CHECK_THAT(error_in("path,label\na,0\nb,0.0\nc,1\n"),
              Contains("list.csv:3: label '0.0' is the number '0' of line 2, written in another way"));
-  CHECK_THAT(error_in("path,label\na,1.0\nb,2\nc,01\n"), Contains("list.csv:4: label '01'") && Contains("'1.0' of line 2"));
+  CHECK_THAT(error_in("path,label\na,1.0\nb,2\nc,01\n"),
+             Contains("list.csv:4: label '01'") && Contains("'1.0' of line 2"));
   CHECK_THAT(error_in("path,label\na,-1\nb,-1.\n"), Contains("list.csv:3: label '-1.'"));
   const TempFolder folder;
   spill(folder / "l.csv", std::string("path,label\na,1\nb,1.5\nc,1e0\nd,1.0a\ne,-1\nf,.\ng,12345678901234567890\n"

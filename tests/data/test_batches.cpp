@@ -277,7 +277,9 @@ TEST_CASE("a pass that goes on counts its bad pictures as a whole one does") {
   rest.known_bad = {"pic1"};
   CHECK(Loader(d, batches, evaluation_views(d, {0, 16}), rest).next()->bad.size() == 1);
   rest.max_bad_fraction = 0.05;
-  CHECK_THAT(error_of([&] { Loader(d, batches, evaluation_views(d, {0, 16}), rest).next(); }),
+  CHECK_THAT(error_of([&] {
+               Loader(d, batches, evaluation_views(d, {0, 16}), rest).next();
+             }),
              Contains("2 unreadable pictures among 20"));
 }
 

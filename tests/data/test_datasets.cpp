@@ -75,7 +75,8 @@ TEST_CASE("folder: classes and pictures by sorted name, the rest left out and co
 
 TEST_CASE("folder: pictures in folders below a class's belong to it, in torchvision's order") {
   const TempFolder root;
-  for (const char* name : {"a/2.png", "a/more/1.png", "a/more-yet/1.png", "a/more/deep/0.png", "b/1.png", "c/sub/1.png"})
+  for (const char* name :
+       {"a/2.png", "a/more/1.png", "a/more-yet/1.png", "a/more/deep/0.png", "b/1.png", "c/sub/1.png"})
     picture(root / name, 4, 4);
   picture(root / "b/.thumbnails/1.png", 4, 4);
   std::filesystem::create_directories(root / "b/nothing");
@@ -146,7 +147,8 @@ TEST_CASE("folder: class folders that are one number in two spellings are refuse
 TEST_CASE("folder: doubled folders are looked through") {
   const TempFolder root;
   for (const char* part : {"train", "test"})
-    for (const char* name : {"a/1.png", "b/1.png"}) picture(root / ("cars/" + std::string(part) + "/" + part + "/" + name), 4, 4);
+    for (const char* name : {"a/1.png", "b/1.png"})
+      picture(root / ("cars/" + std::string(part) + "/" + part + "/" + name), 4, 4);
   const auto train = open_dataset({root / "cars:train", ""});
   CHECK(train->class_names() == std::vector<std::string>{"a", "b"});
   CHECK(train->name(0) == "train/train/a/1.png");

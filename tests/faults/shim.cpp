@@ -26,7 +26,7 @@ namespace {
 // rename covers renameat and renameat2, unlink unlinkat and remove, and so on: the kinds of promise 1.
 enum Call { Open, Write, Fsync, Close, Rename, Unlink, Mkdir, Rmdir, Truncate, Fallocate, List, Stat, kCalls };
 constexpr const char* kNames[kCalls] = {"open",  "write", "fsync",    "close",     "rename", "unlink",
-                                        "mkdir", "rmdir", "truncate", "fallocate", "list", "stat"};
+                                        "mkdir", "rmdir", "truncate", "fallocate", "list",   "stat"};
 std::atomic<int> counts[kCalls];
 
 struct Plan {
@@ -125,11 +125,11 @@ struct AtEnd {
 }  // namespace
 
 // FAULTY(result, name, (parameters), (arguments), CALL, is it ours): the call under the same name, or the fault.
-#define FAULTY(NAME, PARAMETERS, ARGUMENTS, CALL, OURS)                    \
-  extern "C" int NAME PARAMETERS {                                         \
-    static const auto next = real<int(*) PARAMETERS>(#NAME);               \
-    if (const int error = fault(CALL, OURS)) return errno = error, -1;     \
-    return next ARGUMENTS;                                                 \
+#define FAULTY(NAME, PARAMETERS, ARGUMENTS, CALL, OURS)                \
+  extern "C" int NAME PARAMETERS {                                     \
+    static const auto next = real<int(*) PARAMETERS>(#NAME);           \
+    if (const int error = fault(CALL, OURS)) return errno = error, -1; \
+    return next ARGUMENTS;                                             \
   }
 
 FAULTY(fsync, (int fd), (fd), Fsync, below(fd))
@@ -173,28 +173,28 @@ extern "C" ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
   return next(fd, data, size, at);
 }
 
-#define FAULTY_OPEN(NAME)                                                                        \
-  extern "C" int NAME(const char* path, int flags, ...) {                                        \
-    static const auto next = real<int (*)(const char*, int, ...)>(#NAME);                        \
-    va_list more;                                                                                \
-    va_start(more, flags);                                                                       \
-    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                \
-    va_end(more);                                                                                \
-    if (const int error = fault(Open, below(AT_FDCWD, path))) return errno = error, -1;          \
-    return next(path, flags, mode);                                                              \
+#define FAULTY_OPEN(NAME)                                                               \
+  extern "C" int NAME(const char* path, int flags, ...) {                               \
+    static const auto next = real<int (*)(const char*, int, ...)>(#NAME);               \
+    va_list more;                                                                       \
+    va_start(more, flags);                                                              \
+    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;       \
+    va_end(more);                                                                       \
+    if (const int error = fault(Open, below(AT_FDCWD, path))) return errno = error, -1; \
+    return next(path, flags, mode);                                                     \
   }
 FAULTY_OPEN(open)
 FAULTY_OPEN(open64)
 
-#define FAULTY_OPENAT(NAME)                                                                      \
-  extern "C" int NAME(int at, const char* path, int flags, ...) {                                \
-    static const auto next = real<int (*)(int, const char*, int, ...)>(#NAME);                   \
-    va_list more;                                                                                \
-    va_start(more, flags);                                                                       \
-    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                \
-    va_end(more);                                                                                \
-    if (const int error = fault(Open, below(at, path))) return errno = error, -1;                \
-    return next(at, path, flags, mode);                                                          \
+#define FAULTY_OPENAT(NAME)                                                       \
+  extern "C" int NAME(int at, const char* path, int flags, ...) {                 \
+    static const auto next = real<int (*)(int, const char*, int, ...)>(#NAME);    \
+    va_list more;                                                                 \
+    va_start(more, flags);                                                        \
+    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
+    va_end(more);                                                                 \
+    if (const int error = fault(Open, below(at, path))) return errno = error, -1; \
+    return next(at, path, flags, mode);                                           \
   }
 FAULTY_OPENAT(openat)
 FAULTY_OPENAT(openat64)
@@ -215,11 +215,11 @@ extern "C" __dirstream* opendir(const char* path) {
   return next(path);
 }
 
-#define FAULTY_READDIR(NAME, ENTRY)                                                        \
-  extern "C" ENTRY* NAME(__dirstream* folder) {                                            \
-    static const auto next = real<ENTRY* (*)(__dirstream*)>(#NAME);                        \
+#define FAULTY_READDIR(NAME, ENTRY)                                                         \
+  extern "C" ENTRY* NAME(__dirstream* folder) {                                             \
+    static const auto next = real<ENTRY* (*)(__dirstream*)>(#NAME);                         \
     if (const int error = fault(List, below(dirfd(folder)))) return errno = error, nullptr; \
-    return next(folder);                                                                   \
+    return next(folder);                                                                    \
   }
 FAULTY_READDIR(readdir, dirent)
 FAULTY_READDIR(readdir64, dirent64)

@@ -28,8 +28,9 @@ void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::durati
 
 Arguments forty_steps() {
   return Arguments{"train"} + tiny() +
-         Arguments{"--workers", "1", "--batches-per-epoch", "10", "--epochs", "4", "--save-every", "5",
-                   "--eval-every", "1", "--loss", "triplet", "--seed", "5"};
+         Arguments{"--workers",    "1", "--batches-per-epoch", "10", "--epochs", "4",
+                   "--save-every", "5", "--eval-every",        "1",  "--loss",   "triplet",
+                   "--seed",       "5"};
 }
 
 /// An undisturbed run, what it left, and how long it took.
@@ -121,8 +122,8 @@ TEST_CASE("a run of two thousand steps does not grow", "[.soak][growth]") {
   make_pictures(folder / "train", 6, 8, 36, 11);
   make_pictures(folder / "test", 3, 8, 36, 12);
   Process p(folder, Arguments{"train"} + tiny() +
-                        Arguments{"--batches-per-epoch", "100", "--epochs", "22", "--save-every", "100", "--workers", "1",
-                                  "--run", "r", "--eval-every", "5"});
+                        Arguments{"--batches-per-epoch", "100", "--epochs", "22", "--save-every", "100", "--workers",
+                                  "1", "--run", "r", "--eval-every", "5"});
   const auto steps = [&] {
     std::error_code none;
     return std::filesystem::exists(folder / "r/log.jsonl", none) ? log_lines(folder / "r", "step").size() : 0;

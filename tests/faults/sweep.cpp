@@ -106,9 +106,9 @@ Arguments FaultSweep::arguments() const {
   Arguments shared = tiny();
   std::erase(shared, "--quiet");  // where a run goes on from is said on stderr
   return Arguments{"train"} + shared +
-         Arguments{"--epochs",    "2",        "--save-every",  "2",            "--keep", std::to_string(keep_),
-                   "--loss",      "triplet",  "--optimizer",   "adamw",        "--seed", "5",
-                   "--schedule",  "cosine",   "--validation",  "0.34",         "--batch-size", "8",
+         Arguments{"--epochs",     "2",       "--save-every", "2",     "--keep",       std::to_string(keep_),
+                   "--loss",       "triplet", "--optimizer",  "adamw", "--seed",       "5",
+                   "--schedule",   "cosine",  "--validation", "0.34",  "--batch-size", "8",
                    "--eval-every", "1"};
 }
 

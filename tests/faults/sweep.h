@@ -10,9 +10,9 @@ namespace fledge::test {
 
 /// What a run's folder holds that must not depend on what happened on the way.
 struct RunContents {
-  std::map<std::string, Bytes> files;   // of every checkpoint kept, BEST, LATEST and metrics.json
-  std::vector<std::string> log;         // lines of steps, evaluations and warnings
-  std::vector<std::string> scraps;      // temporaries that nobody will finish
+  std::map<std::string, Bytes> files;  // of every checkpoint kept, BEST, LATEST and metrics.json
+  std::vector<std::string> log;        // lines of steps, evaluations and warnings
+  std::vector<std::string> scraps;     // temporaries that nobody will finish
 };
 RunContents contents_of(const std::string& run);
 /// Empty where equal; otherwise what differs.

@@ -27,7 +27,7 @@ void sweep(const std::string& action, const std::vector<std::string>& calls) {
   }
 }
 
-const std::vector<std::string> kWriting = {"write",  "fsync", "close", "rename", "unlink",
+const std::vector<std::string> kWriting = {"write", "fsync", "close",    "rename",    "unlink",
                                            "mkdir", "rmdir", "truncate", "fallocate", "open"};
 
 }  // namespace

@@ -23,7 +23,8 @@ void mend_checksums(std::uint8_t* data, std::size_t size) {
   for (std::size_t at = 8; at + 12 <= size;) {
     const std::size_t length = file.big32(at);
     if (length > size - at - 12) return;
-    put_big32(data + at + 8 + length, static_cast<std::uint32_t>(crc32(0, data + at + 4, static_cast<uInt>(length + 4))));
+    put_big32(data + at + 8 + length,
+              static_cast<std::uint32_t>(crc32(0, data + at + 4, static_cast<uInt>(length + 4))));
     at += length + 12;
   }
 }

@@ -28,8 +28,7 @@ class MemoryFile {
 
 /// Runs the reader. What is wrong with the input may only come as an Error of this kind that names `name`; everything
 /// else aborts. True: it was read.
-bool read_or_refuse(const std::string& name, const std::function<void()>& reader,
-                    ErrorKind kind = ErrorKind::BadInput);
+bool read_or_refuse(const std::string& name, const std::function<void()>& reader, ErrorKind kind = ErrorKind::BadInput);
 
 }  // namespace fledge::fuzz
 

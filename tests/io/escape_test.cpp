@@ -12,8 +12,8 @@ using namespace fledge;
 
 TEST_CASE("escapes in files give every name back", "[io][names]") {
   std::mt19937 random(1);
-  const std::string pieces[] = {"\\",       "x",        "5c",         "\\x41", "\t",           "\n",   "\r",
-                                "\xe9",     "\xc3\xa9", "\x1b[31m",   "a",     "\xed\xa0\x80", "\x7f", "\xc2\x9b"};
+  const std::string pieces[] = {"\\",   "x",        "5c",       "\\x41", "\t",           "\n",   "\r",
+                                "\xe9", "\xc3\xa9", "\x1b[31m", "a",     "\xed\xa0\x80", "\x7f", "\xc2\x9b"};
   for (int round = 0; round < 2000; ++round) {
     std::string name;
     for (unsigned i = random() % 8; i > 0; --i) name += pieces[random() % std::size(pieces)];
@@ -38,7 +38,8 @@ TEST_CASE("plain names stay as they are", "[io][names]") {
   CHECK(escaped_for_line("caf\xe9\t") == "caf\\xe9\\x09");
   CHECK(escaped_for_line("a\\x") == "a\\x5cx");
   CHECK(unescaped("\\x41") == "\\x41");
-  CHECK(shown("a\xe2\x80\xae" "b") == "a\\xe2\\x80\\xaeb");
+  CHECK(shown("a\xe2\x80\xae"
+              "b") == "a\\xe2\\x80\\xaeb");
 }
 
 TEST_CASE("JSON of any depth is refused or read, never followed", "[io][json]") {

@@ -11,10 +11,10 @@
 namespace fledge {
 
 struct EqualEmbeddings {
-  std::int64_t queries = 0;  // those with an equal row in the gallery, beside what they leave out
-  bool all = false;          // every row, of the gallery too, is the same one
+  std::int64_t queries = 0;           // those with an equal row in the gallery, beside what they leave out
+  bool all = false;                   // every row, of the gallery too, is the same one
   std::optional<double> spread = {};  // collapsed_spread() of both
-  std::int64_t of = 0;       // queries
+  std::int64_t of = 0;                // queries
 
   /// Do the figures mean nothing?
   bool collapsed() const { return all || spread; }

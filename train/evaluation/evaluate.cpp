@@ -104,7 +104,8 @@ class RowCollector {
     out_.skipped.of = dataset.size();
     for (std::int64_t i = 0; i < dataset.size(); ++i)
       if (dataset.label(i) < 0 || dataset.label(i) >= dataset.classes())
-        throw Error(ErrorKind::BadInput, "", "picture '" + dataset.name(i) + "' of " + dataset.description() + " has no label",
+        throw Error(ErrorKind::BadInput, "",
+                    "picture '" + dataset.name(i) + "' of " + dataset.description() + " has no label",
                     "what is measured or embedded needs one: pack or list the pictures with their classes");
   }
 
@@ -128,8 +129,9 @@ class RowCollector {
 
   Embeddings finish() {
     if (dataset_.size() > 0 && kept() == 0)
-      throw Error(ErrorKind::BadInput, "", "none of " + std::to_string(dataset_.size()) + " pictures can be read; the first: " +
-                      out_.skipped.reasons.front());
+      throw Error(ErrorKind::BadInput, "",
+                  "none of " + std::to_string(dataset_.size()) +
+                      " pictures can be read; the first: " + out_.skipped.reasons.front());
     if (kept() < dataset_.size()) out_.vectors = out_.vectors.slice(0, 0, kept());
     for (const std::int64_t i : out_.pictures) {
       out_.labels.push_back(dataset_.label(i));

@@ -87,10 +87,10 @@ class Trainer {
   std::unique_ptr<StepRunner> runner_;
   RunState state_;
   TrainingAlarms alarms_;
-  std::string identity_hash_;  // once it is known and written
+  std::string identity_hash_;              // once it is known and written
   std::vector<std::string> resume_notes_;  // what a resumed run is not bit-exact or not exact in, for its log
-  std::optional<Checkpoint> beginning_;  // what --on-nan rollback goes back to while there is no checkpoint
-  std::set<std::string> said_;           // told already: skipped pictures of a set, a collapsed model
+  std::optional<Checkpoint> beginning_;    // what --on-nan rollback goes back to while there is no checkpoint
+  std::set<std::string> said_;             // told already: skipped pictures of a set, a collapsed model
 };
 
 }  // namespace fledge

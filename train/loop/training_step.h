@@ -24,7 +24,7 @@ struct StepPlace {
 /// What of a step is NaN or infinite. Then nothing was updated, and with --on-nan skip running statistics are as they
 /// were before the step.
 struct NotFiniteStep {
-  std::string what;       // "loss", "gradient norm", "teacher's embedding", "running statistics 'bn1.running_var'"
+  std::string what;  // "loss", "gradient norm", "teacher's embedding", "running statistics 'bn1.running_var'"
   double value = 0;
   std::int64_t row = -1;  // of the batch: whose picture it is; -1: of no one alone
   explicit operator bool() const { return !what.empty(); }

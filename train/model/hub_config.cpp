@@ -188,7 +188,11 @@ void take_processor(const Source& from, HubConfig& config) {
   }
   constexpr int kBilinear = 2;  // as Pillow numbers them
   note_others(from,
-              {{"do_rescale", true}, {"do_resize", true}, {"do_center_crop", true}, {"do_flip_channel_order", false}, {"resample", kBilinear}},
+              {{"do_rescale", true},
+               {"do_resize", true},
+               {"do_center_crop", true},
+               {"do_flip_channel_order", false},
+               {"resample", kBilinear}},
               config);
   if (const json* factor = from.find("rescale_factor");
       factor && !(factor->is_number() && std::abs(factor->get<double>() * 255 - 1) < 1e-3))

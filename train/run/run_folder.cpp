@@ -47,14 +47,16 @@ RunFolder::RunFolder(const std::string& path, const std::string& config, bool re
 
 // Only what a run's folder may hold, each of its kind: nothing is written through a link to somewhere else.
 void RunFolder::check_names() const {
-  for (const char* name : {"lock", "config.toml", "run.json", "log.jsonl", "metrics.json", "identity.tsv", "checkpoints",
-                           "checkpoints/LATEST", "checkpoints/BEST"}) {
+  for (const char* name : {"lock", "config.toml", "run.json", "log.jsonl", "metrics.json", "identity.tsv",
+                           "checkpoints", "checkpoints/LATEST", "checkpoints/BEST"}) {
     const PathKind kind = kind_of(file(name));
     const bool folder = std::string(name) == "checkpoints";
     if (kind == PathKind::Absent || kind == (folder ? PathKind::Folder : PathKind::File)) continue;
     throw Error(ErrorKind::BadInput, "",
                 "'" + file(name) + "' is " +
-                    (kind == PathKind::Link ? "a symbolic link" : folder ? "no folder" : "no regular file") +
+                    (kind == PathKind::Link ? "a symbolic link"
+                     : folder               ? "no folder"
+                                            : "no regular file") +
                     "; a run writes into its own folder only",
                 "put it right, or choose another folder with --run");
   }
@@ -84,7 +86,8 @@ void RunFolder::take_lock() {
                   "run folder '" + path_ + "' is in use" + (known ? " by process " + std::string(pid) : ""),
                   "wait for it, or choose another folder with --run");
     }
-    struct stat held {}, there {};
+    struct stat held {
+    }, there{};
     if (::fstat(lock_, &held) != 0)
       throw Error(ErrorKind::Resource, "", "cannot lock run folder '" + path_ + "': " + std::strerror(errno));
     // A refused start takes its own lock away again; then this one locks a file that has no name any more.
@@ -117,8 +120,8 @@ void RunFolder::begin(std::int64_t step, std::int64_t lines) {
     const auto owner = temporary_owner(name);
     if (!owner) continue;
     const std::string target = temporary_target(name);
-    const bool own = target == "config.toml" || target == "run.json" || target == "log.jsonl" || target == "metrics.json" ||
-                     target == "identity.tsv";
+    const bool own = target == "config.toml" || target == "run.json" || target == "log.jsonl" ||
+                     target == "metrics.json" || target == "identity.tsv";
     // Of the run's own files only the holder of the lock writes temporaries; others may have a living writer.
     if (own || (::kill(static_cast<pid_t>(*owner), 0) != 0 && errno == ESRCH)) remove_tree(file(name));
   }
@@ -211,8 +214,12 @@ std::string run_json(const std::string& config, const std::string& command, cons
   json machine = {
       {"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}, {"onednn_isa", onednn_isa()}};
   if (!gpu.empty()) machine["gpu"] = gpu;
-  return json_text(json{{"format", "fledge-run-1"}, {"version", FLEDGE_VERSION}, {"command", command},
-              {"dataset", dataset},       {"config", config},          {"machine", machine}},
+  return json_text(json{{"format", "fledge-run-1"},
+                        {"version", FLEDGE_VERSION},
+                        {"command", command},
+                        {"dataset", dataset},
+                        {"config", config},
+                        {"machine", machine}},
                    2);
 }
 

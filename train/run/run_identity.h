@@ -23,9 +23,10 @@ struct PictureIdentity {
 };
 
 struct RunIdentity {
-  std::string teacher;                                           // hash of its weights; "": none
-  std::vector<std::pair<std::string, std::vector<PictureIdentity>>> sets;  // "train", "validation", "test", those there are
-  std::map<std::string, std::string> machine;                    // what changes bits only: "threads", "isa", ...
+  std::string teacher;  // hash of its weights; "": none
+  std::vector<std::pair<std::string, std::vector<PictureIdentity>>>
+      sets;                                    // "train", "validation", "test", those there are
+  std::map<std::string, std::string> machine;  // what changes bits only: "threads", "isa", ...
 
   /// Hash of all but stamps, origins and machine.
   std::string hash() const;

@@ -30,12 +30,12 @@ struct RunState {
   double best = -1;
   std::int64_t best_step = 0, since_best = 0;
   NotFiniteCounts not_finite;
-  std::map<std::string, double> epoch_sums;            // running sums for the epoch's means
-  std::int64_t log_lines = -1;                         // of log.jsonl at that moment; -1: from before they were counted
+  std::map<std::string, double> epoch_sums;           // running sums for the epoch's means
+  std::int64_t log_lines = -1;                        // of log.jsonl at that moment; -1: from before they were counted
   std::map<std::string, std::vector<double>> alarms;  // what each alarm remembers
-  std::string identity;                                // RunIdentity::hash(); "": not known when it was saved
-  std::map<std::string, std::string> skipped;          // unreadable training pictures by name, and why
-  std::string result;                                  // text of metrics.json, once there is a result
+  std::string identity;                               // RunIdentity::hash(); "": not known when it was saved
+  std::map<std::string, std::string> skipped;         // unreadable training pictures by name, and why
+  std::string result;                                 // text of metrics.json, once there is a result
 };
 
 /// state.json, format fledge-state-2.

@@ -5,8 +5,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "kernels/api/dtype.h"
 #include "base/error.h"
+#include "kernels/api/dtype.h"
 #include "kernels/cuda/runtime.h"
 
 namespace fledge::cuda {
