@@ -8,8 +8,7 @@
 #include "data/content.h"
 #include "data/dataset.h"
 #include "nn/fuse.h"
-#include "nn/losses/loss.h"
-#include "nn/optim/optimizer.h"
+#include "train/loop/step.h"
 #include "train/model/model_file.h"
 #include "train/model/teacher.h"
 #include "train/model/teacher_cache.h"
@@ -18,13 +17,8 @@
 
 namespace fledge {
 
-struct WeightedLoss {
-  std::shared_ptr<Loss> loss;
-  double weight = 1;
-};
-
-struct TrainingSetup {
-  std::shared_ptr<Dataset> train, validation, test;                              // the last two may be null
+struct TrainingSetup : Learner {
+  std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
   std::unique_ptr<Contents> train_contents, validation_contents, test_contents;  // of those; null where they are
   std::vector<FileStamp> train_stamps, validation_stamps, test_stamps;           // from before anything was read
   std::optional<PKSampler> sampler;
@@ -33,13 +27,9 @@ struct TrainingSetup {
   Degradation degradation;  // of what the student sees
   LoaderOptions loading;
   Preprocessing preprocessing;
-  std::shared_ptr<EmbeddingModel> model;
   std::unique_ptr<Teacher> teacher;     // null without distillation
   std::string teacher_hash;             // of its weights, wherever they were read from; "" without it
   std::unique_ptr<TeacherCache> cache;  // null without --teacher-cache
-  std::vector<WeightedLoss> losses;
-  LossNeeds needs;  // of all losses together
-  std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
   std::vector<std::string> notes;     // lines for the user: data, weights, warnings
   std::int64_t test_overlap = 0;      // test pictures that are training pictures

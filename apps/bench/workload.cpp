@@ -1,11 +1,10 @@
 #include "apps/bench/workload.h"
 
 #include "nn/fuse.h"
-#include "nn/losses/teacher/absolute_relative.h"
-#include "nn/optim/optimizer.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tensor/stream.h"
+#include "train/loop/step.h"
 
 namespace fledge::bench {
 namespace {
@@ -35,38 +34,43 @@ class Inference : public Workload {
   Tensor images_;
 };
 
-/// The step of bench/torch_peer.py: embedding, distance to a target or to the teacher's embedding, backward, SGD with
-/// momentum and weight decay.
+/// The step that users run (train/loop/step.h), with the losses of bench/torch_peer.py: distance to a target or to the
+/// teacher's embedding, SGD with momentum and weight decay.
 class TrainingStep : public Workload {
  public:
   TrainingStep(const BenchCase& c, int size, const Compute& compute, Streams streams)
       : compute_(compute),
         streams_(streams),
-        model_(c.model, 1),
-        images_(random_images(c.batch, size, compute)),
         teacher_stream_(compute.device),
         inputs_ready_(compute.device),
         teacher_ready_(compute.device) {
     Generator g(8);
+    const Tensor labels =
+        from_vector<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(c.batch)), {c.batch});
+    input_ = {random_images(c.batch, size, compute), labels.to(compute.device), c.batch};
     target_ = rand_normal({c.batch, c.model.embedding}, g).to(compute.device);
     if (c.mode == BenchCase::Mode::Distill) teacher_ = fused_model(c.teacher, 2, compute);
-    model_.to(compute.device);
+    learner_.model = std::make_shared<EmbeddingModel>(c.model, 1);
+    learner_.model->to(compute.device);
+    LossSetup losses;
+    losses.embedding = losses.teacher_embedding = c.model.embedding;
+    learner_.losses = {{make_loss("absolute", {}, losses), 1}};
     OptimizerOptions options;
     options.kind = "sgd", options.lr = kRate, options.weight_decay = 1e-4;
-    optimizer_ =
-        std::make_unique<Optimizer>(std::vector<ParameterGroup>{{"all", model_.named_parameters(), 1, true}}, options);
+    learner_.optimizer = std::make_unique<Optimizer>(
+        std::vector<ParameterGroup>{{"all", learner_.model->named_parameters(), 1, true}}, options);
   }
 
   void run() override {
     if (recorded_) return recorded_->replay();
     if (!compute_.on_device()) {
-      backward();
-      return optimizer_->step(kRate);
+      forward_and_back();
+      return learner_.optimizer->step(kRate);
     }
     if (steps_ < 2)
-      rates_ = optimizer_->next_rates(kRate).to(compute_.device);  // the first step's differ, the rest not
+      rates_ = learner_.optimizer->next_rates(kRate).to(compute_.device);  // the first step's differ, the rest not
     step_on_device();
-    optimizer_->count_update();
+    learner_.optimizer->count_update();
     ++steps_;
   }
 
@@ -78,38 +82,37 @@ class TrainingStep : public Workload {
 
  private:
   void step_on_device() {
-    backward();
-    optimizer_->update(rates_, optimizer_->gradient_norm(), 0);
+    forward_and_back();
+    learner_.optimizer->update(rates_, learner_.optimizer->gradient_norm(), 0);
   }
 
-  void backward() {
-    const Tensor taught = teacher_ ? teacher_embedding() : target_;
-    const Features f = model_.forward(Variable(images_));
-    if (teacher_ && streams_ == Streams::AsInTraining) teacher_ready_.wait();
-    const Variable loss = absolute_teacher(f.embedding, taught, AbsoluteForm::L2);
-    optimizer_->zero_grad();
-    loss.backward();
+  void forward_and_back() {
+    Features taught;
+    taught.embedding = Variable(teacher_ ? teacher_embedding() : target_);
+    StepHooks hooks;
+    if (teacher_ && streams_ == Streams::AsInTraining) hooks.forward_done = [this] { teacher_ready_.wait(); };
+    forward_backward(learner_, input_, taught, hooks);
   }
 
   /// Beside the student's forward, in a stream of its own, as in training.
   Tensor teacher_embedding() {
-    if (streams_ == Streams::One) return teacher_->embed(images_);
+    if (streams_ == Streams::One) return teacher_->embed(input_.images);
     inputs_ready_.record();
     const StreamGuard guard(teacher_stream_);
     inputs_ready_.wait();
-    const Tensor embedding = teacher_->embed(images_);
+    const Tensor embedding = teacher_->embed(input_.images);
     teacher_ready_.record();
     return embedding;
   }
 
   const Compute compute_;
   const Streams streams_;
-  EmbeddingModel model_;
-  Tensor images_, target_, rates_;
+  Learner learner_;
+  StepInput input_;
+  Tensor target_, rates_;
   Stream teacher_stream_;
   Event inputs_ready_, teacher_ready_;
   std::unique_ptr<FusedModel> teacher_;
-  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<RecordedWork> recorded_;
   int steps_ = 0;
 };

@@ -136,11 +136,9 @@ Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_im
 void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outcome) {
   const Tensor images = augment_pictures(pixels_, {}, o_.views.size, o_.views.size, picture_, activations_);
   const Features teacher = teacher_features(kind, images);
-  const Features student = s_.model->forward(Variable(images), {.stages = s_.needs.student_stages});
-  if (kind.live_teacher) teacher_ready_.wait();
-  StepLosses losses = losses_of(s_, student, teacher, labels_, kind.labelled, place.step);
-  s_.optimizer->zero_grad();
-  losses.total.backward();
+  StepHooks hooks;
+  if (kind.live_teacher) hooks.forward_done = [&] { teacher_ready_.wait(); };
+  StepLosses losses = forward_backward(s_, {images, labels_, kind.labelled, place.step}, teacher, hooks);
   const Tensor norm = s_.optimizer->gradient_norm();
   // 0 * loss: NaN where the loss is not finite though its gradients are, so that nothing is updated then.
   s_.optimizer->update(rates_, add(norm, affine(losses.total.value(), 0, 0)), o_.optim.clip_grad);

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "tensor/stream.h"
-#include "train/loop/training_step.h"
+#include "train/loop/step_runner.h"
 
 namespace fledge {
 

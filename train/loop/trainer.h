@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "train/compute.h"
+#include "train/loop/step_runner.h"
 #include "train/loop/training_alarms.h"
-#include "train/loop/training_step.h"
 #include "train/run/checkpoint.h"
 #include "train/run/run_folder.h"
 #include "train/run/run_identity.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "nn/losses/collapse.h"
-#include "train/loop/training_step.h"
+#include "train/loop/step_runner.h"
 #include "train/spec/options.h"
 
 namespace fledge {

@@ -1,5 +1,5 @@
-// One step of training: a batch through teacher, student and losses, and the update. On the CPU here, on a device in
-// device_step.h; the trainer sees StepRunner only.
+// A step of training as the trainer sees it: a batch through teacher, student and losses (step.h), a look at its numbers,
+// and the update. On the CPU: host_step.h; on a device: device_step.h.
 #pragma once
 #include <functional>
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "data/loader.h"
 #include "train/compute.h"
+#include "train/loop/step.h"
 #include "train/training_setup.h"
 
 namespace fledge {
@@ -69,22 +70,6 @@ std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const RunSpec
 
 // ---- the parts that both runners share ----
 
-/// What one batch gave. Kept until the optimiser has stepped, as losses that remember look at it again.
-struct StepLosses {
-  Variable total;  // scalar, the weighted sum
-  LossNumbers numbers;
-  std::vector<LossNumbers> own;
-  Features student, teacher;            // of all rows
-  Features labelled, labelled_teacher;  // of the rows with a label; the same as above when all have one
-  Tensor labels;                        // of those
-};
-
-/// Losses that need labels see the first `labelled` rows, the others see all. `labels`: of all rows, where the features
-/// are. A loss that does not run on a device gets its features, and gives its gradient, through the host.
-StepLosses losses_of(TrainingSetup& setup, const Features& student, const Features& teacher, const Tensor& labels,
-                     std::int64_t labelled, std::int64_t step);
-/// To be called after the optimiser's step.
-void remember(TrainingSetup& setup, const StepLosses& losses, std::int64_t step);
 /// How many pictures of the batch have a label; those without are the last ones.
 std::int64_t count_labelled(const Tensor& labels);
 /// The crops of a batch, as the teacher's cache knows them.

@@ -1,0 +1,109 @@
+#include "train/loop/step.h"
+
+#include "autograd/ops/device.h"
+#include "autograd/ops/eltwise.h"
+#include "autograd/ops/shape.h"
+
+namespace fledge {
+namespace {
+
+Features each_of(const Features& all, const std::function<Variable(const Variable&)>& f) {
+  const auto apply = [&](const Variable& v) { return v.defined() ? f(v) : v; };
+  Features part;
+  part.embedding = apply(all.embedding);
+  part.pooled = apply(all.pooled);
+  part.logits = apply(all.logits);
+  for (const Variable& stage : all.stages) part.stages.push_back(apply(stage));
+  return part;
+}
+
+Features first_rows(const Features& all, std::int64_t rows) {
+  return each_of(all, [rows](const Variable& v) { return slice(v, 0, 0, rows); });
+}
+
+/// On the host, with the way back for gradients.
+Features on_host(const Features& all) {
+  return each_of(all, [](const Variable& v) { return to_device(v, Device{}); });
+}
+
+/// The same features on the host, made when the first loss wants them.
+struct HostFeatures {
+  bool made = false;
+  Features student, teacher, labelled, labelled_teacher;
+  Tensor labels;
+
+  void make(const StepLosses& l, std::int64_t rows) {
+    if (made) return;
+    made = true;
+    student = on_host(l.student);
+    const bool all = rows == student.embedding.dim(0);
+    labelled = all ? student : first_rows(student, rows);
+    if (l.teacher.embedding.defined()) {
+      teacher = on_host(l.teacher);
+      labelled_teacher = all ? teacher : first_rows(teacher, rows);
+    }
+    labels = l.labels.to(Device{});
+  }
+};
+
+/// l: StepLosses, or HostFeatures for a loss that gets its features through the host.
+template <class StepFeatures>
+LossInput input_of(const Loss& loss, const StepFeatures& l, std::int64_t step) {
+  const bool labels = loss.needs().labels;
+  const Features* teacher = !l.teacher.embedding.defined() ? nullptr : labels ? &l.labelled_teacher : &l.teacher;
+  return {labels ? l.labelled : l.student, l.labels, teacher, step};
+}
+
+StepLosses losses_of(const Learner& learner, const StepInput& input, const Features& student, const Features& teacher) {
+  StepLosses l;
+  l.teacher = teacher;
+  l.student = student;
+  const auto& [images, labels, labelled, step] = input;
+  const bool all = labelled == labels.dim(0);
+  l.labelled = all ? student : first_rows(student, labelled);
+  l.labelled_teacher = all ? teacher : first_rows(teacher, labelled);
+  l.labels = all ? labels : labels.slice(0, 0, labelled);
+  const Device device = labels.device();
+  HostFeatures host;
+  for (const auto& [loss, weight] : learner.losses) {
+    const bool through_host = device != Device{} && !loss->runs_on_device();
+    if (through_host) host.make(l, labelled);
+    LossOutput out = loss->forward(through_host ? input_of(*loss, host, step) : input_of(*loss, l, step));
+    const Variable value = through_host ? to_device(out.value, device) : out.value;
+    l.numbers.emplace_back(loss->name(), LoggedNumber(value.value()));
+    for (const auto& [name, number] : out.numbers)
+      l.numbers.emplace_back(std::string(loss->name()) + "." + name, number);
+    l.own.push_back(std::move(out.numbers));
+    const Variable weighted = affine(value, weight, 0);
+    l.total = l.total.defined() ? add(l.total, weighted) : weighted;
+  }
+  l.numbers.emplace_back("loss", LoggedNumber(l.total.value()));
+  return l;
+}
+
+}  // namespace
+
+StepLosses forward_backward(Learner& learner, const StepInput& input, const Features& teacher, const StepHooks& hooks) {
+  const Features student = learner.model->forward(Variable(input.images), {.stages = learner.needs.student_stages});
+  if (hooks.forward_done) hooks.forward_done();
+  StepLosses losses = losses_of(learner, input, student, teacher);
+  if (hooks.may_go_back && !hooks.may_go_back(losses)) return losses;
+  learner.optimizer->zero_grad();
+  losses.total.backward();
+  return losses;
+}
+
+void remember(const Learner& learner, const StepLosses& l, std::int64_t step) {
+  HostFeatures host;
+  for (const auto& weighted : learner.losses) {
+    Loss& loss = *weighted.loss;
+    if (l.labels.device() == Device{} || loss.runs_on_device()) {
+      loss.after_step(input_of(loss, l, step));
+    } else {
+      host.make(l, l.labels.dim(0));
+      loss.after_step(input_of(loss, host, step));
+    }
+  }
+}
+
+}  // namespace fledge
