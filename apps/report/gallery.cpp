@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "apps/cli/progress.h"
 #include "apps/cli/signals.h"
 #include "apps/report/chart.h"
 #include "apps/report/encode.h"
@@ -63,7 +64,7 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
       }
       const LoadedModel loaded = load_model(run->path);
       EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
-      options.what = "embed with " + run->name;
+      options.progress = progress_bar("embed with " + run->name, o.machine.quiet);
       if (const std::string trained = overlap_text(training_overlap(run->path, contents, o.data.workers));
           !trained.empty())
         notes.push_back("Run " + run->name + ": " + trained + ". Its figures on these pictures flatter it.");

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/output_files.h"
+#include "apps/cli/progress.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -21,7 +22,6 @@
 #include "data/verify_layout.h"
 #include "io/folder.h"
 #include "io/json_file.h"
-#include "train/loop/progress.h"
 #include "train/spec/options.h"
 
 namespace fledge {
@@ -121,11 +121,7 @@ std::shared_ptr<Dataset> open_named(const DataVerbOptions& o) {
 // Exit code 3 when there is a fault.
 int run_verify(const DataVerbOptions& o) {
   const auto dataset = open_named(o);
-  DatasetReport report;
-  {
-    Progress progress("verify", dataset->size(), o.quiet);
-    report = verify(*dataset, o.workers, [&](std::int64_t done, std::int64_t) { progress.update(done); });
-  }
+  DatasetReport report = verify(*dataset, o.workers, progress_bar("verify", o.quiet));
   check_layout(o.data, o.partial, report);
   if (o.json)
     fmt::print("{}\n", json_text(report_json(report)));
@@ -150,13 +146,8 @@ int run_prepare(const DataVerbOptions& o) {
   refuse_other_file_as_output(o.output, std::string(kPackMagic), "pack");
   remove_dead_temporaries(o.output);
   const auto start = std::chrono::steady_clock::now();
-  {
-    Progress progress("prepare", dataset->size(), o.quiet);
-    pack_dataset(*dataset, o.output,
-                 {.short_side = o.short_side, .workers = o.workers, .progress = [&](std::int64_t done, std::int64_t) {
-                    progress.update(done);
-                  }});
-  }
+  pack_dataset(*dataset, o.output,
+               {.short_side = o.short_side, .workers = o.workers, .progress = progress_bar("prepare", o.quiet)});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::error_code unknown;
   const auto bytes = std::filesystem::file_size(o.output, unknown);

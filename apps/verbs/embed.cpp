@@ -8,6 +8,7 @@
 #include "apps/cli/output_files.h"
 #include "apps/cli/signals.h"
 #include "apps/index/search_index.h"
+#include "apps/verbs/shown_embedding.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "data/datasets/layouts.h"
@@ -84,8 +85,7 @@ int run_embed(const EmbedVerbOptions& o) {
   options.output = output;
   const auto dataset = open_dataset({o.data.data, o.data.classes});
   refuse_input_as_output(o.output + ".tsv", {parse_source(o.data.data).path});
-  warn_of_preparation(options.preprocessing, *dataset);
-  Embeddings e = embed_dataset(*loaded.model, dataset, options);
+  Embeddings e = embed_shown(*loaded.model, dataset, options, o.machine.quiet);
   say_skipped("pictures", e.skipped);
   Contents contents(dataset);
   identify(e, contents, o.data.workers);

@@ -8,6 +8,7 @@
 #include "apps/cli/signals.h"
 #include "apps/index/search_index.h"
 #include "apps/verbs/eval_measure.h"
+#include "apps/verbs/shown_embedding.h"
 #include "apps/verbs/stored_metrics.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
@@ -128,8 +129,7 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 Embeddings embed(const EvalOptions& o, const EmbeddingModel& model, const DatasetSpec& spec,
                  const EmbedOptions& options, bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
-  warn_of_preparation(options.preprocessing, *dataset);
-  Embeddings e = embed_dataset(model, dataset, options);
+  Embeddings e = embed_shown(model, dataset, options, o.machine.quiet, tested ? "embed" : "embed gallery");
   Contents contents(dataset);
   identify(e, contents, o.data.workers);
   e.root = root_of(spec.source);
@@ -161,7 +161,6 @@ int evaluate_models(const EvalOptions& o) {
     EvalDataOptions flags = o.data;
     flags.degrade = o.gallery_degrade;
     options.preprocessing = preprocessing_for(other.preprocessing, flags);
-    options.what = "embed gallery";
     const DatasetSpec pictures =
         same_pictures ? DatasetSpec{o.data.data, o.data.classes} : DatasetSpec{o.gallery, o.gallery_classes};
     gallery = embed(o, *other.model, pictures, options, false);

@@ -14,6 +14,7 @@
 #include "apps/cli/signals.h"
 #include "apps/index/index_search.h"
 #include "apps/index/search_index.h"
+#include "apps/verbs/shown_embedding.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
@@ -111,8 +112,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   const bool single = !o.pictures.empty();
   const std::shared_ptr<Dataset> dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
-  warn_of_preparation(options.preprocessing, *dataset);
-  Embeddings e = embed_dataset(*loaded.model, dataset, options);
+  Embeddings e = embed_shown(*loaded.model, dataset, options, o.machine.quiet);
   say_skipped("query pictures", e.skipped);
   Contents contents(dataset);
   identify(e, contents, o.data.workers);

@@ -1,16 +1,16 @@
 // fledge train: a network on its own - a teacher, or a student alone.
 // fledge distill: a student that learns from a teacher.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
-#include "apps/verbs/run_training.h"
+#include "apps/cli/run_console.h"
+#include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
-#include "io/file.h"
-#include "train/evaluation/evaluate.h"
 #include "train/evaluation/metrics_text.h"
+#include "train/run_training.h"
 #include "train/spec/config_text.h"
+#include "train/spec/options.h"
 
 namespace fledge {
 namespace {
@@ -19,6 +19,18 @@ std::string with_seed(std::string text, const std::string& seed) {
   const std::string place = "{seed}";
   for (std::size_t at; (at = text.find(place)) != std::string::npos;) text.replace(at, place.size(), seed);
   return text;
+}
+
+/// One run; the metrics it ended with come into `rows`. The exit code.
+int run_one(const RunSpec& spec, const std::string& config, const std::string& command, std::vector<MetricsRow>& rows) {
+  watch_signals();
+  RunConsole console(spec.machine.quiet);
+  const RunOutcome outcome = run_training(spec, console, config, command);
+  if (outcome.signal) return 128 + outcome.signal;
+  if (outcome.metrics.empty()) return 0;
+  rows.push_back({spec.policy.folder, outcome.metrics});
+  std::fputs(metrics_table({rows.back()}).c_str(), stdout);
+  return 0;
 }
 
 /// RUN-0, RUN-1, ...: each a run like any other, that could have been started by itself. Then their mean and spread.
@@ -40,11 +52,7 @@ int run_seeds(const RunSpec& options, const std::string& config, const std::stri
                                      {"teacher-cache", one.loss.teacher_cache}})
       own = with_value(own, key, value);
     if (!options.machine.quiet) std::fprintf(stderr, "== seed %s: %s\n", text.c_str(), one.policy.folder.c_str());
-    if (const int code = run_training(one, own, command)) return code;
-    if (const std::string metrics = one.policy.folder + "/metrics.json"; std::filesystem::exists(metrics)) {
-      const auto bytes = read_file(metrics);
-      rows.push_back({one.policy.folder, {bytes.begin(), bytes.end()}});
-    }
+    if (const int code = run_one(one, own, command, rows)) return code;
   }
   if (!rows.empty()) std::fputs(spread_table(rows).c_str(), stdout);
   return 0;
@@ -56,7 +64,8 @@ Verb training_verb(const char* name, const char* summary, const char* examples, 
   bind_training(verb.fields, *options, teacher);
   verb.run = [options](const Verb& chosen, const std::string& command) {
     const std::string config = config_text(chosen.fields);
-    return options->policy.seeds.empty() ? run_training(*options, config, command)
+    std::vector<MetricsRow> rows;
+    return options->policy.seeds.empty() ? run_one(*options, config, command, rows)
                                          : run_seeds(*options, config, command);
   };
   return verb;

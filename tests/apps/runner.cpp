@@ -18,11 +18,11 @@ int open_new(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O
 
 }  // namespace
 
-Process::Process(const TempFolder& folder, const Arguments& arguments, std::int64_t file_limit) {
+Process::Process(const TempFolder& folder, const Arguments& arguments, std::int64_t file_limit, const char* binary) {
   static int count = 0;
   const std::string base = folder / ("output-" + std::to_string(count++));
   out_ = base + ".out", err_ = base + ".err";
-  std::vector<char*> argv = {const_cast<char*>(FLEDGE_BINARY)};
+  std::vector<char*> argv = {const_cast<char*>(binary)};
   for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   const int out = open_new(out_), err = open_new(err_);
@@ -35,7 +35,7 @@ Process::Process(const TempFolder& folder, const Arguments& arguments, std::int6
       const rlimit limit{static_cast<rlim_t>(file_limit), static_cast<rlim_t>(file_limit)};
       ::setrlimit(RLIMIT_FSIZE, &limit);
     }
-    if (::chdir(folder.path().c_str()) == 0) ::execv(FLEDGE_BINARY, argv.data());
+    if (::chdir(folder.path().c_str()) == 0) ::execv(binary, argv.data());
     ::_exit(127);
   }
   ::close(out);
@@ -73,28 +73,6 @@ Outcome must(const TempFolder& folder, const Arguments& arguments) {
   INFO(command << "\n" << outcome.err);
   REQUIRE(outcome.code == 0);
   return outcome;
-}
-
-void make_pictures(const std::string& folder, int classes, int per_class, int side, unsigned seed) {
-  std::mt19937 random(seed);
-  const auto uniform = [&] { return static_cast<double>(random() >> 8) / (1 << 24); };
-  for (int c = 0; c < classes; ++c) {
-    const std::string name = folder + "/class" + std::to_string(c);
-    std::filesystem::create_directories(name);
-    const double fx = 0.15 + 0.5 * uniform(), fy = 0.15 + 0.5 * uniform(), colour = 6.28 * uniform();
-    for (int i = 0; i < per_class; ++i) {
-      Image image{side, side, {}};
-      const double phase = uniform();
-      for (int y = 0; y < side; ++y)
-        for (int x = 0; x < side; ++x)
-          for (int k = 0; k < 3; ++k) {
-            const double v = 128 + 60 * std::sin(fx * x + phase) * std::cos(fy * y - phase) +
-                             40 * std::sin(colour + 2.1 * k) + 20 * (uniform() - 0.5);
-            image.rgb.push_back(static_cast<std::uint8_t>(std::clamp(v, 0.0, 255.0)));
-          }
-      write_png(name + "/" + std::to_string(i) + ".png", image);
-    }
-  }
 }
 
 std::string text_of(const std::string& path) {

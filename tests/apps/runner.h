@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/class_folders.h"
 #include "tests/support/files.h"
 
 namespace fledge::test {
@@ -23,7 +24,8 @@ struct Outcome {
 class Process {
  public:
   /// `file_limit`: no file may grow beyond so many bytes (0: none); writing more fails as on a full disk.
-  Process(const TempFolder& folder, const Arguments& arguments, std::int64_t file_limit = 0);
+  Process(const TempFolder& folder, const Arguments& arguments, std::int64_t file_limit = 0,
+          const char* binary = FLEDGE_BINARY);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -56,10 +58,6 @@ Outcome must(const TempFolder& folder, const Arguments& arguments);
 /// Waits until `condition` holds while the process runs; the test fails after a minute or when the process ends first.
 template <class Condition>
 void wait_until(Process& process, Condition condition);
-
-/// `classes` folders class0, class1, ... of `per_class` PNGs: a pattern of the class's
-/// own colour and frequency, shifted and noisy.
-void make_pictures(const std::string& folder, int classes, int per_class, int side, unsigned seed = 0);
 
 /// Lines of RUN/log.jsonl, as text, of one type ("step").
 std::vector<std::string> log_lines(const std::string& run, const std::string& type);

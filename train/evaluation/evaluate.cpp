@@ -1,7 +1,6 @@
 #include "train/evaluation/evaluate.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 
 #include "base/error.h"
@@ -14,7 +13,6 @@
 #include "tensor/ops/distance.h"
 #include "tensor/ops/picture.h"
 #include "tensor/stream.h"
-#include "train/loop/progress.h"
 
 namespace fledge {
 namespace {
@@ -34,10 +32,12 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   return p;
 }
 
-void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset) {
+std::vector<std::string> preparation_warnings(const Preprocessing& preprocessing, const Dataset& dataset) {
+  std::vector<std::string> warnings;
   for (const std::string& text : {preprocessing.box ? missing_boxes(dataset) : "", small_crop(preprocessing),
                                   similar_names(dataset.class_names())})
-    if (!text.empty()) std::fprintf(stderr, "warning: %s\n", text.c_str());
+    if (!text.empty()) warnings.push_back(text);
+  return warnings;
 }
 
 EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& flags, const MachineSpec& machine) {
@@ -46,7 +46,6 @@ EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& fl
   options.batch_size = flags.batch_size;
   options.workers = flags.workers;
   options.compute = compute_of(machine);
-  options.quiet = machine.quiet;
   options.skip_bad = flags.on_bad_image == OnBadImage::Skip;
   return options;
 }
@@ -99,8 +98,7 @@ class RowsToHost {
 /// Collects what the network says of a data set, batch by batch in order, without the rows of bad pictures.
 class RowCollector {
  public:
-  RowCollector(const Dataset& dataset, const EmbedOptions& options)
-      : dataset_(dataset), progress_(options.what, dataset.size(), options.quiet) {
+  RowCollector(const Dataset& dataset, const EmbedOptions& options) : dataset_(dataset), progress_(options.progress) {
     out_.skipped.of = dataset.size();
     for (std::int64_t i = 0; i < dataset.size(); ++i)
       if (dataset.label(i) < 0 || dataset.label(i) >= dataset.classes())
@@ -123,7 +121,7 @@ class RowCollector {
       for (; row < end; ++row) out_.pictures.push_back(done_ + row);
     }
     done_ += rows.dim(0);
-    progress_.update(done_);
+    if (progress_) progress_(done_, dataset_.size());
     if (const int signal = stop_signal()) throw Stopped{signal};
   }
 
@@ -145,7 +143,7 @@ class RowCollector {
   std::int64_t kept() const { return static_cast<std::int64_t>(out_.pictures.size()); }
 
   const Dataset& dataset_;
-  Progress progress_;
+  const std::function<void(std::int64_t, std::int64_t)> progress_;
   std::int64_t done_ = 0;  // pictures seen
   Embeddings out_;
 };

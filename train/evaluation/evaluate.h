@@ -1,5 +1,6 @@
 // From a model and pictures to embeddings.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,11 +38,10 @@ struct EmbedOptions {
   Preprocessing preprocessing;
   std::int64_t batch_size = 64;
   int workers = 1;
-  bool quiet = false;
   Output output = Output::Embedding;
   Compute compute;
-  std::string what = "embed";  // shown by the progress bar
-  bool skip_bad = false;       // a picture that cannot be read has no row; else it is an error
+  bool skip_bad = false;  // a picture that cannot be read has no row; else it is an error
+  std::function<void(std::int64_t done, std::int64_t of)> progress = nullptr;  // after each batch
 };
 
 /// Runs the fused model over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
@@ -56,9 +56,9 @@ void keep_common_rows(Embeddings& a, Embeddings& b);
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
                          ErrorKind kind, const std::string& hint);
 
-/// Says on stderr that pictures which are to be cut to their boxes have none, and are taken whole, that a crop leaves
-/// most of each picture out, and that classes are called nearly the same.
-void warn_of_preparation(const Preprocessing& preprocessing, const Dataset& dataset);
+/// What is to be said of it: that pictures which are to be cut to their boxes have none, and are taken whole, that a
+/// crop leaves most of each picture out, and that classes are called nearly the same.
+std::vector<std::string> preparation_warnings(const Preprocessing& preprocessing, const Dataset& dataset);
 
 /// The model's preprocessing with what the flags override.
 Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOptions& flags);

@@ -1,6 +1,5 @@
 #include "train/evaluation/skipped.h"
 
-#include <cstdio>
 #include <utility>
 
 #include "base/escape.h"
@@ -12,14 +11,15 @@ void SkippedPictures::add(std::string name, std::string reason) {
   reasons.push_back(std::move(reason));
 }
 
-void say_skipped(const std::string& what, const SkippedPictures& skipped) {
-  if (skipped.names.empty()) return;
+std::string skipped_text(const std::string& what, const SkippedPictures& skipped) {
+  if (skipped.names.empty()) return "";
   constexpr std::int64_t kSaid = 10;
   std::string text = "warning: " + std::to_string(skipped.count()) + " of " + std::to_string(skipped.of) + " " + what +
                      " could not be read, left out:\n";
   for (std::int64_t i = 0; i < skipped.count() && i < kSaid; ++i) text += "  " + shown(skipped.reasons[i]) + "\n";
   if (skipped.count() > kSaid) text += "  and " + std::to_string(skipped.count() - kSaid) + " more\n";
-  std::fputs(text.c_str(), stderr);
+  text.pop_back();
+  return text;
 }
 
 }  // namespace fledge

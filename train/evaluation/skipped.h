@@ -27,7 +27,8 @@ void add_skipped(Json& j, const char* key, const std::vector<std::string>& names
   j[std::string(key) + "_pictures"] = std::move(list);
 }
 
-/// On stderr, where there are any: "warning: 1 of 24 test pictures left out: ..." and the reasons of the first ten.
-void say_skipped(const std::string& what, const SkippedPictures& skipped);
+/// For people: "warning: 1 of 24 test pictures left out: ..." and the reasons of the first ten, in lines;
+/// "" where there are none.
+std::string skipped_text(const std::string& what, const SkippedPictures& skipped);
 
 }  // namespace fledge

@@ -9,12 +9,11 @@
 
 #include "data/loader.h"
 #include "train/compute.h"
+#include "train/loop/observer.h"
 #include "train/loop/step.h"
 #include "train/training_setup.h"
 
 namespace fledge {
-
-using Numbers = std::vector<std::pair<std::string, double>>;
 
 /// Where in the run a step is, counted from 0, and its learning rate.
 struct StepPlace {

@@ -3,20 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
-#include "base/escape.h"
 #include "base/interrupt.h"
-#include "io/json_file.h"
 #include "kernels/api/device_runtime.h"
-#include "train/loop/progress.h"
 
 namespace fledge {
-
-using nlohmann::json;
 
 bool out_of_gpu_memory(const Error& e) { return e.problem().rfind(kOutOfGpuMemory, 0) == 0; }
 
@@ -49,8 +43,10 @@ int Trainer::train() {
   save();
   write_metrics();
   if (!state_.skipped.empty())
-    std::fprintf(stderr, "warning: %zu training pictures could not be read and were skipped: log.jsonl names them\n",
-                 state_.skipped.size());
+    tell(&RunObserver::said,
+         fmt::format("warning: {} training pictures could not be read and were skipped: log.jsonl names them",
+                     state_.skipped.size()),
+         false);
   return 0;
 }
 
@@ -67,32 +63,30 @@ int Trainer::run_epoch() {
   Loader loader(setup_.train, std::move(batches), training_views(setup_.train, views), loading);
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t first = state_.batch;
-  bool last = false;
-  {
-    Progress progress(fmt::format("epoch {:>2}/{}", state_.epoch + 1, o_.optim.epochs), per_epoch * o_.data.batch_size,
-                      o_.machine.quiet, state_.batch * o_.data.batch_size);
-    std::optional<Batch> batch = loader.next(), following;
-    if (batch) runner_->prepare(*batch, state_.epoch);
-    for (; batch; batch = std::move(following)) {
-      train_step(*batch, [&] {
-        following = loader.next();
-        if (following) runner_->prepare(*following, state_.epoch);
-      });
-      progress.update(state_.batch * o_.data.batch_size, note());
-      last = state_.batch == per_epoch;
-      const int signal = stop_signal();
-      if (last) break;
-      if (signal || (o_.policy.save_every > 0 && state_.step % o_.policy.save_every == 0)) save();
-      if (signal) return signal;
-    }
+  const std::int64_t pictures = per_epoch * o_.data.batch_size;
+  tell(&RunObserver::epoch_started,
+       EpochStart{state_.epoch + 1, o_.optim.epochs, pictures, state_.batch * o_.data.batch_size});
+  std::optional<Batch> batch = loader.next(), following;
+  if (batch) runner_->prepare(*batch, state_.epoch);
+  int signal = 0;
+  for (; batch && !signal; batch = std::move(following)) {
+    train_step(*batch, [&] {
+      following = loader.next();
+      if (following) runner_->prepare(*following, state_.epoch);
+    });
+    signal = stop_signal();
+    if (state_.batch == per_epoch) break;
+    if (signal || (o_.policy.save_every > 0 && state_.step % o_.policy.save_every == 0)) save();
   }
-  if (last) finish_epoch(start, (per_epoch - first) * o_.data.batch_size, per_epoch);
-  return last ? stop_signal() : 0;
+  tell(&RunObserver::epoch_left);
+  if (state_.batch < per_epoch) return signal;
+  finish_epoch(start, (per_epoch - first) * o_.data.batch_size, per_epoch);
+  return stop_signal();
 }
 
 void Trainer::finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
   ++state_.epoch, state_.batch = 0;
-  log_epoch(start, images, batches);
+  tell_epoch(start, images, batches);
   const std::int64_t every = o_.policy.eval_every > 0                                   ? o_.policy.eval_every
                              : setup_.validation || o_.policy.select == Selection::Test ? 1
                                                                                         : 0;
@@ -117,30 +111,21 @@ void Trainer::train_step(const Batch& batch, const std::function<void()>& meanwh
     return fetch();
   }
   state_.not_finite.in_row = 0;
-  json line{{"type", "step"}, {"step", state_.step + 1}, {"epoch", state_.epoch + 1}};
-  for (const auto& [name, value] : result.numbers) record(line, name, value);
+  const auto warn = [&](const std::string& text) { tell(&RunObserver::warned, Warning{state_.step + 1, text}); };
   for (const std::string& message : alarms_.observe(result)) warn(message);
   if (result.teacher_spread)
     warn(
         fmt::format("the teacher's embeddings of a batch are the same but for rounding (they differ by {:.1g} of their "
                     "length): it tells no two pictures apart, and teaches the student the same",
                     *result.teacher_spread));
-  record(line, "embedding_rank", alarms_.rank());
-  line["lr"] = place.lr;
-  line["grad_norm"] = result.grad_norm;
+  Numbers numbers = result.numbers;
+  numbers.emplace_back("embedding_rank", alarms_.rank());
+  for (const auto& [name, value] : numbers) state_.epoch_sums[name] += value;
   ++state_.step;
   ++state_.batch;
-  run_->log(json_text(line));
-}
-
-void Trainer::record(json& line, const std::string& name, double value) {
-  line[name] = value;
-  state_.epoch_sums[name] += value;
-}
-
-void Trainer::warn(const std::string& text) {
-  std::fprintf(stderr, "\nwarning: %s\n", text.c_str());
-  run_->log(json_text(json{{"type", "warning"}, {"step", state_.step + 1}, {"text", text}}));
+  tell(&RunObserver::step_done,
+       StepDone{state_.step, state_.epoch + 1, numbers, place.lr, result.grad_norm, state_.batch * o_.data.batch_size,
+                state_.epoch_sums, applied_of_epoch(state_.batch)});
 }
 
 // Training pictures that others stand in for: each is named once in a run.
@@ -148,36 +133,20 @@ void Trainer::note_skipped(const Batch& batch) {
   for (const BadPicture& bad : batch.bad) {
     const std::string name = setup_.train->name(bad.index);
     if (!state_.skipped.emplace(name, bad.reason).second) continue;
-    std::fprintf(stderr, "\nwarning: skipped, another picture stands in: %s\n", shown(bad.reason).c_str());
-    run_->log(json_text(json{{"type", "skipped"},
-                             {"step", state_.step + 1},
-                             {"epoch", state_.epoch + 1},
-                             {"picture", name},
-                             {"reason", bad.reason}}));
+    tell(&RunObserver::picture_skipped, PictureSkipped{state_.step + 1, state_.epoch + 1, name, bad.reason});
   }
 }
 
-// Means of the epoch so far: what the progress bar shows.
-std::string Trainer::note() const {
-  std::string text;
-  const double n = static_cast<double>(applied_of_epoch(state_.batch));
+void Trainer::tell_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
+  EpochDone done;
+  done.step = state_.step, done.epoch = state_.epoch;
+  done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  done.images_per_second = static_cast<double>(images) / done.seconds;
+  done.skipped_steps = state_.not_finite.of_epoch;
   for (const auto& [name, sum] : state_.epoch_sums)
-    if (name.find("mean_") == std::string::npos && name != "embedding_rank")
-      text += fmt::format("{}{} {:.4g}", text.empty() ? "" : "  ", name, sum / n);
-  return text;
-}
-
-void Trainer::log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  json line{{"type", "epoch"},
-            {"step", state_.step},
-            {"epoch", state_.epoch},
-            {"seconds", seconds},
-            {"images_per_second", static_cast<double>(images) / seconds}};
-  if (state_.not_finite.of_epoch > 0) line["skipped_steps"] = state_.not_finite.of_epoch;
-  for (const auto& [name, sum] : state_.epoch_sums) line[name] = sum / static_cast<double>(applied_of_epoch(batches));
-  if (skips()) line["unreadable_pictures"] = state_.skipped.size();
-  run_->log(json_text(line));
+    done.means.emplace_back(name, sum / static_cast<double>(applied_of_epoch(batches)));
+  if (skips()) done.unreadable_pictures = state_.skipped.size();
+  tell(&RunObserver::epoch_done, done);
 }
 
 }  // namespace fledge

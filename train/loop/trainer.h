@@ -4,7 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +16,7 @@
 #include "train/run/checkpoint.h"
 #include "train/run/run_folder.h"
 #include "train/run/run_identity.h"
+#include "train/run/run_log.h"
 #include "train/spec/options.h"
 #include "train/training_setup.h"
 
@@ -31,9 +32,14 @@ class Trainer {
   bool finished() const { return state_.finished; }
 
   /// Everything is written to `run` from here on.
-  void use(RunFolder& run) { run_ = &run; }
-  /// To be called once before train(): takes up the newest sound checkpoint, where
-  /// --resume asks for it, and begins to write.
+  void use(RunFolder& run) {
+    run_ = &run;
+    watch(log_.emplace(run));
+  }
+  /// Tells `observer`, which must outlive the training, what happens; the log is told first.
+  void watch(RunObserver& observer) { observers_.push_back(&observer); }
+  /// To be called once before train(): takes up the newest sound checkpoint, where --resume asks for it, and begins to
+  /// write.
   void resume();
   /// 0, or the signal that stopped it. In either case all that was done is in a checkpoint.
   int train();
@@ -42,7 +48,6 @@ class Trainer {
   int run_epoch();
   void finish_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
   void train_step(const Batch& batch, const std::function<void()>& meanwhile);
-  void record(nlohmann::json& line, const std::string& name, double value);
 
   // trainer_not_finite.cpp: what happens to a step or a state that is not finite (--on-nan)
   void pass_over(const NotFiniteStep& bad, const Batch& batch);
@@ -50,13 +55,16 @@ class Trainer {
   void keep_beginning();
   void roll_back();
   [[noreturn]] void stop_not_finite(const std::string& what, const std::string& pictures);
-  void log_not_finite(const std::string& what, const std::string& action, const std::vector<std::string>& pictures);
+  void tell_not_finite(const std::string& what, NotFinite::Action action, const std::vector<std::string>& pictures);
   std::int64_t applied_of_epoch(std::int64_t batches) const;
 
-  void warn(const std::string& text);
+  /// Calls a member of each observer.
+  template <class... Parameters, class... Arguments>
+  void tell(void (RunObserver::*event)(Parameters...), const Arguments&... arguments) {
+    for (RunObserver* observer : observers_) (observer->*event)(arguments...);
+  }
   void note_skipped(const Batch& batch);
-  std::string note() const;
-  void log_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
+  void tell_epoch(std::chrono::steady_clock::time_point start, std::int64_t images, std::int64_t batches);
 
   bool chooses() const {
     return (setup_.validation && o_.policy.select == Selection::Auto) || o_.policy.select == Selection::Test;
@@ -68,9 +76,7 @@ class Trainer {
   void write_result();
   nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
   bool skips() const { return setup_.loading.on_bad_image != OnBadImage::Fail; }
-  std::string measured_line(const nlohmann::json& metrics, const char* type) const;
 
-  void say_in_log(const std::vector<std::string>& texts);
   void take_up(const std::string& folder);
   RunIdentity find_identity();
   void check_identity(const RunState& saved);
@@ -82,6 +88,8 @@ class Trainer {
 
   const RunSpec& o_;
   RunFolder* run_ = nullptr;
+  std::optional<RunLog> log_;
+  std::vector<RunObserver*> observers_;
   const Compute compute_;
   TrainingSetup setup_;
   std::unique_ptr<StepRunner> runner_;

@@ -27,19 +27,18 @@ bool Trainer::evaluate_epoch() {
     const json& value = m.at(choice_key());
     return value.is_number() ? value.get<double>() : -1.0;
   };
-  std::vector<std::string> lines;
+  std::vector<std::pair<const char*, json>> measurements;
   if (setup_.validation) {
-    const json m = measure(*setup_.model, setup_.validation, "validation");
-    lines.push_back(measured_line(m, "validation"));
+    const json& m =
+        measurements.emplace_back("validation", measure(*setup_.model, setup_.validation, "validation")).second;
     if (o_.policy.select == Selection::Auto) chosen = measured(m);
   }
   if (setup_.test && (o_.policy.eval_every > 0 || o_.policy.select == Selection::Test) &&
       state_.epoch < o_.optim.epochs + (o_.policy.select == Selection::Test)) {
-    const json m = measure(*setup_.model, setup_.test, "eval");
-    lines.push_back(measured_line(m, "eval"));
+    const json& m = measurements.emplace_back("eval", measure(*setup_.model, setup_.test, "eval")).second;
     if (o_.policy.select == Selection::Test) chosen = measured(m);
   }
-  for (const auto& line : lines) run_->log(line);
+  for (const auto& [set, m] : measurements) tell(&RunObserver::measured, Measured{set, state_.step, state_.epoch, m});
   state_.evaluation_due = false;
   if (!chooses() || chosen < 0) return false;
   if (!(chosen > state_.best)) {
@@ -70,7 +69,7 @@ void Trainer::write_result() {
   } else {
     result = measure(*setup_.model, setup_.test, "eval");
   }
-  run_->log(measured_line(result, "eval"));
+  tell(&RunObserver::measured, Measured{"eval", state_.step, state_.epoch, result});
   result["epoch"] = epoch;
   if (setup_.test_overlap > 0) result["test_pictures_trained_on"] = setup_.test_overlap;
   if (skips()) {
@@ -87,16 +86,17 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   EmbedOptions options;
   options.preprocessing = setup_.preprocessing;
   options.workers = o_.data.workers;
-  options.quiet = o_.machine.quiet;
   options.compute = compute_;
   options.compute.activations = DType::Float32;  // what is measured is the weights' doing, not rounding's
-  options.what = std::string(type) == "eval" ? "evaluate" : type;
+  const std::string what = std::string(type) == "eval" ? "evaluate" : type;
+  options.progress = [&](std::int64_t done, std::int64_t of) { tell(&RunObserver::measuring, what, done, of); };
   options.skip_bad = skips();
   const Embeddings e = embed_dataset(model, pictures, options);
-  if (said_.insert(type).second)
-    say_skipped(std::string(type) == "eval" ? "test pictures" : "validation pictures", e.skipped);
+  if (e.skipped.count() > 0 && said_.insert(type).second)
+    tell(&RunObserver::said,
+         skipped_text(std::string(type) == "eval" ? "test pictures" : "validation pictures", e.skipped), false);
   if (const auto spread = collapsed_spread(e.vectors); spread && said_.insert("collapsed").second)
-    warn(collapsed_text(*spread));
+    tell(&RunObserver::warned, Warning{state_.step + 1, collapsed_text(*spread)});
   RetrievalOptions retrieval;
   retrieval.recall_at = parse_counts(o_.policy.recall_at, "--recall-at");
   retrieval.sample_queries = std::string(type) == "eval" ? o_.policy.test_queries : 0;
@@ -104,12 +104,6 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   json metrics = json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
   if (skips()) add_skipped(metrics, "skipped", e.skipped.names);
   return metrics;
-}
-
-std::string Trainer::measured_line(const json& metrics, const char* type) const {
-  json line = metrics;
-  line.update({{"type", type}, {"step", state_.step}, {"epoch", state_.epoch}});
-  return json_text(line);
 }
 
 }  // namespace fledge

@@ -1,6 +1,5 @@
 // What a run is of: told by its checkpoints, compared when it goes on.
 #include <chrono>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/escape.h"
@@ -75,8 +74,8 @@ void Trainer::check_identity(const RunState& saved) {
       for (const PictureSet& set : sets_of(setup_))
         if (name == set.name) remember(*set.contents, set.stamps, pictures);
   if (saved.identity.empty()) {
-    std::fprintf(stderr,
-                 "the checkpoint does not say what the pictures were: only their number and order are checked\n");
+    tell(&RunObserver::said,
+         "the checkpoint does not say what the pictures were: only their number and order are checked", false);
     return note_machine(before);
   }
   for (const PictureSet& set : sets_of(setup_)) set.contents->finish(o_.data.workers);

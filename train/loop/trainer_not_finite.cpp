@@ -2,17 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/printable.h"
-#include "io/json_file.h"
 #include "train/loop/trainer.h"
 
 namespace fledge {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::int64_t kMostInRow = 3, kMostRollbacks = 3;
 
@@ -35,7 +30,8 @@ void Trainer::pass_over(const NotFiniteStep& bad, const Batch& batch) {
     what += " for '" + printable(names[static_cast<std::size_t>(bad.row)]) + "'";
   const bool skip = o_.policy.on_nan == OnNan::Skip && counts.in_row < kMostInRow;
   const bool back = o_.policy.on_nan == OnNan::Rollback && counts.rollbacks < kMostRollbacks;
-  log_not_finite(what, skip ? "skip" : back ? "rollback" : "stop", names);
+  using Action = NotFinite::Action;
+  tell_not_finite(what, skip ? Action::Skip : back ? Action::Rollback : Action::Stop, names);
   if (!skip && !back) {
     std::string shown;
     for (std::size_t i = 0; i < names.size() && i < 8; ++i) shown += (i ? ", " : "") + printable(names[i]);
@@ -48,8 +44,6 @@ void Trainer::pass_over(const NotFiniteStep& bad, const Batch& batch) {
   ++counts.of_epoch;
   ++state_.step;
   ++state_.batch;
-  std::fprintf(stderr, "\nwarning: step %lld: %s; %s\n", static_cast<long long>(state_.step), what.c_str(),
-               back ? "back to the last checkpoint, and on behind this batch" : "it is left out");
 }
 
 // Before a checkpoint or an evaluation. A state that is not finite cannot be mended: the last checkpoint takes its
@@ -60,11 +54,9 @@ Checkpoint Trainer::ensure_sound() {
   const std::string bad = unsound_number(now);
   if (bad.empty()) return now;
   const bool back = o_.policy.on_nan == OnNan::Rollback && state_.not_finite.rollbacks < kMostRollbacks;
-  log_not_finite(bad, back ? "rollback" : "stop", {});
+  tell_not_finite(bad, back ? NotFinite::Action::Rollback : NotFinite::Action::Stop, {});
   if (!back) stop_not_finite(bad + fmt::format(" after step {}; nothing of it was saved", state_.step), "");
   roll_back();
-  std::fprintf(stderr, "\nwarning: after step %lld %s; back to the last checkpoint\n",
-               static_cast<long long>(state_.step), bad.c_str());
   Checkpoint before;
   store(setup_, before);
   return before;
@@ -100,15 +92,10 @@ void Trainer::roll_back() {
   counts.of_epoch = same_epoch ? c.state.not_finite.of_epoch + state_.batch - c.state.batch : state_.batch;
 }
 
-void Trainer::log_not_finite(const std::string& what, const std::string& action,
-                             const std::vector<std::string>& pictures) {
-  json line{{"type", "not_finite"},
-            {"step", state_.step + (pictures.empty() ? 0 : 1)},
-            {"epoch", state_.epoch + 1},
-            {"what", what},
-            {"action", action}};
-  if (!pictures.empty()) line["pictures"] = pictures;
-  run_->log(json_text(line));
+void Trainer::tell_not_finite(const std::string& what, NotFinite::Action action,
+                              const std::vector<std::string>& pictures) {
+  const std::int64_t step = state_.step + (pictures.empty() ? 0 : 1);
+  tell(&RunObserver::not_finite, NotFinite{step, state_.epoch + 1, what, action, pictures});
 }
 
 void Trainer::stop_not_finite(const std::string& what, const std::string& pictures) {

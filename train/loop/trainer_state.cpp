@@ -1,17 +1,12 @@
 // The run on disk: going on from a checkpoint, and saving one.
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
-#include "io/json_file.h"
 #include "train/loop/trainer.h"
 
 namespace fledge {
-
-using nlohmann::json;
 
 // Reads and checks everything first; only then does the run's folder change.
 void Trainer::resume() {
@@ -19,24 +14,19 @@ void Trainer::resume() {
   const auto folder = resume ? newest_checkpoint(run_->path(), o_.policy.resume == Resume::Anew) : std::nullopt;
   if (folder) take_up(*folder);
   run_->begin(state_.step, folder ? state_.log_lines : 0);
-  if (!state_.finished) say_in_log(folder ? resume_notes_ : setup_.overlaps);
+  if (!state_.finished)
+    for (const std::string& text : folder ? resume_notes_ : setup_.overlaps)
+      tell(&RunObserver::warned, Warning{state_.step, text});
   recover_checkpoints(run_->path());
   set_damaged_aside(run_->path(), folder);
   if (folder) {
     tidy_checkpoints(run_->path(), state_, o_.policy.keep);
-    if (!o_.machine.quiet) std::fprintf(stderr, "resumed at step %lld\n", static_cast<long long>(state_.step));
+    tell(&RunObserver::said, fmt::format("resumed at step {}", state_.step), true);
   }
   if (!state_.finished) look_at_contents();
   // metrics.json follows from the state; one of a finished run of before results were in it stays.
   const bool old_result = state_.finished && state_.log_lines < 0;
   if (!old_result) write_metrics();
-}
-
-void Trainer::say_in_log(const std::vector<std::string>& texts) {
-  for (const auto& text : texts) {
-    std::fprintf(stderr, "warning: %s\n", text.c_str());
-    run_->log(json_text(json{{"type", "warning"}, {"step", state_.step}, {"text", text}}));
-  }
 }
 
 void Trainer::take_up(const std::string& folder) {

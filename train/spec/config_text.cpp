@@ -55,6 +55,12 @@ std::string config_text(const Fields& fields) {
   return text;
 }
 
+std::string config_text(RunSpec spec) {
+  Fields rows;
+  bind_training(rows, spec, !spec.loss.teacher.empty());
+  return config_text(rows);
+}
+
 std::string with_value(const std::string& config, const std::string& key, const std::string& value) {
   std::string text, line;
   for (std::istringstream lines(config); std::getline(lines, line);)

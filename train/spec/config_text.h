@@ -10,6 +10,8 @@ namespace fledge {
 
 /// The rows as they now stand, as a TOML file that can be given to --config.
 std::string config_text(const Fields& fields);
+/// Of a whole run: with the group of distillation where it has a teacher.
+std::string config_text(RunSpec spec);
 /// The same text with another value of one key.
 std::string with_value(const std::string& config, const std::string& key, const std::string& value);
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace fledge {
@@ -13,9 +14,9 @@ class Progress {
   ~Progress();  // finishes the line
   /// `note`: losses and the like.
   void update(std::int64_t done, const std::string& note = "");
-  double images_per_second() const;
 
  private:
+  double images_per_second() const;
   void draw(std::int64_t done, const std::string& note);
 
   std::string what_, note_;
@@ -24,7 +25,8 @@ class Progress {
   std::chrono::steady_clock::time_point start_, last_;
 };
 
-/// "1:05" or "2:03:10".
-std::string duration_text(double seconds);
+/// A bar of its own for a pass over pictures, for callbacks that tell how many are done, of how many. It ends with the
+/// last one.
+std::function<void(std::int64_t done, std::int64_t of)> progress_bar(const std::string& what, bool quiet);
 
 }  // namespace fledge

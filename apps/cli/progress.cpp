@@ -1,4 +1,4 @@
-#include "train/loop/progress.h"
+#include "apps/cli/progress.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 namespace fledge {
 namespace {
@@ -22,13 +23,14 @@ int terminal_columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
 }
 
-}  // namespace
-
+/// "1:05" or "2:03:10".
 std::string duration_text(double seconds) {
   const long s = static_cast<long>(seconds + 0.5);
   return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                    : fmt::format("{}:{:02}", s / 60, s % 60);
 }
+
+}  // namespace
 
 Progress::Progress(std::string what, std::int64_t total, bool quiet, std::int64_t already)
     : what_(std::move(what)),
@@ -77,6 +79,14 @@ void Progress::draw(std::int64_t done, const std::string& note) {
   if (static_cast<int>(line.size()) > columns) line.resize(columns);
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
+}
+
+std::function<void(std::int64_t, std::int64_t)> progress_bar(const std::string& what, bool quiet) {
+  return [what, quiet, bar = std::shared_ptr<Progress>()](std::int64_t done, std::int64_t of) mutable {
+    if (!bar) bar = std::make_shared<Progress>(what, of, quiet);
+    bar->update(done);
+    if (done == of) bar.reset();
+  };
 }
 
 }  // namespace fledge

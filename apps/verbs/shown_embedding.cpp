@@ -1,0 +1,21 @@
+#include "apps/verbs/shown_embedding.h"
+
+#include <cstdio>
+
+#include "apps/cli/progress.h"
+
+namespace fledge {
+
+Embeddings embed_shown(const EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options,
+                       bool quiet, const std::string& bar) {
+  for (const std::string& text : preparation_warnings(options.preprocessing, *dataset))
+    std::fprintf(stderr, "warning: %s\n", text.c_str());
+  options.progress = progress_bar(bar, quiet);
+  return embed_dataset(model, dataset, options);
+}
+
+void say_skipped(const std::string& what, const SkippedPictures& skipped) {
+  if (const std::string text = skipped_text(what, skipped); !text.empty()) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+}  // namespace fledge

@@ -1,0 +1,50 @@
+#include "train/run_training.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/escape.h"
+#include "io/file.h"
+#include "train/loop/trainer.h"
+#include "train/run/run_folder.h"
+#include "train/spec/config_text.h"
+
+namespace fledge {
+
+static RunOutcome run(const RunSpec& spec, RunObserver& observer, const Compute& compute, const std::string& config,
+                      const std::string& command) {
+  parse_counts(spec.policy.recall_at, "--recall-at");
+  // First: what is wrong with pictures, weights or losses leaves no run folder behind.
+  Trainer trainer(spec, compute);
+  RunFolder run(spec.policy.folder, config, spec.policy.resume != Resume::Never, spec.policy.resume_allow_change);
+  trainer.use(run);
+  trainer.watch(observer);
+  const std::string gpu = describe(compute, spec.machine);
+  if (!gpu.empty()) observer.said("gpu: " + gpu, true);
+  for (const auto& note : trainer.setup().notes) observer.said(shown(note), !note.starts_with("warning: "));
+  trainer.resume();
+  RunOutcome outcome;
+  if (trainer.finished()) {
+    observer.said(spec.policy.folder + " is complete", false);
+  } else {
+    write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description(), gpu));
+    if ((outcome.signal = trainer.train())) return outcome;
+  }
+  if (const auto text = read_file_if_there(run.file("metrics.json"))) outcome.metrics = {text->begin(), text->end()};
+  return outcome;
+}
+
+RunOutcome run_training(const RunSpec& spec, RunObserver& observer, std::string config, const std::string& command) {
+  if (config.empty()) config = config_text(spec);
+  const Compute compute = apply(spec.machine);
+  apply(spec.data.pictures);
+  try {
+    return run(spec, observer, compute, config, command);
+  } catch (const Error& e) {
+    if (!out_of_gpu_memory(e)) throw;
+    const std::string place = fmt::format(" (batch size {}, {} px)", spec.data.batch_size, spec.views.size);
+    throw Error(e.kind(), e.op(), e.problem() + place, e.hint());
+  }
+}
+
+}  // namespace fledge
