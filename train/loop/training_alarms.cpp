@@ -13,11 +13,11 @@ double hinge_margin(const RunSpec& o) {
   const auto& declared = loss_registry();
   const auto entry = declared.find(o.loss.loss);
   if (entry == declared.end()) return 0;
-  const bool has_margin = std::any_of(entry->second.options.begin(), entry->second.options.end(),
-                                      [](const auto& option) { return option.first == "margin"; });
-  const auto form = o.loss.options.find("form");
-  if (!has_margin || (form != o.loss.options.end() && form->second == "soft")) return 0;
-  return std::atof(o.loss.options.at("margin").c_str());
+  LossOptions options(entry->second.options.begin(), entry->second.options.end());
+  for (auto& [option, value] : options)
+    if (const auto said = o.loss.options.find(option); said != o.loss.options.end()) value = said->second;
+  if (!options.contains("margin") || (options.contains("form") && options["form"] == "soft")) return 0;
+  return std::atof(options["margin"].c_str());
 }
 
 }  // namespace

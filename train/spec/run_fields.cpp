@@ -107,7 +107,7 @@ void bind_loss(Fields& f, RunSpec& o, bool teacher) {
     if (!teacher && entry.kind == LossKind::Teacher) continue;
     for (const auto& [option, value] : entry.options) {
       if (f.find(option)) continue;
-      o.loss.options[option] = value;
+      o.loss.options.try_emplace(option, value);
       f.add(option, o.loss.options[option], "option of loss " + name);
     }
   }
