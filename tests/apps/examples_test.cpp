@@ -5,7 +5,7 @@ using namespace fledge::test;
 
 TEST_CASE("examples: a teacher and a student from code", "[examples]") {
   const TempFolder folder;
-  make_pictures(folder / "pictures/train", 4, 12, 32);
+  make_pictures(folder / "pictures/train", 8, 8, 32);
   make_pictures(folder / "pictures/test", 3, 6, 32, 1);
   const Outcome outcome = Process(folder, {"pictures", "runs"}, 0, FLEDGE_EXAMPLES "/example_train_and_distill").wait();
   INFO(outcome.err);
@@ -17,6 +17,6 @@ TEST_CASE("examples: a teacher and a student from code", "[examples]") {
   }
   // What code wrote, the command line goes on with.
   must(folder, {"eval", "runs/student"});
-  must(folder, {"distill", "--config", "runs/student/config.toml", "--resume", "auto", "--epochs", "4"});
-  CHECK(log_lines(folder / "runs/student", "epoch").size() == 4);
+  const Outcome again = must(folder, {"distill", "--config", "runs/student/config.toml", "--resume", "auto"});
+  CHECK(again.err.find("is complete") != std::string::npos);
 }
