@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "data/datasets/folder.h"
@@ -41,23 +42,42 @@ std::shared_ptr<Dataset> open_fashion(const std::string& text, const DataSource&
   return nullptr;
 }
 
-std::shared_ptr<Dataset> open_source(const std::string& text) {
-  if (text.empty())
-    throw Error(ErrorKind::Usage, "", "no data set is named",
-                "give a folder with one folder a class, or fashion-mnist");
-  const DataSource source = parse_source(text);
-  if (auto fashion = open_fashion(text, source)) return fashion;
-  if (auto annotations = read_annotations(source)) return open_annotated(std::move(*annotations), source.part);
+std::shared_ptr<Dataset> open_annotations(const DataSource& source) {
+  auto annotations = read_annotations(source);
+  return annotations ? open_annotated(std::move(*annotations), source.part) : nullptr;
+}
+
+std::shared_ptr<Dataset> open_pack_file(const DataSource& source) {
   std::error_code ignored;
-  if (std::filesystem::is_regular_file(source.path, ignored) && is_pack(source.path)) {
-    if (source.part_named) refuse_part(source, "a pack");
-    return open_pack(source.path);
-  }
-  if (holds_idx(source.path)) return open_idx(source.path, source.part);
+  if (!std::filesystem::is_regular_file(source.path, ignored) || !is_pack(source.path)) return nullptr;
+  if (source.part_named) refuse_part(source, "a pack");
+  return open_pack(source.path);
+}
+
+std::shared_ptr<Dataset> open_class_folders(const DataSource& source) {
   if (source.part_named && is_split_folder(source.path)) return open_split_folder(source.path, source.part);
   auto folder = open_folder(source.path);  // or says what is wrong with it
   if (source.part != SplitPart::All) refuse_part(source, "a folder of class folders");
   return folder;
+}
+
+std::vector<DatasetOpener>& registered() {
+  static std::vector<DatasetOpener> openers;
+  return openers;
+}
+
+std::shared_ptr<Dataset> open_source(const std::string& text) {
+  if (text.empty())
+    throw Error(ErrorKind::Usage, "", "no data set is named",
+                "give a folder with one folder a class, or fashion-mnist");
+  for (const DatasetOpener& open : registered())
+    if (auto dataset = open(text)) return dataset;
+  const DataSource source = parse_source(text);
+  if (auto fashion = open_fashion(text, source)) return fashion;
+  if (auto annotated = open_annotations(source)) return annotated;
+  if (auto pack = open_pack_file(source)) return pack;
+  if (holds_idx(source.path)) return open_idx(source.path, source.part);
+  return open_class_folders(source);
 }
 
 }  // namespace
@@ -75,6 +95,8 @@ std::vector<std::vector<std::int64_t>> Dataset::by_class() const {
     if (label(i) >= 0) groups[label(i)].push_back(i);
   return groups;
 }
+
+void register_dataset(DatasetOpener open) { registered().push_back(std::move(open)); }
 
 std::shared_ptr<Dataset> open_dataset(const DatasetSpec& spec) {
   std::shared_ptr<Dataset> dataset = open_source(spec.source);

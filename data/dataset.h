@@ -2,6 +2,7 @@
 // loader's threads, so image() is thread-safe.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,10 @@ struct DatasetSpec {
 /// Opens whatever `source` names. Errors (BadInput) with a way out: missing or empty folder, no class folders, pictures
 /// beside class folders.
 std::shared_ptr<Dataset> open_dataset(const DatasetSpec& spec);
+/// A data set of one's own: gets the name that open_dataset() got; null: the name means none of its data sets.
+using DatasetOpener = std::function<std::shared_ptr<Dataset>(const std::string& source)>;
+/// `open` is asked before all others, for the rest of the process. Before threads are started.
+void register_dataset(DatasetOpener open);
 /// Decoded pictures kept in memory after their first use, up to a budget in bytes; thread-safe.
 std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int64_t budget_bytes);
 /// The images of some classes only (ranks), relabelled from 0 in the order given.
