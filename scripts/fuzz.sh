@@ -30,7 +30,7 @@ rm -rf "$seeds"
 link() { mkdir -p "$seeds/$1"; local to=$1; shift; ln -sf -t "$seeds/$to" "$@"; }
 # Of the corpus without the files that unfold to the reader's limits: their mutants do too, and take the time.
 mkdir -p "$seeds/weights"
-find "$PWD/tests/io/corpus/files" -type f ! -name '*laughs*' -exec ln -s -t "$seeds/weights" {} +
+find "$PWD/$build/attack-corpus/files" -type f ! -name '*laughs*' -exec ln -s -t "$seeds/weights" {} +
 if [ -d "$shared/fixtures" ]; then
   find -L "$(realpath "$shared")/fixtures" -maxdepth 1 -type f -size -24k \( -name '*.pth' -o -name '*.pkl' -o -name '*.safetensors' \) -exec ln -s -t "$seeds/weights" {} +
 fi

@@ -22,7 +22,7 @@ struct Small {
 };
 
 Small small(const std::string& container, const std::string& file) {
-  const Bytes read = slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/io/corpus/files/" + file);
+  const Bytes read = slurp(FLEDGE_CORPUS "/" + file);
   Small s{container, std::string(read.begin(), read.end())};
   const float four[] = {1, 2, 3, 4};
   const std::string numbers(reinterpret_cast<const char*>(four), sizeof four);

@@ -128,8 +128,7 @@ std::string judge(const HostileCase& c, const std::string& name, const std::func
 }
 
 std::vector<HostileCase> corpus_cases() {
-  const std::string folder = std::string(FLEDGE_SOURCE_DIR) + "/tests/io/corpus";
-  std::ifstream list(folder + "/expected.tsv");
+  std::ifstream list(FLEDGE_SOURCE_DIR "/tests/io/corpus/expected.tsv");
   std::vector<HostileCase> cases;
   for (std::string line; std::getline(list, line);) {
     const std::vector<std::string> field = split(line, "\t");
@@ -138,7 +137,7 @@ std::vector<HostileCase> corpus_cases() {
                      .expect = field[1],
                      .words = field[2] == "-" ? std::vector<std::string>{} : split(field[2], ", "),
                      .what = field[3],
-                     .path = folder + "/files/" + field[0]});
+                     .path = FLEDGE_CORPUS "/" + field[0]});
   }
   return cases;
 }

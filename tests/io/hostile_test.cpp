@@ -131,8 +131,7 @@ TEST_CASE("hostile: the corpus", "[hostile]") {
   const std::vector<HostileCase> cases = corpus_cases();
   CHECK(cases.size() > 1000);
   std::size_t files = 0;
-  const std::string folder = std::string(FLEDGE_SOURCE_DIR) + "/tests/io/corpus/files";
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.is_regular_file();
+  for (const auto& entry : std::filesystem::directory_iterator(FLEDGE_CORPUS)) files += entry.is_regular_file();
   CHECK(files == cases.size());
   check_all(cases);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the attack corpus: files/ and the list expected.tsv. Writes bytes only; nothing is unpickled or opened.
+"""Writes the attack corpus: files.tar.xz and the list expected.tsv. Writes bytes only; nothing is unpickled or opened.
 
 usage: python3 make_corpus.py [FOLDER]      (default: the folder of this script)
 
@@ -11,8 +11,10 @@ expected.tsv has one line a file: name, expectation, words, what is wrong.
 - nothing: opens without a tensor (the words among the unknown names), or is refused
 """
 
+import io
 import os
 import sys
+import tarfile
 
 import cases_calls
 import cases_safetensors
@@ -27,15 +29,13 @@ LARGEST = 10240  # what is larger is made by tests/io/hostile_large.cpp
 
 def main():
     here = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
-    files = os.path.join(here, 'files')
-    os.makedirs(files, exist_ok=True)
-    for old in os.listdir(files):
-        os.remove(os.path.join(files, old))
-    for filename, data, _, _, _ in cases:
-        if len(data) > LARGEST:
-            raise SystemExit('%s has %d bytes' % (filename, len(data)))
-        with open(os.path.join(files, filename), 'wb') as f:
-            f.write(data)
+    with tarfile.open(os.path.join(here, 'files.tar.xz'), 'w:xz', format=tarfile.USTAR_FORMAT, preset=9) as packed:
+        for filename, data, _, _, _ in sorted(cases):
+            if len(data) > LARGEST:
+                raise SystemExit('%s has %d bytes' % (filename, len(data)))
+            member = tarfile.TarInfo('files/' + filename)  # without times and owners: the same bytes every time
+            member.size = len(data)
+            packed.addfile(member, io.BytesIO(data))
     with open(os.path.join(here, 'expected.tsv'), 'w', encoding='utf-8', newline='\n') as f:
         for filename, _, expect, words, what in sorted(cases):
             f.write('\t'.join((filename, expect, words, what)) + '\n')
