@@ -6,37 +6,11 @@
 namespace fledge {
 namespace {
 
-const char* unary_name(UnaryOp op) {
-  switch (op) {
-    case UnaryOp::ReLU:
-      return "relu";
-    case UnaryOp::ReLU6:
-      return "relu6";
-    case UnaryOp::Exp:
-      return "exp";
-    case UnaryOp::Log:
-      return "log";
-    case UnaryOp::Sqrt:
-      return "sqrt";
-    case UnaryOp::Square:
-      return "square";
-    case UnaryOp::Abs:
-      return "abs";
-    case UnaryOp::Clamp:
-      return "clamp";
-    case UnaryOp::Affine:
-      return "affine";
-    case UnaryOp::Softplus:
-      return "softplus";
-  }
-  return "unary";
-}
-
 class UnaryNode : public Node {
  public:
   UnaryNode(UnaryOp op, const Tensor& x, const Tensor& y, const UnaryParams& params)
       : op_(op), x_(masked_by_output() ? Saved() : Saved(x)), y_(y), params_(params) {}
-  const char* name() const override { return unary_name(op_); }
+  const char* name() const override { return name_of(op_); }
   std::vector<Tensor> backward(const Tensor& dy, const Needs&) override {
     const Tensor& y = y_.get(name(), "output");
     return {unary_backward(op_, dy, x_.defined() ? x_.get(name(), "input") : y, y, params_)};

@@ -20,6 +20,46 @@ enum class UnaryOp : unsigned char {
 };
 enum class BinaryOp : unsigned char { Add, Sub, Mul, Div };
 
+constexpr const char* name_of(UnaryOp op) {
+  switch (op) {
+    case UnaryOp::ReLU:
+      return "relu";
+    case UnaryOp::ReLU6:
+      return "relu6";
+    case UnaryOp::Exp:
+      return "exp";
+    case UnaryOp::Log:
+      return "log";
+    case UnaryOp::Sqrt:
+      return "sqrt";
+    case UnaryOp::Square:
+      return "square";
+    case UnaryOp::Abs:
+      return "abs";
+    case UnaryOp::Clamp:
+      return "clamp";
+    case UnaryOp::Affine:
+      return "affine";
+    case UnaryOp::Softplus:
+      return "softplus";
+  }
+  return "?";
+}
+
+constexpr const char* name_of(BinaryOp op) {
+  switch (op) {
+    case BinaryOp::Add:
+      return "add";
+    case BinaryOp::Sub:
+      return "sub";
+    case BinaryOp::Mul:
+      return "mul";
+    case BinaryOp::Div:
+      return "div";
+  }
+  return "?";
+}
+
 struct UnaryParams {
   double a = 0, b = 0;
 };

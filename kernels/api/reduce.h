@@ -7,6 +7,20 @@ namespace fledge {
 
 enum class ReduceOp : unsigned char { Sum, Mean, Max, Min };
 
+constexpr const char* name_of(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::Sum:
+      return "sum";
+    case ReduceOp::Mean:
+      return "mean";
+    case ReduceOp::Max:
+      return "max";
+    case ReduceOp::Min:
+      return "min";
+  }
+  return "?";
+}
+
 // y has x's rank; reduced axes have size 1 in y. Empty reductions: Sum 0, the others are refused above.
 using Reduce = void (*)(ExecContext&, ReduceOp, const TensorView& x, const TensorView& y);
 // Max/Min only: dx = dy where x equals y, shared evenly among ties (as PyTorch's amax). y, dy: reduced dims with size

@@ -1,4 +1,5 @@
 // Unary functions and their gradients. Arithmetic in float, NaN goes through; the gradients read x, never y.
+#include "kernels/api/eltwise_formulas.h"
 #include "kernels/cuda/device/elementwise.cuh"
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/overlays.h"
@@ -11,33 +12,9 @@ struct Scalars {
 };
 
 template <UnaryOp OP>
-__device__ float unary_value(float x, Scalars p) {
-  if constexpr (OP == UnaryOp::ReLU) return x < 0 ? 0 : x;
-  if constexpr (OP == UnaryOp::ReLU6) return x < 0 ? 0 : x > 6 ? 6 : x;
-  if constexpr (OP == UnaryOp::Exp) return expf(x);
-  if constexpr (OP == UnaryOp::Log) return logf(x);
-  if constexpr (OP == UnaryOp::Sqrt) return sqrtf(x);
-  if constexpr (OP == UnaryOp::Square) return x * x;
-  if constexpr (OP == UnaryOp::Abs) return fabsf(x);
-  if constexpr (OP == UnaryOp::Clamp) return x < p.a ? p.a : x > p.b ? p.b : x;
+__device__ float value(float x, Scalars p) {
   if constexpr (OP == UnaryOp::Affine) return fmaf(p.a, x, p.b);
-  // log(1+e^x) = max(x,0) + log(1+e^-|x|): the exponential never exceeds 1.
-  if constexpr (OP == UnaryOp::Softplus) return (x < 0 ? 0 : x) + log1pf(expf(-fabsf(x)));
-}
-
-/// f'(x). At the kinks: ReLU 0 at 0; ReLU6 0 at 0 and 6; Sqrt and Abs 0 at 0; Clamp 1 on both ends.
-template <UnaryOp OP>
-__device__ float unary_slope(float x, Scalars p) {
-  if constexpr (OP == UnaryOp::ReLU) return x > 0;
-  if constexpr (OP == UnaryOp::ReLU6) return x > 0 && x < 6;
-  if constexpr (OP == UnaryOp::Exp) return expf(x);
-  if constexpr (OP == UnaryOp::Log) return 1 / x;
-  if constexpr (OP == UnaryOp::Sqrt) return x == 0 ? 0 : 0.5f / sqrtf(x);
-  if constexpr (OP == UnaryOp::Square) return 2 * x;
-  if constexpr (OP == UnaryOp::Abs) return static_cast<float>((x > 0) - (x < 0));
-  if constexpr (OP == UnaryOp::Clamp) return x >= p.a && x <= p.b;
-  if constexpr (OP == UnaryOp::Affine) return p.a;
-  if constexpr (OP == UnaryOp::Softplus) return 1 / (1 + expf(-x));
+  return unary_value(OP, x, p.a, p.b);
 }
 
 template <class T, UnaryOp OP>
@@ -53,7 +30,7 @@ struct Forward {
     float v[N];
     load<N>(x + at[1], v);
 #pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = unary_value<OP>(v[i], p);
+    for (int i = 0; i < N; ++i) v[i] = value<OP>(v[i], p);
     store<N>(y + at[0], v);
   }
 };
@@ -75,7 +52,7 @@ struct Backward {
     load<N>(x + at[2], v);
 #pragma unroll
     for (int i = 0; i < N; ++i) {
-      const float slope = unary_slope<OP>(v[i], p);
+      const float slope = unary_slope(OP, v[i], p.a, p.b);
       g[i] = slope == 0 ? 0 : g[i] * slope;
     }
     store<N>(dx + at[0], g);

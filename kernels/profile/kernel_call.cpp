@@ -92,19 +92,9 @@ void CallReader::add(std::span<const OptimTensor> tensors) {
   word(count_text(tensors.size(), numbers));
 }
 
-void CallReader::add(UnaryOp op) {
-  static const char* const names[] = {"relu",   "relu6", "exp",   "log",    "sqrt",
-                                      "square", "abs",   "clamp", "affine", "softplus"};
-  word(names[static_cast<int>(op)]);
-}
-void CallReader::add(BinaryOp op) {
-  static const char* const names[] = {"add", "sub", "mul", "div"};
-  word(names[static_cast<int>(op)]);
-}
-void CallReader::add(ReduceOp op) {
-  static const char* const names[] = {"sum", "mean", "max", "min"};
-  word(names[static_cast<int>(op)]);
-}
+void CallReader::add(UnaryOp op) { word(name_of(op)); }
+void CallReader::add(BinaryOp op) { word(name_of(op)); }
+void CallReader::add(ReduceOp op) { word(name_of(op)); }
 
 void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w, const TensorView& y,
                      const Conv2dParams& p) {

@@ -9,46 +9,6 @@ namespace fledge {
 
 namespace {
 
-constexpr const char* name_of(UnaryOp op) {
-  switch (op) {
-    case UnaryOp::ReLU:
-      return "relu";
-    case UnaryOp::ReLU6:
-      return "relu6";
-    case UnaryOp::Exp:
-      return "exp";
-    case UnaryOp::Log:
-      return "log";
-    case UnaryOp::Sqrt:
-      return "sqrt";
-    case UnaryOp::Square:
-      return "square";
-    case UnaryOp::Abs:
-      return "abs";
-    case UnaryOp::Clamp:
-      return "clamp";
-    case UnaryOp::Affine:
-      return "affine";
-    case UnaryOp::Softplus:
-      return "softplus";
-  }
-  return "unary";
-}
-
-constexpr const char* name_of(BinaryOp op) {
-  switch (op) {
-    case BinaryOp::Add:
-      return "add";
-    case BinaryOp::Sub:
-      return "sub";
-    case BinaryOp::Mul:
-      return "mul";
-    case BinaryOp::Div:
-      return "div";
-  }
-  return "binary";
-}
-
 // Where the result of a and b lives: as a full-sized operand does, channels-last before contiguous.
 Tensor binary_result(const Tensor& a, const Tensor& b, const Dims& dims) {
   if (prefers_channels_last(a) || prefers_channels_last(b)) {

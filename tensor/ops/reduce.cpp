@@ -8,20 +8,6 @@ namespace fledge {
 
 namespace {
 
-constexpr const char* name_of(ReduceOp op) {
-  switch (op) {
-    case ReduceOp::Sum:
-      return "sum";
-    case ReduceOp::Mean:
-      return "mean";
-    case ReduceOp::Max:
-      return "max";
-    case ReduceOp::Min:
-      return "min";
-  }
-  return "reduce";
-}
-
 // One bit per reduced axis.
 unsigned reduced_axes(const char* op, const Dims& x, const std::vector<int>& axes) {
   if (axes.empty()) return (1u << x.rank()) - 1;
