@@ -19,8 +19,8 @@ struct Conv2dParams {
 
   /// Output dims N,K,P,Q. x_dims: N,C,H,W; w_dims: K,C/groups,R,S.
   Dims output_dims(const Dims& x_dims, const Dims& w_dims) const {
-    return {x_dims[0], w_dims[0], (x_dims[2] + pad_top + pad_bottom - w_dims[2]) / stride_h + 1,
-            (x_dims[3] + pad_left + pad_right - w_dims[3]) / stride_w + 1};
+    return {x_dims[0], w_dims[0], window_positions(x_dims[2], w_dims[2], stride_h, pad_top, pad_bottom),
+            window_positions(x_dims[3], w_dims[3], stride_w, pad_left, pad_right)};
   }
   /// One line that names the problem: "n32c64h56w56k128r3s3 stride2x2 pad1,1,1,1 groups1".
   std::string descriptor(const Dims& x_dims, const Dims& w_dims) const {

@@ -61,6 +61,13 @@ std::string sizes_text(const Sizes& sizes) {
 }
 inline std::string to_string(const Dims& d) { return sizes_text(d); }
 
+/// How often a window of `size` fits into `in` and its two paddings when it moves on by `stride`: the output size of
+/// convolutions and pools.
+constexpr std::int64_t window_positions(std::int64_t in, std::int64_t size, std::int64_t stride, std::int64_t pad_begin,
+                                        std::int64_t pad_end) {
+  return (in + pad_begin + pad_end - size) / stride + 1;
+}
+
 /// Row-major strides: the last axis is contiguous.
 inline Dims contiguous_strides(const Dims& dims) {
   Dims s = Dims::filled(dims.rank(), 1);

@@ -12,8 +12,8 @@ struct Pool2dParams {
 
   /// N,C,H,W -> N,C,P,Q (floor mode).
   Dims output_dims(const Dims& x) const {
-    return {x[0], x[1], (x[2] + pad_top + pad_bottom - kernel_h) / stride_h + 1,
-            (x[3] + pad_left + pad_right - kernel_w) / stride_w + 1};
+    return {x[0], x[1], window_positions(x[2], kernel_h, stride_h, pad_top, pad_bottom),
+            window_positions(x[3], kernel_w, stride_w, pad_left, pad_right)};
   }
 };
 
