@@ -17,4 +17,10 @@ inline bool environment_switch(const char* name, bool otherwise = false) {
   return value.empty() ? otherwise : value != "0";
 }
 
+/// FLEDGE_VERBOSE: a line on stderr for each kernel that runs, and for each copy made to please one.
+inline bool verbose() {
+  static const bool on = environment_switch("FLEDGE_VERBOSE");
+  return on;
+}
+
 }  // namespace fledge

@@ -166,7 +166,7 @@ void run_case(benchmark::State& state, const ConvCase& c, Direction d, const std
 /// On stderr, so that CSV or JSON on stdout stays what it is.
 void print_summary(const Options& o, const Summary& summary, double peak) {
   std::fprintf(stderr, "\nmin ms; measured FMA peak %.1f GFLOP/s a core, %d thread(s), oneDNN %s\n%-84s", peak * 1e-9,
-               o.threads, onednn_version().c_str(), "");
+               o.threads, cpu_library().version.c_str(), "");
   for (const auto& table : o.tables) std::fprintf(stderr, " %10s", table.c_str());
   for (const auto& row : summary.rows) {
     std::fprintf(stderr, "\n%-84s", row.c_str());

@@ -16,16 +16,17 @@ Device parse_device(const std::string& text) {
     if (!gpu_driver_present()) return {};
     // An emulated GPU is for checking kernels, so nobody gets it who has not asked.
     const Backend* gpu = gpu_module().backend;
-    return gpu && !gpu->runtime->properties(0).emulated ? Device{Device::Type::CUDA, 0} : Device{};
+    return gpu && !gpu->runtime->properties(0).emulated ? Device{Device::Type::GPU, 0} : Device{};
   }
-  Device device{Device::Type::CUDA, 0};
-  if (text == "cuda") return device;
+  const std::string name = gpu_name();
+  Device device{Device::Type::GPU, 0};
+  if (text == name) return device;
   const char* end = text.data() + text.size();
-  if (text.rfind("cuda:", 0) == 0) {
-    const auto [rest, error] = std::from_chars(text.data() + 5, end, device.index);
+  if (text.rfind(name + ":", 0) == 0) {
+    const auto [rest, error] = std::from_chars(text.data() + name.size() + 1, end, device.index);
     if (error == std::errc() && rest == end && device.index >= 0) return device;
   }
-  throw Error(ErrorKind::Usage, "", "--device: '" + text + "' is none of auto, cpu, cuda[:N]");
+  throw Error(ErrorKind::Usage, "", "--device: '" + text + "' is none of auto, cpu, " + name + "[:N]");
 }
 
 }  // namespace
@@ -35,28 +36,18 @@ Compute compute_of(const MachineSpec& o) {
   c.device = parse_device(o.device);
   const bool known = o.precision == "f32" || o.precision == "tf32" || o.precision == "bf16";
   if (!known) throw Error(ErrorKind::Usage, "", "--precision: '" + o.precision + "' is none of f32, tf32, bf16");
-  if (o.deterministic == Determinism::Strict && onednn_chooses_by_the_clock())
-    throw Error(ErrorKind::Usage, "", "--deterministic strict, but FLEDGE_ONEDNN_TUNE=1 lets the clock choose",
-                "unset FLEDGE_ONEDNN_TUNE");
+  if (const std::string clock = chosen_by_the_clock(); o.deterministic == Determinism::Strict && !clock.empty())
+    throw Error(ErrorKind::Usage, "", "--deterministic strict, but " + clock + " lets the clock choose", "unset it");
+  if (o.precision == "bf16") c.activations = DType::BFloat16;
   if (!c.on_device()) {
-    if (o.precision != "f32")
+    if (o.precision == "tf32" || !(o.precision == "f32" || backend_for(c.device).computes(c.activations)))
       throw Error(ErrorKind::Usage, "", "--precision " + o.precision + " needs a GPU; the CPU computes in f32",
-                  "use --precision f32, or --device cuda");
+                  std::string("use --precision f32, or --device ") + gpu_name());
     return c;
   }
   const Backend& gpu = backend_for(c.device);  // says what is missing
-  const DeviceProperties properties = gpu.runtime->properties(c.device.index);
-  if (10 * properties.major + properties.minor < 75)
-    throw Error(ErrorKind::Resource, "",
-                "the GPU " + properties.name + " is too old: it has compute capability " +
-                    std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", 7.5 is needed",
-                "use --device cpu");
-  if (o.precision == "bf16" && properties.major < 8)
-    throw Error(ErrorKind::Resource, "",
-                "--precision bf16 needs a GPU of compute capability 8.0, not " + properties.name,
-                "use --precision f32");
+  gpu.runtime->require(c.device.index, c.activations);
   c.device.index = 0;  // one process, one GPU: inside, it is the only one
-  if (o.precision == "bf16") c.activations = DType::BFloat16;
   return c;
 }
 
@@ -76,8 +67,8 @@ std::string describe(const Compute& c, const MachineSpec& o) {
   return backend_for(c.device).runtime->properties(asked.index).name + ", " + o.precision;
 }
 
-PictureParams picture_params(const Normalization& n) {
-  PictureParams p;
+NormalizeParams normalize_params(const Normalization& n) {
+  NormalizeParams p;
   for (int c = 0; c < 3; ++c) {
     p.scale[c] = static_cast<float>(1 / (255.0 * n.std[c]));
     p.shift[c] = static_cast<float>(-static_cast<double>(n.mean[c]) / n.std[c]);

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "data/transforms.h"
-#include "kernels/api/picture.h"
+#include "kernels/api/image.h"
 #include "train/spec/options.h"
 
 namespace fledge {
@@ -26,6 +26,6 @@ Compute apply(const MachineSpec& o);
 std::string describe(const Compute& c, const MachineSpec& o);
 
 /// Pixels 0-255 to normalised values, as normalize_to does it on the host.
-PictureParams picture_params(const Normalization& n);
+NormalizeParams normalize_params(const Normalization& n);
 
 }  // namespace fledge

@@ -1,12 +1,12 @@
 // One process, one case: its memory is its own, and when it runs out of it nothing else ends.
 #include <cstdio>
-#include <fstream>
 #include <new>
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/bench.h"
 #include "apps/bench/measure.h"
 #include "base/error.h"
+#include "base/processor.h"
 #include "kernels/api/backend.h"
 #include "tensor/context.h"
 
@@ -15,20 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string processor_name() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(std::min(line.find(": ") + 2, line.size()));
-  return "";
-}
-
 Json machine_facts(const BenchOptions& o, const Compute& compute) {
   Json j = {{"on_device", compute.on_device()}, {"processor", processor_name()}, {"threads", num_threads()}};
   if (!compute.on_device()) return j;
   const DeviceProperties p = backend_for(compute.device).runtime->properties(0);
   j["device"] = describe(compute, o.machine);
   j["emulated"] = p.emulated;
-  j["cudnn"] = p.cudnn;
+  for (const auto& [library, version] : p.libraries) j[library] = version;
   return j;
 }
 

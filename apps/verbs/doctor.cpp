@@ -11,8 +11,8 @@
 
 #include "apps/cli/config.h"
 #include "apps/verbs/verbs.h"
+#include "base/processor.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 #include "train/compute.h"
 #include "train/spec/options.h"
@@ -46,9 +46,7 @@ void add_gpu(nlohmann::ordered_json& report) {
   const DeviceRuntime& runtime = *module.backend->runtime;
   const DeviceProperties first = runtime.properties(0);
   report["gpu_driver"] = first.driver;
-  report["cuda"] = first.runtime;
-  report["cudnn"] = first.cudnn;
-  report["cublas"] = first.cublas;
+  for (const auto& [library, version] : first.libraries) report[library] = version;
   report["gpus"] = nlohmann::ordered_json::array();
   for (int i = 0; i < runtime.device_count(); ++i) {
     const DeviceProperties p = runtime.properties(i);
@@ -71,15 +69,16 @@ void print_gpu(int index, const nlohmann::ordered_json& gpu) {
 int run_doctor(const MachineSpec& machine, bool json) {
   set_num_threads(machine.threads);
   compute_of(machine);  // looks at the options; with no GPU in use, all can be asked what memory they have
+  const CpuLibrary library = cpu_library();
   nlohmann::ordered_json report = {
       {"fledge", FLEDGE_VERSION},
-      {"processor", proc_value("/proc/cpuinfo", "model name")},
+      {"processor", processor_name()},
       {"cores", std::thread::hardware_concurrency()},
       {"threads", num_threads()},
       {"isa", cpu_isa()},
       {"isa_supported", cpu_isa_supported()},
-      {"onednn", onednn_version()},
-      {"onednn_isa", onednn_isa()},
+      {"onednn", library.version},
+      {"onednn_isa", library.isa},
       {"memory_gib", gibibytes("MemTotal")},
       {"memory_available_gib", gibibytes("MemAvailable")},
       {"presets", preset_folder()},

@@ -4,18 +4,22 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/api/dtype.h"
 
 namespace fledge {
 
 struct DeviceProperties {
-  std::string name;          // "NVIDIA H100 80GB HBM3"
+  std::string name;          // as the maker calls it
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;
   std::size_t memory_bytes = 0;  // in all
   std::size_t free_bytes = 0;    // now, of all processes
-  std::string driver, runtime;   // CUDA versions, "13.0"
-  std::string cudnn, cublas;     // library versions, "9.19.0"
-  bool emulated = false;         // kernels run on the host (tests/cuda): for checking, never for speed
+  std::string driver;            // version, "13.0"
+  std::vector<std::pair<std::string, std::string>> libraries;  // name and version of those in use
+  bool emulated = false;  // kernels run on the host (tests/cuda): for checking, never for speed
 };
 
 /// How the problem of the Error(Resource) of a failed allocation begins: who knows what to make smaller adds it.
@@ -35,6 +39,8 @@ using DeviceGraph = void*;
 struct DeviceRuntime {
   int (*device_count)() = nullptr;
   DeviceProperties (*properties)(int index) = nullptr;
+  /// Throws Error(Resource) where the device cannot train and run networks with activations of this dtype.
+  void (*require)(int index, DType activations) = nullptr;
   /// The device all work of this process goes to; before the first allocation.
   void (*use_device)(int index) = nullptr;
 

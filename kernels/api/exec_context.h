@@ -1,14 +1,23 @@
-// ExecContext: what a kernel may use besides its arguments: threads, scratch memory, vendor state.
+// ExecContext: what a kernel may use besides its arguments: threads, scratch memory, what its folder keeps.
 // One context per calling thread of control; not thread-safe.
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace fledge {
 
-/// Abstract base of what a vendor folder keeps in a context (handles, plan caches). Only that folder knows the rest.
+/// Abstract base of what a folder of kernels keeps in a context (handles, plan caches). Only that folder knows the rest.
 struct VendorState {
   virtual ~VendorState() = default;
+};
+
+/// What a kernel says about itself to whoever asks (FLEDGE_VERBOSE).
+struct KernelReport {
+  std::string implementation;  // who computed
+  std::string refused;         // why others, preferred to it, did not
 };
 
 /// How float32 convolutions and matrix products may multiply on a device that has both.
@@ -34,13 +43,22 @@ class ExecContext {
 
   Precision precision = Precision::Strict;
 
-  std::unique_ptr<VendorState> onednn;  // filled by kernels/onednn on first use
-  std::unique_ptr<VendorState> cudnn;   // filled by kernels/cudnn: handles, plans
+  KernelReport* report = nullptr;  // filled by kernels that choose, where somebody asks
+
+  /// What the folder that `owner` stands for (the address of something of its own) keeps here, made at the first call.
+  template <class State>
+  State& state(const void* owner) {
+    for (const auto& [of, kept] : states_)
+      if (of == owner) return static_cast<State&>(*kept);
+    states_.emplace_back(owner, std::make_unique<State>());
+    return static_cast<State&>(*states_.back().second);
+  }
 
  private:
   int threads_ = 1;
   void* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
+  std::vector<std::pair<const void*, std::unique_ptr<VendorState>>> states_;
 };
 
 }  // namespace fledge

@@ -1,4 +1,5 @@
-// The door of libfledge_cuda.so: the one function it exports. kernels/backends.cpp opens it at run time.
+// The door of a GPU module: the one function it exports. kernels/backends.cpp lists the modules and opens one at run
+// time.
 #pragma once
 #include "kernels/api/backend.h"
 
@@ -12,6 +13,5 @@ struct GpuModuleAnswer {
 /// `backend_bytes`: sizeof(Backend) as the caller knows it; another number means the module is of another build.
 using GpuModuleEntry = void (*)(std::size_t backend_bytes, GpuModuleAnswer* answer);
 inline constexpr const char* kGpuModuleEntry = "fledge_gpu_module";
-inline constexpr const char* kGpuModuleFile = "libfledge_cuda.so";
 
 }  // namespace fledge

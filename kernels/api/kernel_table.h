@@ -5,9 +5,9 @@
 #include "kernels/api/eltwise.h"
 #include "kernels/api/gather.h"
 #include "kernels/api/gemm.h"
+#include "kernels/api/image.h"
 #include "kernels/api/norm.h"
 #include "kernels/api/optim.h"
-#include "kernels/api/picture.h"
 #include "kernels/api/pool.h"
 #include "kernels/api/reduce.h"
 
@@ -23,7 +23,7 @@ struct KernelTable {
   GatherKernels gather;
   DistanceKernels distance;
   OptimKernels optim;
-  PictureKernels picture;
+  ImageKernels image;
 };
 
 }  // namespace fledge

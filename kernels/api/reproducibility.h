@@ -10,10 +10,8 @@ namespace fledge {
 bool thread_invariant();
 void set_thread_invariant(bool on);
 
-/// The most that oneDNN uses of this machine: "sse41", "avx2", "avx512_core", ... FLEDGE_CPU_ISA caps it too.
-std::string onednn_isa();
-
-/// FLEDGE_ONEDNN_TUNE: implementations are chosen by their speed, so that two runs may differ in the last bits.
-bool onednn_chooses_by_the_clock();
+/// The variable of the environment by which the CPU's implementations are chosen by their speed, so that two runs may
+/// differ in the last bits; "" where they are chosen by rule.
+std::string chosen_by_the_clock();
 
 }  // namespace fledge

@@ -5,9 +5,11 @@
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "kernels/api/reproducibility.h"
 #include "kernels/cpu/allocator.h"
+#include "kernels/cpu/conv/measured.h"
 #include "kernels/cpu/overlays.h"
-#include "kernels/cpu/verbose.h"
+#include "kernels/onednn/isa.h"
 #include "kernels/onednn/table.h"
 #include "kernels/ref/table.h"
 
@@ -20,7 +22,7 @@ const KernelTable& reference() {
 
 namespace {
 
-/// The three float32 tables; "ref" itself stays without verbose lines inside the other two.
+/// The three float32 tables, and the one of float64.
 struct Tables {
   KernelTable ref, simd, onednn, f64;
 
@@ -37,12 +39,9 @@ struct Tables {
     overlay_optim(simd);
     onednn = simd;
     onednn::overlay(onednn);
-    overlay_conv(simd, false);
-    overlay_conv(onednn, true);
-    if (!verbose()) return;
-    overlay_verbose(ref, VerboseTable::Ref);
-    overlay_verbose(simd, VerboseTable::Simd);
-    overlay_verbose(onednn, VerboseTable::OneDnn);
+    overlay_conv(ref, KernelSet::Ref);
+    overlay_conv(simd, KernelSet::Simd);
+    overlay_conv(onednn, KernelSet::OneDnn);
   }
 };
 
@@ -107,6 +106,13 @@ const KernelTable& cpu_table(const std::string& name, DType dtype) {
     throw Error(ErrorKind::Usage, "cpu_table", "there is no set of CPU kernels named '" + name + "'",
                 "use ref, simd or onednn");
   return dtype == DType::Float64 ? cpu::tables().f64 : *t;
+}
+
+CpuLibrary cpu_library() { return onednn::library(); }
+
+std::string chosen_by_the_clock() {
+  if (onednn::tuning_on()) return "FLEDGE_ONEDNN_TUNE";
+  return cpu::measured_choice() ? "FLEDGE_CONV_CHOICE" : "";
 }
 
 }  // namespace fledge

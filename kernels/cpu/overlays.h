@@ -8,8 +8,11 @@ namespace fledge::cpu {
 /// The float32 reference table, filled before any overlay runs.
 const KernelTable& reference();
 
-/// Convolutions that are not depthwise go to oneDNN, or to the reference where `with_onednn` is false.
-void overlay_conv(KernelTable&, bool with_onednn);
+/// The sets that FLEDGE_CPU_KERNELS names; each has what those before it have.
+enum class KernelSet { Ref, Simd, OneDnn };
+
+/// The list of kernels/cpu/conv, as far as it belongs to the set.
+void overlay_conv(KernelTable&, KernelSet);
 void overlay_norm(KernelTable&);
 void overlay_pool(KernelTable&);
 void overlay_eltwise(KernelTable&);

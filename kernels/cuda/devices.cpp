@@ -45,13 +45,24 @@ DeviceProperties properties(int index) {
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
   d.driver = version_text(driver);
-  d.runtime = version_text(runtime);
-  d.cudnn = cudnn::cudnn_version();
-  d.cublas = cudnn::cublas_version();
+  d.libraries = {
+      {"cuda", version_text(runtime)}, {"cudnn", cudnn::cudnn_version()}, {"cublas", cudnn::cublas_version()}};
 #ifdef FLEDGE_CUDA_EMULATED
   d.emulated = true;
 #endif
   return d;
+}
+
+void require(int index, DType activations) {
+  const DeviceProperties d = properties(index);
+  if (10 * d.major + d.minor < 75)
+    throw Error(ErrorKind::Resource, "",
+                "the GPU " + d.name + " is too old: it has compute capability " + std::to_string(d.major) + "." +
+                    std::to_string(d.minor) + ", 7.5 is needed",
+                "use --device cpu");
+  if (activations == DType::BFloat16 && d.major < 8)
+    throw Error(ErrorKind::Resource, "", "--precision bf16 needs a GPU of compute capability 8.0, not " + d.name,
+                "use --precision f32");
 }
 
 }  // namespace fledge::cuda

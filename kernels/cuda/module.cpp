@@ -14,6 +14,7 @@ namespace {
 const DeviceRuntime kRuntime = {
     .device_count = &device_count,
     .properties = &properties,
+    .require = &require,
     .use_device = &use_device,
     .allocate_pinned = &allocate_pinned,
     .deallocate_pinned = &deallocate_pinned,
@@ -41,7 +42,7 @@ const DeviceRuntime kRuntime = {
 Backend make_backend() {
   Backend b;
   b.name = "cuda";
-  b.device = Device::Type::CUDA;
+  b.device = Device::Type::GPU;
   b.allocate = &allocate;
   b.deallocate = &deallocate;
   b.copy_bytes = &copy_bytes;
@@ -53,7 +54,7 @@ Backend make_backend() {
   overlay_pool(b.f32, b.bf16);
   overlay_eltwise(b.f32, b.bf16);
   overlay_copy(b.f32, b.bf16);
-  overlay_picture(b.f32, b.bf16);
+  overlay_image(b.f32, b.bf16);
   overlay_reduce(b.f32);
   overlay_rows(b.f32);
   overlay_gather(b.f32);

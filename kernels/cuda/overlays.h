@@ -12,7 +12,7 @@ void overlay_pool(KernelTable& f32, KernelTable& bf16);
 void overlay_depthwise(KernelTable& f32, KernelTable& bf16);  // wraps conv entries: call it after kernels/cudnn's
 void overlay_eltwise(KernelTable& f32, KernelTable& bf16);    // unary, unary_backward, binary
 void overlay_copy(KernelTable& f32, KernelTable& bf16);       // copy, fill
-void overlay_picture(KernelTable& f32, KernelTable& bf16);
+void overlay_image(KernelTable& f32, KernelTable& bf16);
 void overlay_reduce(KernelTable& f32);
 void overlay_rows(KernelTable& f32);
 void overlay_gather(KernelTable& f32);

@@ -37,5 +37,6 @@ int device_count();
 /// Throws Error(Resource) for a number that no GPU has.
 void check_device(int index);
 DeviceProperties properties(int index);
+void require(int index, DType activations);
 
 }  // namespace fledge::cuda

@@ -9,11 +9,12 @@
 #include "kernels/api/device_runtime.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/streams.h"
+#include "kernels/plan/fastest.h"
 
 namespace fledge::cudnn {
 namespace {
 
-constexpr int kMostTimed = 8, kRounds = 3;
+constexpr int kMostTimed = 8;
 constexpr std::size_t kLargeWorkspace = std::size_t{1} << 30;
 
 /// Two time stamps in the current stream.
@@ -92,17 +93,10 @@ std::vector<int> startable(State& state, ConvGraph& graph, int wanted, void* con
 
 int fastest_of(State& state, ConvGraph& graph, const std::vector<int>& usable, void* const* operands, int count) {
   Stopwatch watch;
-  std::vector<float> best(usable.size(), 1e30f);
-  for (int round = 0; round < kRounds; ++round)
-    for (std::size_t i = 0; i < usable.size(); ++i) {
-      const std::size_t workspace = graph.workspace(usable[i]);
-      const float ms = watch.milliseconds([&] { run_candidate(state, graph, usable[i], workspace, operands, count); });
-      if (ms < best[i]) best[i] = ms;
-    }
-  std::size_t fastest = 0;
-  for (std::size_t i = 1; i < usable.size(); ++i)
-    if (best[i] < 0.98f * best[fastest]) fastest = i;  // a near tie stays with the heuristics' order
-  return usable[fastest];
+  return usable[fastest(usable.size(), [&](std::size_t i) {
+    const std::size_t workspace = graph.workspace(usable[i]);
+    return watch.milliseconds([&] { run_candidate(state, graph, usable[i], workspace, operands, count); });
+  })];
 }
 
 }  // namespace

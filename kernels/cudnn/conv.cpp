@@ -55,8 +55,8 @@ void zero(const TensorView& t, const char* op) {
 /// which are), and nothing was written. Strict float32 never has: what cuDNN fuses for are the tensor cores.
 bool run_fused(ExecContext& ctx, const char* op, const ProblemKey& problem, Operands operands, const ConvEpilogue& e) {
   static const bool allowed = environment_switch("FLEDGE_CUDNN_FUSE", true);
-  if (!allowed || problem.flags == 0 || !(problem.bfloat16 || problem.tf32)) return false;
-  const bool round_bias = e.bias && problem.bfloat16;
+  if (!allowed || problem.epilogue == 0 || !(problem.bfloat16() || problem.tf32)) return false;
+  const bool round_bias = e.bias && problem.bfloat16();
   const cuda::Scratch rounded(round_bias ? static_cast<std::size_t>(problem.k) * size_of(DType::BFloat16) : 0);
   if (e.residual) operands.add(*e.residual);
   if (e.bias) operands.add(*e.bias);
@@ -82,16 +82,16 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
                           const TensorView& y, const Conv2dParams& params) {
   constexpr const char* op = "conv2d";
   if (y.numel() == 0) return;
-  ProblemKey key = problem_key(Op::Forward, x.dtype, ctx.precision, x.dims, w.dims, params);
+  ProblemKey key = problem_key(ConvDirection::Forward, x.dtype, ctx.precision, x.dims, w.dims, params);
   Operands operands;
   operands.add(x);
   operands.add(w);
   operands.add(y);
-  key.flags = epilogue_flags(e);
+  key.epilogue = epilogue_bits(e, y);
   const bool in_place = e.residual && e.residual->data == y.data;
   if (!in_place && run_fused(ctx, op, key, operands, e)) return;
 
-  key.flags = 0;
+  key.epilogue = 0;
   const void* residual = e.residual ? e.residual->data : nullptr;
   const std::size_t bytes = static_cast<std::size_t>(y.numel()) * size_of(y.dtype);
   const cuda::Scratch kept(in_place ? bytes : 0);
@@ -118,7 +118,7 @@ void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView&
   operands.add(dy);
   operands.add(w);
   operands.add(dx);
-  run(ctx, op, problem_key(Op::GradInput, dy.dtype, ctx.precision, dx.dims, w.dims, params), operands);
+  run(ctx, op, problem_key(ConvDirection::GradInput, dy.dtype, ctx.precision, dx.dims, w.dims, params), operands);
 }
 
 void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
@@ -135,7 +135,7 @@ void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView
   operands.add(dy);
   operands.add(x);
   operands.add(result);
-  run(ctx, op, problem_key(Op::GradWeight, x.dtype, ctx.precision, x.dims, dw.dims, params), operands);
+  run(ctx, op, problem_key(ConvDirection::GradWeight, x.dtype, ctx.precision, x.dims, dw.dims, params), operands);
   if (narrow) widen(result.data, dw.as<float>(), dw.numel());
 }
 

@@ -42,14 +42,14 @@ class Writer {
   Writer(Graph& graph, const ProblemKey& key) : graph_(graph), key_(key) {}
 
   void write() {
-    switch (key_.op) {
-      case Op::Forward:
+    switch (key_.direction) {
+      case ConvDirection::Forward:
         return forward();
-      case Op::GradInput: {
+      case ConvDirection::GradInput: {
         const Tensor dy = input("dy", y_dims()), w = input("w", w_dims());
         return output(graph_.conv_dgrad(dy, w, convolution<fe::graph::Conv_dgrad_attributes>()), x_dims(), ++last_id_);
       }
-      case Op::GradWeight: {
+      case ConvDirection::GradWeight: {
         const Tensor dy = input("dy", y_dims()), x = input("x", x_dims());
         return output(graph_.conv_wgrad(dy, x, convolution<fe::graph::Conv_wgrad_attributes>()), w_dims(), ++last_id_);
       }
@@ -89,11 +89,11 @@ class Writer {
     Tensor y = graph_.conv_fprop(x, w, convolution<fe::graph::Conv_fprop_attributes>());
     y->set_dim(y_dims()).set_stride(channels_last(y_dims()));
     // Residual before bias, and the bias in the type of the data: only so do the compiled engines know the pattern.
-    if (key_.flags & kResidual) y = add(y, input("residual", y_dims()));
-    if (key_.flags & kBias) y = add(y, input("bias", {1, key_.k, 1, 1}));
-    if (key_.flags & (kReLU | kReLU6)) {
+    if (key_.epilogue & kResidual) y = add(y, input("residual", y_dims()));
+    if (key_.epilogue & kBias) y = add(y, input("bias", {1, key_.k, 1, 1}));
+    if (key_.epilogue & (kReLU | kReLU6)) {
       auto relu = fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::RELU_FWD);
-      if (key_.flags & kReLU6) relu.set_relu_upper_clip(6.0f);
+      if (key_.epilogue & kReLU6) relu.set_relu_upper_clip(6.0f);
       y = graph_.pointwise(y, relu);
     }
     output(y, y_dims(), y_id);
@@ -117,7 +117,7 @@ struct ConvGraph::State {
 
 ConvGraph::ConvGraph(const ProblemKey& key, const Target& target) : state_(std::make_unique<State>()) {
   Graph& graph = state_->graph;
-  graph.set_io_data_type(key.bfloat16 ? fe::DataType_t::BFLOAT16 : fe::DataType_t::FLOAT)
+  graph.set_io_data_type(key.bfloat16() ? fe::DataType_t::BFLOAT16 : fe::DataType_t::FLOAT)
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
   if (!target.handle) {

@@ -41,7 +41,7 @@ State::State() {
 }
 
 State::~State() {
-  convolutions = PlanCache<ProblemKey, ConvPlan>();  // plans go before the handle they were made with
+  convolutions.clear();  // plans go before the handle they were made with
   cublasLtDestroy(cublas);
   cudnnDestroy(cudnn_);
 }
@@ -55,8 +55,8 @@ cudnnHandle_t State::cudnn() {
 }
 
 State& state_of(ExecContext& ctx) {
-  if (!ctx.cudnn) ctx.cudnn = std::make_unique<State>();
-  return static_cast<State&>(*ctx.cudnn);  // nobody else fills this pointer
+  static constexpr char kOwner = 0;
+  return ctx.state<State>(&kOwner);
 }
 
 void rethrow(const VendorError& e, const std::string& library, const char* op, const std::string& problem) {

@@ -9,7 +9,7 @@
 #include "kernels/api/exec_context.h"
 #include "kernels/cudnn/gemm.h"
 #include "kernels/cudnn/graph.h"
-#include "kernels/cudnn/plan_cache.h"
+#include "kernels/plan/plan_cache.h"
 
 namespace fledge::cudnn {
 
@@ -29,8 +29,8 @@ struct State : VendorState {
   cudnnHandle_t cudnn();
 
   cublasLtHandle_t cublas = nullptr;
-  PlanCache<ProblemKey, ConvPlan> convolutions;
-  PlanCache<GemmKey, GemmPlan> products;
+  PlanCache<ProblemKey, ConvPlan> convolutions{"GPU"};
+  PlanCache<GemmKey, GemmPlan> products{"GPU"};
 
  private:
   cudnnHandle_t cudnn_ = nullptr;

@@ -7,8 +7,6 @@
 // of the context. Implementations round differently and the winner of a near tie is chance, so two runs may then differ
 // in the last bits: a run that must be resumed bit for bit leaves it off.
 #pragma once
-#include <cstdint>
-
 #include "kernels/onednn/plan.h"
 
 namespace fledge::onednn {
@@ -20,10 +18,10 @@ enum class Verdict {
 };
 
 /// Judges an implementation by the vendor's name for it.
-Verdict judge(const PlanKey& key, const char* implementation);
+Verdict judge(const ConvKey& key, const char* implementation);
+Verdict judge(const MatmulKey& key, const char* implementation);
 /// How many implementations are worth building: 1, or 3 when tuning is on and the problem is not tiny.
-int candidates_wanted(const PlanKey& key);
-/// Useful multiply-adds, roughly.
-std::int64_t work_of(const PlanKey& key);
+int candidates_wanted(const ConvKey& key);
+int candidates_wanted(const MatmulKey& key);
 
 }  // namespace fledge::onednn

@@ -10,45 +10,23 @@
 namespace fledge::onednn {
 namespace {
 
-PlanKey conv_key(Op op, const ExecContext& ctx, const Dims& x, const Dims& w, const Conv2dParams& p) {
-  return {.op = op,
-          .threads = ctx.threads(),
-          .n = x[0],
-          .c = x[1],
-          .h = x[2],
-          .w = x[3],
-          .k = w[0],
-          .r = w[2],
-          .s = w[3],
-          .stride_h = p.stride_h,
-          .stride_w = p.stride_w,
-          .groups = p.groups,
-          .pad_top = p.pad_top,
-          .pad_left = p.pad_left,
-          .pad_bottom = p.pad_bottom,
-          .pad_right = p.pad_right};
-}
-
-std::int64_t epilogue_flags(const ConvEpilogue& e, const TensorView& y) {
-  std::int64_t flags = e.bias ? kBias : 0;
-  if (e.residual) flags |= e.residual->data == y.data ? kResidualInPlace : kResidualAdd;
-  if (e.activation == Activation::ReLU) flags |= kReLU;
-  if (e.activation == Activation::ReLU6) flags |= kReLU6;
-  return flags;
+ConvKey conv_key(ConvDirection direction, const ExecContext& ctx, const TensorView& x, const TensorView& w,
+                 const Conv2dParams& p) {
+  return {conv_problem(direction, x.dtype, x.dims, w.dims, p), ctx.threads()};
 }
 
 /// f(part) for the parts of a problem, divided by pictures.
 template <class F>
-void for_pictures(ExecContext& ctx, const PlanKey& key, F f) {
-  for_parts(ctx, parts_of(key.n, work_of(key)), key.n, f);
+void for_pictures(ExecContext& ctx, const ConvKey& key, F f) {
+  for_parts(ctx, parts_of(key.n, key.work()), key.n, f);
 }
 
 void zero(const TensorView& t) {
-  if (t.numel() > 0) std::memset(t.data, 0, static_cast<std::size_t>(t.numel()) * sizeof(float));
+  if (t.numel() > 0) std::memset(t.data, 0, static_cast<std::size_t>(t.numel()) * size_of(t.dtype));
 }
 
 /// The primitive of `key`, on these operands.
-void run_forward(ExecContext& ctx, const PlanKey& key, const TensorView& x, const TensorView& w,
+void run_forward(ExecContext& ctx, const ConvKey& key, const TensorView& x, const TensorView& w,
                  const ConvEpilogue& epilogue, const TensorView& y) {
   run_plan(ctx, "conv2d", key, conv_forward_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, w));
@@ -58,8 +36,8 @@ void run_forward(ExecContext& ctx, const PlanKey& key, const TensorView& x, cons
     plan.main.set(forward_operand::y, y.data);
     plan.main.set(forward_operand::scratch, scratch.work);
     int operand = forward_operand::first_optional;
-    if (key.flags & kBias) plan.main.set(operand++, epilogue.bias->data);
-    if (key.flags & kResidualAdd) plan.main.set(operand++, epilogue.residual->data);
+    if (key.epilogue & kBias) plan.main.set(operand++, epilogue.bias->data);
+    if (key.epilogue & kResidual) plan.main.set(operand++, epilogue.residual->data);
     plan.main.run(stream);
   });
 }
@@ -77,7 +55,7 @@ void activate(const TensorView& y, bool six) {
 void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& epilogue,
                           const TensorView& y, const Conv2dParams& params) {
   if (y.numel() == 0) return;
-  PlanKey key = conv_key(Op::ConvForward, ctx, x.dims, w.dims, params);
+  ConvKey key = conv_key(ConvDirection::Forward, ctx, x, w, params);
   if (in_parts(ctx))
     return for_pictures(ctx, key, [&](const Part& part) {
       ConvEpilogue mine = epilogue;
@@ -85,16 +63,16 @@ void conv2d_forward_fused(ExecContext& ctx, const TensorView& x, const TensorVie
       if (mine.residual) residual = rows_of(*mine.residual, part), mine.residual = &residual;
       conv2d_forward_fused(part.lane, rows_of(x, part), w, mine, rows_of(y, part), params);
     });
-  key.flags = epilogue_flags(epilogue, y);
-  const std::int64_t activation = key.flags & (kReLU | kReLU6);
+  key.epilogue = epilogue_bits(epilogue, y);
+  const std::int64_t activation = key.epilogue & (kReLU | kReLU6);
   // oneDNN's activations make 0 of NaN. Where one may have done so, the activation is a pass of its own. The flag may
   // also be older than this call, or come from making the plan: only the second time counts.
-  if (activation && !(key.flags & kResidualInPlace))
+  if (activation && !(key.epilogue & kResidualInPlace))
     for (int round = 0; round < 2; ++round) {
       run_forward(ctx, key, x, w, epilogue, y);
       if (!take_invalid_operation(ctx.threads())) return;
     }
-  key.flags &= ~activation;
+  key.epilogue &= ~activation;
   run_forward(ctx, key, x, w, epilogue, y);
   if (activation) activate(y, activation == kReLU6);
 }
@@ -107,7 +85,7 @@ void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, 
 void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
                        const Conv2dParams& params) {
   if (dy.numel() == 0) return zero(dx);
-  const PlanKey key = conv_key(Op::ConvGradInput, ctx, dx.dims, w.dims, params);
+  const ConvKey key = conv_key(ConvDirection::GradInput, ctx, dx, w, params);
   if (in_parts(ctx))
     return for_pictures(ctx, key, [&](const Part& part) {
       conv2d_grad_input(part.lane, rows_of(dy, part), w, rows_of(dx, part), params);
@@ -126,8 +104,8 @@ void conv2d_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView&
 void conv2d_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
                         const Conv2dParams& params) {
   if (dy.numel() == 0) return zero(dw);
-  const PlanKey key = conv_key(Op::ConvGradWeight, ctx, x.dims, dw.dims, params);
-  if (in_parts(ctx)) return grad_weight_in_parts(ctx, work_of(key), dy, x, dw, params);
+  const ConvKey key = conv_key(ConvDirection::GradWeight, ctx, x, dw, params);
+  if (in_parts(ctx)) return grad_weight_in_parts(ctx, key.work(), dy, x, dw, params);
   run_plan(ctx, "conv2d_grad_weight", key, conv_grad_weight_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, plan.packing.needed);
     void* packed = plan.packing.needed ? scratch.room : dw.data;

@@ -4,7 +4,6 @@ namespace fledge::onednn {
 namespace {
 
 using dnnl::memory;
-constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 /// The descriptors all three directions share.
@@ -12,25 +11,24 @@ struct Shapes {
   memory::desc x, y, bias, any_w, plain_w;
   memory::dims stride, pad_begin, pad_end;
 
-  explicit Shapes(const PlanKey& key)
+  explicit Shapes(const ConvKey& key)
       : stride{key.stride_h, key.stride_w},
         pad_begin{key.pad_top, key.pad_left},
         pad_end{key.pad_bottom, key.pad_right} {
-    const std::int64_t p = (key.h + key.pad_top + key.pad_bottom - key.r) / key.stride_h + 1;
-    const std::int64_t q = (key.w + key.pad_left + key.pad_right - key.s) / key.stride_w + 1;
-    x = memory::desc({key.n, key.c, key.h, key.w}, kF32, memory::format_tag::nhwc);
-    y = memory::desc({key.n, key.k, p, q}, kF32, memory::format_tag::nhwc);
-    bias = memory::desc({key.k}, kF32, memory::format_tag::a);
+    const memory::data_type type = data_type_of(key.dtype);
+    x = memory::desc({key.n, key.c, key.h, key.w}, type, memory::format_tag::nhwc);
+    y = memory::desc({key.n, key.k, key.p(), key.q()}, type, memory::format_tag::nhwc);
+    bias = memory::desc({key.k}, memory::data_type::f32, memory::format_tag::a);
     const std::int64_t c = key.c / key.groups, k = key.k / key.groups;  // per group
     // Stored K,R,S,C; with groups the K axis is split in two.
     const memory::dims strides{key.r * key.s * c, 1, key.s * c, c};
     if (key.groups == 1) {
-      plain_w = memory::desc({k, c, key.r, key.s}, kF32, strides);
-      any_w = memory::desc({k, c, key.r, key.s}, kF32, memory::format_tag::any);
+      plain_w = memory::desc({k, c, key.r, key.s}, type, strides);
+      any_w = memory::desc({k, c, key.r, key.s}, type, memory::format_tag::any);
     } else {
-      plain_w = memory::desc({key.groups, k, c, key.r, key.s}, kF32,
+      plain_w = memory::desc({key.groups, k, c, key.r, key.s}, type,
                              {k * strides[0], strides[0], strides[1], strides[2], strides[3]});
-      any_w = memory::desc({key.groups, k, c, key.r, key.s}, kF32, memory::format_tag::any);
+      any_w = memory::desc({key.groups, k, c, key.r, key.s}, type, memory::format_tag::any);
     }
   }
 };
@@ -41,28 +39,28 @@ dnnl::primitive_attr user_scratchpad() {
   return attr;
 }
 
-dnnl::primitive_attr epilogue_attr(const PlanKey& key, const memory::desc& y) {
+dnnl::primitive_attr epilogue_attr(const ConvKey& key, const memory::desc& y) {
   dnnl::primitive_attr attr = user_scratchpad();
   dnnl::post_ops ops;
-  // A residual that already lies in y is summed up there. Another one is read
-  // by the kernel: that saves copying it into y.
-  if (key.flags & kResidualInPlace) ops.append_sum(1.0f);
-  if (key.flags & kResidualAdd) ops.append_binary(dnnl::algorithm::binary_add, y);
-  if (key.flags & kReLU) ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-  if (key.flags & kReLU6) ops.append_eltwise(dnnl::algorithm::eltwise_clip, 0.0f, 6.0f);
+  // A residual that already lies in y is summed up there. Another one is read by the kernel: that saves copying it into
+  // y.
+  if (key.epilogue & kResidualInPlace) ops.append_sum(1.0f);
+  if (key.epilogue & kResidual) ops.append_binary(dnnl::algorithm::binary_add, y);
+  if (key.epilogue & kReLU) ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  if (key.epilogue & kReLU6) ops.append_eltwise(dnnl::algorithm::eltwise_clip, 0.0f, 6.0f);
   attr.set_post_ops(ops);
   return attr;
 }
 
-dnnl::convolution_forward::primitive_desc forward_desc(const PlanKey& key, const Shapes& s, dnnl::prop_kind kind,
+dnnl::convolution_forward::primitive_desc forward_desc(const ConvKey& key, const Shapes& s, dnnl::prop_kind kind,
                                                        const dnnl::primitive_attr& attr) {
-  if (key.flags & kBias)
+  if (key.epilogue & kBias)
     return {engine(), kind, kDirect, s.x, s.any_w, s.bias, s.y, s.stride, s.pad_begin, s.pad_end, attr};
   return {engine(), kind, kDirect, s.x, s.any_w, s.y, s.stride, s.pad_begin, s.pad_end, attr};
 }
 
 /// oneDNN wants a forward descriptor beside the backward ones. It must outlive them: next_impl() looks at it again.
-dnnl::convolution_forward::primitive_desc hint(const PlanKey& key, const Shapes& s) {
+dnnl::convolution_forward::primitive_desc hint(const ConvKey& key, const Shapes& s) {
   return forward_desc(key, s, dnnl::prop_kind::forward_training, {});
 }
 
@@ -77,7 +75,7 @@ std::unique_ptr<Plan> start_plan(const Desc& pd) {
 
 }  // namespace
 
-PlanList conv_forward_plans(const PlanKey& key) {
+PlanList conv_forward_plans(const ConvKey& key) {
   const Shapes s(key);
   auto describe = [&] { return forward_desc(key, s, dnnl::prop_kind::forward_inference, epilogue_attr(key, s.y)); };
   return build_plans(key, describe, [&](const dnnl::convolution_forward::primitive_desc& pd) {
@@ -86,14 +84,14 @@ PlanList conv_forward_plans(const PlanKey& key) {
     plan->main.add(DNNL_ARG_WEIGHTS, pd.weights_desc());
     plan->main.add(DNNL_ARG_DST, s.y);
     plan->main.add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
-    if (key.flags & kBias) plan->main.add(DNNL_ARG_BIAS, s.bias);
-    if (key.flags & kResidualAdd) plan->main.add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, s.y);
+    if (key.epilogue & kBias) plan->main.add(DNNL_ARG_BIAS, s.bias);
+    if (key.epilogue & kResidual) plan->main.add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, s.y);
     plan_packing(*plan, s.plain_w, pd.weights_desc(), /*unpack=*/false);
     return plan;
   });
 }
 
-PlanList conv_grad_input_plans(const PlanKey& key) {
+PlanList conv_grad_input_plans(const ConvKey& key) {
   const Shapes s(key);
   const auto forward = hint(key, s);
   auto describe = [&] {
@@ -111,7 +109,7 @@ PlanList conv_grad_input_plans(const PlanKey& key) {
   });
 }
 
-PlanList conv_grad_weight_plans(const PlanKey& key) {
+PlanList conv_grad_weight_plans(const ConvKey& key) {
   const Shapes s(key);
   const auto forward = hint(key, s);
   auto describe = [&] {

@@ -16,8 +16,8 @@ namespace grad_weight_operand {
 enum { dy, x, dw, scratch };
 }
 
-PlanList conv_forward_plans(const PlanKey& key);
-PlanList conv_grad_input_plans(const PlanKey& key);
-PlanList conv_grad_weight_plans(const PlanKey& key);
+PlanList conv_forward_plans(const ConvKey& key);
+PlanList conv_grad_input_plans(const ConvKey& key);
+PlanList conv_grad_weight_plans(const ConvKey& key);
 
 }  // namespace fledge::onednn

@@ -10,28 +10,28 @@ namespace fledge::onednn {
 namespace {
 
 using dnnl::memory;
-constexpr auto kF32 = memory::data_type::f32;
 namespace operand {
 enum { a, b, c, scratch, bias };
 }
 
 /// rows x cols of op(m), which is stored row-major, or column-major when transposed; then of `stored_rows`, 0 for rows.
-memory::desc matrix(std::int64_t rows, std::int64_t cols, bool transposed, std::int64_t stored_rows = 0) {
-  return memory::desc({rows, cols}, kF32,
+memory::desc matrix(std::int64_t rows, std::int64_t cols, memory::data_type type, bool transposed,
+                    std::int64_t stored_rows = 0) {
+  return memory::desc({rows, cols}, type,
                       transposed ? memory::dims{1, stored_rows ? stored_rows : rows} : memory::dims{cols, 1});
 }
 
-PlanList matmul_plans(const PlanKey& key) {
-  const std::int64_t m = key.n, n = key.k, k = key.c;
-  const auto a = matrix(m, k, key.flags & kTransposeA, key.stored_rows), c = matrix(m, n, false);
-  const auto plain_b = matrix(k, n, key.flags & kTransposeB);
-  const auto b = key.flags & kPackB ? memory::desc({k, n}, kF32, memory::format_tag::any) : plain_b;
-  const auto bias = memory::desc({1, n}, kF32, memory::dims{n, 1});
+PlanList matmul_plans(const MatmulKey& key) {
+  const memory::data_type type = data_type_of(key.dtype);
+  const auto a = matrix(key.m, key.k, type, key.transpose_a, key.stored_rows), c = matrix(key.m, key.n, type, false);
+  const auto plain_b = matrix(key.k, key.n, type, key.transpose_b);
+  const auto b = key.pack_b ? memory::desc({key.k, key.n}, type, memory::format_tag::any) : plain_b;
+  const auto bias = memory::desc({1, key.n}, memory::data_type::f32, memory::dims{key.n, 1});
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   auto describe = [&] {
-    return key.flags & kBias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attr)
-                             : dnnl::matmul::primitive_desc(engine(), a, b, c, attr);
+    return key.bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attr)
+                    : dnnl::matmul::primitive_desc(engine(), a, b, c, attr);
   };
   return build_plans(key, describe, [&](const dnnl::matmul::primitive_desc& pd) {
     auto plan = std::make_unique<Plan>();
@@ -42,7 +42,7 @@ PlanList matmul_plans(const PlanKey& key) {
     plan->main.add(DNNL_ARG_WEIGHTS, pd.weights_desc());
     plan->main.add(DNNL_ARG_DST, c);
     plan->main.add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
-    if (key.flags & kBias) plan->main.add(DNNL_ARG_BIAS, bias);
+    if (key.bias) plan->main.add(DNNL_ARG_BIAS, bias);
     plan_packing(*plan, plain_b, pd.weights_desc(), /*unpack=*/false);
     return plan;
   });
@@ -61,16 +61,18 @@ void fill_with_bias(const TensorView& c, const TensorView* bias) {
 }
 
 /// stored_rows: of a transposed `a` that has more of them than c has; else 0.
-PlanKey matmul_key(const ExecContext& ctx, std::int64_t inner, const TensorView& c, std::int64_t stored_rows) {
-  PlanKey key{.op = Op::Matmul, .threads = ctx.threads(), .n = c.dims[0], .c = inner, .k = c.dims[1]};
-  key.stored_rows = stored_rows;
-  return key;
-}
-
-void multiply(ExecContext& ctx, PlanKey key, const TensorView& a, const TensorView& b, const TensorView* bias,
-              const TensorView& c, const MatmulParams& params) {
-  key.flags = (bias ? kBias : 0) | (params.transpose_a ? kTransposeA : 0) | (params.transpose_b ? kTransposeB : 0) |
-              (params.b_is_weight && b.holder ? kPackB : 0);
+void multiply(ExecContext& ctx, std::int64_t stored_rows, const TensorView& a, const TensorView& b,
+              const TensorView* bias, const TensorView& c, const MatmulParams& params) {
+  const MatmulKey key{.dtype = static_cast<std::int64_t>(a.dtype),
+                      .m = c.dims[0],
+                      .n = c.dims[1],
+                      .k = b.dims[params.transpose_b ? 1 : 0],
+                      .transpose_a = params.transpose_a,
+                      .transpose_b = params.transpose_b,
+                      .bias = bias != nullptr,
+                      .pack_b = params.b_is_weight && b.holder,
+                      .stored_rows = stored_rows,
+                      .threads = ctx.threads()};
   run_plan(ctx, "matmul", key, matmul_plans, [&](Plan& plan, const dnnl::stream& stream) {
     const Plan::Scratch scratch = plan.take_scratch(ctx, needs_room(plan, b));
     const void* packed = packed_weight(plan, stream, b, scratch);
@@ -84,15 +86,14 @@ void multiply(ExecContext& ctx, PlanKey key, const TensorView& a, const TensorVi
 }
 
 /// Some rows of c at a time, each by one thread.
-void multiply_in_parts(ExecContext& ctx, const PlanKey& key, const TensorView& a, const TensorView& b,
-                       const TensorView* bias, const TensorView& c, const MatmulParams& params) {
+void multiply_in_parts(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias,
+                       const TensorView& c, const MatmulParams& params) {
   constexpr std::int64_t kFewestRows = 8;  // or the other matrix is read too often
-  const std::int64_t rows = key.n;
-  for_parts(ctx, parts_of(rows / kFewestRows, work_of(key)), rows, [&](const Part& part) {
+  const std::int64_t rows = c.dims[0], inner = a.dims[params.transpose_a ? 0 : 1];
+  for_parts(ctx, parts_of(rows / kFewestRows, rows * c.dims[1] * inner), rows, [&](const Part& part) {
     TensorView mine = a;
-    mine.data = a.as<float>() + part.begin * (params.transpose_a ? 1 : key.c);
-    const TensorView to = rows_of(c, part);
-    multiply(part.lane, matmul_key(part.lane, key.c, to, params.transpose_a ? rows : 0), mine, b, bias, to, params);
+    mine.data = a.as<float>() + part.begin * (params.transpose_a ? 1 : inner);
+    multiply(part.lane, params.transpose_a ? rows : 0, mine, b, bias, rows_of(c, part), params);
   });
 }
 
@@ -101,11 +102,9 @@ void multiply_in_parts(ExecContext& ctx, const PlanKey& key, const TensorView& a
 void matmul(ExecContext& ctx, const TensorView& a, const TensorView& b, const TensorView* bias, const TensorView& c,
             const MatmulParams& params) {
   if (c.numel() == 0) return;
-  const std::int64_t inner = a.dims[params.transpose_a ? 0 : 1];
-  if (inner == 0) return fill_with_bias(c, bias);
-  const PlanKey key = matmul_key(ctx, inner, c, 0);
-  if (in_parts(ctx)) return multiply_in_parts(ctx, key, a, b, bias, c, params);
-  multiply(ctx, key, a, b, bias, c, params);
+  if (a.dims[params.transpose_a ? 0 : 1] == 0) return fill_with_bias(c, bias);
+  if (in_parts(ctx)) return multiply_in_parts(ctx, a, b, bias, c, params);
+  multiply(ctx, 0, a, b, bias, c, params);
 }
 
 }  // namespace fledge::onednn

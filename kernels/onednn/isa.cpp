@@ -6,8 +6,6 @@
 #include <string>
 
 #include "base/environment.h"
-#include "kernels/api/backend.h"
-#include "kernels/api/reproducibility.h"
 #include "kernels/onednn/state.h"
 
 namespace fledge::onednn {
@@ -53,20 +51,19 @@ void cap_isa() {
   // Each value holds the bits of the sets below it: what two have in common is the greatest set below both.
   const dnnl_cpu_isa_t allowed = allowed_by_vendor();
   const int common = allowed == dnnl_cpu_isa_default ? cap : allowed & cap;
-  // Refused by a library built without dispatching, and once it has looked at the machine: onednn_isa() shows it.
+  // Refused by a library built without dispatching, and once it has looked at the machine: library() shows it.
   (void)dnnl::set_max_cpu_isa(static_cast<dnnl::cpu_isa>(common));
 }
 
-}  // namespace fledge::onednn
-
-namespace fledge {
-
-std::string onednn_isa() {
-  (void)onednn::engine();  // has the cap set
+CpuLibrary library() {
+  (void)engine();  // has the cap set
+  const dnnl_version_t* v = dnnl_version();
+  const std::string version =
+      std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
   const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-  for (const auto& n : onednn::kNames)
-    if (n.isa == isa) return n.name;
-  return "unknown (" + std::to_string(static_cast<int>(isa)) + ")";
+  for (const Name& n : kNames)
+    if (n.isa == isa) return {"oneDNN", version, n.name};
+  return {"oneDNN", version, "unknown (" + std::to_string(static_cast<int>(isa)) + ")"};
 }
 
-}  // namespace fledge
+}  // namespace fledge::onednn

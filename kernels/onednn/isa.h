@@ -1,10 +1,13 @@
-// The instruction set oneDNN may use.
+// The library: its version, and the instruction set it may use.
 #pragma once
+#include "kernels/api/backend.h"
 
 namespace fledge::onednn {
 
 /// Where FLEDGE_CPU_ISA is set, oneDNN uses no more than it names; a lower ONEDNN_MAX_CPU_ISA stays. To be called
 /// before oneDNN has looked at the machine, which engine() sees to. Throws Error(Usage) as cpu_isa() does.
 void cap_isa();
+
+CpuLibrary library();
 
 }  // namespace fledge::onednn

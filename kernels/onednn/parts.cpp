@@ -30,10 +30,9 @@ void for_parts(ExecContext& ctx, int parts, std::int64_t items, const std::funct
   State& state = state_of(ctx);
   const int threads = std::min(omp_in_parallel() ? 1 : ctx.threads(), parts);
   while (static_cast<int>(state.lanes.size()) < threads) {
-    auto own = std::make_unique<State>();
-    own->is_lane = true;
-    state.lanes.push_back(std::make_unique<ExecContext>(1));
-    state.lanes.back()->onednn = std::move(own);
+    auto lane = std::make_unique<ExecContext>(1);
+    state_of(*lane).is_lane = true;
+    state.lanes.push_back(std::move(lane));
   }
   std::array<std::exception_ptr, kMostParts> errors;
   const auto take = [&](int lane) {

@@ -2,45 +2,56 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
-#include "kernels/onednn/packed_weights.h"
 #include "kernels/onednn/state.h"
+#include "kernels/plan/packed_weights.h"
 
 namespace fledge::onednn {
 namespace {
 
 std::size_t round_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Guards all slots: the lanes of one problem (parts.h) meet at a weight's. The first packs, the others wait for it.
-std::mutex& slots() {
+/// A small number for the pair of layouts, the same for equal pairs in the whole process: a weight may be packed by
+/// several contexts and plans. The plain side counts, because a square matrix can be read transposed or not.
+int layout_id(const dnnl::memory::desc& plain, const dnnl::memory::desc& packed) {
   static std::mutex mutex;
-  return mutex;
-}
-
-bool has_no_slot(const TensorView& w) {
-  return !w.holder || (w.holder->slot && !dynamic_cast<PackedWeights*>(w.holder->slot));
+  static auto& known =
+      *new std::vector<std::pair<dnnl::memory::desc, dnnl::memory::desc>>;  // see engine() for the leak
+  const std::lock_guard lock(mutex);
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if (known[i].first == plain && known[i].second == packed) return static_cast<int>(i);
+  known.emplace_back(plain, packed);
+  return static_cast<int>(known.size()) - 1;
 }
 
 }  // namespace
 
-std::string describe(const PlanKey& key) {
+std::string describe(const ConvKey& key) {
+  return describe(static_cast<const ConvProblem&>(key)) + ", " + std::to_string(key.threads) + " threads";
+}
+
+std::string describe(const MatmulKey& key) {
   auto s = [](std::int64_t v) { return std::to_string(v); };
-  std::string d;
-  if (key.op == Op::Matmul) {
-    d = "m" + s(key.n) + "n" + s(key.k) + "k" + s(key.c);
-    if (key.flags & kTransposeA) d += " transpose_a";
-    if (key.flags & kTransposeB) d += " transpose_b";
-  } else {  // as Conv2dParams::descriptor, so that bench_kernels reads it
-    d = "n" + s(key.n) + "c" + s(key.c) + "h" + s(key.h) + "w" + s(key.w) + "k" + s(key.k) + "r" + s(key.r) + "s" +
-        s(key.s) + " stride" + s(key.stride_h) + "x" + s(key.stride_w) + " pad" + s(key.pad_top) + "," +
-        s(key.pad_left) + "," + s(key.pad_bottom) + "," + s(key.pad_right) + " groups" + s(key.groups);
-  }
-  if (key.flags & kBias) d += " bias";
-  if (key.flags & (kResidualAdd | kResidualInPlace)) d += " residual";
-  if (key.flags & kReLU) d += " relu";
-  if (key.flags & kReLU6) d += " relu6";
+  std::string d = "m" + s(key.m) + "n" + s(key.n) + "k" + s(key.k);
+  if (key.transpose_a) d += " transpose_a";
+  if (key.transpose_b) d += " transpose_b";
+  if (key.bias) d += " bias";
   return d + ", " + s(key.threads) + " threads";
+}
+
+dnnl::memory::data_type data_type_of(std::int64_t dtype) {
+  switch (static_cast<DType>(dtype)) {
+    case DType::Float32:
+      return dnnl::memory::data_type::f32;
+    case DType::BFloat16:
+      return dnnl::memory::data_type::bf16;
+    default:
+      throw Error(ErrorKind::Internal, "onednn",
+                  std::string("does not compute in ") + name_of(static_cast<DType>(dtype)));
+  }
 }
 
 int Executable::add(int dnnl_arg, const dnnl::memory::desc& desc) {
@@ -75,36 +86,21 @@ void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memor
   p.reorder.add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
 }
 
-bool needs_room(const Plan& plan, const TensorView& w) {
-  if (!plan.packing.needed) return false;
-  const std::lock_guard lock(slots());
-  return has_no_slot(w);
-}
+bool needs_room(const Plan& plan, const TensorView& w) { return plan.packing.needed && !w.holder; }
 
 const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch) {
   Packing& p = plan.packing;
   if (!p.needed) return w.data;
-  PackedWeights::Entry* entry = nullptr;
-  void* target = scratch.room;
-  std::unique_lock lock(slots());
-  if (!has_no_slot(w)) {
-    if (!w.holder->slot) w.holder->slot = new PackedWeights;
-    entry = &static_cast<PackedWeights*>(w.holder->slot)->entry(p.layout, p.bytes);
-    if (entry->filled && entry->version == w.version) return entry->bytes.get();
-    entry->filled = false;  // stays so if the reorder throws
-    target = entry->bytes.get();
-  } else {
-    lock.unlock();
-  }
-  p.reorder.set(0, w.data);
-  p.reorder.set(1, target);
-  p.reorder.set(2, scratch.work);
-  p.reorder.run(stream);
-  if (entry) {
-    entry->filled = true;
-    entry->version = w.version;
-  }
-  return target;
+  const auto pack = [&](void* to) {
+    p.reorder.set(0, w.data);
+    p.reorder.set(1, to);
+    p.reorder.set(2, scratch.work);
+    p.reorder.run(stream);
+  };
+  static constexpr char kOwner = 0;
+  if (w.holder) return PackedWeights::of(w, {&kOwner, p.layout}, p.bytes, pack);
+  pack(scratch.room);
+  return scratch.room;
 }
 
 }  // namespace fledge::onednn

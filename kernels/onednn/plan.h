@@ -7,34 +7,37 @@
 #include <string>
 
 #include "kernels/api/exec_context.h"
-#include "kernels/api/tensor_view.h"
+#include "kernels/plan/conv_problem.h"
 
 namespace fledge::onednn {
 
-enum class Op : std::int64_t { ConvForward = 1, ConvGradInput, ConvGradWeight, Matmul };
+/// A convolution. Pointer alignment does not change which primitive oneDNN builds.
+struct ConvKey : ConvProblem {
+  std::int64_t threads = 0;  // primitives are built for a thread count
 
-/// Names a problem. Only whole words, so no padding: compared and hashed as bytes. Strides are missing on purpose:
-/// every operand is dense channels-last (conv) or row-major (matmul), so dims say it all. Pointer alignment does not
-/// change which primitive oneDNN builds.
-struct PlanKey {
-  Op op{};
-  std::int64_t threads = 0;                 // primitives are built for a thread count
-  std::int64_t n = 0, c = 0, h = 0, w = 0;  // matmul: n = rows of c, c = inner length
-  std::int64_t k = 0, r = 0, s = 0;         // matmul: k = columns of c
-  std::int64_t stride_h = 0, stride_w = 0, groups = 0;
-  std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
-  std::int64_t flags = 0;        // epilogue, transposes: the bits below
-  std::int64_t stored_rows = 0;  // matmul, part of a transposed a: how many rows of c the whole has
-
-  friend bool operator==(const PlanKey&, const PlanKey&) = default;
+  friend bool operator==(const ConvKey&, const ConvKey&) = default;
 };
 
-// Bits of PlanKey::flags.
-inline constexpr std::int64_t kBias = 1, kResidualAdd = 2, kResidualInPlace = 4, kReLU = 8, kReLU6 = 16;
-inline constexpr std::int64_t kTransposeA = 32, kTransposeB = 64, kPackB = 128;
+/// A product; letters as in kernels/api/gemm.h. Every matrix is row-major without gaps.
+struct MatmulKey {
+  std::int64_t dtype = 0;  // of the matrices, a DType
+  std::int64_t m = 0, n = 0, k = 0;
+  std::int64_t transpose_a = 0, transpose_b = 0, bias = 0;
+  std::int64_t pack_b = 0;       // in a layout of the primitive's choice
+  std::int64_t stored_rows = 0;  // part of a transposed a: how many rows of c the whole has
+  std::int64_t threads = 0;
+
+  friend bool operator==(const MatmulKey&, const MatmulKey&) = default;
+
+  std::int64_t work() const { return m * n * k; }  // multiply-adds
+};
 
 /// The problem in words, for error messages.
-std::string describe(const PlanKey& key);
+std::string describe(const ConvKey& key);
+std::string describe(const MatmulKey& key);
+
+/// A dtype in the vendor's terms; of the floating ones.
+dnnl::memory::data_type data_type_of(std::int64_t dtype);
 
 /// One oneDNN primitive with its arguments. Not thread-safe, like the context it lives in.
 class Executable {
@@ -63,7 +66,7 @@ class Executable {
 /// How a weight gets from the project's plain layout into the primitive's (or, for a weight gradient, back).
 struct Packing {
   bool needed = false;    // false: the primitive takes the plain layout
-  int layout = 0;         // layout_id (packed_weights.h)
+  int layout = 0;         // the same number for the same pair of layouts, in the whole process
   std::size_t bytes = 0;  // of the packed form
   std::size_t scratch = 0;
   Executable reorder;  // operands: 0 from, 1 to, 2 scratchpad
@@ -84,12 +87,12 @@ struct Plan {
   Scratch take_scratch(ExecContext& ctx, bool with_room) const;
 };
 
-/// Fills plan.packing for a reorder from one layout to the other. `plain` and
-/// `packed` say which weight layouts are meant.
+/// Fills plan.packing for a reorder from one layout to the other. `plain` and `packed` say which weight layouts are
+/// meant.
 void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed, bool unpack);
 
 /// The weight in the primitive's layout: the plain bytes themselves, the packed copy in the weight's slot (packed again
-/// when its version has moved on), or a copy packed into the scratch's room when the weight has no slot.
+/// when its version has moved on), or a copy packed into the scratch's room when the weight has no slot (kernels/plan/packed_weights.h).
 const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch);
 
 /// True when packed_weight() will need the room.

@@ -3,17 +3,7 @@
 #include <omp.h>
 #include <sys/mman.h>
 
-#include "kernels/api/backend.h"
 #include "kernels/onednn/isa.h"
-
-namespace fledge {
-
-std::string onednn_version() {
-  const dnnl_version_t* v = dnnl_version();
-  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-}
-
-}  // namespace fledge
 
 namespace fledge::onednn {
 
@@ -28,10 +18,13 @@ const dnnl::engine& engine() {
 
 State::State() : stream(engine()) {}
 
-State& state_of(ExecContext& ctx) {
+void use_threads_of(const ExecContext& ctx) {
   if (omp_get_max_threads() != ctx.threads()) omp_set_num_threads(ctx.threads());
-  if (!ctx.onednn) ctx.onednn = std::make_unique<State>();
-  return static_cast<State&>(*ctx.onednn);  // nobody else fills this pointer
+}
+
+State& state_of(ExecContext& ctx) {
+  static constexpr char kOwner = 0;
+  return ctx.state<State>(&kOwner);
 }
 
 void require_room_for_code() {
@@ -44,7 +37,7 @@ void require_room_for_code() {
 void rethrow(const dnnl::error& e, const char* op, const std::string& problem) {
   const bool memory = e.status == dnnl_out_of_memory;
   throw Error(memory ? ErrorKind::Resource : ErrorKind::Internal, op,
-              std::string("oneDNN ") + onednn_version() + " failed: " + e.what() + " (status " +
+              "oneDNN " + library().version + " failed: " + e.what() + " (status " +
                   std::to_string(static_cast<int>(e.status)) + ") for " + problem,
               memory ? "use a smaller batch or picture size"
                      : "ONEDNN_VERBOSE=2 shows its reason; FLEDGE_CPU_KERNELS=simd runs without oneDNN");

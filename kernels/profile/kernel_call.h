@@ -44,7 +44,7 @@ class CallReader {
   void add(const TripletParams&) {}
   void add(const SgdParams&) {}
   void add(const AdamParams&) {}
-  void add(const PictureParams&) {}
+  void add(const NormalizeParams&) {}
 
   /// Bytes of all tensors so far, and their shapes as text, each once.
   KernelCall call() const { return {text_, bytes_, 0}; }

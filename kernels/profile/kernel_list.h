@@ -72,7 +72,7 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::optim, &OptimKernels::grad_norm>{"grad_norm"},
     KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step_many>{"sgd_step_many"},
     KernelEntry<&KernelTable::optim, &OptimKernels::adam_step_many>{"adam_step_many"},
-    KernelEntry<&KernelTable::picture, &PictureKernels::augment>{"augment_pictures"},
+    KernelEntry<&KernelTable::image, &ImageKernels::normalize>{"normalize_images"},
 };
 static_assert(std::tuple_size_v<decltype(kKernelEntries)> * sizeof(void (*)()) == sizeof(KernelTable),
               "a kernel is missing in this list, or there twice");

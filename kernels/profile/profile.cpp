@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "base/environment.h"
 #include "base/error.h"
-#include "kernels/cpu/verbose.h"
 #include "kernels/profile/kernel_call.h"
 
 namespace fledge {
@@ -23,8 +23,12 @@ double ms_between(Clock::time_point a, Clock::time_point b) {
   return std::chrono::duration<double, std::milli>(b - a).count();
 }
 
-void print_line(const char* op, const char* backend, const std::string& descriptor, double ms) {
-  std::fprintf(stderr, "fledge_verbose,%s,%s,%s,%.4f\n", op, backend, descriptor.c_str(), ms);
+/// fledge_verbose,OP,IMPLEMENTATION,DESCRIPTOR,MS and, where others were preferred, why they did not compute it.
+void print_line(const char* op, const char* backend, const KernelReport& report, const std::string& descriptor,
+                double ms) {
+  const char* implementation = report.implementation.empty() ? backend : report.implementation.c_str();
+  std::fprintf(stderr, "fledge_verbose,%s,%s,%s,%.4f%s%s\n", op, implementation, descriptor.c_str(), ms,
+               report.refused.empty() ? "" : ",", report.refused.c_str());
 }
 
 /// The sums of the process.
@@ -111,10 +115,12 @@ Site& site() {
   return instance;
 }
 
-/// Takes the time of what happens while it lives.
+/// Takes the time of what happens while it lives, and what the kernel says about itself.
 class Timed {
  public:
-  Timed(const Site& site, const char* op, KernelCall call) : site_(site), op_(op), call_(std::move(call)) {
+  Timed(const Site& site, ExecContext& ctx, const char* op, KernelCall call)
+      : site_(site), ctx_(ctx), op_(op), call_(std::move(call)) {
+    if (site_.print) ctx_.report = &report_;
     if (site_.runtime) {
       begin_ = Ledger::instance().event(*site_.runtime);
       end_ = Ledger::instance().event(*site_.runtime);
@@ -123,14 +129,17 @@ class Timed {
     start_ = Clock::now();
   }
   ~Timed() {
+    ctx_.report = nullptr;
     if (site_.runtime) {
       try {
         done_on_device();
       } catch (const std::exception&) {  // a broken device tells the next call as well
       }
-    } else if (site_.collect) {
-      Ledger::instance().add(op_, call_, ms_between(start_, Clock::now()));
+      return;
     }
+    const double ms = ms_between(start_, Clock::now());
+    if (site_.print) print_line(op_, site_.backend, report_, call_.descriptor, ms);
+    if (site_.collect) Ledger::instance().add(op_, call_, ms);
   }
 
  private:
@@ -138,15 +147,17 @@ class Timed {
     site_.runtime->record_event(end_);
     if (site_.print) {
       site_.runtime->synchronize_event(end_);
-      print_line(op_, site_.backend, call_.descriptor, site_.runtime->milliseconds(begin_, end_));
+      print_line(op_, site_.backend, report_, call_.descriptor, site_.runtime->milliseconds(begin_, end_));
     }
     if (site_.collect) return Ledger::instance().add(op_, call_, *site_.runtime, begin_, end_);
     for (DeviceEvent e : {begin_, end_}) site_.runtime->destroy_event(e);
   }
 
   const Site& site_;
+  ExecContext& ctx_;
   const char* op_;
   KernelCall call_;
+  KernelReport report_;
   DeviceEvent begin_ = nullptr, end_ = nullptr;
   Clock::time_point start_;
 };
@@ -163,7 +174,7 @@ struct Wrapper<S, Entry, Result (*)(ExecContext&, Arguments...)> {
   static Result call(ExecContext& ctx, Arguments... arguments) {
     const Site& here = site<S>();
     if (recording) return Entry::of(here.inner)(ctx, arguments...);
-    const Timed timed(here, name_of_entry<Entry>(), call_of<Entry>(arguments...));
+    const Timed timed(here, ctx, name_of_entry<Entry>(), call_of<Entry>(arguments...));
     return Entry::of(here.inner)(ctx, arguments...);
   }
 };
@@ -234,8 +245,7 @@ std::vector<KernelUse> take_kernel_profile() { return Ledger::instance().take();
 
 const Backend& watched(const Backend& backend) {
   given_out = true;
-  const bool collect = wanted, on_device = backend.runtime != nullptr;
-  const bool print = on_device && cpu::verbose();  // the CPU's own tables print, and know who computes (cpu/verbose.h)
+  const bool collect = wanted, on_device = backend.runtime != nullptr, print = verbose();
   if (!collect && !print) return backend;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);

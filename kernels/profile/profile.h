@@ -22,8 +22,9 @@ void profile_kernels();
 /// What was called since the last time, the most expensive first. The host waits for the device.
 std::vector<KernelUse> take_kernel_profile();
 
-/// The backend as backend_for() gives it out: itself, or watched when profile_kernels() was called, or, on a device,
-/// when FLEDGE_VERBOSE is set: then each call is a line on stderr, "fledge_verbose,OP,BACKEND,DESCRIPTOR,MS".
+/// The backend as backend_for() gives it out: itself, or watched when profile_kernels() was called or FLEDGE_VERBOSE is
+/// set: then each call is a line on stderr, "fledge_verbose,OP,IMPLEMENTATION,DESCRIPTOR,MS", and behind it, where an
+/// implementation was chosen, why those that are preferred to it refused.
 const Backend& watched(const Backend& backend);
 
 /// For tests: the table of the CPU's float32 kernels with every entry that is there wrapped.

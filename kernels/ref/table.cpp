@@ -14,7 +14,7 @@ KernelTable ref_table() {
       .gather = gather_kernels<T>(),
       .distance = distance_kernels<T>(),
       .optim = optim_kernels<T>(),
-      .picture = picture_kernels<T>(),
+      .image = image_kernels<T>(),
   };
 }
 

@@ -28,6 +28,6 @@ DistanceKernels distance_kernels();
 template <class T>
 OptimKernels optim_kernels();
 template <class T>
-PictureKernels picture_kernels();
+ImageKernels image_kernels();
 
 }  // namespace fledge::ref

@@ -14,7 +14,7 @@ inline const Backend& backend_of(Device device) {
 using HasKernel = bool (*)(const KernelTable&);
 /// Throws Error(Usage): "[max_pool2d_backward] not implemented by 'cuda' for float64; available: ref".
 [[noreturn]] void fail_missing_kernel(const char* op, const Backend& backend, DType dtype, HasKernel has);
-/// Throws Error(Usage): only float32 and float64 are computed in, and bfloat16 where there is a table for it.
+/// Throws Error(Usage): integers are not computed with.
 [[noreturn]] void fail_not_computed(const char* op, const Backend& backend, DType dtype);
 
 /// The entry that computes for `t`: kernel<&KernelTable::conv, &ConvKernels::forward>("conv2d", x).
@@ -22,8 +22,7 @@ template <auto Family, auto Entry>
 auto kernel(const char* op, const Tensor& t) {
   const Backend& backend = backend_of(t.device());
   const DType dtype = t.dtype();
-  const bool mixed = dtype == DType::BFloat16 && backend.runtime;
-  if (dtype != DType::Float32 && dtype != DType::Float64 && !mixed) [[unlikely]]
+  if (!is_floating(dtype)) [[unlikely]]
     fail_not_computed(op, backend, dtype);
   const auto entry = (backend.table(dtype).*Family).*Entry;
   if (!entry) [[unlikely]] {

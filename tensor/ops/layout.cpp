@@ -8,11 +8,6 @@ namespace fledge {
 
 namespace {
 
-bool verbose() {
-  static const bool on = environment_switch("FLEDGE_VERBOSE");
-  return on;
-}
-
 void report(const char* op, const char* name, const Tensor& from, const Tensor& to) {
   if (!verbose()) return;
   const std::string source = describe(from), target = describe(to);

@@ -16,19 +16,18 @@ struct Folder {
   std::set<std::string> may_include;  // folders
 };
 
-const std::set<std::string> kKernels = {"base",        "kernels/api",    "kernels/ref",
-                                        "kernels/cpu", "kernels/onednn", "kernels/profile"};
+const std::set<std::string> kKernels = {"base",           "kernels/api",  "kernels/ref",    "kernels/cpu",
+                                        "kernels/onednn", "kernels/plan", "kernels/profile"};
 const std::vector<Folder> kOrder = {
     {"base", true, {"base"}},
     {"kernels/api", true, {"base", "kernels/api"}},
     {"kernels/ref", true, {"base", "kernels/api", "kernels/ref"}},
-    {"kernels/onednn", true, {"base", "kernels/api", "kernels/onednn"}},
-    {"kernels/cpu", true, {"base", "kernels/api", "kernels/ref", "kernels/cpu", "kernels/onednn"}},
-    {"kernels/cudnn", true, {"base", "kernels/api", "kernels/cuda", "kernels/cudnn"}},
+    {"kernels/plan", true, {"base", "kernels/api", "kernels/plan"}},
+    {"kernels/onednn", true, {"base", "kernels/api", "kernels/plan", "kernels/onednn"}},
+    {"kernels/cpu", true, {"base", "kernels/api", "kernels/ref", "kernels/plan", "kernels/cpu", "kernels/onednn"}},
+    {"kernels/cudnn", true, {"base", "kernels/api", "kernels/plan", "kernels/cuda", "kernels/cudnn"}},
     {"kernels/cuda", true, {"base", "kernels/api", "kernels/cuda", "kernels/cudnn"}},
-    {"kernels/profile",
-     true,
-     {"base", "kernels/api", "kernels/cpu", "kernels/profile"}},  // cpu: whether FLEDGE_VERBOSE is set
+    {"kernels/profile", true, {"base", "kernels/api", "kernels/profile"}},
     {"kernels", false, kKernels},
     {"tensor", true, {"base", "kernels/api", "tensor"}},
     {"autograd", true, {"base", "kernels/api", "tensor", "autograd"}},
@@ -65,7 +64,8 @@ std::vector<std::string> includes(const fs::path& file) {
 // "kernels/cpu/simd/vec.h" -> "kernels/cpu", "tensor/ops/conv.h" -> "tensor"; "" for what is no header of ours.
 std::string folder_of(const std::string& include) {
   static const std::regex kOurs(
-      "^(kernels/(?:api|ref|cpu|onednn|cuda|cudnn|profile)|base|tensor|autograd|io|data|nn|train|apps|bench|tests)/"
+      "^(kernels/"
+      "(?:api|ref|cpu|onednn|plan|cuda|cudnn|profile)|base|tensor|autograd|io|data|nn|train|apps|bench|tests)/"
       ".*\\.(?:h|cuh)");
   std::smatch match;
   return std::regex_match(include, match, kOurs) ? match[1].str() : "";

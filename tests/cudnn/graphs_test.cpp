@@ -98,7 +98,7 @@ TEST_CASE("fused convolutions with ReLU or none have plans on tensor cores") {
     for (const Number number : {Number::TF32, Number::BFloat16}) {
       std::vector<ProblemKey> keys = fused_keys(all, number);
       std::erase_if(keys,
-                    [](const ProblemKey& key) { return key.flags & cudnn::kReLU6; });  // runs unfused before Blackwell
+                    [](const ProblemKey& key) { return key.epilogue & kReLU6; });  // runs unfused before Blackwell
       CHECK(keys.size() > 200);
       INFO(gpu.name);
       CHECK(without_plan(keys, gpu) == "");
@@ -115,14 +115,14 @@ TEST_CASE("the shared cases have plans: odd channels, tiny pictures, four-sided 
 TEST_CASE("addresses with little alignment have plans") {
   for (const Number number : {Number::Strict, Number::TF32, Number::BFloat16}) {
     std::vector<ProblemKey> keys = plain_keys(shared_cases(), number);
-    for (ProblemKey& key : keys) key.alignment = key.bfloat16 ? 2 : 4;
+    for (ProblemKey& key : keys) key.alignment = key.bfloat16() ? 2 : 4;
     CHECK(without_plan(keys, kH100) == "");
   }
 }
 
 TEST_CASE("what is not worth fusing says so") {
   ProblemKey key = plain_keys(shared_cases(), Number::Strict).front();
-  key.flags = cudnn::kBias;
+  key.epilogue = kBias;
   CHECK_THROWS_WITH((ConvGraph(key, {nullptr, kH100.json()})), Catch::Contains("engines is"));
   CHECK_THROWS_AS((ConvGraph(key, {nullptr, "{}"})), cudnn::VendorError);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/api/pool.h"
 #include "nn/layers/conv.h"
 #include "nn/models/model.h"
 
@@ -47,15 +48,12 @@ void append_convolutions(const ModelSpec& spec, std::int64_t batch, std::int64_t
     c.relu6 = model->backbone().activation() == Activation::ReLU6;
     c.has_activation = !shortcut;
     y = c.params.output_dims(c.x, c.w);
-    if (name == "conv1" && spec.stem == "imagenet") {  // max pool 3x3 stride 2 padding 1
-      y[2] = (y[2] - 1) / 2 + 1;
-      y[3] = (y[3] - 1) / 2 + 1;
-    }
+    if (name == "conv1" && spec.stem == "imagenet") y = Pool2dParams().output_dims(y);
     if (!c.params.is_depthwise(c.x, c.w)) convolutions.push_back(c);
   }
 }
 
-cudnn::ProblemKey key_of(cudnn::Op op, const NetworkConv& c, Number number) {
+cudnn::ProblemKey key_of(ConvDirection op, const NetworkConv& c, Number number) {
   return cudnn::problem_key(op, number == Number::BFloat16 ? DType::BFloat16 : DType::Float32,
                             number == Number::TF32 ? Precision::TF32 : Precision::Strict, c.x, c.w, c.params);
 }
@@ -75,7 +73,7 @@ std::vector<NetworkConv> network_convolutions(std::int64_t batch, std::int64_t s
 std::vector<cudnn::ProblemKey> plain_keys(const std::vector<NetworkConv>& convolutions, Number number) {
   std::vector<cudnn::ProblemKey> keys;
   for (const NetworkConv& c : convolutions)
-    for (const cudnn::Op op : {cudnn::Op::Forward, cudnn::Op::GradInput, cudnn::Op::GradWeight})
+    for (const ConvDirection op : {ConvDirection::Forward, ConvDirection::GradInput, ConvDirection::GradWeight})
       add_new(keys, key_of(op, c, number));
   return keys;
 }
@@ -83,10 +81,10 @@ std::vector<cudnn::ProblemKey> plain_keys(const std::vector<NetworkConv>& convol
 std::vector<cudnn::ProblemKey> fused_keys(const std::vector<NetworkConv>& convolutions, Number number) {
   std::vector<cudnn::ProblemKey> keys;
   for (const NetworkConv& c : convolutions) {
-    cudnn::ProblemKey key = key_of(cudnn::Op::Forward, c, number);
-    key.flags = cudnn::kBias;  // batch norm, folded in
-    if (c.joins) key.flags |= cudnn::kResidual;
-    if (c.has_activation) key.flags |= c.relu6 ? cudnn::kReLU6 : cudnn::kReLU;
+    cudnn::ProblemKey key = key_of(ConvDirection::Forward, c, number);
+    key.epilogue = kBias;  // batch norm, folded in
+    if (c.joins) key.epilogue |= kResidual;
+    if (c.has_activation) key.epilogue |= c.relu6 ? kReLU6 : kReLU;
     add_new(keys, key);
   }
   return keys;

@@ -26,6 +26,7 @@ const Backend& backend_for(Device) {
   return backend;
 }
 
+const char* gpu_name() { return "gpu"; }
 std::vector<const Backend*> all_backends() { return {&backend_for(Device{})}; }
 
 }  // namespace fledge

@@ -61,7 +61,7 @@ TEST_CASE("values travel to a device and back, and its canaries are watched", "[
   ExecContext ctx(1);
   HostTensor a({3}, {1, 2, 3}, DType::Float32, HostLayout::Contiguous, gpu),
       b({3}, DType::Float32, HostLayout::Contiguous, gpu);
-  CHECK(a.view().device == Device{Device::Type::CUDA, 0});
+  CHECK(a.view().device == Device{Device::Type::GPU, 0});
   CHECK(mismatch("x", b, HostTensor({3}, {1, 2, 3}), 1, 0) != "");  // NaN
   gpu->f32.eltwise.copy(ctx, a, b);
   CHECK(mismatch("x", b, a, 1, 0) == "");

@@ -218,21 +218,19 @@ TEST_CASE("GPU: pooling", "[gpu][pool]") {
   });
 }
 
-TEST_CASE("GPU: pictures cut out, mirrored, normalised", "[gpu][picture]") {
+TEST_CASE("GPU: images normalised", "[gpu][image]") {
   for_both_tables(75, [](Gpu& gpu) {
-    const PictureParams p{{0.02f, 0.01f, 0.03f}, {-2, -1, 0.5f}};
+    const NormalizeParams p{{0.02f, 0.01f, 0.03f}, {-2, -1, 0.5f}};
     for (HostLayout layout : {HostLayout::ChannelsLast, HostLayout::Contiguous})
-      for (std::int64_t q : {1, 7, 8, 33}) {  // 8: rows of whole packs
+      for (std::int64_t width : {1, 7, 8, 33}) {  // 8: whole packs
         Operands contiguous(HostLayout::Contiguous, 76);
-        const HostTensor drawn = contiguous.integers({3, 11, 13, 3}, DType::UInt8, 0, 255).fast;
+        const HostTensor drawn = contiguous.integers({3, 11, width, 3}, DType::UInt8, 0, 255).fast;
         HostTensor pixels(drawn.dims(), DType::UInt8, HostLayout::Contiguous, &gpu.backend);
         pixels.fill_from([&](std::int64_t i) { return drawn.get(i); });
-        HostTensor placement({3, 3}, {-2, 3, 0, 4, -3, 1, 1, 2, 1}, DType::Int32, HostLayout::Contiguous, &gpu.backend);
-        const HostTensor place({3, 3}, {-2, 3, 0, 4, -3, 1, 1, 2, 1}, DType::Int32);
-        const Dims y_dims{3, 3, 9, q};
+        const Dims y_dims{3, 3, 11, width};
         const HostTensor y(y_dims, gpu.dtype, layout, &gpu.backend), expected(y_dims, DType::Float64);
-        gpu.backend.table(gpu.dtype).picture.augment(gpu.ctx, pixels, placement, y, p);
-        oracle_table().picture.augment(gpu.ctx, drawn, place, expected, p);
+        gpu.backend.table(gpu.dtype).image.normalize(gpu.ctx, pixels, y, p);
+        oracle_table().image.normalize(gpu.ctx, drawn, expected, p);
         CHECK(mismatch(gpu.label() + name_of(layout) + " " + to_string(y_dims), y, expected, 1, gpu.tolerance()) == "");
       }
   });

@@ -63,7 +63,7 @@ TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pas
   CHECK(null_entries(gpu->bf16.norm) == 0);
   CHECK(null_entries(gpu->bf16.pool) == 0);
   CHECK(null_entries(gpu->bf16.eltwise) == 0);
-  CHECK(null_entries(gpu->bf16.picture) == 0);
+  CHECK(null_entries(gpu->bf16.image) == 0);
   CHECK(is_empty(gpu->bf16.reduce));
   CHECK(is_empty(gpu->bf16.gemm));
   CHECK(is_empty(gpu->bf16.gather));
@@ -96,7 +96,7 @@ TEST_CASE("backends: memory is aligned, and a missing GPU is said", "[table]") {
   CHECK(all_backends().front() == &cpu);
   if (all_backends().size() > 1) return;
   try {
-    backend_for({Device::Type::CUDA, 0});
+    backend_for({Device::Type::GPU, 0});
     FAIL("a device that does not exist was given a backend");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::Resource);

@@ -66,7 +66,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 
 std::vector<Device> devices() {
   std::vector<Device> all = {Device{}};
-  if (gpu_module().backend) all.push_back({Device::Type::CUDA, 0});
+  if (gpu_module().backend) all.push_back({Device::Type::GPU, 0});
   return all;
 }
 

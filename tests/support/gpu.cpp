@@ -11,7 +11,7 @@ namespace fledge::test {
 
 std::optional<Device> gpu() {
   const GpuModule& module = gpu_module();
-  if (module.backend) return Device{Device::Type::CUDA, 0};
+  if (module.backend) return Device{Device::Type::GPU, 0};
   static const int told = std::fprintf(stderr, "cases on a GPU are left out: %s\n", module.missing.c_str());
   (void)told;
   return std::nullopt;

@@ -14,7 +14,7 @@ using namespace fledge;
 
 namespace {
 
-const Device kGpu{Device::Type::CUDA, 0};
+const Device kGpu{Device::Type::GPU, 0};
 
 bool have_gpu() {
   if (gpu_module().backend) return true;

@@ -11,7 +11,7 @@
 #include "data/similar_names.h"
 #include "tensor/finite.h"
 #include "tensor/ops/distance.h"
-#include "tensor/ops/picture.h"
+#include "tensor/ops/image.h"
 #include "tensor/stream.h"
 
 namespace fledge {
@@ -190,7 +190,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   loading.pixels = compute.on_device();
   loading.device = compute.device;
   loading.on_bad_image = options.skip_bad ? OnBadImage::LeaveOut : OnBadImage::Fail;
-  const PictureParams picture = picture_params(loading.normalization);
+  const NormalizeParams normalize = normalize_params(loading.normalization);
 
   RowCollector collector(*dataset, options);
   Loader loader(dataset, sequential_batches(dataset->size(), options.batch_size), evaluation_views(dataset, transform),
@@ -205,7 +205,7 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
     if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
     const Tensor pixels = Tensor::empty(batch->pixels.dims(), DType::UInt8, Layout::Contiguous, compute.device);
     copy_async(pixels, batch->pixels);
-    const Tensor images = augment_pictures(pixels, {}, loading.size, loading.size, picture, compute.activations);
+    const Tensor images = normalize_images(pixels, normalize, compute.activations);
     sent[turn].send(std::move(*batch), run_model(*fused, images, options.output));
     turn = 1 - turn;
   }

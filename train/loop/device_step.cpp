@@ -5,8 +5,8 @@
 #include "kernels/api/backend.h"
 #include "nn/losses/collapse.h"
 #include "tensor/ops/eltwise.h"
+#include "tensor/ops/image.h"
 #include "tensor/ops/optim.h"
-#include "tensor/ops/picture.h"
 #include "train/evaluation/equal_embeddings.h"
 
 namespace fledge {
@@ -37,7 +37,7 @@ DeviceStep::DeviceStep(TrainingSetup& setup, const RunSpec& options, const Compu
       o_(options),
       device_(compute.device),
       activations_(compute.activations),
-      picture_(picture_params(setup.loading.normalization)),
+      normalize_(normalize_params(setup.loading.normalization)),
       record_(options.policy.step_graph == StepGraph::Auto && may_record()),
       copies_(device_),
       teacher_stream_(device_),
@@ -125,16 +125,15 @@ Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_im
   inputs_ready_.record();
   const StreamGuard guard(teacher_stream_);
   inputs_ready_.wait();
-  const Tensor images = teacher_pixels_.defined() ? augment_pictures(teacher_pixels_, {}, o_.views.size, o_.views.size,
-                                                                     picture_, activations_)
-                                                  : student_images;
+  const Tensor images =
+      teacher_pixels_.defined() ? normalize_images(teacher_pixels_, normalize_, activations_) : student_images;
   features = s_.teacher->forward(images);
   teacher_ready_.record();
   return features;
 }
 
 void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outcome) {
-  const Tensor images = augment_pictures(pixels_, {}, o_.views.size, o_.views.size, picture_, activations_);
+  const Tensor images = normalize_images(pixels_, normalize_, activations_);
   const Features teacher = teacher_features(kind, images);
   StepHooks hooks;
   if (kind.live_teacher) hooks.forward_done = [&] { teacher_ready_.wait(); };

@@ -62,7 +62,7 @@ class DeviceStep : public StepRunner {
   const RunSpec& o_;
   const Device device_;
   const DType activations_;
-  const PictureParams picture_;
+  const NormalizeParams normalize_;
   const bool record_;
   Stream copies_, teacher_stream_;
   Event inputs_ready_, teacher_ready_;

@@ -20,7 +20,6 @@
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "kernels/api/backend.h"
-#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 #include "train/spec/config_text.h"
 
@@ -211,8 +210,9 @@ void RunFolder::sync_log() {
 
 std::string run_json(const std::string& config, const std::string& command, const std::string& dataset,
                      const std::string& gpu) {
+  const CpuLibrary library = cpu_library();
   json machine = {
-      {"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", onednn_version()}, {"onednn_isa", onednn_isa()}};
+      {"isa", cpu_isa()}, {"threads", num_threads()}, {"onednn", library.version}, {"onednn_isa", library.isa}};
   if (!gpu.empty()) machine["gpu"] = gpu;
   return json_text(json{{"format", "fledge-run-1"},
                         {"version", FLEDGE_VERSION},

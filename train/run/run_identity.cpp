@@ -200,12 +200,13 @@ void remember(Contents& contents, const std::vector<FileStamp>& stamps, const st
 
 std::map<std::string, std::string> machine_identity(const std::string& gpu) {
   const std::string kernels = environment("FLEDGE_CPU_KERNELS");
+  const CpuLibrary library = cpu_library();
   std::map<std::string, std::string> machine = {
       {"build", FLEDGE_VERSION ", compiler " __VERSION__},
       {"instruction set", cpu_isa()},
       {"kernels", kernels.empty() ? "onednn" : kernels},
-      {"oneDNN", onednn_version()},
-      {"oneDNN's instruction set", onednn_isa()},
+      {library.name, library.version},
+      {library.name + "'s instruction set", library.isa},
       {"threads", thread_invariant() ? "any number of" : std::to_string(num_threads())}};
   if (!gpu.empty()) machine["gpu"] = gpu;
   return machine;

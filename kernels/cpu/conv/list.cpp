@@ -1,0 +1,111 @@
+// The implementations of a convolution on the CPU, and which of them computes a call.
+#include <array>
+
+#include "kernels/cpu/column_sums.h"
+#include "kernels/cpu/conv/measured.h"
+#include "kernels/cpu/overlays.h"
+
+namespace fledge::cpu {
+namespace {
+
+struct Row {
+  const ConvImplementation& implementation;
+  KernelSet set;  // the first that has it
+};
+
+/// Fastest first; the reference refuses nothing. The first that takes a call computes it.
+constexpr std::array kImplementations{
+    Row{kDepthwise, KernelSet::Simd},
+    Row{kOneDnn, KernelSet::OneDnn},
+    Row{kReference, KernelSet::Ref},
+};
+
+const char* refusal(KernelSet set, const Row& row, const ConvCall& call) {
+  return row.set > set ? "not in this set of kernels" : row.implementation.refuses(call);
+}
+
+const ConvImplementation& by_rule(KernelSet set, const ConvCall& call) {
+  for (const Row& row : kImplementations)
+    if (!refusal(set, row, call)) return row.implementation;
+  return kReference;
+}
+
+/// The reference is measured by nobody: it may take seconds.
+const ConvImplementation& by_clock(MeasuredChoice& choice, KernelSet set, ExecContext& ctx, const ConvCall& call) {
+  std::array<const ConvImplementation*, kImplementations.size()> takers;
+  std::size_t count = 0;
+  for (const Row& row : kImplementations)
+    if (&row.implementation != &kReference && !refusal(set, row, call)) takers[count++] = &row.implementation;
+  return count == 0 ? kReference : choice.of(ctx, call, std::span(takers).first(count));
+}
+
+void tell(KernelReport& report, KernelSet set, const ConvCall& call, const ConvImplementation& taken) {
+  report.implementation = taken.name;
+  for (const Row& row : kImplementations) {
+    if (&row.implementation == &taken) continue;
+    if (const char* reason = refusal(set, row, call))
+      report.refused += std::string(report.refused.empty() ? "" : "; ") + row.implementation.name + ": " + reason;
+  }
+}
+
+void run(KernelSet set, ExecContext& ctx, const ConvCall& call) {
+  MeasuredChoice* const clock = measured_choice();
+  const ConvImplementation& taken = clock ? by_clock(*clock, set, ctx, call) : by_rule(set, call);
+  if (ctx.report) tell(*ctx.report, set, call, taken);
+  taken.run(ctx, call);
+}
+
+// --- table entries, one copy per set ---------------------------------------------------------------------------------
+
+template <KernelSet S>
+void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias, const TensorView& y,
+             const Conv2dParams& p) {
+  run(S, ctx, {ConvDirection::Forward, x, w, y, p, {.bias = bias}});
+}
+template <KernelSet S>
+void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
+                   const TensorView& y, const Conv2dParams& p) {
+  run(S, ctx, {ConvDirection::Forward, x, w, y, p, e});
+}
+template <KernelSet S>
+void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
+                const Conv2dParams& p) {
+  run(S, ctx, {ConvDirection::GradInput, dx, w, dy, p});
+}
+template <KernelSet S>
+void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                 const Conv2dParams& p) {
+  run(S, ctx, {ConvDirection::GradWeight, x, dw, dy, p});
+}
+
+void grad_bias(ExecContext& ctx, const TensorView& dy, const TensorView& db) {
+  const std::int64_t c = dy.dims[1], rows = c ? dy.numel() / c : 0;
+  if (rows == 0 || !is_channels_last(dy)) return reference().conv.grad_bias(ctx, dy, db);
+  const double* sums = column_sums(ctx, dy.as<float>(), rows, c);
+  for (std::int64_t k = 0; k < c; ++k) db.as<float>()[k] = static_cast<float>(sums[k]);
+}
+
+template <KernelSet S>
+void overlay(ConvKernels& conv) {
+  conv = {.forward = &forward<S>,
+          .grad_input = &grad_input<S>,
+          .grad_weight = &grad_weight<S>,
+          .grad_bias = S == KernelSet::Ref ? conv.grad_bias : &grad_bias,
+          .forward_fused = &forward_fused<S>};
+}
+
+}  // namespace
+
+void overlay_conv(KernelTable& t, KernelSet set) {
+  (void)measured_choice();  // a wrong FLEDGE_CONV_CHOICE is said now, not inside the first kernel
+  switch (set) {
+    case KernelSet::Ref:
+      return overlay<KernelSet::Ref>(t.conv);
+    case KernelSet::Simd:
+      return overlay<KernelSet::Simd>(t.conv);
+    case KernelSet::OneDnn:
+      return overlay<KernelSet::OneDnn>(t.conv);
+  }
+}
+
+}  // namespace fledge::cpu
