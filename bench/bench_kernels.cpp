@@ -11,7 +11,7 @@
 #include <sstream>
 #include <vector>
 
-#include "bench/conv_case.h"
+#include "bench/conv_tensors.h"
 #include "bench/conv_check.h"
 #include "kernels/api/backend.h"
 #include "kernels/profile/machine.h"
@@ -86,7 +86,7 @@ std::vector<ConvCase> read_cases(const Options& o) {
     std::string line;
     for (int number = 1; std::getline(in, line); ++number) {
       if (line.empty() || line[0] == '#') continue;
-      auto c = parse_case(line);
+      auto c = parse_conv_case(line);
       if (!c)
         throw Error(ErrorKind::BadInput, "bench_kernels",
                     file + ":" + std::to_string(number) + ": not a problem: " + line,

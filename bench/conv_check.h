@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/conv_case.h"
+#include "bench/conv_tensors.h"
 
 namespace fledge::bench {
 

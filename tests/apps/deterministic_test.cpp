@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
+#include <map>
 
 #include "tests/apps/runner.h"
 
@@ -22,6 +24,14 @@ Arguments replaced(Arguments all, const Arguments& flags) {
     else
       all.insert(all.end(), {flags[i], flags[i + 1]});
   }
+  return all;
+}
+
+/// The shortest run that computes a network's convolutions.
+Arguments small_inference(const Arguments& flags) {
+  Arguments all = {
+      "bench", "infer:mobilenet_v1:0.25:1", "--device", "cpu", "--threads", "1", "--size", "32", "--seconds", "0"};
+  all.insert(all.end(), flags.begin(), flags.end());
   return all;
 }
 
@@ -98,12 +108,50 @@ TEST_CASE("strict: a run goes on with another number of threads, bit by bit", "[
 
 TEST_CASE("strict: what gives the promise up is refused", "[e2e][strict]") {
   const TempFolder folder;
-  const Setting tune("FLEDGE_ONEDNN_TUNE", "1");
-  const Outcome o = run_fledge(folder, {"bench", "infer:mobilenet_v1:0.25:1", "--deterministic", "strict", "--device",
-                                        "cpu", "--threads", "1", "--size", "32", "--seconds", "0"});
-  CHECK(o.code == 2);
-  CHECK_THAT(o.err, Contains("FLEDGE_ONEDNN_TUNE"));
+  const std::map<std::string, std::string> clocks = {{"FLEDGE_ONEDNN_TUNE", "1"}, {"FLEDGE_CONV_CHOICE", "measure"}};
+  for (const auto& [variable, value] : clocks) {
+    const Setting clock(variable.c_str(), value);
+    const Outcome o = run_fledge(folder, small_inference({"--deterministic", "strict"}));
+    CHECK(o.code == 2);
+    CHECK_THAT(o.err, Contains(variable));
+  }
   CHECK(run_fledge(folder, {"bench", "--deterministic", "sometimes"}).code == 2);
+}
+
+TEST_CASE("implementations of convolutions are chosen by rule, or by the clock, which is kept", "[e2e]") {
+  const TempFolder folder;
+  const Setting cache("XDG_CACHE_HOME", folder / "cache");
+  must(folder, small_inference({}));
+  CHECK_FALSE(std::filesystem::exists(folder / "cache"));
+  {
+    const Setting measure("FLEDGE_CONV_CHOICE", "measure");
+    must(folder, small_inference({}));
+    std::vector<std::filesystem::path> kept;
+    for (const auto& file : std::filesystem::directory_iterator(folder / "cache/fledge")) kept.push_back(file.path());
+    REQUIRE(kept.size() == 1);
+    const Bytes first = slurp(kept[0]);
+    CHECK_THAT(std::string(first.begin(), first.end()), Contains("groups128 float32 bias relu, 1 threads\t"));
+    spill(kept[0], "torn");
+    CHECK_THAT(must(folder, small_inference({})).err, Contains("are not used: damaged"));
+    const Bytes anew = slurp(kept[0]);
+    CHECK(std::count(anew.begin(), anew.end(), '\n') == std::count(first.begin(), first.end(), '\n'));
+  }
+  const Setting typo("FLEDGE_CONV_CHOICE", "fastest");
+  const Outcome o = run_fledge(folder, small_inference({}));
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("FLEDGE_CONV_CHOICE=fastest") && Contains("rule or measure"));
+}
+
+TEST_CASE("verbose says which implementation computed, and why others refused", "[e2e]") {
+  const TempFolder folder;
+  const Setting verbose("FLEDGE_VERBOSE", "1");
+  const std::string lines = must(folder, small_inference({})).err;
+  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,depthwise,n1c128h2w2k128r3s3 "));
+  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,onednn:") && Contains(",depthwise: not depthwise\n"));
+  CHECK_THAT(lines, Contains("fledge_verbose,global_avg_pool,cpu,"));
+  const Setting own("FLEDGE_CPU_KERNELS", "simd");
+  CHECK_THAT(must(folder, small_inference({})).err,
+             Contains(",ref,") && Contains(",depthwise: not depthwise; onednn: not in this set of kernels\n"));
 }
 
 TEST_CASE("the instruction sets of both kinds of kernels are capped together, and shown", "[e2e][strict]") {

@@ -48,13 +48,8 @@ std::vector<NetworkConv> networks() {
 
 std::vector<NetworkConv> shared_cases() {
   std::vector<NetworkConv> all;
-  for (const ConvCase& c : conv_cases()) {
-    NetworkConv n;
-    n.x = c.x;
-    n.w = c.w();
-    n.params = c.p;
-    if (!c.p.is_depthwise(c.x, c.w())) all.push_back(n);
-  }
+  for (const ConvCase& c : conv_cases())
+    if (!c.params.is_depthwise(c.x, c.w)) all.push_back({c});
   return all;
 }
 
@@ -65,9 +60,9 @@ TEST_CASE("the collected convolutions are those of the networks") {
   bool stem = false, last = false, keras = false;
   for (const NetworkConv& c : all) {
     CHECK(c.x[1] == c.w[1] * c.params.groups);  // each takes what the one before it gives
-    stem |= c.params.descriptor(c.x, c.w) == "n32c3h224w224k64r7s7 stride2x2 pad3,3,3,3 groups1";
-    last |= c.joins && c.params.descriptor(c.x, c.w) == "n32c512h7w7k2048r1s1 stride1x1 pad0,0,0,0 groups1";
-    keras |= c.relu6 && c.params.descriptor(c.x, c.w) == "n32c3h224w224k8r3s3 stride2x2 pad0,0,1,1 groups1";
+    stem |= c.descriptor() == "n32c3h224w224k64r7s7 stride2x2 pad3,3,3,3 groups1";
+    last |= c.joins && c.descriptor() == "n32c512h7w7k2048r1s1 stride1x1 pad0,0,0,0 groups1";
+    keras |= c.relu6 && c.descriptor() == "n32c3h224w224k8r3s3 stride2x2 pad0,0,1,1 groups1";
   }
   CHECK(stem);
   CHECK(last);

@@ -3,12 +3,11 @@
 #include <vector>
 
 #include "kernels/cudnn/problem.h"
+#include "kernels/plan/conv_case.h"
 
 namespace fledge::test {
 
-struct NetworkConv {
-  Dims x, w;
-  Conv2dParams params;
+struct NetworkConv : ConvCase {
   bool joins = false;  // a residual is added to its output
   bool relu6 = false;
   bool has_activation = true;

@@ -33,10 +33,11 @@ TEST_CASE("bf16 conv2d forward and fused", "[conv][bf16]") {
     Operands make(t, 81);
     int turn = 0;
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x, -1, 2, kNarrow), w = make.input(c.w(), -1, 1, kNarrow);
-      const Operand bias = make.input({c.k}), residual = make.input(c.y(), -1, 1, kNarrow);
+      const Operand x = make.input(c.x, -1, 2, kNarrow), w = make.input(c.w, -1, 1, kNarrow);
+      const Operand bias = make.input({c.w[0]}), residual = make.input(c.y(), -1, 1, kNarrow);
       Operand plain = make.output(c.y(), kNarrow);
-      run_both(t, [&](const KernelTable& k, Side s) { k.conv.forward(t.ctx, x[s], w[s], nullptr, plain[s], c.p); });
+      run_both(t,
+               [&](const KernelTable& k, Side s) { k.conv.forward(t.ctx, x[s], w[s], nullptr, plain[s], c.params); });
       CHECK(narrow_mismatch(t.label() + " " + c.descriptor(), plain) == "");
       for (int i = 0; i < 3; ++i, turn += 5) {
         const auto activation = static_cast<Activation>(turn % 3);
@@ -45,7 +46,7 @@ TEST_CASE("bf16 conv2d forward and fused", "[conv][bf16]") {
         run_both(t, [&](const KernelTable& k, Side s) {
           k.conv.forward_fused(t.ctx, x[s], w[s],
                                {with_bias ? bias.at(s) : nullptr, with_residual ? residual.at(s) : nullptr, activation},
-                               y[s], c.p);
+                               y[s], c.params);
         });
         CHECK(narrow_mismatch(t.label() + " " + c.descriptor() + " activation " + std::to_string(turn % 3) +
                                   (with_bias ? " bias" : "") + (with_residual ? " residual" : ""),
@@ -59,20 +60,20 @@ TEST_CASE("bf16 conv2d gradients", "[conv][bf16]") {
   for_each_bf16_table([](const TableUnderTest& t) {
     Operands make(t, 82);
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x, -1, 1, kNarrow), w = make.input(c.w(), -1, 1, kNarrow);
+      const Operand x = make.input(c.x, -1, 1, kNarrow), w = make.input(c.w, -1, 1, kNarrow);
       const Operand dy = make.input(c.y(), -1, 1, kNarrow);
-      Operand dx = make.output(c.x, kNarrow), dw = make.output(c.w()), db = make.output({c.k});
+      Operand dx = make.output(c.x, kNarrow), dw = make.output(c.w), db = make.output({c.w[0]});
       run_both(t, [&](const KernelTable& k, Side s) {
-        k.conv.grad_input(t.ctx, dy[s], w[s], dx[s], c.p);
-        k.conv.grad_weight(t.ctx, dy[s], x[s], dw[s], c.p);
+        k.conv.grad_input(t.ctx, dy[s], w[s], dx[s], c.params);
+        k.conv.grad_weight(t.ctx, dy[s], x[s], dw[s], c.params);
         k.conv.grad_bias(t.ctx, dy[s], db[s]);
       });
       const std::string label = t.label() + " " + c.descriptor();
-      const std::int64_t m = c.y().numel() / c.k;
+      const std::int64_t m = c.y().numel() / c.w[0];
       CHECK(narrow_mismatch(label + " dx", dx) == "");
       CHECK(mismatch(label + " db", db, m) == "");
       // cuDNN writes a gradient in the type of its operands: float32 sums, rounded once, widened afterwards.
-      const bool own = c.p.is_depthwise(c.x, c.w());
+      const bool own = c.params.is_depthwise(c.x, c.w);
       CHECK((own ? mismatch(label + " dw", dw, m) : narrow_mismatch(label + " dw", dw)) == "");
     }
   });

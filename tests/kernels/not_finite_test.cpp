@@ -52,7 +52,7 @@ TEST_CASE("NaN and infinity pass fused convolutions as in the reference", "[conv
     Operands make(t, 71);
     int nan_seen = 0, turn = 0;
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x), w = make.input(c.w()), bias = make.input({c.k}), residual = make.input(c.y());
+      const Operand x = make.input(c.x), w = make.input(c.w), bias = make.input({c.w[0]}), residual = make.input(c.y());
       spoil_each({{"x", &x}, {"w", &w}, {"bias", &bias}, {"residual", &residual}}, [&](const std::string& what) {
         // Case by case all three activations; each number meets each of them, with and without a residual.
         const auto activation = static_cast<Activation>(turn % 3);
@@ -63,7 +63,7 @@ TEST_CASE("NaN and infinity pass fused convolutions as in the reference", "[conv
           const Side s = fast ? Side::Fast : Side::Oracle;
           const ConvEpilogue e{
               .bias = bias.at(s), .residual = with_residual ? residual.at(s) : nullptr, .activation = activation};
-          (fast ? t.table : oracle_table()).conv.forward_fused(t.ctx, x[s], w[s], e, y[s], c.p);
+          (fast ? t.table : oracle_table()).conv.forward_fused(t.ctx, x[s], w[s], e, y[s], c.params);
         }
         nan_seen += shows(y.oracle);
         if (t.backend &&
@@ -74,7 +74,7 @@ TEST_CASE("NaN and infinity pass fused convolutions as in the reference", "[conv
         }
         CHECK(mismatch(t.label() + " " + c.descriptor() + what + " activation " +
                            std::to_string(static_cast<int>(activation)),
-                       y, c.w().numel() / c.k) == "");
+                       y, c.depth()) == "");
       });
     }
     CHECK(nan_seen > 200);
@@ -85,15 +85,16 @@ TEST_CASE("a residual that lies in the output keeps NaN", "[conv][not-finite]") 
   for_each_table([](const TableUnderTest& t) {
     Operands make(t, 72);
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x), w = make.input(c.w());
+      const Operand x = make.input(c.x), w = make.input(c.w);
       Operand y = make.input(c.y());
       put(x, middle(c.x), NAN);
       for (const bool fast : {true, false}) {
         const Side s = fast ? Side::Fast : Side::Oracle;
         (fast ? t.table : oracle_table())
-            .conv.forward_fused(t.ctx, x[s], w[s], {.residual = y.at(s), .activation = Activation::ReLU}, y[s], c.p);
+            .conv.forward_fused(t.ctx, x[s], w[s], {.residual = y.at(s), .activation = Activation::ReLU}, y[s],
+                                c.params);
       }
-      CHECK(mismatch(t.label() + " " + c.descriptor(), y, c.w().numel() / c.k) == "");
+      CHECK(mismatch(t.label() + " " + c.descriptor(), y, c.depth()) == "");
     }
   });
 }
@@ -102,10 +103,10 @@ TEST_CASE("a finite convolution after one with NaN is as before", "[conv][not-fi
   for_each_table([](const TableUnderTest& t) {
     Operands make(t, 73);
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x), w = make.input(c.w());
+      const Operand x = make.input(c.x), w = make.input(c.w);
       Operand before = make.output(c.y()), bad = make.output(c.y()), after = make.output(c.y());
       const auto run = [&](Operand& y) {
-        t.table.conv.forward_fused(t.ctx, x.fast, w.fast, {.activation = Activation::ReLU}, y.fast, c.p);
+        t.table.conv.forward_fused(t.ctx, x.fast, w.fast, {.activation = Activation::ReLU}, y.fast, c.params);
       };
       run(before);
       const double kept = x.fast.get(middle(c.x));
@@ -122,19 +123,19 @@ TEST_CASE("NaN and infinity pass convolutions and their gradients as in the refe
   for_each_table([](const TableUnderTest& t) {
     Operands make(t, 74);
     for (const ConvCase& c : conv_cases()) {
-      const Operand x = make.input(c.x), w = make.input(c.w()), dy = make.input(c.y());
+      const Operand x = make.input(c.x), w = make.input(c.w), dy = make.input(c.y());
       for (const double bad : kBad) {
         put(dy, middle(c.y()), bad);
-        Operand dw = make.output(c.w()), db = make.output({c.k});
+        Operand dw = make.output(c.w), db = make.output({c.w[0]});
         for (const bool fast : {true, false}) {
           const Side s = fast ? Side::Fast : Side::Oracle;
           const ConvKernels& k = fast ? t.table.conv : oracle_table().conv;
-          k.grad_weight(t.ctx, dy[s], x[s], dw[s], c.p);
+          k.grad_weight(t.ctx, dy[s], x[s], dw[s], c.params);
           k.grad_bias(t.ctx, dy[s], db[s]);
         }
         // Which taps see the element differs where a kernel multiplies padding: that it shows somewhere is what counts.
         CHECK(shows(dw.fast));
-        CHECK(mismatch(t.label() + " " + c.descriptor() + " grad_bias", db, c.y().numel() / c.k) == "");
+        CHECK(mismatch(t.label() + " " + c.descriptor() + " grad_bias", db, c.y().numel() / c.w[0]) == "");
       }
     }
   });

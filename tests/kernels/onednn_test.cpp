@@ -120,19 +120,19 @@ TEST_CASE("onednn: weight gradient of strided 1x1 convolutions with few channels
 TEST_CASE("onednn: depthwise and grouped convolutions work without the own kernels", "[onednn]") {
   ExecContext ctx(2);
   for (const ConvCase& c : conv_cases()) {
-    if (c.p.groups == 1) continue;
+    if (c.params.groups == 1) continue;
     Operands make(HostLayout::ChannelsLast, 8);
-    const Operand x = make.input(c.x), w = make.input(c.w()), dy = make.input(c.y());
-    Operand y = make.output(c.y()), dx = make.output(c.x), dw = make.output(c.w());
+    const Operand x = make.input(c.x), w = make.input(c.w), dy = make.input(c.y());
+    Operand y = make.output(c.y()), dx = make.output(c.x), dw = make.output(c.w);
     for (Side s : {Side::Fast, Side::Oracle}) {
       const ConvKernels& conv = s == Side::Fast ? vendor_table().conv : oracle_table().conv;
-      conv.forward(ctx, x[s], w[s], nullptr, y[s], c.p);
-      conv.grad_input(ctx, dy[s], w[s], dx[s], c.p);
-      conv.grad_weight(ctx, dy[s], x[s], dw[s], c.p);
+      conv.forward(ctx, x[s], w[s], nullptr, y[s], c.params);
+      conv.grad_input(ctx, dy[s], w[s], dx[s], c.params);
+      conv.grad_weight(ctx, dy[s], x[s], dw[s], c.params);
     }
-    CHECK(mismatch("forward " + c.descriptor(), y, c.w().numel() / c.k) == "");
-    CHECK(mismatch("grad_input " + c.descriptor(), dx, c.k / c.p.groups * c.r * c.s) == "");
-    CHECK(mismatch("grad_weight " + c.descriptor(), dw, c.y().numel() / c.k) == "");
+    CHECK(mismatch("forward " + c.descriptor(), y, c.depth()) == "");
+    CHECK(mismatch("grad_input " + c.descriptor(), dx, c.w[0] / c.params.groups * c.w[2] * c.w[3]) == "");
+    CHECK(mismatch("grad_weight " + c.descriptor(), dw, c.y().numel() / c.w[0]) == "");
   }
 }
 

@@ -97,11 +97,11 @@ TEST_CASE("ref conv2d gradients are the adjoints of forward, on every case", "[r
   const KernelTable& t = oracle_table();
   Operands make(HostLayout::Contiguous, 7);
   for (const ConvCase& c : conv_cases()) {
-    const Operand x = make.input(c.x), w = make.input(c.w()), dy = make.input(c.y());
-    HostTensor y = f64(c.y()), dx = f64(c.x), dw = f64(c.w());
-    t.conv.forward(ctx, x.oracle, w.oracle, nullptr, y, c.p);
-    t.conv.grad_input(ctx, dy.oracle, w.oracle, dx, c.p);
-    t.conv.grad_weight(ctx, dy.oracle, x.oracle, dw, c.p);
+    const Operand x = make.input(c.x), w = make.input(c.w), dy = make.input(c.y());
+    HostTensor y = f64(c.y()), dx = f64(c.x), dw = f64(c.w);
+    t.conv.forward(ctx, x.oracle, w.oracle, nullptr, y, c.params);
+    t.conv.grad_input(ctx, dy.oracle, w.oracle, dx, c.params);
+    t.conv.grad_weight(ctx, dy.oracle, x.oracle, dw, c.params);
     const double expected = inner_product(dy.oracle, y),
                  scale = std::sqrt(inner_product(y, y) * inner_product(dy.oracle, dy.oracle));
     INFO(c.descriptor());

@@ -1,35 +1,15 @@
-// One convolution problem of a bench: reading its descriptor, its useful flops, its tensors. Uses kernels only.
+// One convolution problem of a bench: its useful flops, its tensors. Uses kernels only.
 #pragma once
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 
 #include "base/error.h"
 #include "kernels/api/kernel_table.h"
+#include "kernels/plan/conv_case.h"
 
 namespace fledge::bench {
-
-struct ConvCase {
-  Dims x, w;
-  Conv2dParams params;
-
-  Dims y() const { return params.output_dims(x, w); }
-  std::string descriptor() const { return params.descriptor(x, w); }
-};
-
-/// Reads "n8c64h56w56k128r3s3 stride2x2 pad1,1,1,1 groups1"; nothing when the text is something else.
-inline std::optional<ConvCase> parse_case(const std::string& line) {
-  long long n, c, h, w, k, r, s;
-  Conv2dParams p;
-  const int got = std::sscanf(line.c_str(), "n%lldc%lldh%lldw%lldk%lldr%llds%lld stride%dx%d pad%d,%d,%d,%d groups%d",
-                              &n, &c, &h, &w, &k, &r, &s, &p.stride_h, &p.stride_w, &p.pad_top, &p.pad_left,
-                              &p.pad_bottom, &p.pad_right, &p.groups);
-  if (got != 14 || p.groups < 1 || c % p.groups || k % p.groups) return std::nullopt;
-  return ConvCase{{n, c, h, w}, {k, c / p.groups, r, s}, p};
-}
 
 /// Multiply-adds times two, without the taps that fall on padding: what a kernel must do, not what it may waste.
 inline double useful_flops(const ConvCase& c) {
