@@ -92,7 +92,8 @@ struct Plan {
 void plan_packing(Plan& plan, const dnnl::memory::desc& plain, const dnnl::memory::desc& packed, bool unpack);
 
 /// The weight in the primitive's layout: the plain bytes themselves, the packed copy in the weight's slot (packed again
-/// when its version has moved on), or a copy packed into the scratch's room when the weight has no slot (kernels/plan/packed_weights.h).
+/// when its version has moved on), or a copy packed into the scratch's room when the weight has no slot
+/// (kernels/plan/packed_weights.h).
 const void* packed_weight(Plan& plan, const dnnl::stream& stream, const TensorView& w, Plan::Scratch scratch);
 
 /// True when packed_weight() will need the room.
