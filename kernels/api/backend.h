@@ -45,8 +45,8 @@ const GpuModule& gpu_module();
 bool gpu_driver_present();
 
 /// CPU tables for tests and benches: "ref" (plain loops), "simd" (ref overlaid by own kernels), "onednn" (the full
-/// overlay, the default; named by what comes on top). FLEDGE_CPU_KERNELS in the environment picks the default for a run, FLEDGE_CPU_ISA caps the
-/// instruction set.
+/// overlay, the default; named by what comes on top). FLEDGE_CPU_KERNELS in the environment picks the default for a
+/// run, FLEDGE_CPU_ISA caps the instruction set.
 const KernelTable& cpu_table(const std::string& name, DType dtype);
 
 /// The instruction sets: "sse4", "avx2", "avx512". cpu_isa() is the one in use, cpu_isa_supported() the machine's best.

@@ -9,7 +9,8 @@
 
 namespace fledge {
 
-/// Abstract base of what a folder of kernels keeps in a context (handles, plan caches). Only that folder knows the rest.
+/// Abstract base of what a folder of kernels keeps in a context (handles, plan caches). Only that folder knows the
+/// rest.
 struct VendorState {
   virtual ~VendorState() = default;
 };

@@ -1,6 +1,6 @@
-// PackedWeights: the forms of one weight that kernels like better than the plain one, kept in the weight's slot. Several
-// implementations keep theirs side by side. They die with the weight's storage, so no map keyed by pointers can serve a
-// recycled address.
+// PackedWeights: the forms of one weight that kernels like better than the plain one, kept in the weight's slot.
+// Several implementations keep theirs side by side. They die with the weight's storage, so no map keyed by pointers can
+// serve a recycled address.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +27,9 @@ class PackedWeights : public BackendSlot {
   /// that a weight may meet.
   static constexpr std::size_t kMostForms = 8;
 
-  /// The form of `w`, made by pack(to) where there is none of the weight's version yet. `w` must have a holder. Contexts
-  /// of several threads may share a weight: one packs, the others wait. Throws Error(Resource) when memory runs out.
+  /// The form of `w`, made by pack(to) where there is none of the weight's version yet. `w` must have a holder.
+  /// Contexts of several threads may share a weight: one packs, the others wait. Throws Error(Resource) when memory
+  /// runs out.
   static void* of(const TensorView& w, WeightForm form, std::size_t bytes, const std::function<void(void*)>& pack);
 
  private:
