@@ -145,6 +145,16 @@ TEST_CASE("reductions over any axes", "[ops][reduce]") {
   CHECK(error_of([] { mean(zeros({0, 2}), {0}); }) == "[mean] nothing to reduce: input 0x2 float32 contiguous cpu");
 }
 
+TEST_CASE("a reduction over axes of size 1 copies", "[ops][reduce]") {
+  const Tensor x = counting({1, 3, 1, 2});
+  for (const ReduceOp op : {ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Max, ReduceOp::Min}) {
+    const Tensor y = reduce(op, x, {0, 2}, false);
+    CHECK(y.dims() == Dims{3, 2});
+    CHECK(y.to_vector<float>() == x.to_vector<float>());
+    CHECK_FALSE(y.shares_storage_with(x));
+  }
+}
+
 TEST_CASE("row functions", "[ops][reduce]") {
   for (DType t : {DType::Float32, DType::Float64}) {
     const double l3 = std::log(3.0);
