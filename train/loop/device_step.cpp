@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "kernels/api/backend.h"
-#include "nn/losses/collapse.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/image.h"
 #include "tensor/ops/optim.h"
 #include "train/evaluation/equal_embeddings.h"
+#include "train/loop/alarms.h"
 
 namespace fledge {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "nn/losses/collapse.h"
 #include "train/evaluation/equal_embeddings.h"
+#include "train/loop/alarms.h"
 
 namespace fledge {
 

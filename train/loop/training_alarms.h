@@ -1,10 +1,10 @@
-// The alarms of a run (nn/losses/collapse.h), fed with each step.
+// The alarms of a run (train/loop/alarms.h), fed with each step.
 #pragma once
 #include <map>
 #include <string>
 #include <vector>
 
-#include "nn/losses/collapse.h"
+#include "train/loop/alarms.h"
 #include "train/loop/step_runner.h"
 #include "train/spec/options.h"
 

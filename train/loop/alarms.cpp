@@ -1,4 +1,4 @@
-#include "nn/losses/collapse.h"
+#include "train/loop/alarms.h"
 
 #include <algorithm>
 #include <cmath>

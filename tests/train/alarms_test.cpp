@@ -5,11 +5,11 @@
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
 #include "base/error.h"
-#include "nn/losses/collapse.h"
 #include "nn/losses/pairs/triplet.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
+#include "train/loop/alarms.h"
 
 using namespace fledge;
 using Catch::Contains;
