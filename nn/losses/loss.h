@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/losses/logged_number.h"
+#include "nn/losses/option_reader.h"
 #include "nn/models/model.h"
 #include "nn/module.h"
 
@@ -53,18 +54,22 @@ struct LossSetup {
   std::vector<std::int64_t> student_stages, teacher_stages;  // channels of the stage maps, shallow to deep
   std::uint64_t seed = 0;
 };
-using LossOptions = std::map<std::string, std::string>;  // option name without dashes -> value, as on the command line
 
 enum class LossKind { Metric, Teacher };  // for --loss; for --distill
 
 struct LossEntry {
+  std::string name;  // in small letters, digits and dashes
   LossKind kind = LossKind::Metric;
-  std::string summary;                                       // one line for --help
-  std::vector<std::pair<std::string, std::string>> options;  // name, default
-  std::function<std::shared_ptr<Loss>(const LossOptions&, const LossSetup&)> make;
+  std::string summary;     // one line for --help
+  OptionDefaults options;  // flags of the command line
+  std::function<std::shared_ptr<Loss>(const OptionReader&, const LossSetup&)> make;
 };
 /// All losses by name: nn/losses/README.md lists them. An option's name means the same in every loss that declares it.
 const std::map<std::string, LossEntry>& loss_registry();
+/// Adds a loss of a program's own. Call it before the command line is read: --loss, --distill, --help and the flags of
+/// options are made from the registry. Not while other threads use the registry.
+/// Errors (Usage): a name that is there already or is no name, an option that another loss has with another default.
+void register_loss(LossEntry entry);
 /// Throws Error(Usage): unknown name (with suggestion), unknown option, bad value.
 std::shared_ptr<Loss> make_loss(const std::string& name, const LossOptions& options, const LossSetup& setup);
 

@@ -1,30 +1,94 @@
-#include <charconv>
-#include <cmath>
-#include <sstream>
+// All losses by name.
+#include <algorithm>
 
+#include "base/error.h"
 #include "base/suggest.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/loss.h"
+
+// One row a loss: NAME stands for `LossEntry NAME_entry()`, which the loss's source defines.
+#define FLEDGE_LOSSES(ROW) \
+  ROW(triplet)             \
+  ROW(triplet_hard)        \
+  ROW(triplet_semihard)    \
+  ROW(contrastive)         \
+  ROW(multi_similarity)    \
+  ROW(n_pair)              \
+  ROW(nt_xent)             \
+  ROW(supcon)              \
+  ROW(margin)              \
+  ROW(memory)              \
+  ROW(softmax)             \
+  ROW(cosine_softmax)      \
+  ROW(arcface)             \
+  ROW(cosface)             \
+  ROW(proxy_nca)           \
+  ROW(proxy_anchor)        \
+  ROW(absolute)            \
+  ROW(relative)            \
+  ROW(rkd_distance)        \
+  ROW(rkd_angle)           \
+  ROW(darkrank)            \
+  ROW(pkt)                 \
+  ROW(relaxed_contrastive) \
+  ROW(hints)               \
+  ROW(attention)
 
 namespace fledge {
+
+#define FLEDGE_DECLARE(name) LossEntry name##_entry();
+FLEDGE_LOSSES(FLEDGE_DECLARE)
+
 namespace {
 
-std::string short_number(double v) {
-  std::ostringstream text;
-  text << v;
-  return text.str();
+using Registry = std::map<std::string, LossEntry>;
+
+/// Names are words of the command line: --distill NAME=WEIGHT,NAME=WEIGHT, --NAME for an option.
+void check_name(const std::string& what, const std::string& name) {
+  const bool sound = !name.empty() && name.front() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!sound || name == "none")
+    throw Error(ErrorKind::Usage, "register_loss", "'" + name + "' cannot be the name of " + what,
+                "take small letters, digits and dashes, and not 'none'");
+}
+
+void add(Registry& all, LossEntry entry) {
+  check_name("a loss", entry.name);
+  const auto refuse = [&](const std::string& problem, const std::string& hint) {
+    throw Error(ErrorKind::Usage, "register_loss", "loss '" + entry.name + "' " + problem, hint);
+  };
+  if (!entry.make) refuse("has no maker", "set LossEntry::make");
+  if (all.count(entry.name)) refuse("is there already", "give it another name");
+  for (const auto& [option, value] : entry.options) {
+    check_name("an option", option);
+    for (const auto& [name, other] : all)
+      for (const auto& [its_option, its_value] : other.options)
+        if (its_option == option && its_value != value)
+          refuse("starts with " + option + " " + value + ", loss '" + name + "' with " + its_value,
+                 "an option is one flag of the command line: give it the same default or another name");
+  }
+  const std::string name = entry.name;
+  all.emplace(name, std::move(entry));
+}
+
+Registry& registry() {
+  static Registry all = [] {
+    Registry rows;
+#define FLEDGE_ADD(name) add(rows, name##_entry());
+    FLEDGE_LOSSES(FLEDGE_ADD)
+    return rows;
+  }();
+  return all;
 }
 
 /// Given options over the entry's defaults.
-LossOptions with_defaults(const std::string& name, const LossEntry& entry, const LossOptions& given) {
-  LossOptions merged;
-  std::vector<std::string> known;
-  for (const auto& [option, value] : entry.options) {
-    merged[option] = value;
-    known.push_back(option);
-  }
+LossOptions with_defaults(const LossEntry& entry, const LossOptions& given) {
+  LossOptions merged(entry.options.begin(), entry.options.end());
   for (const auto& [option, value] : given) {
     if (merged.find(option) == merged.end()) {
-      throw Error(ErrorKind::Usage, "loss " + name, "no option '" + option + "'",
+      std::vector<std::string> known;
+      for (const auto& declared : entry.options) known.push_back(declared.first);
+      throw Error(ErrorKind::Usage, "loss " + entry.name, "no option '" + option + "'",
                   known.empty() ? "it has no options" : did_you_mean(option, known));
     }
     merged[option] = value;
@@ -34,84 +98,25 @@ LossOptions with_defaults(const std::string& name, const LossEntry& entry, const
 
 }  // namespace
 
-const std::map<std::string, LossEntry>& loss_registry() {
-  static const std::map<std::string, LossEntry> registry = [] {
-    std::map<std::string, LossEntry> all;
-    for (const auto& family :
-         {triplet_entries(), pair_entries(), margin_entries(), memory_entries(), classification_entries(),
-          angular_margin_entries(), proxy_entries(), absolute_relative_entries(), rkd_entries(), ranking_entries(),
-          similarity_entries(), stage_entries()})
-      for (const auto& [name, entry] : family)
-        if (!all.emplace(name, entry).second)
-          throw Error(ErrorKind::Internal, "loss", "two losses are named '" + name + "'");
-    return all;
-  }();
-  return registry;
-}
+const std::map<std::string, LossEntry>& loss_registry() { return registry(); }
+
+void register_loss(LossEntry entry) { add(registry(), std::move(entry)); }
 
 std::shared_ptr<Loss> make_loss(const std::string& name, const LossOptions& options, const LossSetup& setup) {
-  const auto& registry = loss_registry();
-  const auto found = registry.find(name);
-  if (found == registry.end()) {
+  const auto found = registry().find(name);
+  if (found == registry().end()) {
     std::vector<std::string> known;
-    for (const auto& entry : registry) known.push_back(entry.first);
+    for (const auto& entry : registry()) known.push_back(entry.first);
     throw Error(ErrorKind::Usage, "loss", "unknown loss '" + name + "'", did_you_mean(name, known));
   }
-  return found->second.make(with_defaults(name, found->second, options), setup);
-}
-
-const std::string& OptionReader::text(const std::string& name) const {
-  const auto found = options_.find(name);
-  if (found == options_.end())
-    throw Error(ErrorKind::Internal, "loss " + loss_, "option '" + name + "' is not declared");
-  return found->second;
-}
-
-void OptionReader::refuse(const std::string& name, const std::string& expected) const {
-  throw Error(ErrorKind::Usage, "loss " + loss_, name + " is '" + text(name) + "'", "it must be " + expected);
-}
-
-double OptionReader::number(const std::string& name, double low, double high) const {
-  const std::string& value = text(name);
-  double number = 0;
-  // Not strtod: the decimal point must not depend on the locale.
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  const bool whole = error == std::errc() && end == value.data() + value.size();
-  if (!whole || !std::isfinite(number) || !(number >= low && number <= high)) {
-    const std::string range = std::isinf(high) ? "of at least " + short_number(low)
-                                               : "between " + short_number(low) + " and " + short_number(high);
-    refuse(name, "a number " + range);
-  }
-  return number;
-}
-
-int OptionReader::choice(const std::string& name, const std::vector<std::string>& choices) const {
-  std::string all;
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (text(name) == choices[i]) return static_cast<int>(i);
-    all += (i ? ", " : "one of ") + choices[i];
-  }
-  const std::string near = suggest(text(name), choices);
-  refuse(name, all + (near.empty() ? "" : "; did you mean '" + near + "'?"));
-}
-
-bool OptionReader::flag(const std::string& name) const {
-  const std::string& value = text(name);
-  if (value == "on" || value == "true" || value == "yes" || value == "1") return true;
-  if (value == "off" || value == "false" || value == "no" || value == "0") return false;
-  refuse(name, "on or off");
-}
-
-void check_labels(const char* op, const Tensor& embedding, const Tensor& labels) {
-  if (embedding.rank() != 2)
-    throw Error(ErrorKind::Usage, op, "embeddings must be N,D: " + describe(embedding),
-                "reshape them to one row per picture");
-  const bool fits =
-      labels.defined() && labels.rank() == 1 && labels.dtype() == DType::Int64 && labels.dim(0) == embedding.dim(0);
-  if (!fits)
-    throw Error(ErrorKind::Usage, op,
-                "one int64 label per row is needed: embeddings " + describe(embedding) + ", labels " +
-                    (labels.defined() ? describe(labels) : std::string("missing")));
+  const std::shared_ptr<Loss> loss =
+      found->second.make(OptionReader(name, with_defaults(found->second, options)), setup);
+  // Checkpoints, logs and the optimiser's groups find a loss by its own name.
+  if (!loss || loss->name() != name)
+    throw Error(ErrorKind::Usage, "loss " + name,
+                loss ? std::string("what its entry makes is named '") + loss->name() + "'" : "its entry makes nothing",
+                "Loss::name() must be the name in the registry: OptionReader::loss()");
+  return loss;
 }
 
 }  // namespace fledge

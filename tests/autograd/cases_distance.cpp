@@ -1,5 +1,8 @@
 #include "autograd/ops/distance.h"
 #include "autograd/ops/eltwise.h"
+#include "autograd/ops/with_gradient.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/reduce.h"
 #include "tests/autograd/cases.h"
 
 namespace fledge::test {
@@ -42,6 +45,13 @@ std::vector<GradCase> distance_cases() {
          }});
     cases.push_back({"pairwise_distance", form + "near-duplicates", {near_duplicates(8)}, self});
   }
+  // The sum of squares, whose gradient is 2 x.
+  cases.push_back({"with_gradient", "", {normal({3, 4}, 9)}, [](const Leaves& v) {
+                     return with_gradient(sum(square(v[0].value())), v[0], affine(v[0].value(), 2, 0));
+                   }});
+  cases.push_back({"with_gradient", "scaled", {normal({3, 4}, 10)}, [](const Leaves& v) {
+                     return 0.5 * with_gradient(sum(square(v[0].value())), v[0], v[0].value(), 2);
+                   }});
   return cases;
 }
 

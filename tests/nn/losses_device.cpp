@@ -7,8 +7,6 @@
 #include "nn/losses/loss.h"
 #include "nn/losses/pairs/triplet.h"
 #include "nn/losses/teacher/maps.h"
-#include "nn/losses/teacher/rkd.h"
-#include "nn/losses/teacher/rkd_angle.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/random.h"
@@ -262,30 +260,6 @@ TEST_CASE("losses that stay on the host take parameters that were moved", "[loss
     CHECK(b.student.embedding.grad().to_vector<float>() == a.student.embedding.grad().to_vector<float>());
     for (std::size_t i = 0; i < loss->parameters().size(); ++i)
       CHECK(moved->parameters()[i].grad().to_vector<float>() == loss->parameters()[i].grad().to_vector<float>());
-  }
-}
-
-TEST_CASE("rkd_angle by tensor ops equals the sums of the host, in blocks too", "[losses][teacher][device]") {
-  for (const std::int64_t n : {2, 3, 7, 200}) {  // 200: two blocks of anchors
-    INFO(n << " pictures");
-    Generator g(static_cast<std::uint64_t>(n));
-    const Tensor x = rand_normal({n, 6}, g, 0.5, 1, DType::Float64), t = rand_normal({n, 4}, g, 0, 1, DType::Float64);
-    // Copies: sides without direction, for the student, for the teacher, for both.
-    if (n > 4) {
-      x.slice(0, 1, 1).copy_from(x.slice(0, 0, 1));
-      x.slice(0, 3, 1).copy_from(x.slice(0, 2, 1));
-      t.slice(0, 3, 1).copy_from(t.slice(0, 2, 1));
-      t.slice(0, 5, 1).copy_from(t.slice(0, 4, 1));
-    }
-    const Variable f(x, true);
-    const LossOutput out = rkd_angle(f, t);
-    out.value.backward();
-    const AngleSums sums = rkd_angle_sums(x, t, true);
-    CHECK(sums.value.item() == Approx(out.value.item()).epsilon(1e-10).margin(1e-12));
-    const double cube = static_cast<double>(n * n * n);
-    CHECK(sums.error.item() / cube == Approx(out.numbers[0].second.value()).epsilon(1e-10).margin(1e-12));
-    if (out.value.item() > 1e-9) CHECK(relative_difference(sums.gradient, f.grad()) < 1e-9);
-    CHECK_FALSE(rkd_angle_sums(x, t, false).gradient.defined());
   }
 }
 

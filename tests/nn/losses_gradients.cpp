@@ -5,7 +5,6 @@
 #include "autograd/gradcheck.h"
 #include "autograd/ops/distance.h"
 #include "nn/losses/classes/classification.h"
-#include "nn/losses/pairs/all_triplets.h"
 #include "nn/losses/pairs/triplet.h"
 #include "nn/losses/teacher/absolute_relative.h"
 #include "tensor/creation.h"

@@ -6,7 +6,6 @@
 #include "autograd/gradcheck.h"
 #include "autograd/ops/distance.h"
 #include "autograd/ops/eltwise.h"
-#include "nn/losses/pairs/all_triplets.h"
 #include "nn/losses/pairs/contrastive.h"
 #include "nn/losses/pairs/multi_similarity.h"
 #include "nn/losses/pairs/softmax_pairs.h"
@@ -271,21 +270,25 @@ TEST_CASE("hard, semi-hard and easy triplets share out all of them", "[losses][p
   const Tensor point = unit(random(1, 8, 6)).expand({16, 8}).contiguous();
   for (const Tensor& x : {unit(random(16, 8, 1)), point, unit(random(16, 8, 2)).to(DType::Float32)}) {
     const PairBatch batch = pairs_within("test", Variable(x), y);
-    const Variable d = pair_distances(batch);
+    const Tensor d = pair_distances(batch).value();
     for (const TripletMargin form : {TripletMargin::Hinge, TripletMargin::Soft}) {
-      const auto of = [&](TripletMiner miner) {
-        return all_triplets(d, batch, {.margin = 0.2, .form = form, .miner = miner});
+      struct Result {
+        double value, triplets, mined, active;
       };
-      const TripletSum all = of(TripletMiner::All), hard = of(TripletMiner::Hard),
-                       semihard = of(TripletMiner::Semihard), easy = of(TripletMiner::Easy);
-      CHECK(all.triplets.value() == 16 * 3 * 12);
-      CHECK(all.mined.value() == all.triplets.value());
-      CHECK(hard.mined.value() + semihard.mined.value() + easy.mined.value() == all.mined.value());
-      CHECK(hard.active.value() + semihard.active.value() + easy.active.value() == all.active.value());
-      if (form == TripletMargin::Hinge) CHECK(easy.active.value() == 0);
-      const auto sum = [&](const TripletSum& t) {
-        return t.value.item() * (form == TripletMargin::Hinge ? t.active.value() : t.mined.value());
+      const auto of = [&](TripletMiner miner) -> Result {
+        const TripletResult r = all_triplets(d, batch.positive, batch.negative,
+                                             triplet_params({.margin = 0.2, .form = form, .miner = miner}));
+        const std::vector<double> counts = r.counts.to_vector<double>();
+        return {r.value.item(), counts[0], counts[1], counts[2]};
       };
+      const Result all = of(TripletMiner::All), hard = of(TripletMiner::Hard), semihard = of(TripletMiner::Semihard),
+                   easy = of(TripletMiner::Easy);
+      CHECK(all.triplets == 16 * 3 * 12);
+      CHECK(all.mined == all.triplets);
+      CHECK(hard.mined + semihard.mined + easy.mined == all.mined);
+      CHECK(hard.active + semihard.active + easy.active == all.active);
+      if (form == TripletMargin::Hinge) CHECK(easy.active == 0);
+      const auto sum = [&](const Result& t) { return t.value * (form == TripletMargin::Hinge ? t.active : t.mined); };
       CHECK(sum(hard) + sum(semihard) + sum(easy) ==
             Approx(sum(all)).epsilon(x.dtype() == DType::Float32 ? 1e-5 : 1e-12));
     }

@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "base/error.h"
+
 namespace fledge {
 namespace {
 
@@ -41,6 +43,9 @@ std::string Field::value_text() const {
 }
 
 Field& Fields::add_row(const std::string& key, FieldTarget target, const std::string& help) {
+  if (find(key))  // of a loss that a program registered, most likely
+    throw Error(ErrorKind::Usage, "settings", "two of them are named '" + key + "'",
+                "an option of a loss cannot have the name of another setting");
   Field& field = rows_.emplace_back();
   field.key = key;
   field.group = group_;

@@ -1,5 +1,7 @@
 // A training run's settings: each is one row, with its bounds, what another value does to a run that goes on
 // (on_resume), and whether a teacher's kept outputs depend on it (seen_by_teacher).
+#include <set>
+
 #include "train/spec/options.h"
 #include "train/spec/words.h"
 
@@ -102,13 +104,13 @@ void bind_loss(Fields& f, RunSpec& o, bool teacher) {
     f.add("distill", o.loss.distill,
           "teacher losses and their weights, e.g. relative=0.3 or absolute=1,relative=0.3; of " + teacher_names);
   }
-  // Options that a loss declares in the registry become flags by themselves.
+  // Options that a loss declares in the registry become flags by themselves; losses share those of one name.
+  std::set<std::string> there;
   for (const auto& [name, entry] : loss_registry()) {
     if (!teacher && entry.kind == LossKind::Teacher) continue;
     for (const auto& [option, value] : entry.options) {
-      if (f.find(option)) continue;
-      o.loss.options.try_emplace(option, value);
-      f.add(option, o.loss.options[option], "option of loss " + name);
+      if (!there.insert(option).second) continue;
+      f.add(option, o.loss.options.try_emplace(option, value).first->second, "option of loss " + name);
     }
   }
 }

@@ -7,8 +7,7 @@
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
 #include "nn/losses/classes/classification.h"
-#include "nn/losses/entries.h"
-#include "tensor/creation.h"
+#include "nn/losses/counts.h"
 #include "tensor/ops/eltwise.h"
 
 namespace fledge {
@@ -28,22 +27,14 @@ Variable of_nearest_sub_centre(const Variable& cosine, std::int64_t sub_centres)
   return max(reshape(cosine, {cosine.dim(0), cosine.dim(1) / sub_centres, sub_centres}), {2});
 }
 
-/// 1 where theta <= pi - margin, else 0.
-Tensor within_margin(const Tensor& t, double margin) {
-  if (!on_host(t)) return not_below_zero(affine(t, 1, std::cos(margin)));
-  std::vector<double> within;
-  for (double c : t.to_vector<double>()) within.push_back(c >= -std::cos(margin) ? 1 : 0);
-  return from_vector(within, t.dims()).to(t.dtype());
-}
-
 /// cos(theta + margin) of N cosines, continued as in the header beyond pi - margin.
 Variable with_angle(const Variable& t, double margin) {
   // (1 - t)(1 + t) keeps its digits near t = 1, where 1 - t^2 loses them; rounding may leave t a little above 1.
   const Variable sine = sqrt(clamp(affine(t, -1, 1) * affine(t, 1, 1), 0, 1));
   const Variable turned = std::cos(margin) * t - std::sin(margin) * sine;
-  const Variable choice(within_margin(t.value(), margin));
+  const Variable within(not_below_zero(affine(t.value(), 1, std::cos(margin))));  // theta <= pi - margin
   const Variable beyond = t - margin * std::sin(margin);
-  return choice * (turned - beyond) + beyond;
+  return within * (turned - beyond) + beyond;
 }
 
 }  // namespace
@@ -71,28 +62,22 @@ namespace {
 
 constexpr double kMinScale = 1e-3;
 
-std::shared_ptr<Loss> make_arcface(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("arcface", options);
+std::shared_ptr<Loss> make_arcface(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("arc-scale", kMinScale, std::numeric_limits<double>::infinity());
   const double margin = read.number("arc-margin", 0, kLargestAngle);
-  const double sub_centres = read.number("sub-centres", 1, 64);
-  if (sub_centres != std::floor(sub_centres))
-    throw Error(ErrorKind::Usage, "loss arcface", "sub-centres is '" + options.at("sub-centres") + "'",
-                "it must be a whole number");
-  const std::int64_t per_class = static_cast<std::int64_t>(sub_centres);
+  const std::int64_t per_class = read.whole_number("sub-centres", 1, 64);
   return std::make_shared<ProxyLoss>(
-      "arcface", setup,
+      read.loss(), setup,
       [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
         return arcface(f, proxies, labels, scale, margin, per_class);
       },
       per_class);
 }
 
-std::shared_ptr<Loss> make_cosface(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("cosface", options);
+std::shared_ptr<Loss> make_cosface(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("cos-scale", kMinScale, std::numeric_limits<double>::infinity());
   const double margin = read.number("cos-margin", 0, 2);
-  return std::make_shared<ProxyLoss>("cosface", setup,
+  return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
                                        return cosface(f, proxies, labels, scale, margin);
                                      });
@@ -100,17 +85,20 @@ std::shared_ptr<Loss> make_cosface(const LossOptions& options, const LossSetup& 
 
 }  // namespace
 
-LossEntries angular_margin_entries() {
-  return {{"arcface",
-           {LossKind::Metric,
-            "cosine softmax with an angle of arc-margin (radians) added at the own class (Deng et al. 2019)",
-            {{"arc-scale", "64"}, {"arc-margin", "0.5"}, {"sub-centres", "1"}},
-            make_arcface}},
-          {"cosface",
-           {LossKind::Metric,
-            "cosine softmax with cos-margin taken off the own class's cosine (Wang et al. 2018)",
-            {{"cos-scale", "64"}, {"cos-margin", "0.35"}},
-            make_cosface}}};
+LossEntry arcface_entry() {
+  return {"arcface",
+          LossKind::Metric,
+          "cosine softmax with an angle of arc-margin (radians) added at the own class (Deng et al. 2019)",
+          {{"arc-scale", "64"}, {"arc-margin", "0.5"}, {"sub-centres", "1"}},
+          make_arcface};
+}
+
+LossEntry cosface_entry() {
+  return {"cosface",
+          LossKind::Metric,
+          "cosine softmax with cos-margin taken off the own class's cosine (Wang et al. 2018)",
+          {{"cos-scale", "64"}, {"cos-margin", "0.35"}},
+          make_cosface};
 }
 
 }  // namespace fledge

@@ -1,12 +1,11 @@
 #include "nn/losses/classes/class_proxies.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
-#include "nn/losses/entries.h"
-#include "nn/metrics/retrieval.h"
+#include "nn/losses/counts.h"
+#include "nn/losses/function_loss.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
@@ -23,40 +22,23 @@ Tensor label_matrix(const Tensor& labels, std::int64_t classes, double own, doub
   return affine(take_along_row_backward(marks, labels, classes), own - other, other);
 }
 
-LoggedNumber accuracy(const Tensor& scores, const Tensor& labels) {
-  if (!on_host(scores)) {
-    const Tensor best = row_top_k(scores, 1, true).index.reshape(labels.dims()).to(DType::Float32);
-    const Tensor wrong = not_none(abs(sub(best, labels.to(DType::Float32))));  // class numbers are exact to 2^24
-    return total_of(affine(wrong, -1, 1), static_cast<double>(labels.dim(0)));
-  }
-  const std::vector<float> x = scores.to_vector<float>();
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  const std::int64_t classes = scores.dim(1);
-  double right = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const auto row = x.begin() + static_cast<std::int64_t>(i) * classes;
-    right += std::max_element(row, row + classes) - row == y[i];
-  }
-  return y.empty() ? 0 : right / static_cast<double>(y.size());
+Tensor accuracy(const Tensor& scores, const Tensor& labels) {
+  const Tensor best = row_top_k(scores, 1, true).index.reshape(labels.dims()).to(DType::Float32);
+  const Tensor wrong = not_none(abs(sub(best, labels.to(DType::Float32))));  // class numbers are exact to 2^24
+  return total_of(affine(wrong, -1, 1), static_cast<double>(labels.dim(0)));
 }
 
 LossNumbers class_numbers(const Variable& f, const Tensor& scores, const Tensor& labels) {
-  const Tensor unit = l2_normalize(f.value()).y;
-  const LoggedNumber right = accuracy(scores, labels);
-  if (!on_host(unit)) {
-    const Tensor distances = pairwise_distance(unit, unit);
-    const PairMaskPair masks = pair_masks(labels, labels, 0);
-    const auto mean = [&](const Tensor& mask) {
-      return ratio(total_of(mul(distances, factors(mask, distances.dtype()))), count_of(mask));
-    };
-    return {{"accuracy", right}, {"mean_positive", mean(masks.positive)}, {"mean_negative", mean(masks.negative)}};
-  }
-  const EmbeddingSpread spread = embedding_spread(unit, labels);
-  return {{"accuracy", right}, {"mean_positive", spread.mean_positive}, {"mean_negative", spread.mean_negative}};
+  const Tensor unit = l2_normalize(f.value()).y, distances = pairwise_distance(unit, unit);
+  const PairMaskPair masks = pair_masks(labels, labels, 0);
+  const auto mean = [&](const Tensor& mask) { return mean_of_marked(distances, mask.to(distances.dtype())); };
+  return {{"accuracy", accuracy(scores, labels)},
+          {"mean_positive", mean(masks.positive)},
+          {"mean_negative", mean(masks.negative)}};
 }
 
 void check_classes(const char* op, const Tensor& labels, std::int64_t classes) {
-  if (!on_host(labels)) return;
+  if (labels.device() != Device{}) return;
   const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < y.size(); ++i)
     if (y[i] < 0 || y[i] >= classes)
@@ -81,17 +63,17 @@ std::int64_t check_proxies(const char* op, const Variable& f, const Variable& pr
   return classes;
 }
 
-void check_class_setup(const char* loss, const LossSetup& setup) {
+void check_class_setup(const std::string& loss, const LossSetup& setup) {
   if (setup.classes < 2 || setup.embedding < 1)
-    throw Error(ErrorKind::Usage, std::string("loss ") + loss,
+    throw Error(ErrorKind::Usage, "loss " + loss,
                 "it needs two classes and an embedding: " + std::to_string(setup.classes) + " classes, embedding of " +
                     std::to_string(setup.embedding) + " numbers",
                 "train on a data set with at least two class folders");
 }
 
-ProxyLoss::ProxyLoss(const char* name, const LossSetup& setup, Function function, std::int64_t per_class)
-    : name_(name), function_(std::move(function)) {
-  check_class_setup(name, setup);
+ProxyLoss::ProxyLoss(std::string name, const LossSetup& setup, Function function, std::int64_t per_class)
+    : name_(std::move(name)), function_(std::move(function)) {
+  check_class_setup(name_, setup);
   Generator g = Generator::of({setup.seed, 0x70726f78696573});  // "proxies"
   const double spread = 1 / std::sqrt(static_cast<double>(setup.embedding));
   proxies_ = &parameter("proxies", rand_normal({setup.classes * per_class, setup.embedding}, g, 0, spread));

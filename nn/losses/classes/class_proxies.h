@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "nn/losses/counts.h"
 #include "nn/losses/loss.h"
 
 namespace fledge {
@@ -17,7 +16,7 @@ Variable cosines(const Variable& a, const Variable& b);
 Tensor label_matrix(const Tensor& labels, std::int64_t classes, double own, double other, DType dtype);
 
 /// Share of rows whose largest score is the label's (of equal ones the first counts). scores: N,classes
-LoggedNumber accuracy(const Tensor& scores, const Tensor& labels);
+Tensor accuracy(const Tensor& scores, const Tensor& labels);
 
 /// accuracy, and mean_positive, mean_negative: mean distances, at unit length, of the batch's pairs of one and of two
 /// classes. f: N,D  scores: N,classes
@@ -31,7 +30,7 @@ void check_classes(const char* op, const Tensor& labels, std::int64_t classes);
 std::int64_t check_proxies(const char* op, const Variable& f, const Variable& proxies, const Tensor& labels,
                            std::int64_t per_class = 1);
 /// Throws Error(Usage) unless there are two training classes and an embedding.
-void check_class_setup(const char* loss, const LossSetup& setup);
+void check_class_setup(const std::string& loss, const LossSetup& setup);
 
 /// A loss whose one parameter is "proxies": classes * per_class,D, the rows of a class together.
 /// Their directions alone count; they start at random from setup.seed, of unit length on average, so
@@ -39,8 +38,8 @@ void check_class_setup(const char* loss, const LossSetup& setup);
 class ProxyLoss : public Loss {
  public:
   using Function = std::function<LossOutput(const Variable& f, const Variable& proxies, const Tensor& labels)>;
-  ProxyLoss(const char* name, const LossSetup& setup, Function function, std::int64_t per_class = 1);
-  const char* name() const override { return name_; }
+  ProxyLoss(std::string name, const LossSetup& setup, Function function, std::int64_t per_class = 1);
+  const char* name() const override { return name_.c_str(); }
   LossNeeds needs() const override { return {.labels = true}; }
   bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
@@ -48,7 +47,7 @@ class ProxyLoss : public Loss {
   }
 
  private:
-  const char* name_;
+  std::string name_;
   Function function_;
   Variable* proxies_;
 };

@@ -5,7 +5,7 @@
 #include "autograd/ops/ops.h"
 #include "nn/layers/linear.h"
 #include "nn/losses/classes/class_proxies.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/function_loss.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -56,15 +56,14 @@ class SoftmaxLoss : public Loss {
   double smoothing_;
 };
 
-std::shared_ptr<Loss> make_softmax(const LossOptions& options, const LossSetup& setup) {
-  return std::make_shared<SoftmaxLoss>(setup, OptionReader("softmax", options).number("label-smoothing", 0, 1));
+std::shared_ptr<Loss> make_softmax(const OptionReader& read, const LossSetup& setup) {
+  return std::make_shared<SoftmaxLoss>(setup, read.number("label-smoothing", 0, 1));
 }
 
-std::shared_ptr<Loss> make_cosine_softmax(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("cosine-softmax", options);
+std::shared_ptr<Loss> make_cosine_softmax(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("scale", 1e-3, std::numeric_limits<double>::infinity());
   const double smoothing = read.number("label-smoothing", 0, 1);
-  return std::make_shared<ProxyLoss>("cosine-softmax", setup,
+  return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
                                        return classification_output(scale * cosines(f, proxies), labels, smoothing);
                                      });
@@ -72,17 +71,20 @@ std::shared_ptr<Loss> make_cosine_softmax(const LossOptions& options, const Loss
 
 }  // namespace
 
-LossEntries classification_entries() {
-  return {{"softmax",
-           {LossKind::Metric,
-            "cross entropy of a linear classifier on the embedding, over the training classes",
-            {{"label-smoothing", "0"}},
-            make_softmax}},
-          {"cosine-softmax",
-           {LossKind::Metric,
-            "cross entropy of scaled cosines to one learnt proxy per class: the quick way to a teacher",
-            {{"scale", "20"}, {"label-smoothing", "0"}},
-            make_cosine_softmax}}};
+LossEntry softmax_entry() {
+  return {"softmax",
+          LossKind::Metric,
+          "cross entropy of a linear classifier on the embedding, over the training classes",
+          {{"label-smoothing", "0"}},
+          make_softmax};
+}
+
+LossEntry cosine_softmax_entry() {
+  return {"cosine-softmax",
+          LossKind::Metric,
+          "cross entropy of scaled cosines to one learnt proxy per class: the quick way to a teacher",
+          {{"scale", "20"}, {"label-smoothing", "0"}},
+          make_cosine_softmax};
 }
 
 }  // namespace fledge

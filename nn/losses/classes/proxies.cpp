@@ -1,12 +1,11 @@
 #include "nn/losses/classes/proxies.h"
 
 #include <limits>
-#include <set>
 
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
 #include "nn/losses/classes/classification.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/counts.h"
 #include "tensor/creation.h"
 #include "tensor/ops/reduce.h"
 
@@ -26,10 +25,8 @@ Variable log_one_plus_sum_exp(const Variable& x) {
   return log_sum_exp(concat({x, Variable(zeros_like(x.value().slice(1, 0, 1)))}, 1));
 }
 
-LoggedNumber classes_in(const Tensor& labels, std::int64_t classes) {
-  if (!on_host(labels)) return total_of(not_none(sum(label_matrix(labels, classes, 1, 0, DType::Float32), {0})));
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  return static_cast<double>(std::set<std::int64_t>(y.begin(), y.end()).size());
+Tensor classes_in(const Tensor& labels, std::int64_t classes, DType dtype) {
+  return total_of(not_none(sum(label_matrix(labels, classes, 1, 0, dtype), {0})));
 }
 
 }  // namespace
@@ -56,7 +53,7 @@ LossOutput proxy_anchor(const Variable& f, const Variable& proxies, const Tensor
   // A proxy without pictures on one side has log(1 + 0) = 0 there: the sums need no selection.
   const Variable pull = sum(log_one_plus_sum_exp(affine(s, -alpha, alpha * margin) + others_out));
   const Variable push = sum(log_one_plus_sum_exp(affine(s, alpha, alpha * margin) + own_out));
-  return {over(pull, classes_in(labels, classes)) + (1 / static_cast<double>(classes)) * push,
+  return {over(pull, classes_in(labels, classes, dtype)) + (1 / static_cast<double>(classes)) * push,
           class_numbers(f, s.value().transpose(0, 1), labels)};
 }
 
@@ -64,21 +61,19 @@ namespace {
 
 constexpr double kMinScale = 1e-3;
 
-std::shared_ptr<Loss> make_proxy_nca(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("proxy-nca", options);
+std::shared_ptr<Loss> make_proxy_nca(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("nca-scale", kMinScale, std::numeric_limits<double>::infinity());
   const bool exclude_own = read.flag("nca-exclude-own");
-  return std::make_shared<ProxyLoss>("proxy-nca", setup,
+  return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
                                        return proxy_nca(f, proxies, labels, scale, exclude_own);
                                      });
 }
 
-std::shared_ptr<Loss> make_proxy_anchor(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("proxy-anchor", options);
+std::shared_ptr<Loss> make_proxy_anchor(const OptionReader& read, const LossSetup& setup) {
   const double alpha = read.number("anchor-alpha", kMinScale, std::numeric_limits<double>::infinity());
   const double margin = read.number("anchor-margin", 0, 2);
-  return std::make_shared<ProxyLoss>("proxy-anchor", setup,
+  return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
                                        return proxy_anchor(f, proxies, labels, alpha, margin);
                                      });
@@ -86,17 +81,20 @@ std::shared_ptr<Loss> make_proxy_anchor(const LossOptions& options, const LossSe
 
 }  // namespace
 
-LossEntries proxy_entries() {
-  return {{"proxy-nca",
-           {LossKind::Metric,
-            "each picture near its class's learnt proxy and far from the others (Movshovitz-Attias et al. 2017)",
-            {{"nca-scale", "1"}, {"nca-exclude-own", "off"}},
-            make_proxy_nca}},
-          {"proxy-anchor",
-           {LossKind::Metric,
-            "each class's learnt proxy against the whole batch (Kim et al. 2020); wants --proxy-lr-scale 100",
-            {{"anchor-alpha", "32"}, {"anchor-margin", "0.1"}},
-            make_proxy_anchor}}};
+LossEntry proxy_nca_entry() {
+  return {"proxy-nca",
+          LossKind::Metric,
+          "each picture near its class's learnt proxy and far from the others (Movshovitz-Attias et al. 2017)",
+          {{"nca-scale", "1"}, {"nca-exclude-own", "off"}},
+          make_proxy_nca};
+}
+
+LossEntry proxy_anchor_entry() {
+  return {"proxy-anchor",
+          LossKind::Metric,
+          "each class's learnt proxy against the whole batch (Kim et al. 2020); wants --proxy-lr-scale 100",
+          {{"anchor-alpha", "32"}, {"anchor-margin", "0.1"}},
+          make_proxy_anchor};
 }
 
 }  // namespace fledge

@@ -6,9 +6,11 @@
 
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
+#include "tensor/ops/eltwise.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -52,18 +54,6 @@ std::vector<double> running_weights(const double* distances, const std::vector<s
   return sums;
 }
 
-/// Counted terms above 0, and all.
-struct Terms {
-  double active = 0, all = 0;
-};
-void add_terms(const Tensor& hinge, const Tensor& counts, Terms& terms) {
-  const std::vector<double> h = hinge.to_vector<double>(), c = counts.to_vector<double>();
-  for (std::size_t i = 0; i < h.size(); ++i) {
-    terms.all += c[i];
-    if (h[i] > 0) terms.active += c[i];
-  }
-}
-
 void check(const Variable& d, const Variable& beta, const Tensor& labels, double margin, const PairCounts& counts) {
   check_labels("margin_loss", d.value(), labels);
   const Dims square{labels.dim(0), labels.dim(0)};
@@ -83,23 +73,6 @@ void check(const Variable& d, const Variable& beta, const Tensor& labels, double
 Variable beta_of_anchors(const Variable& beta, const Tensor& labels) {
   const Variable column = reshape(beta, {beta.dim(0), 1});
   return beta.dim(0) == 1 ? column : index_select(column, labels);
-}
-
-LossNumbers numbers_of(const Tensor& distances, const Tensor& beta, const Tensor& labels, const Terms& terms) {
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  const std::vector<double> d = distances.to_vector<double>(), b = beta.to_vector<double>();
-  double positives = 0, negatives = 0, sum_positive = 0, sum_negative = 0, sum_beta = 0;
-  for (std::size_t i = 0; i < y.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j) {
-      const bool same = y[i] == y[j];
-      (same ? positives : negatives) += 1;
-      (same ? sum_positive : sum_negative) += d[i * y.size() + j];
-    }
-  for (double v : b) sum_beta += v;
-  return {{"active", ratio(terms.active, terms.all)},
-          {"mean_positive", ratio(sum_positive, positives)},
-          {"mean_negative", ratio(sum_negative, negatives)},
-          {"beta", sum_beta / static_cast<double>(b.size())}};
 }
 
 }  // namespace
@@ -148,12 +121,13 @@ LossOutput margin_loss(const Variable& distances, const Variable& beta, const Te
   const DType dtype = distances.value().dtype();
   const Variable beyond = distances - beta_of_anchors(beta, labels);
   const Variable positive = relu(beyond + margin), negative = relu(affine(beyond, -1, margin));
-  Terms terms;
-  add_terms(positive.value(), counts.positive, terms);
-  add_terms(negative.value(), counts.negative, terms);
-  const Variable total =
-      sum(positive * Variable(counts.positive.to(dtype))) + sum(negative * Variable(counts.negative.to(dtype)));
-  return {affine(total, ratio(1, terms.active), 0), numbers_of(distances.value(), beta.value(), labels, terms)};
+  const Tensor of_positive = counts.positive.to(dtype), of_negative = counts.negative.to(dtype);
+  const Tensor active =
+      add(sum(mul(above_zero(positive.value()), of_positive)), sum(mul(above_zero(negative.value()), of_negative)));
+  LossNumbers numbers = pair_numbers(ratio(active, add(sum(of_positive), sum(of_negative))), distances.value(),
+                                     pairs_within("margin_loss", distances, labels));
+  numbers.emplace_back("beta", mean(beta.value()));
+  return {over(sum(positive * Variable(of_positive)) + sum(negative * Variable(of_negative)), active), numbers};
 }
 
 namespace {
@@ -188,8 +162,7 @@ class MarginLoss : public Loss {
   Variable beta_;
 };
 
-std::shared_ptr<Loss> make_margin(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("margin", options);
+std::shared_ptr<Loss> make_margin(const OptionReader& read, const LossSetup& setup) {
   const MarginOptions chosen{.margin = read.number("margin", 0, std::numeric_limits<double>::infinity()),
                              .beta = read.number("beta", 0, 2),
                              .learnable = read.flag("beta-learnable"),
@@ -203,17 +176,17 @@ std::shared_ptr<Loss> make_margin(const LossOptions& options, const LossSetup& s
 
 }  // namespace
 
-LossEntries margin_entries() {
-  return {{"margin",
-           {LossKind::Metric,
-            "positives within beta - margin, negatives beyond beta + margin, beta learnt; negatives drawn by distance "
-            "(Wu et al. 2017; sampling: distance|all)",
-            {{"margin", "0.2"},
-             {"beta", "1.2"},
-             {"beta-learnable", "on"},
-             {"beta-per-class", "off"},
-             {"sampling", "distance"}},
-            make_margin}}};
+LossEntry margin_entry() {
+  return {"margin",
+          LossKind::Metric,
+          "positives within beta - margin, negatives beyond beta + margin, beta learnt; negatives drawn by distance "
+          "(Wu et al. 2017; sampling: distance|all)",
+          {{"margin", "0.2"},
+           {"beta", "1.2"},
+           {"beta-learnable", "on"},
+           {"beta-per-class", "off"},
+           {"sampling", "distance"}},
+          make_margin};
 }
 
 }  // namespace fledge

@@ -1,8 +1,8 @@
 #include "nn/losses/pairs/memory.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "nn/losses/function_loss.h"
 #include "nn/losses/pairs/pair_options.h"
 #include "tensor/creation.h"
 
@@ -65,14 +65,6 @@ void MemoryLoss::after_step(const LossInput& input) {
 
 namespace {
 
-std::int64_t whole_number(const OptionReader& read, const std::string& name, double low) {
-  constexpr double kLargest = 1e9;
-  const double value = read.number(name, low, kLargest);
-  if (value != std::floor(value))
-    throw Error(ErrorKind::Usage, "loss memory", name + " is " + std::to_string(value), "it must be a whole number");
-  return static_cast<std::int64_t>(value);
-}
-
 MemoryLoss::PairLoss pair_loss(const OptionReader& read) {
   switch (read.choice("memory-loss", {"contrastive", "multi-similarity", "triplet"})) {
     case 0:
@@ -84,11 +76,11 @@ MemoryLoss::PairLoss pair_loss(const OptionReader& read) {
   }
 }
 
-std::shared_ptr<Loss> make_memory(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("memory", options);
+std::shared_ptr<Loss> make_memory(const OptionReader& read, const LossSetup& setup) {
+  constexpr std::int64_t kLargest = 1'000'000'000;
   return std::make_shared<MemoryLoss>(
       pair_loss(read), setup.embedding,
-      MemoryOptions{whole_number(read, "memory-size", 1), whole_number(read, "memory-start", 0)});
+      MemoryOptions{read.whole_number("memory-size", 1, kLargest), read.whole_number("memory-start", 0, kLargest)});
 }
 
 OptionDefaults all_options() {
@@ -100,12 +92,11 @@ OptionDefaults all_options() {
 
 }  // namespace
 
-LossEntries memory_entries() {
-  return {{"memory",
-           {LossKind::Metric,
-            "a loss of pairs against the embeddings of the last batches too (memory-loss: "
-            "contrastive|multi-similarity|triplet, with its options)",
-            all_options(), make_memory}}};
+LossEntry memory_entry() {
+  return {"memory", LossKind::Metric,
+          "a loss of pairs against the embeddings of the last batches too (memory-loss: "
+          "contrastive|multi-similarity|triplet, with its options)",
+          all_options(), make_memory};
 }
 
 }  // namespace fledge

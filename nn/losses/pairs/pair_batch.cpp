@@ -2,7 +2,7 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/function_loss.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/gather.h"
@@ -38,6 +38,16 @@ Variable pair_cosines(const PairBatch& batch) {
 
 Tensor distances_of_cosines(const Tensor& cosines) {
   return sqrt(relu(affine(cosines, -2, 2)));  // rounding may leave a cosine above 1
+}
+
+std::shared_ptr<Loss> loss_of_pairs(const std::string& name, std::function<LossOutput(const PairBatch&)> f,
+                                    bool on_device) {
+  return loss_of_labels(
+      name,
+      [name, f = std::move(f)](const Variable& embedding, const Tensor& labels) {
+        return f(pairs_within(name.c_str(), embedding, labels));
+      },
+      on_device);
 }
 
 }  // namespace fledge

@@ -1,6 +1,9 @@
 // The pairs that a loss compares: each query of the batch with each reference, marked by their labels.
 #pragma once
+#include <functional>
+
 #include "autograd/variable.h"
+#include "nn/losses/loss.h"
 
 namespace fledge {
 
@@ -24,5 +27,9 @@ Variable pair_distances(const PairBatch& batch);
 Variable pair_cosines(const PairBatch& batch);
 /// Distances that rows of unit length with these cosines have: sqrt(2 - 2s).
 Tensor distances_of_cosines(const Tensor& cosines);
+
+/// The Loss of a function of the pairs within a batch.
+std::shared_ptr<Loss> loss_of_pairs(const std::string& name, std::function<LossOutput(const PairBatch&)> f,
+                                    bool on_device = true);
 
 }  // namespace fledge

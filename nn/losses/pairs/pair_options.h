@@ -1,14 +1,12 @@
 // Options of the losses of pairs, as the registry lists and reads them: the same in a loss of one batch and in one with
 // a memory. Private to nn/losses/.
 #pragma once
-#include "nn/losses/entries.h"
+#include "nn/losses/option_reader.h"
 #include "nn/losses/pairs/contrastive.h"
 #include "nn/losses/pairs/multi_similarity.h"
 #include "nn/losses/pairs/triplet.h"
 
 namespace fledge {
-
-using OptionDefaults = std::vector<std::pair<std::string, std::string>>;  // name, default
 
 /// margin, form, and with_miner: miner. Errors (Usage): easy triplets with the hinge, which is 0 for all of them.
 OptionDefaults triplet_options(bool with_miner);

@@ -1,5 +1,6 @@
 // Triplet losses, D = pairwise_distance(f, f) (Euclidean, not squared, of the embeddings as they are).
 #pragma once
+#include "kernels/api/distance.h"
 #include "nn/losses/loss.h"
 #include "nn/losses/pairs/pair_batch.h"
 
@@ -15,6 +16,8 @@ struct TripletOptions {
   TripletMargin form = TripletMargin::Hinge;
   TripletMiner miner = TripletMiner::All;
 };
+/// Which gaps D_an - D_ap the miner lets through, for the kernel of triplet_all.
+TripletParams triplet_params(const TripletOptions& options);
 
 /// Batch-hard (Hermans et al. 2017, eq. 5): mean_i h( max_{P(i)} D_ij - min_{N(i)} D_ij ). Yu et al. 2019 use hinge
 /// with margin 0 ("paper" preset). Anchors without a positive or negative are left out. numbers: active, mean_positive,

@@ -7,8 +7,10 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "nn/losses/pairs/masked_sums.h"
+#include "nn/losses/pairs/pair_options.h"
 #include "nn/losses/pairs/triplet.h"
 #include "tensor/creation.h"
+#include "tensor/ops/reduce.h"
 
 namespace fledge {
 namespace {
@@ -55,15 +57,24 @@ LossOutput triplet_semihard(const PairBatch& batch, double margin, TripletMargin
   const auto count = static_cast<std::int64_t>(chosen.positive.size());
   if (count == 0) return {0.0 * sum(d), pair_numbers(0, d.value(), batch)};
   const Variable column = reshape(d, {d.dims().numel(), 1});
-  const Variable z = index_select(column, from_vector(chosen.positive, {count})) -
-                     index_select(column, from_vector(chosen.negative, {count}));
+  const Variable difference = index_select(column, from_vector(chosen.positive, {count})) -
+                              index_select(column, from_vector(chosen.negative, {count}));
   const bool hinge = form == TripletMargin::Hinge;
-  const Variable h = hinge ? relu(z + margin) : softplus(z);
-  double active = 0;
-  for (double v : (hinge ? h : z).value().to_vector<double>()) active += v > 0;
-  const double terms = hinge ? active : static_cast<double>(count);
-  return {affine(sum(h), ratio(1, terms), 0),
-          pair_numbers(ratio(active, static_cast<double>(count)), d.value(), batch)};
+  const Variable z = hinge ? difference + margin : difference, h = hinge ? relu(z) : softplus(z);
+  const Tensor is_active = above_zero(z.value());
+  const LossNumbers numbers = pair_numbers(total_of(is_active, static_cast<double>(count)), d.value(), batch);
+  return {hinge ? over(sum(h), sum(is_active)) : mean(h), numbers};
+}
+
+LossEntry triplet_semihard_entry() {
+  return {"triplet-semihard", LossKind::Metric,
+          "for each anchor and positive the nearest negative beyond, else the farthest (form: hinge|soft)",
+          triplet_options(false), [](const OptionReader& read, const LossSetup&) {
+            const TripletOptions o = read_triplet(read, false);
+            // It chooses on the host.
+            return loss_of_pairs(
+                read.loss(), [o](const PairBatch& batch) { return triplet_semihard(batch, o.margin, o.form); }, false);
+          }};
 }
 
 }  // namespace fledge

@@ -4,7 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/ops.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"
@@ -80,27 +80,7 @@ class AbsoluteLoss : public Loss {
   Variable* projection_ = nullptr;  // D',D
 };
 
-class RelativeLoss : public Loss {
- public:
-  explicit RelativeLoss(RelativeForm form) : form_(form) {}
-  const char* name() const override { return "relative"; }
-  LossNeeds needs() const override { return {.teacher_embedding = true}; }
-  bool runs_on_device() const override { return true; }
-  /// numbers: distance_error, the mean over pairs of |D^S - D^T| whatever the form.
-  LossOutput forward(const LossInput& input) const override {
-    const Variable& f = input.student.embedding;
-    const Tensor& g = teacher_embedding(input, name());
-    const Variable value = relative_teacher(f, g, form_);
-    NoGradGuard no_grad;
-    return {value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).value()}}};
-  }
-
- private:
-  RelativeForm form_;
-};
-
-std::shared_ptr<Loss> make_absolute(const LossOptions& options, const LossSetup& setup) {
-  const OptionReader read("absolute", options);
+std::shared_ptr<Loss> make_absolute(const OptionReader& read, const LossSetup& setup) {
   const auto form = static_cast<AbsoluteForm>(read.choice("abs-form", {"l2", "sq", "cos"}));
   const bool eps_inside = read.flag("abs-eps-inside");
   if (eps_inside && form != AbsoluteForm::L2)
@@ -118,25 +98,31 @@ std::shared_ptr<Loss> make_absolute(const LossOptions& options, const LossSetup&
   return loss;
 }
 
-std::shared_ptr<Loss> make_relative(const LossOptions& options, const LossSetup&) {
-  const OptionReader read("relative", options);
-  const int form = read.choice("rel-form", {"frobenius", "mean_abs", "mean_sq", "rkd_huber"});
-  return std::make_shared<RelativeLoss>(static_cast<RelativeForm>(form));
-}
-
 }  // namespace
 
-LossEntries absolute_relative_entries() {
-  return {{"absolute",
-           {LossKind::Teacher,
-            "student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
-            {{"abs-form", "l2"}, {"abs-eps-inside", "off"}, {"projection", "auto"}},
-            make_absolute}},
-          {"relative",
-           {LossKind::Teacher,
-            "student distances near the teacher's, pair by pair (rel-form: frobenius|mean_abs|mean_sq|rkd_huber)",
-            {{"rel-form", "frobenius"}},
-            make_relative}}};
+LossEntry absolute_entry() {
+  return {"absolute",
+          LossKind::Teacher,
+          "student embedding near the teacher's, picture by picture (abs-form: l2|sq|cos)",
+          {{"abs-form", "l2"}, {"abs-eps-inside", "off"}, {"projection", "auto"}},
+          make_absolute};
+}
+
+LossEntry relative_entry() {
+  return {"relative",
+          LossKind::Teacher,
+          "student distances near the teacher's, pair by pair (rel-form: frobenius|mean_abs|mean_sq|rkd_huber)",
+          {{"rel-form", "frobenius"}},
+          [](const OptionReader& read, const LossSetup&) {
+            const auto form =
+                static_cast<RelativeForm>(read.choice("rel-form", {"frobenius", "mean_abs", "mean_sq", "rkd_huber"}));
+            // numbers: distance_error, the mean over pairs of |D^S - D^T| whatever the form.
+            return loss_of_teacher(read.loss(), [form](const Variable& f, const Tensor& g) {
+              const Variable value = relative_teacher(f, g, form);
+              NoGradGuard no_grad;
+              return LossOutput{value, {{"distance_error", relative_teacher(f, g, RelativeForm::MeanAbs).value()}}};
+            });
+          }};
 }
 
 }  // namespace fledge

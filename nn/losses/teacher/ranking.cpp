@@ -6,7 +6,8 @@
 #include <numeric>
 
 #include "autograd/ops/ops.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/counts.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
@@ -18,36 +19,16 @@ namespace {
 
 constexpr double kAbsent = -1e30;  // a score whose exponential is 0, and whose difference from others is still a number
 
-/// The `length` nearest others of each row, nearest first: positions in the n,n matrix d, row by row.
+/// The `length` nearest others of each row, nearest first, as columns of d: n,L.
 Tensor nearest_others(const Tensor& d, std::int64_t length) {
-  const std::int64_t n = d.dim(0);
-  const std::vector<double> distances = d.to_vector<double>();
-  std::vector<std::int64_t> lists, order;
-  for (std::int64_t i = 0; i < n; ++i) {
-    order.resize(static_cast<std::size_t>(n));
-    std::iota(order.begin(), order.end(), i * n);
-    order.erase(order.begin() + i);
-    const auto nearer = [&](std::int64_t a, std::int64_t b) {
-      const double da = distances[static_cast<std::size_t>(a)], db = distances[static_cast<std::size_t>(b)];
-      return da != db ? da < db : a < b;
-    };
-    std::partial_sort(order.begin(), order.begin() + length, order.end(), nearer);
-    lists.insert(lists.end(), order.begin(), order.begin() + length);
-  }
-  return from_vector(lists, {n * length});
-}
-
-/// The same on a device, as columns of d: n,L.
-Tensor nearest_others_on_device(const Tensor& d, std::int64_t length) {
   constexpr double kFar = 1e30;
   const Tensor own_far = affine(off_diagonal(d.dim(0), d).value(), -kFar, kFar);
   return row_top_k(add(d, own_far), length, false).index;
 }
 
-/// Distances of the lists: n,L. lists: positions or columns.
+/// Distances of the lists: n,L.
 Variable listed(const Variable& d, const Tensor& lists) {
   const std::int64_t n = d.dim(0);
-  if (lists.rank() == 1) return reshape(index_select(reshape(d, {n * n, 1}), lists), {n, lists.dim(0) / n});
   std::vector<Variable> columns;
   for (std::int64_t m = 0; m < lists.dim(1); ++m)
     columns.push_back(reshape(take_along_row(d, lists.slice(1, m, 1).contiguous().reshape({n})), {n, 1}));
@@ -99,26 +80,17 @@ Variable all_log_probabilities(const Variable& scores) {
   return sum(scores, {1}, true) - matmul(denominators, meets, false, true);
 }
 
-LoggedNumber agreement_on_device(const Tensor& scores) {
+/// Share of the lists' pairs whose scores do not rise.
+LoggedNumber agreement(const Tensor& scores) {
   const std::int64_t n = scores.dim(0), length = scores.dim(1);
   if (length < 2) return 1;
-  LoggedNumber same = 0;
+  Tensor same;
   for (std::int64_t a = 0; a + 1 < length; ++a) {
     const Tensor ahead = sub(scores.slice(1, a, 1), scores.slice(1, a + 1, length - a - 1));
-    same = plus(same, total_of(not_below_zero(ahead)));
+    const Tensor in_order = sum(not_below_zero(ahead));
+    same = same.defined() ? add(same, in_order) : in_order;
   }
-  return times(same, 2 / static_cast<double>(n * length * (length - 1)));
-}
-
-LoggedNumber agreement(const Tensor& scores) {
-  if (!on_host(scores)) return agreement_on_device(scores);
-  const std::vector<double> s = scores.to_vector<double>();
-  const std::size_t length = static_cast<std::size_t>(scores.dim(1));
-  double pairs = 0, same = 0;
-  for (std::size_t row = 0; row < s.size(); row += length)
-    for (std::size_t a = 0; a < length; ++a)
-      for (std::size_t b = a + 1; b < length; ++b) pairs += 1, same += s[row + a] >= s[row + b];
-  return pairs > 0 ? same / pairs : 1;
+  return affine(same, 2 / static_cast<double>(n * length * (length - 1)), 0);
 }
 
 void check_options(const RankOptions& options) {
@@ -138,8 +110,7 @@ LossOutput darkrank(const Variable& f, const Tensor& g, const RankOptions& optio
   const Tensor teacher = g.to(f.value().dtype());
   const Variable ds = pairwise_distance(f, f), dt(pairwise_distance(teacher, teacher));
   const std::int64_t length = std::min<std::int64_t>(options.length, f.dim(0) - 1);
-  const Tensor lists =
-      on_host(teacher) ? nearest_others(dt.value(), length) : nearest_others_on_device(dt.value(), length);
+  const Tensor lists = nearest_others(dt.value(), length);
   const Variable student = list_scores(ds, lists, options);
   const LoggedNumber rank_agreement = agreement(student.value());
   if (options.form == RankForm::Hard) return {-mean(log_probability(student)), {{"rank_agreement", rank_agreement}}};
@@ -148,46 +119,24 @@ LossOutput darkrank(const Variable& f, const Tensor& g, const RankOptions& optio
   return {mean(divergence), {{"rank_agreement", rank_agreement}}};
 }
 
-namespace {
-
-class DarkRankLoss : public Loss {
- public:
-  explicit DarkRankLoss(const RankOptions& options) : options_(options) {}
-  const char* name() const override { return "darkrank"; }
-  LossNeeds needs() const override { return {.teacher_embedding = true}; }
-  bool runs_on_device() const override { return options_.form == RankForm::Hard; }  // soft: its tables are the host's
-  LossOutput forward(const LossInput& input) const override {
-    return darkrank(input.student.embedding, teacher_embedding(input, name()), options_);
-  }
-
- private:
-  RankOptions options_;
-};
-
-std::shared_ptr<Loss> make_darkrank(const LossOptions& options, const LossSetup&) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const OptionReader read("darkrank", options);
-  RankOptions rank;
-  rank.form = static_cast<RankForm>(read.choice("darkrank-form", {"hard", "soft"}));
-  rank.alpha = read.number("darkrank-alpha", 1e-6, kInfinity);
-  rank.beta = read.number("darkrank-beta", 1e-6, kInfinity);
-  const double length = read.number("darkrank-length", 1, 1000);
-  rank.length = static_cast<int>(length);
-  if (rank.length != length)
-    throw Error(ErrorKind::Usage, "loss darkrank", "darkrank-length is '" + options.at("darkrank-length") + "'",
-                "it must be a whole number");
-  check_options(rank);
-  return std::make_shared<DarkRankLoss>(rank);
-}
-
-}  // namespace
-
-LossEntries ranking_entries() {
-  return {{"darkrank",
-           {LossKind::Teacher,
-            "each picture's nearest others in the teacher's order (Chen et al. 2018; darkrank-form: hard|soft)",
-            {{"darkrank-form", "hard"}, {"darkrank-alpha", "3"}, {"darkrank-beta", "3"}, {"darkrank-length", "4"}},
-            make_darkrank}}};
+LossEntry darkrank_entry() {
+  return {"darkrank",
+          LossKind::Teacher,
+          "each picture's nearest others in the teacher's order (Chen et al. 2018; darkrank-form: hard|soft)",
+          {{"darkrank-form", "hard"}, {"darkrank-alpha", "3"}, {"darkrank-beta", "3"}, {"darkrank-length", "4"}},
+          [](const OptionReader& read, const LossSetup&) {
+            constexpr double kInfinity = std::numeric_limits<double>::infinity();
+            RankOptions rank;
+            rank.form = static_cast<RankForm>(read.choice("darkrank-form", {"hard", "soft"}));
+            rank.alpha = read.number("darkrank-alpha", 1e-6, kInfinity);
+            rank.beta = read.number("darkrank-beta", 1e-6, kInfinity);
+            rank.length = static_cast<int>(read.whole_number("darkrank-length", 1, 1000));
+            check_options(rank);
+            // soft: its tables are the host's.
+            return loss_of_teacher(
+                read.loss(), [rank](const Variable& f, const Tensor& g) { return darkrank(f, g, rank); },
+                rank.form == RankForm::Hard);
+          }};
 }
 
 }  // namespace fledge

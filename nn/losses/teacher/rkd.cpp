@@ -3,7 +3,8 @@
 #include "autograd/ops/distance.h"
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/reduce.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/counts.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
@@ -18,35 +19,12 @@ LossOutput rkd_distance(const Variable& f, const Tensor& g) {
   return {affine(sum(huber(error)), 1 / (n * n), 0), {{"distance_error", total_of(abs(error.value()), n * (n - 1))}}};
 }
 
-namespace {
-
-class RkdLoss : public Loss {
- public:
-  explicit RkdLoss(bool angle) : angle_(angle) {}
-  const char* name() const override { return angle_ ? "rkd-angle" : "rkd-distance"; }
-  LossNeeds needs() const override { return {.teacher_embedding = true}; }
-  bool runs_on_device() const override { return true; }
-  LossOutput forward(const LossInput& input) const override {
-    const Tensor& g = teacher_embedding(input, name());
-    return angle_ ? rkd_angle(input.student.embedding, g) : rkd_distance(input.student.embedding, g);
-  }
-
- private:
-  bool angle_;
-};
-
-LossEntry entry(bool angle, const char* summary) {
-  return {LossKind::Teacher, summary, {}, [angle](const LossOptions&, const LossSetup&) -> std::shared_ptr<Loss> {
-            return std::make_shared<RkdLoss>(angle);
-          }};
-}
-
-}  // namespace
-
-LossEntries rkd_entries() {
-  return {{"rkd-distance",
-           entry(false, "student distances over their mean near the teacher's over theirs (Park et al. 2019)")},
-          {"rkd-angle", entry(true, "angles of all triples of pictures near the teacher's (Park et al. 2019)")}};
+LossEntry rkd_distance_entry() {
+  return {"rkd-distance",
+          LossKind::Teacher,
+          "student distances over their mean near the teacher's over theirs (Park et al. 2019)",
+          {},
+          [](const OptionReader& read, const LossSetup&) { return loss_of_teacher(read.loss(), rkd_distance); }};
 }
 
 }  // namespace fledge

@@ -2,6 +2,7 @@
 
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/reduce.h"
+#include "base/error.h"
 #include "tensor/creation.h"
 
 namespace fledge {
@@ -18,12 +19,6 @@ void check_teacher_pairs(const char* op, const Tensor& f, const Tensor& g) {
   check_teacher_rows(op, f, g);
   if (f.dim(0) < 2)
     throw Error(ErrorKind::Usage, op, "a batch of one picture has no pairs", "use a batch of at least two");
-}
-
-const Tensor& teacher_embedding(const LossInput& input, const char* loss) {
-  if (!input.teacher || !input.teacher->embedding.defined())
-    throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there is no teacher", "give one, e.g. --teacher FILE");
-  return input.teacher->embedding.value();
 }
 
 Variable pair_mean(const Variable& matrix) {

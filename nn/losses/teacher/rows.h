@@ -1,7 +1,6 @@
 // What the losses on embeddings of student and teacher share. Private to nn/losses/teacher/.
 #pragma once
-#include "nn/losses/counts.h"
-#include "nn/losses/loss.h"
+#include "autograd/variable.h"
 
 namespace fledge {
 
@@ -9,8 +8,6 @@ namespace fledge {
 void check_teacher_rows(const char* op, const Tensor& f, const Tensor& g);
 /// The same, and N of at least two: a batch of one picture has no pairs.
 void check_teacher_pairs(const char* op, const Tensor& f, const Tensor& g);
-/// The teacher's embedding. Throws Error(Usage) when there is no teacher.
-const Tensor& teacher_embedding(const LossInput& input, const char* loss);
 
 /// Mean over the pairs i != j of a matrix with a zero diagonal.
 Variable pair_mean(const Variable& matrix);

@@ -3,7 +3,8 @@
 #include <limits>
 
 #include "autograd/ops/ops.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/counts.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
@@ -32,7 +33,7 @@ Variable row_shares(const Variable& weights) {
 }
 
 /// Sum of |a - b| off the diagonal over n(n-1).
-LoggedNumber pair_error(const Tensor& a, const Tensor& b) {
+Tensor pair_error(const Tensor& a, const Tensor& b) {
   const double n = static_cast<double>(a.dim(0));
   const Tensor error = mul(abs(sub(a, b)), off_diagonal(a.dim(0), a).value());
   return total_of(error, n * (n - 1));
@@ -69,60 +70,31 @@ LossOutput relaxed_contrastive(const Variable& f, const Tensor& g, double sigma,
           {{"distance_error", pair_error(d.value(), over_row_mean(dt).value())}}};
 }
 
-namespace {
-
-class PktLoss : public Loss {
- public:
-  explicit PktLoss(bool diagonal) : diagonal_(diagonal) {}
-  const char* name() const override { return "pkt"; }
-  LossNeeds needs() const override { return {.teacher_embedding = true}; }
-  bool runs_on_device() const override { return true; }
-  LossOutput forward(const LossInput& input) const override {
-    return pkt(input.student.embedding, teacher_embedding(input, name()), diagonal_);
-  }
-
- private:
-  bool diagonal_;
-};
-
-class RelaxedContrastiveLoss : public Loss {
- public:
-  RelaxedContrastiveLoss(double sigma, double delta) : sigma_(sigma), delta_(delta) {}
-  const char* name() const override { return "relaxed-contrastive"; }
-  LossNeeds needs() const override { return {.teacher_embedding = true}; }
-  bool runs_on_device() const override { return true; }
-  LossOutput forward(const LossInput& input) const override {
-    return relaxed_contrastive(input.student.embedding, teacher_embedding(input, name()), sigma_, delta_);
-  }
-
- private:
-  double sigma_, delta_;
-};
-
-std::shared_ptr<Loss> make_pkt(const LossOptions& options, const LossSetup&) {
-  return std::make_shared<PktLoss>(OptionReader("pkt", options).flag("pkt-diagonal"));
+LossEntry pkt_entry() {
+  return {"pkt",
+          LossKind::Teacher,
+          "student's cosines to its neighbours, as probabilities, near the teacher's (Passalis and Tefas 2018)",
+          {{"pkt-diagonal", "on"}},
+          [](const OptionReader& read, const LossSetup&) {
+            const bool diagonal = read.flag("pkt-diagonal");
+            return loss_of_teacher(read.loss(),
+                                   [=](const Variable& f, const Tensor& g) { return pkt(f, g, diagonal); });
+          }};
 }
 
-std::shared_ptr<Loss> make_relaxed_contrastive(const LossOptions& options, const LossSetup&) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const OptionReader read("relaxed-contrastive", options);
-  const double sigma = read.number("rc-sigma", 1e-6, kInfinity);
-  return std::make_shared<RelaxedContrastiveLoss>(sigma, read.number("rc-delta", 0, kInfinity));
-}
-
-}  // namespace
-
-LossEntries similarity_entries() {
-  return {{"pkt",
-           {LossKind::Teacher,
-            "student's cosines to its neighbours, as probabilities, near the teacher's (Passalis and Tefas 2018)",
-            {{"pkt-diagonal", "on"}},
-            make_pkt}},
-          {"relaxed-contrastive",
-           {LossKind::Teacher,
-            "pairs pulled or pushed as far as they are alike for the teacher (Kim et al. 2021)",
-            {{"rc-sigma", "1"}, {"rc-delta", "1"}},
-            make_relaxed_contrastive}}};
+LossEntry relaxed_contrastive_entry() {
+  return {"relaxed-contrastive",
+          LossKind::Teacher,
+          "pairs pulled or pushed as far as they are alike for the teacher (Kim et al. 2021)",
+          {{"rc-sigma", "1"}, {"rc-delta", "1"}},
+          [](const OptionReader& read, const LossSetup&) {
+            constexpr double kInfinity = std::numeric_limits<double>::infinity();
+            const double sigma = read.number("rc-sigma", 1e-6, kInfinity),
+                         delta = read.number("rc-delta", 0, kInfinity);
+            return loss_of_teacher(read.loss(), [=](const Variable& f, const Tensor& g) {
+              return relaxed_contrastive(f, g, sigma, delta);
+            });
+          }};
 }
 
 }  // namespace fledge

@@ -5,11 +5,12 @@
 
 #include "autograd/ops/ops.h"
 #include "nn/layers/conv.h"
-#include "nn/losses/entries.h"
+#include "nn/losses/counts.h"
+#include "nn/losses/function_loss.h"
 #include "nn/losses/teacher/maps.h"
 #include "nn/losses/teacher/rows.h"
-#include "nn/losses/teacher/squared_error.h"
 #include "tensor/creation.h"
+#include "tensor/ops/check.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/reduce.h"
@@ -34,33 +35,55 @@ Variable attention_map(const Variable& energy) {
   return l2_normalize(reshape(energy, {energy.dim(0), energy.dim(2) * energy.dim(3)}));
 }
 
-LossOutput hint_on_device(const Variable& value, const Tensor& target, bool normalize) {
-  const Tensor power = mean(square(target)), none = affine(above_zero(power), -1, 1);
-  const Tensor scale = div(ones_like(power), add(power, none));
-  return {normalize ? value * Variable(scale) : value, {{"hint_error", mul(value.value(), scale)}}};
+/// Mean of the squares, 0-d, in one pass and without a map of them.
+Tensor mean_square(const Tensor& x) {
+  return affine(square(grad_norm({x}).to(x.dtype())), 1 / static_cast<double>(x.numel()), 0);
 }
 
-}  // namespace
+/// Mean (x - target)^2, as one node: through the composition the gradient of the mean arrives at a map as a broadcast
+/// number, and spreading it cost 30 ms where the convolution before it costs 1 (32 x 256 x 16 x 16, one thread).
+Variable squared_error(const Variable& x, const Tensor& target) {
+  check::same_dims("squared_error", {x.value(), "input"}, {target, "target"});
+  const Tensor difference = sub(x.value(), target);
+  return with_gradient(mean_square(difference), x, difference, 2 / static_cast<double>(difference.numel()));
+}
 
-LossOutput hint(const Variable& a, const Variable& w, const Tensor& teacher, bool normalize) {
+/// What is compared at one stage: its part of the loss, and its number for the log.
+struct StageOutput {
+  Variable value;
+  Tensor number;
+};
+
+StageOutput hint_at(const Variable& a, const Variable& w, const Tensor& teacher, bool normalize) {
   check_maps("hint", a.value(), teacher);
   const Tensor target = resize_map(teacher.to(a.value().dtype()), a.dim(2), a.dim(3));
   const Variable value = squared_error(conv2d(a, w, {}, {}), target);
-  if (!on_host(target)) return hint_on_device(value, target, normalize);
-  const double power = sum_of_squares(target) / static_cast<double>(target.numel()), scale = power > 0 ? 1 / power : 1;
-  return {normalize ? affine(value, scale, 0) : value, {{"hint_error", value.item() * scale}}};
+  const Tensor power = mean_square(target), none = affine(above_zero(power), -1, 1);
+  const Tensor scale = div(ones_like(power), add(power, none));
+  return {normalize ? value * Variable(scale) : value, mul(value.value(), scale)};
 }
 
-LossOutput attention(const Variable& a, const Tensor& teacher) {
+StageOutput attention_at(const Variable& a, const Tensor& teacher) {
   check_maps("attention", a.value(), teacher);
   const Tensor target = energy(Variable(teacher.to(a.value().dtype()))).value();
   const Variable qs = attention_map(energy(a));
   const Variable qt = attention_map(Variable(resize_map(target, a.dim(2), a.dim(3))));
-  const LoggedNumber agreement = total_of(mul(qs.value(), qt.value()), static_cast<double>(a.dim(0)));
-  return {mean(square(qs - qt)), {{"attention_agreement", agreement}}};
+  return {mean(square(qs - qt)), total_of(mul(qs.value(), qt.value()), static_cast<double>(a.dim(0)))};
 }
 
-namespace {
+/// Means over stages, of values and of numbers.
+LossOutput mean_of(const char* number_name, const std::vector<StageOutput>& parts) {
+  const double share = 1 / static_cast<double>(parts.size());
+  Variable value;
+  Tensor number;
+  for (const StageOutput& part : parts) {
+    const Variable weighted = affine(part.value, share, 0);
+    const Tensor own = affine(part.number, share, 0);
+    value = value.defined() ? value + weighted : weighted;
+    number = number.defined() ? add(number, own) : own;
+  }
+  return {value, {{number_name, number}}};
+}
 
 std::string stage_name(int stage) { return stage == kEmbedding ? "the embedding" : "stage " + std::to_string(stage); }
 
@@ -84,18 +107,6 @@ StagePair stage_pair(const LossInput& input, int stage, const char* loss) {
                 "student and teacher must be run with their stage maps kept");
   const Variable& map = input.student.stages[index];
   return {cast(map, accumulated(map.value().dtype())), input.teacher->stages[index].value()};
-}
-
-/// Mean over stages of values and of numbers.
-LossOutput mean_of(const std::vector<LossOutput>& parts) {
-  const double share = 1 / static_cast<double>(parts.size());
-  LossOutput out{affine(parts[0].value, share, 0), parts[0].numbers};
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    out.value = out.value + affine(parts[i].value, share, 0);
-    out.numbers[0].second = plus(out.numbers[0].second, parts[i].numbers[0].second);
-  }
-  out.numbers[0].second = times(out.numbers[0].second, share);
-  return out;
 }
 
 /// What a list of stages asks of the networks' outputs.
@@ -129,12 +140,12 @@ class HintLoss : public Loss {
   LossNeeds needs() const override { return needs_of(stages_); }
   bool runs_on_device() const override { return true; }
   LossOutput forward(const LossInput& input) const override {
-    std::vector<LossOutput> parts;
+    std::vector<StageOutput> parts;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const StagePair pair = stage_pair(input, stages_[i], name());
-      parts.push_back(hint(pair.student, regressors_[i]->weight(), pair.teacher, normalize_));
+      parts.push_back(hint_at(pair.student, regressors_[i]->weight(), pair.teacher, normalize_));
     }
-    return mean_of(parts);
+    return mean_of("hint_error", parts);
   }
 
  private:
@@ -143,43 +154,22 @@ class HintLoss : public Loss {
   bool normalize_;
 };
 
-class AttentionLoss : public Loss {
- public:
-  explicit AttentionLoss(std::vector<int> stages) : stages_(std::move(stages)) {}
-  const char* name() const override { return "attention"; }
-  LossNeeds needs() const override { return needs_of(stages_); }
-  bool runs_on_device() const override { return true; }
-  LossOutput forward(const LossInput& input) const override {
-    std::vector<LossOutput> parts;
-    for (int stage : stages_) {
-      const StagePair pair = stage_pair(input, stage, name());
-      parts.push_back(attention(pair.student, pair.teacher));
-    }
-    return mean_of(parts);
-  }
-
- private:
-  std::vector<int> stages_;
-};
-
-[[noreturn]] void refuse_list(const std::string& loss, const std::string& option, const std::string& value) {
-  throw Error(ErrorKind::Usage, "loss " + loss, option + " is '" + value + "'",
-              std::string("it must be stages counted from 1, each once, with commas between: 2,3,4") +
-                  (loss == "hints" ? "; the last may be 'embedding'" : ""));
-}
-
 /// "2,3,embedding" -> {2, 3, kEmbedding}
-std::vector<int> stage_list(const std::string& loss, const std::string& option, const std::string& value) {
+std::vector<int> stage_list(const OptionReader& read, const std::string& option) {
+  const std::string& value = read.text(option);
+  const bool may_embedding = read.loss() == "hints";
+  const std::string expected = std::string("stages counted from 1, each once, with commas between: 2,3,4") +
+                               (may_embedding ? "; the last may be 'embedding'" : "");
   std::vector<int> stages;
   for (std::size_t begin = 0; begin <= value.size();) {
     const std::size_t end = std::min(value.find(',', begin), value.size());
     const std::string item = value.substr(begin, end - begin);
     int stage = kEmbedding;
-    if (!(item == "embedding" && loss == "hints")) {
+    if (!(item == "embedding" && may_embedding)) {
       const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), stage);
-      if (error != std::errc() || stop != item.data() + item.size() || stage < 1) refuse_list(loss, option, value);
+      if (error != std::errc() || stop != item.data() + item.size() || stage < 1) read.refuse(option, expected);
     }
-    if (std::count(stages.begin(), stages.end(), stage)) refuse_list(loss, option, value);
+    if (std::count(stages.begin(), stages.end(), stage)) read.refuse(option, expected);
     stages.push_back(stage);
     begin = end + 1;
   }
@@ -187,15 +177,14 @@ std::vector<int> stage_list(const std::string& loss, const std::string& option, 
 }
 
 /// The list, each of whose stages both networks have.
-std::vector<int> checked_stages(const std::string& loss, const std::string& option, const LossOptions& options,
-                                const LossSetup& setup) {
-  const std::vector<int> stages = stage_list(loss, option, options.at(option));
+std::vector<int> checked_stages(const OptionReader& read, const std::string& option, const LossSetup& setup) {
+  const std::vector<int> stages = stage_list(read, option);
   const std::size_t student = setup.student_stages.size(), teacher = setup.teacher_stages.size();
   for (int stage : stages) {
     const bool there = stage == kEmbedding ? setup.embedding > 0 && setup.teacher_embedding > 0
                                            : static_cast<std::size_t>(stage) <= std::min(student, teacher);
     if (!there)
-      throw Error(ErrorKind::Usage, "loss " + loss,
+      throw Error(ErrorKind::Usage, "loss " + read.loss(),
                   option + " names " + stage_name(stage) + "; the student has " + std::to_string(student) +
                       " stages, the teacher " + std::to_string(teacher),
                   "leave it out, or give a teacher, e.g. --teacher FILE");
@@ -203,28 +192,44 @@ std::vector<int> checked_stages(const std::string& loss, const std::string& opti
   return stages;
 }
 
-std::shared_ptr<Loss> make_hints(const LossOptions& options, const LossSetup& setup) {
-  std::vector<int> stages = checked_stages("hints", "hint-stages", options, setup);
-  return std::make_shared<HintLoss>(std::move(stages), setup, OptionReader("hints", options).flag("hint-normalize"));
-}
-
-std::shared_ptr<Loss> make_attention(const LossOptions& options, const LossSetup& setup) {
-  return std::make_shared<AttentionLoss>(checked_stages("attention", "attention-stages", options, setup));
-}
-
 }  // namespace
 
-LossEntries stage_entries() {
-  return {{"hints",
-           {LossKind::Teacher,
-            "student's stage maps, through a trained 1x1 convolution, near the teacher's (Romero et al. 2015)",
-            {{"hint-stages", "2,3,4"}, {"hint-normalize", "off"}},
-            make_hints}},
-          {"attention",
-           {LossKind::Teacher,
-            "where the student's stages are active near where the teacher's are (Zagoruyko and Komodakis 2017)",
-            {{"attention-stages", "2,3,4"}},
-            make_attention}}};
+LossOutput hint(const Variable& a, const Variable& w, const Tensor& teacher, bool normalize) {
+  return mean_of("hint_error", {hint_at(a, w, teacher, normalize)});
+}
+
+LossOutput attention(const Variable& a, const Tensor& teacher) {
+  return mean_of("attention_agreement", {attention_at(a, teacher)});
+}
+
+LossEntry hints_entry() {
+  return {"hints",
+          LossKind::Teacher,
+          "student's stage maps, through a trained 1x1 convolution, near the teacher's (Romero et al. 2015)",
+          {{"hint-stages", "2,3,4"}, {"hint-normalize", "off"}},
+          [](const OptionReader& read, const LossSetup& setup) {
+            return std::make_shared<HintLoss>(checked_stages(read, "hint-stages", setup), setup,
+                                              read.flag("hint-normalize"));
+          }};
+}
+
+LossEntry attention_entry() {
+  return {"attention",
+          LossKind::Teacher,
+          "where the student's stages are active near where the teacher's are (Zagoruyko and Komodakis 2017)",
+          {{"attention-stages", "2,3,4"}},
+          [](const OptionReader& read, const LossSetup& setup) {
+            const std::vector<int> stages = checked_stages(read, "attention-stages", setup);
+            return std::make_shared<FunctionLoss>(read.loss(), needs_of(stages), true,
+                                                  [stages, name = read.loss()](const LossInput& input) {
+                                                    std::vector<StageOutput> parts;
+                                                    for (int stage : stages) {
+                                                      const StagePair pair = stage_pair(input, stage, name.c_str());
+                                                      parts.push_back(attention_at(pair.student, pair.teacher));
+                                                    }
+                                                    return mean_of("attention_agreement", parts);
+                                                  });
+          }};
 }
 
 }  // namespace fledge
