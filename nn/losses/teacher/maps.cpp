@@ -8,10 +8,10 @@
 namespace fledge {
 namespace {
 
-/// Row i of `size` along the axis, as the header says.
-Tensor resized_row(const Tensor& x, int axis, std::int64_t i, std::int64_t size) {
-  const std::int64_t from = x.dim(axis);
-  const auto old = [&](std::int64_t j) { return x.slice(axis, j, 1); };
+/// Row i of `size` along the middle axis of x, as the header says.
+Tensor resized_row(const Tensor& x, std::int64_t i, std::int64_t size) {
+  const std::int64_t from = x.dim(1);
+  const auto old = [&](std::int64_t j) { return x.slice(1, j, 1); };
   if (size < from) {
     const std::int64_t begin = i * from / size, end = ((i + 1) * from + size - 1) / size;
     Tensor total = old(begin);
@@ -24,15 +24,16 @@ Tensor resized_row(const Tensor& x, int axis, std::int64_t i, std::int64_t size)
   return add(old(left), affine(sub(old(right), old(left)), place - static_cast<double>(left), 0));
 }
 
-/// `axis` is 2 or 3. Memory is N,H,W,C on both sides.
-Tensor resize_axis(const Tensor& map, int axis, std::int64_t size) {
-  Dims dims = map.dims();
-  if (dims[axis] == size) return map;
-  const Tensor x = map.contiguous(Layout::ChannelsLast);
+/// x: N,H,W,C  axis: 1 or 2. Seen as outer x rows x inner, so that each op walks whole runs of memory.
+Tensor resize_axis(const Tensor& x, int axis, std::int64_t size) {
+  Dims dims = x.dims();
+  if (dims[axis] == size) return x;
+  const std::int64_t outer = axis == 1 ? dims[0] : dims[0] * dims[1], inner = axis == 1 ? dims[2] * dims[3] : dims[3];
+  const Tensor rows = x.reshape({outer, dims[axis], inner});
+  const Tensor y = Tensor::empty({outer, size, inner}, x.dtype(), Layout::Contiguous, x.device());
+  for (std::int64_t i = 0; i < size; ++i) y.slice(1, i, 1).copy_from(resized_row(rows, i, size));
   dims[axis] = size;
-  const Tensor y = Tensor::empty(dims, x.dtype(), Layout::ChannelsLast, x.device());
-  for (std::int64_t i = 0; i < size; ++i) y.slice(axis, i, 1).copy_from(resized_row(x, axis, i, size));
-  return y;
+  return y.reshape(dims);
 }
 
 }  // namespace
@@ -42,10 +43,13 @@ Tensor resize_map(const Tensor& map, std::int64_t height, std::int64_t width) {
     throw Error(ErrorKind::Usage, "resize_map",
                 "cannot bring " + describe(map) + " to " + std::to_string(height) + "x" + std::to_string(width),
                 "maps are N,C,H,W with pixels");
+  if (map.dim(2) == height && map.dim(3) == width) return map;
+  const Tensor x = map.contiguous(Layout::ChannelsLast).transpose(1, 2).transpose(2, 3);
   // The axis that shrinks more comes first: less to do for the other.
   const bool rows_first = height * map.dim(3) < width * map.dim(2);
-  return rows_first ? resize_axis(resize_axis(map, 2, height), 3, width)
-                    : resize_axis(resize_axis(map, 3, width), 2, height);
+  const Tensor y =
+      rows_first ? resize_axis(resize_axis(x, 1, height), 2, width) : resize_axis(resize_axis(x, 2, width), 1, height);
+  return y.transpose(2, 3).transpose(1, 2);
 }
 
 }  // namespace fledge
