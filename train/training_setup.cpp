@@ -9,6 +9,7 @@
 #include "data/overlap.h"
 #include "data/similar_names.h"
 #include "nn/layers/norm.h"
+#include "nn/optim/registry.h"
 #include "nn/state_dict.h"
 #include "train/run/run_identity.h"
 #include "train/spec/config_text.h"
@@ -237,7 +238,7 @@ void build_optimizer(TrainingSetup& s, const RunSpec& o) {
   add_groups(groups, "regressors", regressors, o.optim.regressor_lr_scale, o.optim.decay_norm);
   OptimizerOptions options = o.optim.rule;
   options.legacy_eps = o.optim.adam_eps == AdamEps::Legacy;
-  s.optimizer = std::make_unique<Optimizer>(std::move(groups), options);
+  s.optimizer = make_optimizer(groups, options);
 
   const std::int64_t per_epoch = s.sampler->batches_per_epoch();
   s.schedule = o.optim.schedule;

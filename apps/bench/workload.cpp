@@ -1,6 +1,7 @@
 #include "apps/bench/workload.h"
 
 #include "nn/fuse.h"
+#include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tensor/stream.h"
@@ -57,8 +58,8 @@ class TrainingStep : public Workload {
     learner_.losses = {{make_loss("absolute", {}, losses), 1}};
     OptimizerOptions options;
     options.kind = "sgd", options.lr = kRate, options.weight_decay = 1e-4;
-    learner_.optimizer = std::make_unique<Optimizer>(
-        std::vector<ParameterGroup>{{"all", learner_.model->named_parameters(), 1, true}}, options);
+    learner_.optimizer = make_optimizer({{"all", learner_.model->named_parameters(), 1, true}}, options);
+    rates_ = learner_.optimizer->next_rates(kRate).to(compute_.device);  // SGD's do not depend on the step
   }
 
   void run() override {
@@ -67,11 +68,8 @@ class TrainingStep : public Workload {
       forward_and_back();
       return learner_.optimizer->step(kRate);
     }
-    if (steps_ < 2)
-      rates_ = learner_.optimizer->next_rates(kRate).to(compute_.device);  // the first step's differ, the rest not
     step_on_device();
     learner_.optimizer->count_update();
-    ++steps_;
   }
 
   bool record() override {
@@ -83,7 +81,7 @@ class TrainingStep : public Workload {
  private:
   void step_on_device() {
     forward_and_back();
-    learner_.optimizer->update(rates_, learner_.optimizer->gradient_norm(), 0);
+    learner_.optimizer->update({rates_, learner_.optimizer->gradient_norm()});
   }
 
   void forward_and_back() {
@@ -114,7 +112,6 @@ class TrainingStep : public Workload {
   Event inputs_ready_, teacher_ready_;
   std::unique_ptr<FusedModel> teacher_;
   std::unique_ptr<RecordedWork> recorded_;
-  int steps_ = 0;
 };
 
 }  // namespace

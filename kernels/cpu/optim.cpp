@@ -1,66 +1,16 @@
-// Optimiser steps on dense parameters of one layout, as one flat loop; formulas in kernels/api/optim.h.
+// Optimiser steps, one parameter after the other as a flat run; formulas in kernels/api/optim.h. The numbers of a step
+// are computed in double, the elements in float32.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/isa.h"
-#include "kernels/cpu/loop_nest.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/cpu/parallel.h"
 
 namespace fledge::cpu {
 namespace {
 
-/// True when all views walk memory in one and the same unbroken run.
-template <int VIEWS>
-bool flat(const Dims& dims, const std::array<const Dims*, VIEWS>& strides) {
-  const LoopNest<VIEWS> nest(dims, strides);
-  if (nest.rank > 1) return false;
-  for (std::int64_t s : nest.inner().strides)
-    if (s != 1) return false;
-  return true;
-}
-
-void sgd_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, const TensorView* buffer,
-              const SgdParams& p) {
-  if (!flat<3>(w.dims, {&w.strides, &grad.strides, buffer ? &buffer->strides : &w.strides}))
-    return reference().optim.sgd_step(ctx, w, grad, buffer, p);
-  const SgdArgs args{static_cast<float>(p.lr),
-                     static_cast<float>(p.momentum),
-                     static_cast<float>(1 - p.dampening),
-                     static_cast<float>(p.weight_decay),
-                     p.nesterov,
-                     p.first_step};
-  parallel_flat(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
-    simd().sgd_step(w.as<float>() + begin, grad.as<float>() + begin, buffer ? buffer->as<float>() + begin : nullptr,
-                    end - begin, args);
-  });
-}
-
-void adam_step(ExecContext& ctx, const TensorView& w, const TensorView& grad, const TensorView& m, const TensorView& v,
-               const AdamParams& p) {
-  if (!flat<4>(w.dims, {&w.strides, &grad.strides, &m.strides, &v.strides}))
-    return reference().optim.adam_step(ctx, w, grad, m, v, p);
-  const double t = static_cast<double>(p.step);
-  const double correction1 = 1 - std::pow(p.beta1, t), correction2 = std::sqrt(1 - std::pow(p.beta2, t));
-  AdamArgs args{};
-  args.beta1 = static_cast<float>(p.beta1);
-  args.one_minus_beta1 = static_cast<float>(1 - p.beta1);
-  args.beta2 = static_cast<float>(p.beta2);
-  args.one_minus_beta2 = static_cast<float>(1 - p.beta2);
-  args.weight_decay = static_cast<float>(p.weight_decay);
-  args.decoupled = p.decoupled;
-  args.decay_factor = static_cast<float>(1 - p.lr * p.weight_decay);
-  args.step_size = static_cast<float>(p.lr / correction1);
-  args.root_scale = static_cast<float>(1 / correction2);
-  // Legacy eps is added before the second correction is divided out: eps / correction2 in the modern place.
-  args.eps = static_cast<float>(p.legacy_eps ? p.eps / correction2 : p.eps);
-  parallel_flat(ctx.threads(), w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
-    simd().adam_step(w.as<float>() + begin, grad.as<float>() + begin, m.as<float>() + begin, v.as<float>() + begin,
-                     end - begin, args);
-  });
-}
-
 double sum_of_squares(ExecContext& ctx, const TensorView& x) {
-  if (!flat<1>(x.dims, {&x.strides})) return reference().optim.sum_of_squares(ctx, x);
   const std::int64_t n = x.numel();
   const int parts = sum_parts(ctx, n, row_grain(1));
   auto* partial = static_cast<double*>(ctx.scratch(static_cast<std::size_t>(parts) * sizeof(double)));
@@ -72,12 +22,75 @@ double sum_of_squares(ExecContext& ctx, const TensorView& x) {
   return total;
 }
 
+void grad_norm(ExecContext& ctx, std::span<const TensorView> grads, const TensorView& norm) {
+  double squares = 0;
+  for (const TensorView& g : grads) squares += sum_of_squares(ctx, g);
+  *norm.as<double>() = std::sqrt(squares);
+}
+
+/// f(w, gradient, first, second, n) for the parts of a parameter on the context's threads. The gradient is the clipped
+/// one, made piece by piece: nobody else needs it.
+template <class F>
+void for_parts(ExecContext& ctx, const OptimTensor& t, double scale, F f) {
+  constexpr std::int64_t kPiece = 1024;  // whole vectors
+  const auto at = [](const TensorView& v, std::int64_t i) { return v.data ? v.as<float>() + i : nullptr; };
+  parallel_flat(ctx.threads(), t.w.numel(), row_grain(1), [&](std::int64_t begin, std::int64_t end) {
+    if (scale == 1) return f(at(t.w, begin), at(t.grad, begin), at(t.first, begin), at(t.second, begin), end - begin);
+    for (std::int64_t i = begin; i < end; i += kPiece) {
+      const std::int64_t n = std::min(kPiece, end - i);
+      float clipped[kPiece];
+      simd().unary(static_cast<int>(UnaryOp::Affine), at(t.grad, i), clipped, n, static_cast<float>(scale), 0);
+      f(at(t.w, i), clipped, at(t.first, i), at(t.second, i), n);
+    }
+  });
+}
+
+void sgd_step(ExecContext& ctx, std::span<const OptimTensor> tensors, const SgdParams& p, const StepScalars& s) {
+  const double scale = clip_scale(s);
+  if (scale == 0) return;
+  for (const OptimTensor& t : tensors) {
+    const SgdRule rule{.lr = static_cast<float>(*s.rates.as<double>() * t.lr_scale),
+                       .decay = static_cast<float>(t.weight_decay),
+                       .momentum = static_cast<float>(p.momentum),
+                       .has_momentum = t.first.data != nullptr,
+                       .nesterov = p.nesterov};
+    for_parts(ctx, t, scale, [&](float* w, const float* g, float* velocity, float*, std::int64_t n) {
+      simd().sgd_step(w, g, velocity, n, rule);
+    });
+  }
+}
+
+AdamRule adam_rule(const AdamParams& p, double lr, double weight_decay, const double* rates) {
+  const double correction1 = rates[1], correction2 = rates[2];
+  return {.decoupled = p.decoupled,
+          .decay = p.decoupled ? 0 : static_cast<float>(weight_decay),
+          .shrink = p.decoupled ? static_cast<float>(1 - lr * weight_decay) : 1,
+          .beta1 = static_cast<float>(p.beta1),
+          .rest1 = static_cast<float>(1 - p.beta1),
+          .beta2 = static_cast<float>(p.beta2),
+          .rest2 = static_cast<float>(1 - p.beta2),
+          .step_size = static_cast<float>(lr / correction1),
+          .root_scale = static_cast<float>(1 / correction2),
+          // Legacy eps is added before the second correction is divided out: eps / correction2 in the modern place.
+          .eps = static_cast<float>(p.legacy_eps ? p.eps / correction2 : p.eps)};
+}
+
+void adam_step(ExecContext& ctx, std::span<const OptimTensor> tensors, const AdamParams& p, const StepScalars& s) {
+  const double scale = clip_scale(s);
+  if (scale == 0) return;
+  const auto* rates = s.rates.as<double>();
+  for (const OptimTensor& t : tensors) {
+    const AdamRule rule = adam_rule(p, rates[0] * t.lr_scale, t.weight_decay, rates);
+    for_parts(ctx, t, scale, [&](float* w, const float* g, float* first, float* second, std::int64_t n) {
+      simd().adam_step(w, g, first, second, n, rule);
+    });
+  }
+}
+
 }  // namespace
 
 void overlay_optim(KernelTable& t) {
-  t.optim.sgd_step = &sgd_step;
-  t.optim.adam_step = &adam_step;
-  t.optim.sum_of_squares = &sum_of_squares;
+  t.optim = {.grad_norm = &grad_norm, .sgd_step = &sgd_step, .adam_step = &adam_step};
 }
 
 }  // namespace fledge::cpu

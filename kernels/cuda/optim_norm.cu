@@ -3,7 +3,6 @@
 #include "kernels/cuda/device/many.cuh"
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/device/reduce.cuh"
-#include "kernels/cuda/streams.h"
 
 namespace fledge::cuda {
 namespace {
@@ -42,57 +41,39 @@ __global__ void __launch_bounds__(kBlock) chunk_squares(const Tensors tensors, d
   if (thread == 0) partial[blockIdx.x] = sum;
 }
 
-/// One block. Writes the sum, or its root as a float.
+/// One block. Writes the root of the sum.
 __global__ void __launch_bounds__(kBlock)
-    fold_squares(std::int64_t n, const double* __restrict__ partial, double* sum, float* root) {
+    fold_squares(std::int64_t n, const double* __restrict__ partial, double* norm) {
   __shared__ double shared[kBlock / kWarp];
   double all = 0;
 #pragma unroll 8
   for (std::int64_t i = threadIdx.x; i < n; i += kBlock) all += partial[i];
   all = block_fold<kBlock>(all, shared, Sum{});
-  if (threadIdx.x != 0) return;
-  if (sum) *sum = all;
-  if (root) *root = static_cast<float>(sqrt(all));
+  if (threadIdx.x == 0) *norm = sqrt(all);
 }
 
 std::int64_t chunks_of(std::int64_t numel) { return (numel + kChunk - 1) / kChunk; }
 
-/// Writes `chunks` partial sums of the tensors, and folds them.
-void add_squares(const char* op, std::span<const TensorView> tensors, std::int64_t chunks, double* partial, double* sum,
-                 float* root) {
-  Tensors batch;
-  double* to = partial;
-  const auto flush = [&] {
-    launch(op, &chunk_squares, batch.chunks(), kBlock, batch, to);
-    to += batch.chunks();
-    batch = {};
-  };
-  for (const TensorView& t : tensors) {
-    if (t.numel() == 0) continue;
-    batch.add({t.as<float>(), t.numel()});
-    if (batch.full()) flush();
-  }
-  if (batch.count > 0) flush();
-  launch(op, &fold_squares, 1, kBlock, chunks, partial, sum, root);
-}
-
 }  // namespace
-
-double sum_of_squares(ExecContext&, const TensorView& x) {
-  const std::int64_t chunks = chunks_of(x.numel());
-  const Scratch memory(static_cast<std::size_t>(chunks + 1) * sizeof(double));
-  auto* partial = memory.as<double>();
-  add_squares("sum_of_squares", {&x, 1}, chunks, partial, partial + chunks, nullptr);
-  double sum = 0;
-  copy_bytes(&sum, partial + chunks, sizeof sum);
-  return sum;
-}
 
 void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView& norm) {
   std::int64_t chunks = 0;
   for (const TensorView& g : grads) chunks += chunks_of(g.numel());
   const Scratch partial(static_cast<std::size_t>(chunks) * sizeof(double));
-  add_squares("grad_norm", grads, chunks, partial.as<double>(), nullptr, norm.as<float>());
+  auto* to = partial.as<double>();
+  Tensors batch;
+  const auto flush = [&] {
+    launch("grad_norm", &chunk_squares, batch.chunks(), kBlock, batch, to);
+    to += batch.chunks();
+    batch = {};
+  };
+  for (const TensorView& g : grads) {
+    if (g.numel() == 0) continue;
+    batch.add({g.as<float>(), g.numel()});
+    if (batch.full()) flush();
+  }
+  if (batch.count > 0) flush();
+  launch("grad_norm", &fold_squares, 1, kBlock, chunks, partial.as<double>(), norm.as<double>());
 }
 
 }  // namespace fledge::cuda

@@ -79,8 +79,6 @@ KernelCall call_of(const Arguments&... arguments) {
     set_convolution(call, std::get<1>(a), std::get<2>(a), std::get<0>(a), std::get<3>(a));
   else if constexpr (Entry::work == Work::Matmul)
     set_matmul(call, std::get<0>(a), std::get<3>(a), std::get<4>(a));
-  else if constexpr (Entry::work == Work::UpdateInPlace)
-    call.bytes = 2 * call.bytes - bytes_behind(std::get<1>(a));
   return call;
 }
 

@@ -14,7 +14,6 @@ enum class Work : unsigned char {
   ConvGradInput,
   ConvGradWeight,
   Matmul,
-  UpdateInPlace,  // all but the gradient is read and written
 };
 
 template <auto Family, auto Entry, Work W = Work::Memory>
@@ -66,12 +65,9 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::distance, &DistanceKernels::pairwise_distance_backward>{"pairwise_distance_backward"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::pair_masks>{"pair_masks"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::all_triplets>{"all_triplets"},
-    KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step, Work::UpdateInPlace>{"sgd_step"},
-    KernelEntry<&KernelTable::optim, &OptimKernels::adam_step, Work::UpdateInPlace>{"adam_step"},
-    KernelEntry<&KernelTable::optim, &OptimKernels::sum_of_squares>{"sum_of_squares"},
     KernelEntry<&KernelTable::optim, &OptimKernels::grad_norm>{"grad_norm"},
-    KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step_many>{"sgd_step_many"},
-    KernelEntry<&KernelTable::optim, &OptimKernels::adam_step_many>{"adam_step_many"},
+    KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step>{"sgd_step"},
+    KernelEntry<&KernelTable::optim, &OptimKernels::adam_step>{"adam_step"},
     KernelEntry<&KernelTable::image, &ImageKernels::normalize>{"normalize_images"},
 };
 static_assert(std::tuple_size_v<decltype(kKernelEntries)> * sizeof(void (*)()) == sizeof(KernelTable),

@@ -1,11 +1,12 @@
-// Optimisers with parameter groups. State (moments, step counts) is saved by name and restored exactly.
+// What gradients do to weights. Optimizer keeps parameters, their moments and their counts; what a step computes is in
+// one file for each optimiser (sgd.cpp, adam.cpp), by whose name a run asks for it (registry.h).
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "kernels/api/optim.h"
 #include "nn/module.h"
+#include "tensor/finite.h"
 #include "tensor/ops/optim.h"
 
 namespace fledge {
@@ -18,58 +19,80 @@ struct ParameterGroup {
 };
 
 struct OptimizerOptions {
-  std::string kind = "adam";  // sgd, adam, adamw
+  std::string kind = "adam";  // a name of optimizer_registry()
   double lr = 1e-3;
-  double momentum = 0.9;  // sgd
-  bool nesterov = false;  // sgd
+  double momentum = 0.9;
+  bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   bool legacy_eps = false;  // PyTorch 0.3's placement
-  double weight_decay = 0;  // adamw: decoupled
+  double weight_decay = 0;
+};
+
+/// What is remembered of every parameter between steps, in a tensor like it.
+struct Moment {
+  std::string name;    // in files: "exp_avg"
+  double initial = 0;  // its value before the first step
+  Sound sound = Sound::Finite;
 };
 
 class Optimizer {
  public:
-  Optimizer(std::vector<ParameterGroup> groups, const OptimizerOptions& options);
-  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale.
-  /// Rejects nothing: check finiteness before.
-  void step(double lr);
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
   void zero_grad();
+  /// The L2 norm of all gradients that are there now: 0-d float64, where the first of them is. Gradients on two devices
+  /// (a loss that lives on the host beside a model that does not) are brought together by the host. NaN or inf, in the
+  /// gradients or in `also`, a tensor of the first one's kind, is seen in it.
+  Tensor gradient_norm(const Tensor& also = {}) const;
 
-  // ---- the same update as work for a device: it is enqueued and may be recorded and run again, because all that
-  // changes from step to step is read from memory ----
+  /// One update of every parameter that has a gradient; the rate of a group is lr * lr_scale. With the gradients' norm:
+  /// nothing is changed where it is not finite, and with max_norm > 0 larger gradients are scaled down to it.
+  void step(double lr, const Tensor& norm = {}, double max_norm = 0);
 
-  /// The 3 numbers of the next update at this rate (kernels/api/optim.h, StepScalars::rates): float32, on the CPU.
+  // ---- the same in its parts, as work for a device: update() may be recorded and run again, because all that changes
+  // from step to step is read from memory ----
+
+  /// What `rates` of the next update are at this rate: float64, on the CPU. Error(Usage): some parameters have had more
+  /// updates than others.
   Tensor next_rates(double lr) const;
-  /// Moments for every parameter that has a gradient now, so that update() allocates none.
-  void prepare();
-  /// norm: of all gradients (tensor/ops/optim.h). Where it is not finite nothing is changed; with max_norm > 0 larger
-  /// gradients are scaled down to it. Counts no step: count_update() does, once for each time it ran.
-  void update(const Tensor& rates, const Tensor& norm, double max_norm);
+  /// Counts no step: count_update() does, once for each time it ran. Its first run makes the moments.
+  void update(const StepNumbers& numbers);
   void count_update();
-  /// The norm of all gradients that are there now: 0-d, where the first of them is. Gradients on two devices (a loss
-  /// that lives on the host beside a model that does not) are brought together by the host.
-  Tensor gradient_norm() const;
 
-  const std::vector<ParameterGroup>& groups() const { return groups_; }
-  const OptimizerOptions& options() const { return options_; }
-
-  /// On the CPU. Moments and step counts: "exp_avg.NAME", "exp_avg_sq.NAME", "momentum.NAME", "step.NAME".
+  /// On the CPU. Moments and counts: "exp_avg.NAME", "exp_avg_sq.NAME", "momentum.NAME", "step.NAME".
   NamedTensors state() const;
   /// Error(BadInput): names or shapes that do not fit, NaN, infinity, a negative second moment.
   void load_state(const NamedTensors& state);
 
- private:
-  struct Slot;
-  std::int64_t common_step() const;
-  void update_some(const std::vector<StepTensor>& tensors, const Tensor& rates, const Tensor& norm,
-                   double max_norm) const;
-  std::vector<ParameterGroup> groups_;
-  OptimizerOptions options_;
-  std::vector<std::vector<std::shared_ptr<Slot>>> slots_;
-};
+ protected:
+  /// Error(Usage): a parameter that is undefined, without a name of its own, or there twice.
+  Optimizer(const std::vector<ParameterGroup>& groups, const OptimizerOptions& options, std::vector<Moment> moments);
+  const OptimizerOptions& options() const { return options_; }
 
-/// The global L2 norm of all gradients; scales them down to max_norm when it is larger (max_norm 0: only measures). NaN
-/// or inf is returned as it is.
-double clip_grad_norm(const std::vector<ParameterGroup>& groups, double max_norm);
+ private:
+  /// The numbers of step t = 1, 2, ... that `make_step` reads; the first is lr.
+  virtual std::vector<double> rates(double lr, std::int64_t t) const = 0;
+  /// One step of these parameters, which are on one device. Nothing may be changed where the norm is not finite, and
+  /// nothing read by the host.
+  virtual void make_step(const std::vector<StepTensor>& tensors, const StepNumbers& numbers) const = 0;
+
+  struct Entry {
+    std::string name;
+    Variable parameter;
+    double lr_scale, weight_decay;
+    std::vector<Tensor> moments;  // none before the first update
+    std::int64_t step = 0;        // updates done
+
+    // As in PyTorch, a parameter without a gradient is left alone: no decay, no moments, no step counted.
+    bool takes_part() const { return parameter.grad().defined(); }
+  };
+  void update(const std::vector<Entry*>& entries, const StepNumbers& numbers) const;
+
+  OptimizerOptions options_;
+  std::vector<Moment> moments_;
+  std::vector<Entry> entries_;
+};
 
 }  // namespace fledge

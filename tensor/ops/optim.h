@@ -1,4 +1,4 @@
-// In-place optimiser steps on tensors (kernels/api/optim.h has the formulas). Versions of what is written rise.
+// In-place optimiser steps on many tensors (kernels/api/optim.h has the formulas). Versions of what is written rise.
 #pragma once
 #include <vector>
 
@@ -7,25 +7,23 @@
 
 namespace fledge {
 
-/// momentum_buffer undefined when momentum is 0.
-void sgd_step(const Tensor& w, const Tensor& grad, const Tensor& momentum_buffer, const SgdParams& params);
-void adam_step(const Tensor& w, const Tensor& grad, const Tensor& m, const Tensor& v, const AdamParams& params);
-/// Sum of squares of all elements.
-double sum_of_squares(const Tensor& x);
-
-// ---- many tensors at once, with all that changes between steps read from memory on their device ----
-
+/// A parameter, its gradient, and what the optimiser remembers of it, with the parameter's sizes and strides.
 struct StepTensor {
   Tensor w, grad;
-  Tensor first, second;  // SGD: momentum buffer or undefined. Adam: both moments
+  std::vector<Tensor> moments;  // SGD: the momentum buffer, or none. Adam: both moments
   double lr_scale = 1, weight_decay = 0;
 };
-/// The norm of all gradients together: 0-d, on their device. Nobody waits for it.
+
+/// What a step reads from memory, on the device of the parameters (kernels/api/optim.h, StepScalars).
+struct StepNumbers {
+  Tensor rates;  // float64: 1 for SGD, 3 for Adam
+  Tensor norm;   // 0-d float64
+  double max_norm = 0;
+};
+
+/// The norm of all gradients together: 0-d float64, on their device. Nobody waits for it.
 Tensor grad_norm(const std::vector<Tensor>& grads);
-/// rates: 3, norm: 0-d, on the device and in the dtype of the weights (kernels/api/optim.h, StepScalars).
-void sgd_step_many(const std::vector<StepTensor>& tensors, const SgdParams& params, const Tensor& rates,
-                   const Tensor& norm, double max_norm);
-void adam_step_many(const std::vector<StepTensor>& tensors, const AdamParams& params, const Tensor& rates,
-                    const Tensor& norm, double max_norm);
+void sgd_step(const std::vector<StepTensor>& tensors, const SgdParams& params, const StepNumbers& numbers);
+void adam_step(const std::vector<StepTensor>& tensors, const AdamParams& params, const StepNumbers& numbers);
 
 }  // namespace fledge

@@ -235,7 +235,7 @@ TEST_CASE("on a GPU: recorded steps, device memory, profiles; a case too large i
     const auto& kernels = c["profile"]["kernels"];
     return std::any_of(kernels.begin(), kernels.end(), [&](const json& k) { return k["op"] == op; });
   };
-  CHECK(has(j["cases"][0], "sgd_step_many"));
+  CHECK(has(j["cases"][0], "sgd_step"));
   CHECK(has(j["cases"][0], "grad_norm"));
   CHECK(has(j["cases"][1], "conv2d_fused"));  // the teacher
 

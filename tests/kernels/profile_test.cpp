@@ -108,7 +108,7 @@ TEST_CASE("a wrapped convolution computes the same, and its cost is the formula'
   CHECK(take_kernel_profile().empty());
 }
 
-TEST_CASE("matrix products, and a function that returns a number", "[profile]") {
+TEST_CASE("matrix products, and the norm of many tensors", "[profile]") {
   take_kernel_profile();
   const KernelTable table = profiled_table(reference());
   ExecContext ctx(1);
@@ -120,8 +120,9 @@ TEST_CASE("matrix products, and a function that returns a number", "[profile]") 
   CHECK(use.flops == 2.0 * 3 * 5 * 7);
   CHECK(use.bytes == 4.0 * (21 + 35 + 15));
 
-  CHECK(table.optim.sum_of_squares(ctx, a) == reference().optim.sum_of_squares(ctx, a));
-  CHECK(only_use().bytes == 4.0 * 21);
+  HostTensor norm({1}, DType::Float64);
+  table.optim.grad_norm(ctx, std::vector<TensorView>{a, b}, norm);
+  CHECK(only_use().bytes == 4.0 * (21 + 35) + 8);
 }
 
 TEST_CASE("bytes: repeated axes, one tensor twice, other dtypes, nullable tensors", "[profile]") {
@@ -161,18 +162,17 @@ TEST_CASE("optimiser steps read and write what they update", "[profile]") {
   take_kernel_profile();
   const KernelTable table = profiled_table(reference());
   ExecContext ctx(1);
-  HostTensor w = filled({10}), grad = filled({10}), momentum = filled({10}), rates = filled({3}), norm = filled({1});
-  norm.set(0, 1);
-  table.optim.sgd_step(ctx, w, grad, &momentum.view(), {});
-  CHECK(only_use().bytes == 4.0 * 10 * (2 + 1 + 2));
-  table.optim.sgd_step(ctx, w, grad, nullptr, {.momentum = 0});
-  CHECK(only_use().bytes == 4.0 * 10 * (2 + 1));
+  HostTensor w = filled({10}), grad = filled({10}), momentum = filled({10});
+  const HostTensor rates({1}, {0.1}), norm({1}, {1});
+  const OptimTensor plain{.w = w, .grad = grad, .first = {}, .second = {}};
+  table.optim.sgd_step(ctx, {&plain, 1}, {.momentum = 0}, {rates, norm});
+  CHECK(only_use().bytes == 4.0 * 10 * (2 + 1) + 8 * 2);
 
   const std::array<OptimTensor, 2> tensors = {OptimTensor{.w = w, .grad = grad, .first = momentum, .second = {}},
                                               OptimTensor{.w = momentum, .grad = grad, .first = w, .second = {}}};
-  table.optim.sgd_step_many(ctx, tensors, {}, {.rates = rates, .norm = norm});
+  table.optim.sgd_step(ctx, tensors, {}, {rates, norm});
   const KernelUse use = only_use();
-  CHECK(use.bytes == 2 * 4.0 * 10 * 5 + 4 * (3 + 1));
+  CHECK(use.bytes == 2 * 4.0 * 10 * 5 + 8 * 2);
   CHECK(use.descriptor == "2 tensors of 20 numbers");
 }
 

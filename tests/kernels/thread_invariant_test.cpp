@@ -159,11 +159,10 @@ TEST_CASE("thread-invariant: reductions, norms of gradients, pooling", "[invaria
     TensorView over_rows = rows.fast, over_columns = columns.fast, over_all = all.fast;
     over_all.dims = dims, over_all.strides = dims;
     for (int i = 0; i < dims.rank(); ++i) over_all.dims[i] = 1, over_all.strides[i] = 1;
-    double squares[5] = {};
-    for_threads("reduce " + to_string(dims), {&all.fast}, [&](const KernelTable& t, ExecContext& ctx) {
+    HostTensor norm({1}, DType::Float64);
+    for_threads("reduce " + to_string(dims), {&all.fast, &norm}, [&](const KernelTable& t, ExecContext& ctx) {
       t.reduce.reduce(ctx, ReduceOp::Sum, x.fast, over_all);
-      squares[ctx.threads()] = t.optim.sum_of_squares(ctx, x.fast);
-      CHECK(squares[ctx.threads()] == squares[1]);
+      t.optim.grad_norm(ctx, std::vector<TensorView>{x.fast}, norm);
     });
     if (dims.rank() < 2) continue;
     over_rows.dims = {dims[0], 1}, over_rows.strides = {1, 1};
@@ -196,12 +195,15 @@ TEST_CASE("thread-invariant: elementwise functions, optimisers, rows, distances"
       });
     }
     HostTensor w({n}, DType::Float32), m({n}, DType::Float32), v({n}, DType::Float32);
+    const HostTensor lr({1}, {0.1}), rates({3}, {0.1, 0.27, 0.055}), norm({1}, {3});
     for_threads("sgd, adam", {&w, &m, &v}, [&](const KernelTable& t, ExecContext& ctx) {
       w.fill_from([&](std::int64_t i) { return a.fast.get(i); });
       m.fill_from([&](std::int64_t i) { return b.fast.get(i); });
       v.fill_from([&](std::int64_t i) { return a.fast.get(i); });
-      t.optim.sgd_step(ctx, w, b.fast, &m.view(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-2});
-      t.optim.adam_step(ctx, w, b.fast, m, v, {.lr = 0.1, .weight_decay = 1e-2, .step = 3});
+      const OptimTensor sgd{.w = w, .grad = b.fast, .first = m, .second = {}, .weight_decay = 1e-2};
+      const OptimTensor adam{.w = w, .grad = b.fast, .first = m, .second = v, .weight_decay = 1e-2};
+      t.optim.sgd_step(ctx, {&sgd, 1}, {}, {lr, norm, 2});
+      t.optim.adam_step(ctx, {&adam, 1}, {}, {rates, norm, 2});  // clipped
     });
   }
   const Operand x = make.input({513, 301}), g = make.input({513, 301});

@@ -6,7 +6,7 @@
 #include "nn/losses/classes/angular_margin.h"
 #include "nn/losses/classes/proxies.h"
 #include "nn/losses/loss.h"
-#include "nn/optim/optimizer.h"
+#include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
@@ -58,13 +58,14 @@ TEST_CASE("Adam on free embeddings lowers each loss and gathers the classes", "[
     const auto loss = make_loss(course.name, course.options, kSetup);
     const Features student = random_features(24, 8, 5);
     const Tensor y = labels_in_turn(24, 4);
-    Optimizer optimizer({{"embeddings", {{"f", student.embedding}}}, {"loss", loss->named_parameters()}}, {});
+    const auto optimizer =
+        make_optimizer({{"embeddings", {{"f", student.embedding}}}, {"loss", loss->named_parameters()}}, {});
     std::vector<LossOutput> course_of_loss;
     for (std::int64_t step = 0; step < 60; ++step) {
-      optimizer.zero_grad();
+      optimizer->zero_grad();
       course_of_loss.push_back(loss->forward({student, y, nullptr, step}));
       course_of_loss.back().value.backward();
-      optimizer.step(0.05);
+      optimizer->step(0.05);
     }
     const LossOutput &first = course_of_loss.front(), &last = course_of_loss.back();
     CHECK(last.value.item() < first.value.item() - course.less);

@@ -4,7 +4,7 @@
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
 #include "nn/losses/pairs/masked_sums.h"
-#include "nn/optim/optimizer.h"
+#include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
@@ -53,14 +53,14 @@ TEST_CASE("each loss of pairs pulls classes apart in training", "[losses][pairs]
     const Variable w(rand_normal({kEmbedding, kInput}, draws, 0, 0.2), true);
     const auto embed = [&](const Tensor& x) { return l2_normalize(linear(Variable(x), w, {})); };
     const double before = separation(embed(held_out), labels);
-    Optimizer optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
+    const auto optimizer = make_optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
     for (std::int64_t step = 0; step < 60; ++step) {
       Features student;
       student.embedding = embed(noisy_pictures(centres, draws));
       const LossInput input{student, labels, nullptr, step};
-      optimizer.zero_grad();
+      optimizer->zero_grad();
       loss->forward(input).value.backward();
-      optimizer.step(0.02);
+      optimizer->step(0.02);
       loss->after_step(input);
     }
     const double after = separation(embed(held_out), labels);

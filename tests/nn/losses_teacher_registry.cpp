@@ -10,7 +10,7 @@
 #include "nn/losses/teacher/rkd.h"
 #include "nn/losses/teacher/similarity.h"
 #include "nn/losses/teacher/stages.h"
-#include "nn/optim/optimizer.h"
+#include "nn/optim/registry.h"
 #include "tensor/random.h"
 
 using namespace fledge;
@@ -197,15 +197,15 @@ TEST_CASE("some steps with a ResNet as teacher of a MobileNet lower every teache
     const std::shared_ptr<Loss> loss = make_loss(name, {}, setup);
     auto parameters = student.named_parameters();
     for (auto& p : loss->named_parameters("loss.")) parameters.push_back(p);
-    Optimizer optimizer({{name, parameters}}, {});
+    const auto optimizer = make_optimizer({{name, parameters}}, {});
     double first = 0, last = 0;
     for (int step = 0; step <= 20; ++step) {
       const Features features = student.forward(images, {.stages = true});
       const Variable value = loss->forward({features, {}, &expected}).value;
       (step == 0 ? first : last) = value.item();
-      optimizer.zero_grad();
+      optimizer->zero_grad();
       value.backward();
-      optimizer.step(5e-4);
+      optimizer->step(5e-4);
     }
     INFO(name << ": " << first << " to " << last);
     // A teacher of random weights sees all pictures alike (w near 1): relaxed-contrastive is near its minimum.

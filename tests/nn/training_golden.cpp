@@ -7,7 +7,7 @@
 #include "nn/losses/pairs/triplet.h"
 #include "nn/losses/teacher/absolute_relative.h"
 #include "nn/models/model.h"
-#include "nn/optim/optimizer.h"
+#include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tests/nn/models_golden.h"
 
@@ -55,7 +55,7 @@ Run train(DType dtype) {
   OptimizerOptions options;
   options.kind = "adam";
   options.weight_decay = 2e-4;
-  Optimizer optimizer({{"all", model.named_parameters()}}, options);
+  const auto optimizer = make_optimizer({{"all", model.named_parameters()}}, options);
   const Tensor pictures = formula("training pictures", {kPictures, 3, 16, 16});
   const Tensor teacher = unit_rows(formula("training teacher", {kPictures, 5}));
   const Tensor labels = from_vector(std::vector<std::int64_t>{0, 0, 1, 1, 2, 2, 3, 3}, {kPictures});
@@ -66,9 +66,9 @@ Run train(DType dtype) {
     const Variable loss =
         metric + 0.3 * relative_teacher(f.embedding, turned(teacher, step, dtype), RelativeForm::Frobenius);
     run.losses.push_back(loss.item());
-    optimizer.zero_grad();
+    optimizer->zero_grad();
     loss.backward();
-    optimizer.step(1e-3);
+    optimizer->step(1e-3);
   }
   run.state = model.named_state();
   return run;

@@ -276,26 +276,30 @@ TEST_CASE("rows of length one, distances between rows", "[ops][distance]") {
 
 TEST_CASE("optimiser steps write in place, whatever the gradient's layout", "[ops][optim]") {
   const Tensor w = row({1, 2}), grad = row({0.5, -1}), momentum = zeros({2});
-  sgd_step(w, grad, momentum, {.lr = 0.1, .momentum = 0.9, .first_step = true});
+  const Tensor lr = full({1}, 0.1, DType::Float64), norm = scalar(1, DType::Float64);
+  const StepTensor one{.w = w, .grad = grad, .moments = {momentum}};
+  sgd_step({one}, {.momentum = 0.9}, {lr, norm});
   check_values(w, {0.95, 2.1});
   check_values(momentum, {0.5, -1});
-  sgd_step(w, grad, momentum, {.lr = 0.1, .momentum = 0.9});
+  sgd_step({one}, {.momentum = 0.9}, {lr, norm});
   check_values(w, {0.855, 2.29});
   CHECK(w.version() >= 2);
-  sgd_step(w, grad, {}, {.lr = 1, .momentum = 0, .weight_decay = 1});
+  sgd_step({{.w = w, .grad = grad, .moments = {}, .lr_scale = 10, .weight_decay = 1}}, {.momentum = 0}, {lr, norm});
   check_values(w, {-0.5, 1});
   const Tensor cl = zeros({1, 2, 2, 2}, DType::Float32, Layout::ChannelsLast), m = zeros_like(cl), v = zeros_like(cl);
   const Tensor g = values({1, -2, 3, -4, 5, -6, 7, -8}, {1, 2, 2, 2});
-  adam_step(cl, g, m, v, {.lr = 0.1, .eps = 0});
+  const Tensor first = from_vector<double>({0.1, 1 - 0.9, std::sqrt(1 - 0.999)}, {3});
+  adam_step({{cl, g, {m, v}}}, {.eps = 0}, {first, norm});
   check_values(cl, {-0.1, 0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1});
   check_values(m, affine(g, 0.1, 0).to_vector<double>());
-  CHECK(sum_of_squares(g) == Approx(204));
-  CHECK(sum_of_squares(g.slice(1, 0, 1)) == Approx(30));
-  CHECK(
-      error_of([&] {
-        adam_step(cl, g, zeros({1, 2, 2, 2}), v, {});
-      }) ==
-      "[adam_step] first moment must have the weight's layout: weight 1x2x2x2 float32 channels-last cpu, first moment "
-      "1x2x2x2 float32 contiguous cpu; make it with zeros_like(weight)");
-  CHECK(error_of([&] { sgd_step(w, grad, {}, {}); }) == "[sgd_step] momentum buffer is undefined");
+  CHECK(grad_norm({g}).item() == Approx(std::sqrt(204)));
+  CHECK(grad_norm({g.slice(1, 0, 1), g.slice(1, 1, 1)}).item() == Approx(std::sqrt(204)));
+  CHECK(error_of([&] {
+          adam_step({{cl, g, {zeros({1, 2, 2, 2}), v}}}, {}, {first, norm});
+        }) ==
+        "[adam_step] first moment must have the weight's layout: weight 1x2x2x2 float32 channels-last cpu, first "
+        "moment 1x2x2x2 float32 contiguous cpu; make it with zeros_like(weight)");
+  CHECK(error_of([&] { sgd_step({{w, grad, {}}}, {}, {lr, norm}); }) == "[sgd_step] 0 moments where there are 1");
+  CHECK(error_of([&] { sgd_step({one}, {}, {first, norm}); }).find("rates") != std::string::npos);
+  CHECK(error_of([&] { sgd_step({one}, {}, {lr, scalar(1)}); }).find("norm") != std::string::npos);
 }

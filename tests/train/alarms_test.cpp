@@ -6,7 +6,7 @@
 #include "autograd/ops/gemm.h"
 #include "base/error.h"
 #include "nn/losses/pairs/triplet.h"
-#include "nn/optim/optimizer.h"
+#include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "train/loop/alarms.h"
@@ -109,7 +109,7 @@ TEST_CASE(
   const auto train = [&](bool hard, double lr) {
     Generator init(5);
     const Variable w(rand_normal({16, 24}, init, 0, 0.2), true);
-    Optimizer optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
+    const auto optimizer = make_optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
     CollapseAlarm alarm({.margin = 0.2});
     std::string message;
     for (int t = 0; t < 600 && message.empty(); ++t) {
@@ -119,9 +119,9 @@ TEST_CASE(
       const LossOutput out = hard ? triplet_batch_hard(f, labels, 0.2, TripletMargin::Hinge)
                                   : triplet_all(f, labels, 0.2, TripletMargin::Hinge);
       message = alarm.observe(values_of(out.numbers));
-      optimizer.zero_grad();
+      optimizer->zero_grad();
       out.value.backward();
-      optimizer.step(lr);
+      optimizer->step(lr);
     }
     return message;
   };

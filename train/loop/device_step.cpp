@@ -3,9 +3,7 @@
 #include <cmath>
 
 #include "kernels/api/backend.h"
-#include "tensor/ops/eltwise.h"
 #include "tensor/ops/image.h"
-#include "tensor/ops/optim.h"
 #include "train/evaluation/equal_embeddings.h"
 #include "train/loop/alarms.h"
 
@@ -43,7 +41,6 @@ DeviceStep::DeviceStep(TrainingSetup& setup, const RunSpec& options, const Compu
       teacher_stream_(device_),
       inputs_ready_(device_),
       teacher_ready_(device_),
-      host_rates_(Tensor::empty_pinned({3}, DType::Float32, device_)),
       buffers_(*setup.model) {
   for (Upload& u : uploads_) {
     u.arrived = std::make_unique<Event>(device_);
@@ -109,7 +106,9 @@ void DeviceStep::take_inputs(Upload& u, const StepPlace& place) {
   if (u.kind.live_teacher && u.teacher_pixels.defined()) copy_into(teacher_pixels_, u.teacher_pixels);
   if (!u.kind.live_teacher && s_.teacher) copy_into(rows_, u.rows);
   u.taken->record();
-  host_rates_.copy_from(s_.optimizer->next_rates(place.lr));
+  const Tensor rates = s_.optimizer->next_rates(place.lr);
+  keep_pinned(host_rates_, rates, device_);
+  host_rates_.copy_from(rates);
   keep_like(rates_, host_rates_, device_);
   copy_async(rates_, host_rates_);
 }
@@ -138,9 +137,9 @@ void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outc
   StepHooks hooks;
   if (kind.live_teacher) hooks.forward_done = [&] { teacher_ready_.wait(); };
   StepLosses losses = forward_backward(s_, {images, labels_, kind.labelled, place.step}, teacher, hooks);
-  const Tensor norm = s_.optimizer->gradient_norm();
-  // 0 * loss: NaN where the loss is not finite though its gradients are, so that nothing is updated then.
-  s_.optimizer->update(rates_, add(norm, affine(losses.total.value(), 0, 0)), o_.optim.clip_grad);
+  // Not finite where the loss is not though its gradients are: nothing is updated then.
+  const Tensor norm = s_.optimizer->gradient_norm(losses.total.value());
+  s_.optimizer->update({rates_, norm, o_.optim.clip_grad});
   outcome.embedding = losses.student.embedding.value();
   if (teacher.embedding.defined()) outcome.teacher_rows = teacher.embedding.value();
   write_report(losses, norm, outcome);

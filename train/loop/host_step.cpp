@@ -34,12 +34,13 @@ StepResult HostStep::look_and_update(const Batch& batch, const StepPlace& place,
   hooks.may_go_back = [&](const StepLosses& losses) { return look_at(losses, result); };
   const StepLosses losses = forward_backward(s_, input, teacher, hooks);
   if (result.not_finite) return result;
-  result.grad_norm = clip_grad_norm(s_.optimizer->groups(), o_.optim.clip_grad);
+  const Tensor norm = s_.optimizer->gradient_norm();
+  result.grad_norm = norm.item();
   if (!std::isfinite(result.grad_norm)) {
     result.not_finite = {"gradient norm", result.grad_norm};
     return result;
   }
-  s_.optimizer->step(place.lr);
+  s_.optimizer->step(place.lr, norm, o_.optim.clip_grad);
   remember(s_, losses, place.step);
   meanwhile();
   return result;

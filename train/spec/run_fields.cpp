@@ -1,7 +1,9 @@
 // A training run's settings: each is one row, with its bounds, what another value does to a run that goes on
 // (on_resume), and whether a teacher's kept outputs depend on it (seen_by_teacher).
+#include <algorithm>
 #include <set>
 
+#include "nn/optim/registry.h"
 #include "train/spec/options.h"
 #include "train/spec/words.h"
 
@@ -115,9 +117,30 @@ void bind_loss(Fields& f, RunSpec& o, bool teacher) {
   }
 }
 
+/// "sgd, adam": the optimisers of which that holds.
+template <class Holds>
+std::string optimizers(const Holds& holds) {
+  std::string names;
+  for (const OptimizerEntry& e : optimizer_registry())
+    if (holds(e)) names += (names.empty() ? "" : ", ") + e.name;
+  return names;
+}
+
+/// Those that read the setting.
+std::string readers_of(const std::string& setting) {
+  return optimizers([&](const OptimizerEntry& e) {
+    return std::find(e.settings.begin(), e.settings.end(), setting) != e.settings.end();
+  });
+}
+
 void bind_optimizer(Fields& f, RunSpec& o) {
   f.group("Optimiser");
-  f.add("optimizer", o.optim.rule.kind, "sgd, adam or adamw").one_of({"sgd", "adam", "adamw"});
+  std::vector<std::string> names;
+  for (const OptimizerEntry& e : optimizer_registry()) names.push_back(e.name);
+  const std::string& last = names.back();
+  const std::string others = optimizers([&](const OptimizerEntry& e) { return e.name != last; });
+  const std::string decoupled = optimizers([](const OptimizerEntry& e) { return e.decoupled_decay; });
+  f.add("optimizer", o.optim.rule.kind, others + " or " + last).one_of(names);
   f.add("lr", o.optim.rule.lr, "learning rate of the backbone").at_least_zero();
   f.add("head-lr-scale", o.optim.head_lr_scale, "times --lr for the embedding head").at_least_zero();
   f.add("proxy-lr-scale", o.optim.proxy_lr_scale, "times --lr for parameters of the loss (proxies, classifier)")
@@ -125,12 +148,12 @@ void bind_optimizer(Fields& f, RunSpec& o) {
   f.add("regressor-lr-scale", o.optim.regressor_lr_scale,
         "times --lr for parameters of the teacher's losses (projections, hint regressors)")
       .at_least_zero();
-  f.add("weight-decay", o.optim.rule.weight_decay, "L2 weight decay (adamw: decoupled)");
+  f.add("weight-decay", o.optim.rule.weight_decay, "L2 weight decay (" + decoupled + ": decoupled)");
   f.add("decay-norm", o.optim.decay_norm, "weight decay on batch norm and biases too");
-  f.add("momentum", o.optim.rule.momentum, "sgd");
-  f.add("nesterov", o.optim.rule.nesterov, "sgd");
-  f.add("beta1", o.optim.rule.beta1, "adam, adamw");
-  f.add("beta2", o.optim.rule.beta2, "adam, adamw");
+  f.add("momentum", o.optim.rule.momentum, readers_of("momentum"));
+  f.add("nesterov", o.optim.rule.nesterov, readers_of("nesterov"));
+  f.add("beta1", o.optim.rule.beta1, readers_of("beta1"));
+  f.add("beta2", o.optim.rule.beta2, readers_of("beta2"));
   add_choice(f, "adam-eps", o.optim.adam_eps, "modern or legacy (PyTorch 0.3)");
   f.add("clip-grad", o.optim.clip_grad, "largest global gradient norm; 0: no clipping").at_least_zero();
   f.add("schedule", o.optim.schedule.kind, "constant, cosine or step").one_of({"constant", "cosine", "step"});

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/api/optim_rules.h"
+
 namespace fledge::cpu {
 
 // Depthwise convolution, channels-last. w: R*S rows of C (tap-major). y = clamp(conv + bias + residual, lo, hi).
@@ -74,18 +76,6 @@ struct MaxPoolGradArgs {
   int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
 };
 
-struct SgdArgs {
-  float lr, momentum, one_minus_dampening, weight_decay;
-  bool nesterov, first_step;
-};
-struct AdamArgs {
-  float beta1, one_minus_beta1, beta2, one_minus_beta2, weight_decay;
-  float decay_factor;  // 1 - lr*weight_decay when decoupled, else 1
-  bool decoupled;
-  // w -= step_size * m / (sqrt(v) * root_scale + eps)
-  float step_size, root_scale, eps;
-};
-
 struct SimdTable {
   const char* isa;
   int lanes;
@@ -144,8 +134,8 @@ struct SimdTable {
   void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows,
                                std::int64_t c);
 
-  void (*sgd_step)(float* w, const float* grad, float* momentum, std::int64_t n, const SgdArgs&);
-  void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamArgs&);
+  void (*sgd_step)(float* w, const float* grad, float* velocity, std::int64_t n, const SgdRule&);
+  void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamRule&);
 };
 
 }  // namespace fledge::cpu

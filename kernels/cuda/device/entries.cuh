@@ -34,12 +34,7 @@ void pair_masks(ExecContext&, const TensorView& labels, const TensorView& refere
 void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
                   const TripletParams&, const TensorView& value, const TensorView& counts, const TensorView& gradient);
 
-// optim_many.cu
-void sgd_step_many(ExecContext&, std::span<const OptimTensor>, const SgdParams&, const StepScalars&);
-void adam_step_many(ExecContext&, std::span<const OptimTensor>, const AdamParams&, const StepScalars&);
-
 // optim_norm.cu
-double sum_of_squares(ExecContext&, const TensorView& x);
 void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView& norm);
 
 }  // namespace fledge::cuda

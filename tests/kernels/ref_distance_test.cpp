@@ -1,4 +1,4 @@
-// Reference distances and optimiser steps against numbers worked out by hand.
+// Reference distances against numbers worked out by hand.
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -63,67 +63,4 @@ TEST_CASE("ref pairwise distance of two matrices, squared and not", "[ref][dista
   CHECK(d.values() == Values{25, 0});
   k.pairwise_distance_backward(ctx, dd, a, b, d, &da.view(), nullptr, false, squared);
   CHECK(da.values() == Values{-60, -80});
-}
-
-TEST_CASE("ref sgd: plain, momentum, Nesterov, weight decay, dampening", "[ref][optim]") {
-  ExecContext ctx(1);
-  const OptimKernels& k = oracle_table().optim;
-  const HostTensor g({1}, {2});
-  HostTensor w({1}, {10});
-  k.sgd_step(ctx, w, g, nullptr, {.lr = 0.5, .momentum = 0, .weight_decay = 0.25});  // g = 2 + 2.5
-  CHECK(w.get(0) == 10 - 0.5 * 4.5);
-
-  HostTensor v({1}, {123});
-  w.set(0, 10);
-  SgdParams p{.lr = 0.5, .momentum = 0.5, .dampening = 0.25, .first_step = true};
-  k.sgd_step(ctx, w, g, &v.view(), p);  // the old buffer is ignored, dampening too
-  CHECK(v.get(0) == 2);
-  CHECK(w.get(0) == 9);
-  p.first_step = false;
-  k.sgd_step(ctx, w, g, &v.view(), p);
-  CHECK(v.get(0) == 0.5 * 2 + 0.75 * 2);
-  CHECK(w.get(0) == 9 - 0.5 * 2.5);
-
-  v.set(0, 4);
-  w.set(0, 0);
-  k.sgd_step(ctx, w, g, &v.view(), {.lr = 1, .momentum = 0.5, .nesterov = true});  // v = 4, step 2 + 2
-  CHECK(v.get(0) == 4);
-  CHECK(w.get(0) == -4);
-}
-
-TEST_CASE("ref adam: first and second step, decay, legacy eps", "[ref][optim]") {
-  ExecContext ctx(1);
-  const OptimKernels& k = oracle_table().optim;
-  const HostTensor g({1}, {2});
-  HostTensor w({1}, {1}), m({1}, {0}), v({1}, {0});
-  AdamParams p{.lr = 0.1, .beta1 = 0.5, .beta2 = 0.75, .eps = 0.5, .step = 1};
-  k.adam_step(ctx, w, g, m, v, p);  // m = 1, v = 1; corrected 2 and 4
-  CHECK(m.get(0) == 1);
-  CHECK(v.get(0) == 1);
-  CHECK(w.get(0) == Approx(1 - 0.1 * 2 / (2 + 0.5)).epsilon(1e-14));
-
-  w.set(0, 1);
-  p.step = 2;
-  k.adam_step(ctx, w, g, m, v, p);  // m = 1.5 / 0.75, v = 1.75 / 0.4375
-  CHECK(w.get(0) == Approx(1 - 0.1 * 2 / (2 + 0.5)).epsilon(1e-14));
-
-  p = {.lr = 0.1, .beta1 = 0.5, .beta2 = 0.75, .eps = 0.5, .weight_decay = 1, .decoupled = true, .step = 1};
-  w.set(0, 1), m.set(0, 0), v.set(0, 0);
-  k.adam_step(ctx, w, g, m, v, p);
-  CHECK(w.get(0) == Approx(0.9 - 0.1 * 2 / 2.5).epsilon(1e-14));
-
-  p.decoupled = false;  // g = 3: m = 1.5, v = 2.25; corrected 3 and 9
-  w.set(0, 1), m.set(0, 0), v.set(0, 0);
-  k.adam_step(ctx, w, g, m, v, p);
-  CHECK(w.get(0) == Approx(1 - 0.1 * 3 / 3.5).epsilon(1e-14));
-
-  p.legacy_eps = true, p.weight_decay = 0;  // lr * sqrt(0.25) / 0.5 * 1 / (1 + 0.5)
-  w.set(0, 1), m.set(0, 0), v.set(0, 0);
-  k.adam_step(ctx, w, g, m, v, p);
-  CHECK(w.get(0) == Approx(1 - 0.1 / 1.5).epsilon(1e-14));
-}
-
-TEST_CASE("ref sum of squares", "[ref][optim]") {
-  ExecContext ctx(1);
-  CHECK(oracle_table().optim.sum_of_squares(ctx, HostTensor({2, 2}, {1, -2, 3, 4})) == 30);
 }
