@@ -29,7 +29,9 @@ int main(int argc, char** argv) try {
   student.loss.teacher = teacher.policy.folder, student.loss.distill = "relative=0.3";
   student.policy.folder = runs + "/student";
   Lines lines;
-  for (const RunSpec& run : {teacher, student}) std::puts(run_training(run, lines).metrics.c_str());
+  for (const RunSpec& run : {teacher, student})
+    if (const auto metrics = run_training(run, lines).metrics)
+      std::printf("%s: Recall@1 %.2f %%\n", run.policy.folder.c_str(), 100 * metrics->recall.at(1));
 } catch (const Error& e) {
   return std::fprintf(stderr, "%s\n", e.what()), 1;
 }

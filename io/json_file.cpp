@@ -1,6 +1,7 @@
 #include "io/json_file.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/escape.h"

@@ -1,6 +1,6 @@
 // JSON in and out: files of a bounded size and depth; output that is valid UTF-8 whatever the names in it are.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "train/loop/trainer.h"
 #include "train/run/run_folder.h"
+#include "train/run/run_metrics.h"
 #include "train/spec/config_text.h"
 
 namespace fledge {
@@ -30,7 +31,7 @@ static RunOutcome run(const RunSpec& spec, RunObserver& observer, const Compute&
     write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description(), gpu));
     if ((outcome.signal = trainer.train())) return outcome;
   }
-  if (const auto text = read_file_if_there(run.file("metrics.json"))) outcome.metrics = {text->begin(), text->end()};
+  outcome.metrics = run_metrics(run.path());
   return outcome;
 }
 

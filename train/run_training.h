@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "nn/metrics/retrieval.h"
 #include "train/loop/observer.h"
 #include "train/spec/run_spec.h"
 
@@ -11,7 +12,7 @@ namespace fledge {
 
 struct RunOutcome {
   int signal = 0;       // not 0: a stop was asked for (base/interrupt.h); what was done is in a checkpoint
-  std::string metrics;  // text of metrics.json; "" where nothing was measured
+  std::optional<RetrievalMetrics> metrics;  // of metrics.json; nothing where nothing was measured
 };
 
 /// Runs, or goes on with, the run in the folder spec.policy.folder: config.toml, run.json, log.jsonl, checkpoints,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "apps/bench/cases.h"
 #include "apps/bench/peer.h"

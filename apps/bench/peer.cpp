@@ -1,6 +1,7 @@
 #include "apps/bench/peer.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/bench/process.h"

@@ -1,6 +1,6 @@
 // The same cases in PyTorch: bench/torch_peer.py, which is part of this binary, run by a Python that has torch.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // What fledge bench prints for people.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "apps/bench/bench.h"

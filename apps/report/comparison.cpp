@@ -5,36 +5,17 @@
 #include <filesystem>
 #include <set>
 
+#include "nn/metrics/metric_table.h"
+
 namespace fledge::report {
 namespace {
-
-bool starts_with(const std::string& text, const std::string& with) { return text.rfind(with, 0) == 0; }
 
 // Recalls first, by K; then the others that are better when larger; then counts and what else there is.
 int place(const std::string& key) {
   static const std::vector<std::string> kFirst = {"map@r", "r_precision", "precision@1"};
-  if (starts_with(key, "recall@")) return 0;
+  if (recall_k(key)) return 0;
   const auto it = std::find(kFirst.begin(), kFirst.end(), key);
   return it != kFirst.end() ? 1 + static_cast<int>(it - kFirst.begin()) : 100;
-}
-
-// Shares of which more is better. What else there is (distances, ranks, counts) is shown as the number it is.
-bool ranked(const std::string& key) {
-  for (const char* start : {"nmi", "ami", "f1", "mrr", "macro_"})
-    if (starts_with(key, start)) return true;
-  return place(key) < 100;
-}
-
-std::string label_of(const std::string& key) {
-  if (starts_with(key, "recall@")) return "R@" + key.substr(7);
-  if (key == "map@r") return "MAP@R";
-  if (starts_with(key, "macro_")) return "macro " + label_of(key.substr(6));
-  if (key == "nmi" || key == "ami" || key == "mrr") return key == "nmi" ? "NMI" : key == "ami" ? "AMI" : "MRR";
-  if (key == "precision@1") return "P@1";
-  if (key == "r_precision") return "R-precision";
-  std::string label = key;
-  std::replace(label.begin(), label.end(), '_', ' ');
-  return label;
 }
 
 std::string same_folder(const std::string& path) {
@@ -80,13 +61,13 @@ std::vector<Column> metric_columns(const std::vector<const RunRecord*>& runs) {
     for (const auto& entry : run->metrics) keys.insert(entry.first);
   std::vector<Column> columns;
   for (const std::string& key : keys) {
-    const bool share = ranked(key) || (key.size() > 6 && key.compare(key.size() - 6, 6, "_share") == 0);
-    columns.push_back({key, label_of(key), share, ranked(key)});
+    const MetricInfo info = metric_info(key);
+    columns.push_back({key, info.label, info.kind != Metric::Number, info.kind == Metric::Score});
   }
   std::stable_sort(columns.begin(), columns.end(), [](const Column& a, const Column& b) {
     if (place(a.key) != place(b.key)) return place(a.key) < place(b.key);
     if (a.ranked != b.ranked) return a.ranked;
-    return place(a.key) == 0 && std::atoll(a.key.c_str() + 7) < std::atoll(b.key.c_str() + 7);
+    return place(a.key) == 0 && recall_k(a.key) < recall_k(b.key);
   });
   return columns;
 }

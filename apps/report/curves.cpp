@@ -8,6 +8,7 @@
 
 #include "apps/report/chart.h"
 #include "apps/report/markup.h"
+#include "nn/metrics/metric_table.h"
 
 namespace fledge::report {
 namespace {
@@ -79,7 +80,7 @@ std::vector<std::int64_t> recall_ks(const std::vector<const Kind*>& kinds) {
   for (const Kind* kind : kinds)
     for (const RunRecord* run : kind->runs)
       for (const auto& entry : run->metrics)
-        if (entry.first.rfind("recall@", 0) == 0) ks.insert(std::atoll(entry.first.c_str() + 7));
+        if (const auto k = recall_k(entry.first)) ks.insert(*k);
   return {ks.begin(), ks.end()};
 }
 
@@ -144,8 +145,8 @@ Section training_plots(const std::vector<Kind>& kinds, bool files) {
     for (const std::string key : {"recall@1", "map@r"}) {
       Chart chart = chart_of(kinds, key, validation ? &RunRecord::validations : &RunRecord::evals);
       chart.percent = true;
-      chart.title = fmt::format("{} on the {} pictures, percent", key == "map@r" ? "MAP@R" : "R@1",
-                                validation ? "validation" : "test");
+      chart.title =
+          fmt::format("{} on the {} pictures, percent", metric_info(key).label, validation ? "validation" : "test");
       const bool curve =
           std::any_of(chart.series.begin(), chart.series.end(), [](const Series& s) { return s.points.size() > 1; });
       if (curve) add((validation ? "validation-" : "eval-") + file_name(key), line_chart(chart), files, section);

@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "apps/report/markup.h"
-#include "train/evaluation/metrics_text.h"
 
 namespace fledge::report {
 namespace {

@@ -1,5 +1,6 @@
 #include "apps/verbs/eval_measure.h"
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -9,6 +10,7 @@
 #include "io/file.h"
 #include "io/json_file.h"
 #include "nn/metrics/clustering.h"
+#include "nn/metrics/metrics_json.h"
 #include "nn/metrics/spread.h"
 #include "train/evaluation/equal_embeddings.h"
 #include "train/evaluation/metrics_text.h"
@@ -16,8 +18,21 @@
 namespace fledge {
 namespace {
 
+void add_rank(const Embeddings& e, RetrievalMetrics& m) {
+  const EmbeddingRank rank = embedding_rank(e.vectors);
+  m.values["effective_rank"] = rank.effective;
+  m.values["participation_ratio"] = rank.participation;
+  m.values["top_component_share"] = rank.top_share;
+}
+
+void add_distances(const Embeddings& e, RetrievalMetrics& m) {
+  const MeanDistances d = mean_distances(e.vectors, e.labels);
+  m.values["mean_positive"] = d.positives ? d.positive : std::nan("");
+  m.values["mean_negative"] = d.negatives ? d.negative : std::nan("");
+}
+
 // Agreement of k-means, one cluster a class, with the classes.
-Agreement cluster_agreement(const EvalOptions& o, const Embeddings& e) {
+void add_clusters(const EvalOptions& o, const Embeddings& e, RetrievalMetrics& m) {
   const std::set<std::int64_t> classes(e.labels.begin(), e.labels.end());
   KMeansOptions options;
   options.k = static_cast<std::int64_t>(classes.size());
@@ -26,7 +41,9 @@ Agreement cluster_agreement(const EvalOptions& o, const Embeddings& e) {
   options.progress = [](std::int64_t, std::int64_t) {
     if (const int signal = stop_signal()) throw Stopped{signal};
   };
-  return agreement(e.labels, k_means(e.vectors, options).labels);
+  const Agreement found = agreement(e.labels, k_means(e.vectors, options).labels);
+  m.values["nmi"] = found.nmi;
+  m.values["ami"] = found.ami;
 }
 
 PictureNames names_of(const Embeddings& e) { return {e.paths, e.contents, e.root}; }
@@ -69,33 +86,30 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   const EqualEmbeddings equal = equal_embeddings(query.vectors, g.vectors, options.self_gallery, own.rows);
   if (!copies_out) own = left_out(query, gallery, false);
   options.own = std::move(own.rows);
-  const RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
+  RetrievalMetrics m = evaluate_retrieval(query.vectors, query.labels, g.vectors, g.labels, options);
   if (equal.collapsed()) std::fprintf(stderr, "warning: %s\n", equal.text().c_str());
-  EmbeddingReport report;
-  report.equal_embeddings = equal.queries;
-  report.trained_on = query.trained_on;
-  if (!gallery.same_pictures) report.own_pictures = own.own;
-  if (!query.contents.empty() && !g.contents.empty()) report.copies = own.copies;
   if (o.all && !query.labels.empty()) {
-    report.rank = embedding_rank(query.vectors);
-    report.distances = mean_distances(query.vectors, query.labels);
+    add_rank(query, m);
+    add_distances(query, m);
   }
-  if (o.clusters && !query.labels.empty()) report.clusters = cluster_agreement(o, query);
-  std::string json = metrics_json(m, report);
-  if (o.data.on_bad_image == OnBadImage::Skip && o.embeddings.empty()) {
-    auto counted = nlohmann::json::parse(json);
-    add_skipped(counted, "skipped", query.skipped.names);
-    if (gallery.embeddings && !gallery.same_pictures)
-      add_skipped(counted, "skipped_gallery", gallery.embeddings->skipped.names);
-    json = json_text(counted);
-  }
+  if (o.clusters && !query.labels.empty()) add_clusters(o, query, m);
   if (!o.per_class.empty()) write_file_atomic(o.per_class, class_table(m, query));
   if (o.json) {
-    std::printf("%s\n", json.c_str());
+    nlohmann::json j = to_json(m);
+    j["equal_embeddings"] = equal.queries;
+    if (query.trained_on > 0) j["test_pictures_trained_on"] = query.trained_on;
+    if (!gallery.same_pictures) j["own_pictures"] = own.own;
+    if (!query.contents.empty() && !g.contents.empty()) j["copies"] = own.copies;
+    if (o.data.on_bad_image == OnBadImage::Skip && o.embeddings.empty()) {
+      add_skipped(j, "skipped", query.skipped.names);
+      if (gallery.embeddings && !gallery.same_pictures)
+        add_skipped(j, "skipped_gallery", gallery.embeddings->skipped.names);
+    }
+    std::printf("%s\n", json_text(j).c_str());
     return 0;
   }
-  std::fputs(metrics_table({{name, json}}).c_str(), stdout);
-  if (o.all || o.clusters) std::fputs(metrics_block(json).c_str(), stdout);
+  std::fputs(metrics_table({{name, m}}).c_str(), stdout);
+  if (o.all || o.clusters) std::fputs(metrics_block(m).c_str(), stdout);
   std::fputs(metrics_footnote(m, options.self_gallery).c_str(), stdout);
   std::fputs(own_note(own, gallery.same_pictures, copies_out).c_str(), stdout);
   if (const std::string text = equal.text(); !text.empty() && !equal.collapsed()) std::printf("%s\n", text.c_str());

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "io/file.h"
 #include "io/json_file.h"
+#include "nn/metrics/metrics_json.h"
 #include "train/evaluation/metrics_text.h"
 #include "train/run/run_identity.h"
 
@@ -49,13 +50,10 @@ int print_stored_metrics(const std::vector<std::string>& runs, bool spread, bool
           ErrorKind::BadInput, "", "run '" + run + "' has no metrics.json",
           "it was trained without --test or is not finished: go on with --resume auto, or evaluate it with --model " +
               run + " --data ...");
-    const auto bytes = read_file(file);
-    const std::string text(bytes.begin(), bytes.end());
     const std::string name = std::filesystem::path(run).lexically_normal().filename().string();
-    const auto metrics = parse_json(text);
-    if (!metrics.is_object())
-      throw Error(ErrorKind::BadInput, "", "'" + file + "' holds no metrics: it is not a JSON object");
-    rows.push_back({all.contains(name) ? run : name, text});  // runs of one name in different folders
+    const nlohmann::json metrics = read_json_object(file);
+    // Runs of one name in different folders go by their paths.
+    rows.push_back({all.contains(name) ? run : name, metrics_from_json(metrics)});
     all[rows.back().name] = metrics;
     if (const std::string pictures = tested_on(run); !pictures.empty()) tested.insert(pictures);
     if (metrics.contains("queries") && metrics["queries"].is_number())

@@ -27,8 +27,8 @@ int run_one(const RunSpec& spec, const std::string& config, const std::string& c
   RunConsole console(spec.machine.quiet);
   const RunOutcome outcome = run_training(spec, console, config, command);
   if (outcome.signal) return 128 + outcome.signal;
-  if (outcome.metrics.empty()) return 0;
-  rows.push_back({spec.policy.folder, outcome.metrics});
+  if (!outcome.metrics) return 0;
+  rows.push_back({spec.policy.folder, *outcome.metrics});
   std::fputs(metrics_table({rows.back()}).c_str(), stdout);
   return 0;
 }

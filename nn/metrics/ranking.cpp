@@ -38,10 +38,18 @@ struct Block {
   float* products;
 };
 
+/// What is known of a query so far.
+struct Found {
+  std::int64_t relevant = 0, before = 0;  // as in QueryRanking
+};
+
 class Ranking {
  public:
-  explicit Ranking(const RankingInput& input)
-      : input_(input), same_(input.query.raw() == input.gallery.raw()), scratch_(std::max(1, num_threads())) {
+  Ranking(const RankingInput& input, const PutRanking& put)
+      : input_(input),
+        put_(put),
+        same_(input.query.raw() == input.gallery.raw()),
+        scratch_(std::max(1, num_threads())) {
     const Frame frame = frame_of(input.query, input.gallery);
     gallery_ = in_frame(input.gallery, frame);
     find_twins(gallery_);
@@ -50,12 +58,11 @@ class Ranking {
     set_limits();
   }
 
-  std::vector<QueryScore> run() {
+  void run() {
     if (input_.left_out.itself_only() && same_ && list_bytes() <= kListBytes)
       run_symmetric();
     else
       run_rows();
-    return std::move(scores_);
   }
 
  private:
@@ -65,13 +72,13 @@ class Ranking {
   void count_relevant() {
     std::unordered_map<std::int64_t, std::int64_t> sizes;
     for (const std::int64_t y : input_.gallery_labels) ++sizes[y];
-    scores_.resize(queries());
+    found_.resize(queries());
     for (std::int64_t q = 0; q < queries(); ++q) {
       const auto found = sizes.find(input_.query_labels[q]);
       std::int64_t own = 0;
       input_.left_out.each_in(q, 0, input_.gallery.dim(0),
                               [&](std::int64_t g) { own += input_.gallery_labels[g] == input_.query_labels[q]; });
-      scores_[q].relevant = (found == sizes.end() ? 0 : found->second) - own;
+      found_[q].relevant = (found == sizes.end() ? 0 : found->second) - own;
     }
   }
 
@@ -81,7 +88,7 @@ class Ranking {
         nearest_positives(query(), input_.query_labels, gallery_, input_.gallery_labels, input_.left_out, input_.block);
     limits_ = {std::vector<float>(n, kNever), std::vector<float>(n, kNever), std::vector<float>(n, kNever)};
     for (std::int64_t q = 0; q < n; ++q) {
-      if (scores_[q].relevant == 0) continue;
+      if (found_[q].relevant == 0) continue;
       const double limit = positives_[q].distance * gallery_.scale * gallery_.scale;
       limits_.strict[q] = query_strict(query().squares[q], limit, d);
       limits_.loose[q] = query_loose(query().squares[q], limit, d);
@@ -97,7 +104,7 @@ class Ranking {
   /// All lists open, with little room beyond the R nearest.
   std::int64_t list_bytes() const {
     std::int64_t bytes = 0;
-    for (const QueryScore& s : scores_)
+    for (const Found& s : found_)
       if (s.relevant > 0) bytes += 12 * (2 * s.relevant + kRoomOfMany) + static_cast<std::int64_t>(sizeof(NearestList));
     return bytes;
   }
@@ -131,7 +138,7 @@ class Ranking {
     first_list_ = first;
     lists_.resize(count);
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t r = scores_[first + i].relevant;
+      const std::int64_t r = found_[first + i].relevant;
       if (r > 0) lists_[i].start(query(), first + i, gallery_, r, 2 * r + room, input_.left_out.of(first + i));
     }
   }
@@ -177,10 +184,10 @@ class Ranking {
 
   void read_row(const Block& b, std::int64_t i, Scratch& mine) {
     const std::int64_t q = b.query + i;
-    if (scores_[q].relevant == 0) return;
+    if (found_[q].relevant == 0) return;
     input_.left_out.each_in(q, b.item, b.width,
                             [&](std::int64_t g) { b.products[i * b.width + g - b.item] = -kNever; });
-    scores_[q].before += scan_row(row_scan(b, i), mine.marks.data());
+    found_[q].before += scan_row(row_scan(b, i), mine.marks.data());
     settle_row(b, i, mine);
   }
 
@@ -192,7 +199,7 @@ class Ranking {
                              items_.strict[g],
                              items_.loose[g],
                              mine.column_before.data()};
-    scores_[g].before += scan_row_and_columns(row_scan(b, i), columns, mine.marks.data());
+    found_[g].before += scan_row_and_columns(row_scan(b, i), columns, mine.marks.data());
     const float* p = b.products + i * b.width;
     for (std::int64_t k = 0; k < b.width; ++k) {
       if (!mine.marks[k / kScanChunk]) {
@@ -209,7 +216,7 @@ class Ranking {
   /// What the row's marked chunks leave open.
   void settle_row(const Block& b, std::int64_t i, Scratch& mine) {
     const std::int64_t q = b.query + i;
-    if (scores_[q].relevant == 0) return;
+    if (found_[q].relevant == 0) return;
     const float* p = b.products + i * b.width;
     for (std::int64_t k = 0; k < b.width; ++k) {
       if (!mine.marks[k / kScanChunk]) {
@@ -225,7 +232,7 @@ class Ranking {
   void settle_columns(const Block& b, int owner, int owners) {
     for (const Scratch& s : scratch_) {
       if (s.column_before.empty()) continue;  // a thread that did not take part
-      for (std::int64_t k = owner; k < b.width; k += owners) scores_[b.item + k].before += s.column_before[k];
+      for (std::int64_t k = owner; k < b.width; k += owners) found_[b.item + k].before += s.column_before[k];
     }
     for (const Scratch& s : scratch_)
       for (const Pair& pair : s.pairs)
@@ -241,7 +248,7 @@ class Ranking {
 
   void settle(std::int64_t q, std::int64_t g, float p) {
     if (p == -kNever) return;  // left out
-    if (undecided(q, g, p)) scores_[q].before += comes_before(q, g);
+    if (undecided(q, g, p)) found_[q].before += comes_before(q, g);
     if (!may_enter(q, g, p)) return;
     NearestList& list = lists_[q - first_list_];
     const float threshold = list.threshold();
@@ -259,7 +266,7 @@ class Ranking {
 
   /// No relevant picture among the R nearest: both precisions are 0, whatever else comes.
   void close_if_hopeless(std::int64_t q) {
-    if (scores_[q].relevant == 0 || scores_[q].before < scores_[q].relevant || limits_.list[q] == kNever) return;
+    if (found_[q].relevant == 0 || found_[q].before < found_[q].relevant || limits_.list[q] == kNever) return;
     lists_[q - first_list_].close();
     limits_.list[q] = kNever;
   }
@@ -267,29 +274,29 @@ class Ranking {
   void finish(std::int64_t first, std::int64_t count) {
 #pragma omp parallel for schedule(dynamic, 8) num_threads(num_threads())
     for (std::int64_t q = first; q < first + count; ++q) {
-      QueryScore& s = scores_[q];
-      if (s.relevant == 0 || s.before >= s.relevant) continue;
-      double hits = 0, sum = 0, place = 0;
-      for (const ExactItem& item : lists_[q - first].nearest(s.relevant)) {
-        ++place;
-        if (input_.gallery_labels[item.index] != input_.query_labels[q]) continue;
-        ++hits;
-        sum += hits / place;
-      }
-      s.average_precision = sum / static_cast<double>(s.relevant);
-      s.r_precision = hits / static_cast<double>(s.relevant);
+      const Found& found = found_[q];
+      if (found.relevant == 0) continue;
+      QueryRanking ranking{found.relevant, found.before, {}};
+      std::int64_t place = 0;
+      if (found.before < found.relevant)
+        for (const ExactItem& item : lists_[q - first].nearest(found.relevant)) {
+          ++place;
+          if (input_.gallery_labels[item.index] == input_.query_labels[q]) ranking.places.push_back(place);
+        }
+      put_(q, ranking);
     }
   }
 
   static constexpr std::int64_t kRoomOfMany = 16, kRoomOfFew = 256;
 
   const RankingInput& input_;
+  const PutRanking& put_;
   bool same_;
   FramedRows gallery_, other_query_;
   std::vector<ExactItem> positives_;
   QueryLimits limits_;
   ItemLimits items_;
-  std::vector<QueryScore> scores_;
+  std::vector<Found> found_;
   std::int64_t first_list_ = 0;
   std::vector<NearestList> lists_;
   std::vector<Scratch> scratch_;
@@ -297,6 +304,6 @@ class Ranking {
 
 }  // namespace
 
-std::vector<QueryScore> rank_queries(const RankingInput& input) { return Ranking(input).run(); }
+void rank_queries(const RankingInput& input, const PutRanking& put) { Ranking(input, put).run(); }
 
 }  // namespace fledge

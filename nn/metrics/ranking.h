@@ -5,16 +5,10 @@
 #include <vector>
 
 #include "nn/metrics/left_out.h"
+#include "nn/metrics/metric_table.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
-
-struct QueryScore {
-  std::int64_t relevant =
-      0;  // gallery pictures of the query's class without those left out; the rest is 0 when there is none
-  std::int64_t before = 0;  // gallery pictures before the first relevant one
-  double average_precision = 0, r_precision = 0;
-};
 
 struct RankingInput {
   // Contiguous, both float32 or both float64; one and the same memory: only half of the products are made.
@@ -25,7 +19,9 @@ struct RankingInput {
   const std::function<void(std::int64_t, std::int64_t)>& progress;
 };
 
-/// One score per query. Exact in the sense of nn/metrics/README.md; memory as said there.
-std::vector<QueryScore> rank_queries(const RankingInput& input);
+using PutRanking = std::function<void(std::int64_t query, const QueryRanking& ranking)>;
+/// Calls `put` once for each query that has a relevant picture, from several threads at once. Exact in the sense of
+/// nn/metrics/README.md; memory as said there.
+void rank_queries(const RankingInput& input, const PutRanking& put);
 
 }  // namespace fledge

@@ -1,9 +1,10 @@
 #include "nn/metrics/retrieval.h"
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 
 #include "nn/metrics/bootstrap.h"
+#include "nn/metrics/metric_table.h"
 #include "nn/metrics/ranking.h"
 #include "nn/metrics/rows.h"
 #include "tensor/random.h"
@@ -57,69 +58,109 @@ void check_arguments(const Tensor& query, const Tensor& gallery, const Retrieval
           "samples count from 0, the level lies between 0 and 1");
 }
 
-/// The means over queries and over classes.
-void average(const std::vector<QueryScore>& scores, const Labels& labels, const BootstrapOptions& bootstrap,
-             RetrievalMetrics& m) {
-  std::map<std::int64_t, ClassMetrics> classes;
-  std::vector<std::vector<double>> kept(2);  // Recall@1 and MAP@R, for the intervals
-  Labels kept_labels;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const QueryScore& s = scores[i];
-    if (s.relevant == 0) {
-      ++m.lone_queries;
-      continue;
-    }
-    ++m.queries;
-    const double first = s.before == 0, reciprocal = 1 / static_cast<double>(s.before + 1);
-    for (auto& [k, share] : m.recall) share += s.before < k;
-    m.precision_at_1 += first;
-    m.map_at_r += s.average_precision;
-    m.r_precision += s.r_precision;
-    m.mrr += reciprocal;
-    ClassMetrics& c = classes[labels[i]];
-    ++c.queries;
-    c.recall_at_1 += first;
-    c.map_at_r += s.average_precision;
-    c.r_precision += s.r_precision;
-    c.mrr += reciprocal;
-    kept[0].push_back(first);
-    kept[1].push_back(s.average_precision);
-    kept_labels.push_back(labels[i]);
+/// What is kept of every query.
+class QueryScores {
+ public:
+  explicit QueryScores(std::int64_t queries) : before_(queries, kLone) {
+    for (const Metric& m : metric_table())
+      if (m.of) metrics_.push_back(&m);
+    values_.resize(static_cast<std::size_t>(queries) * metrics_.size());
   }
-  if (m.queries == 0) return;
-  const double n = static_cast<double>(m.queries);
-  for (auto& [k, share] : m.recall) share /= n;
-  for (double* sum : {&m.precision_at_1, &m.map_at_r, &m.r_precision, &m.mrr}) *sum /= n;
-  std::map<std::int64_t, std::int64_t> numbers;
-  for (auto& [label, c] : classes) {
-    numbers.emplace(label, static_cast<std::int64_t>(numbers.size()));
-    c.label = label;
-    for (double* sum : {&c.recall_at_1, &c.map_at_r, &c.r_precision, &c.mrr}) *sum /= static_cast<double>(c.queries);
-    m.macro_recall_at_1 += c.recall_at_1 / static_cast<double>(classes.size());
-    m.macro_map_at_r += c.map_at_r / static_cast<double>(classes.size());
-    m.classes.push_back(c);
+
+  /// Queries may be put in by several threads at once.
+  void put(std::int64_t query, const QueryRanking& ranking) {
+    before_[query] = ranking.before;
+    for (std::size_t k = 0; k < metrics_.size(); ++k)
+      values_[static_cast<std::size_t>(query) * metrics_.size() + k] = metrics_[k]->of(ranking);
   }
-  if (bootstrap.samples == 0) return;
-  for (std::int64_t& y : kept_labels) y = numbers[y];
-  const std::vector<Interval> intervals = bootstrap_intervals(kept, kept_labels, bootstrap);
-  m.recall_at_1_interval = intervals[0];
-  m.map_at_r_interval = intervals[1];
+
+  const std::vector<const Metric*>& metrics() const { return metrics_; }
+  bool is_lone(std::int64_t query) const { return before_[query] == kLone; }
+  std::int64_t before(std::int64_t query) const { return before_[query]; }
+  double value(std::int64_t query, std::size_t metric) const {
+    return values_[static_cast<std::size_t>(query) * metrics_.size() + metric];
+  }
+
+ private:
+  static constexpr std::int64_t kLone = -1;
+  std::vector<const Metric*> metrics_;
+  std::vector<std::int64_t> before_;
+  std::vector<double> values_;  // query after query
+};
+
+void add_intervals(const QueryScores& scores, const Labels& counted, const Labels& groups,
+                   const BootstrapOptions& bootstrap, RetrievalMetrics& m) {
+  std::vector<std::vector<double>> columns;
+  std::vector<const char*> names;
+  for (std::size_t k = 0; k < scores.metrics().size(); ++k) {
+    if (!scores.metrics()[k]->interval) continue;
+    names.push_back(scores.metrics()[k]->own_name());
+    columns.emplace_back();
+    for (const std::int64_t q : counted) columns.back().push_back(scores.value(q, k));
+  }
+  const std::vector<Interval> intervals = bootstrap_intervals(columns, groups, bootstrap);
+  for (std::size_t c = 0; c < names.size(); ++c) m.intervals[names[c]] = intervals[c];
   m.interval_level = bootstrap.level;
 }
 
-/// Keeps the scores of options.sample_queries queries, in their order.
-void draw_queries(const RetrievalOptions& options, std::vector<QueryScore>& scores, Labels& labels) {
-  const std::int64_t n = static_cast<std::int64_t>(scores.size());
-  if (options.sample_queries >= n) return;
-  std::vector<std::int64_t> drawn(scores.size());
-  for (std::int64_t i = 0; i < n; ++i) drawn[i] = i;
+/// The means over the given queries and over their classes.
+void average(const QueryScores& scores, const Labels& queries, const Labels& labels, const BootstrapOptions& bootstrap,
+             RetrievalMetrics& m) {
+  const std::vector<const Metric*>& metrics = scores.metrics();
+  struct Sums {
+    std::int64_t queries = 0;
+    std::vector<double> values;
+  };
+  Sums all{0, std::vector<double>(metrics.size())};
+  std::map<std::int64_t, Sums> classes;
+  Labels counted;
+  for (const std::int64_t q : queries) {
+    if (scores.is_lone(q)) {
+      ++m.lone_queries;
+      continue;
+    }
+    counted.push_back(q);
+    for (auto& [k, share] : m.recall) share += scores.before(q) < k;
+    Sums& own = classes.try_emplace(labels[q], Sums{0, std::vector<double>(metrics.size())}).first->second;
+    ++own.queries;
+    for (std::size_t k = 0; k < metrics.size(); ++k) {
+      all.values[k] += scores.value(q, k);
+      own.values[k] += scores.value(q, k);
+    }
+  }
+  m.queries = static_cast<std::int64_t>(counted.size());
+  const double n = static_cast<double>(std::max<std::int64_t>(m.queries, 1)),
+               class_count = static_cast<double>(classes.size());
+  for (auto& [k, share] : m.recall) share /= n;
+  for (std::size_t k = 0; k < metrics.size(); ++k) {
+    m.values[metrics[k]->key] = all.values[k] / n;
+    if (metrics[k]->over_classes) m.values[metrics[k]->over_classes_key()] = 0;
+  }
+  std::map<std::int64_t, std::int64_t> numbers;
+  for (const auto& [label, sums] : classes) {
+    numbers.emplace(label, static_cast<std::int64_t>(numbers.size()));
+    ClassMetrics& c = m.classes.emplace_back(ClassMetrics{label, sums.queries, {}});
+    for (std::size_t k = 0; k < metrics.size(); ++k) {
+      const double mean = c.values[metrics[k]->own_name()] = sums.values[k] / static_cast<double>(sums.queries);
+      if (metrics[k]->over_classes) m.values[metrics[k]->over_classes_key()] += mean / class_count;
+    }
+  }
+  if (bootstrap.samples == 0 || m.queries == 0) return;
+  Labels groups;
+  for (const std::int64_t q : counted) groups.push_back(numbers[labels[q]]);
+  add_intervals(scores, counted, groups, bootstrap, m);
+}
+
+/// All queries, or options.sample_queries of them, in their order.
+Labels drawn_queries(const RetrievalOptions& options, std::int64_t n) {
+  Labels drawn(static_cast<std::size_t>(n));
+  std::iota(drawn.begin(), drawn.end(), 0);
+  if (options.sample_queries <= 0 || options.sample_queries >= n) return drawn;
   Generator g = Generator::of({options.sample_seed, 0x71756572696573ull});  // "queries"
   g.shuffle(drawn);
   drawn.resize(static_cast<std::size_t>(options.sample_queries));
   std::sort(drawn.begin(), drawn.end());
-  for (std::size_t i = 0; i < drawn.size(); ++i) scores[i] = scores[drawn[i]], labels[i] = labels[drawn[i]];
-  scores.resize(drawn.size());
-  labels.resize(drawn.size());
+  return drawn;
 }
 
 }  // namespace
@@ -134,17 +175,14 @@ RetrievalMetrics evaluate_retrieval(const Tensor& query, const Labels& query_lab
   RetrievalMetrics m;
   m.gallery = g.dim(0);
   for (std::int64_t k : options.recall_at) m.recall[k] = 0;
-  if (q.dim(0) == 0 || g.dim(0) == 0) {
-    m.lone_queries = q.dim(0);
-    return m;
+  QueryScores scores(q.dim(0));
+  if (q.dim(0) > 0 && g.dim(0) > 0) {
+    const LeftOut left_out(options.self_gallery, options.own, q.dim(0));
+    const ComparableRows rows = comparable_rows(q, g);
+    rank_queries({rows.query, rows.gallery, query_labels, gallery_labels, left_out, options.block, options.progress},
+                 [&](std::int64_t query, const QueryRanking& ranking) { scores.put(query, ranking); });
   }
-  const LeftOut left_out(options.self_gallery, options.own, q.dim(0));
-  const ComparableRows rows = comparable_rows(q, g);
-  std::vector<QueryScore> scores =
-      rank_queries({rows.query, rows.gallery, query_labels, gallery_labels, left_out, options.block, options.progress});
-  Labels labels = query_labels;
-  if (options.sample_queries > 0) draw_queries(options, scores, labels);
-  average(scores, labels, options.bootstrap, m);
+  average(scores, drawn_queries(options, q.dim(0)), query_labels, options.bootstrap, m);
   return m;
 }
 

@@ -37,24 +37,24 @@ struct Interval {
   double low = 0, high = 0;
 };
 
+using MetricValues = std::map<std::string, double>;  // by key
+
 /// Means over the counted queries of one class.
 struct ClassMetrics {
   std::int64_t label = 0, queries = 0;
-  double recall_at_1 = 0, map_at_r = 0, r_precision = 0, mrr = 0;
+  MetricValues values;  // by the metric's own_name()
 };
 
+/// Keys are those of nn/metrics/metric_table.h; as JSON: nn/metrics/metrics_json.h.
 struct RetrievalMetrics {
   std::map<std::int64_t, double> recall;  // K -> share of queries with a same-class picture among the K nearest
-  double map_at_r = 0;  // Musgrave et al. 2020: mean over queries of (1/R) sum_{i<=R} hit_i * precision@i
-  double r_precision = 0;
-  double precision_at_1 = 0;
-  double mrr = 0;                                    // mean of 1 / place of the first relevant picture
-  double macro_recall_at_1 = 0, macro_map_at_r = 0;  // mean over classes of the class's mean
-  Interval recall_at_1_interval, map_at_r_interval;  // both 0 without bootstrap samples
-  double interval_level = 0;                         // 0: there are no intervals
-  std::vector<ClassMetrics> classes;                 // those with a counted query, by label
-  std::int64_t queries = 0;                          // counted queries (those with at least one relevant picture)
-  std::int64_t lone_queries = 0;                     // queries without any relevant picture: left out and reported
+  /// Of evaluate_retrieval: every metric that has a formula, and their means over classes. Others where measured.
+  MetricValues values;
+  std::map<std::string, Interval> intervals;  // of "recall@1" and "map@r"; empty without bootstrap samples
+  double interval_level = 0;                  // 0: there are no intervals
+  std::vector<ClassMetrics> classes;          // those with a counted query, by label
+  std::int64_t queries = 0;       // counted queries (those with at least one relevant picture); -1: a file does not say
+  std::int64_t lone_queries = 0;  // queries without any relevant picture: left out and reported
   std::int64_t gallery = 0;
 };
 

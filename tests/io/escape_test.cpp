@@ -2,6 +2,7 @@
 #include "base/escape.h"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "base/error.h"

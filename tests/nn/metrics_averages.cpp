@@ -16,20 +16,20 @@ TEST_CASE("reciprocal ranks and means over classes by hand", "[metrics]") {
   const Tensor q = zeros({3, 1}), g = from_vector(std::vector<float>{1, 2, 3, 4}, {4, 1});
   const RetrievalMetrics m = evaluate_retrieval(q, {5, 0, 5}, g, {0, 5, 5, 7}, {.self_gallery = false});
   // Class 5: first hit at place 2, MAP@R (0 + 1/2) / 2, R-precision 1/2. Class 0: all 1.
-  CHECK(m.mrr == Approx((0.5 + 1 + 0.5) / 3));
+  CHECK(m.values.at("mrr") == Approx((0.5 + 1 + 0.5) / 3));
   REQUIRE(m.classes.size() == 2);
   CHECK(m.classes[0].label == 0);
   CHECK(m.classes[0].queries == 1);
-  CHECK(m.classes[0].map_at_r == 1);
+  CHECK(m.classes[0].values.at("map@r") == 1);
   CHECK(m.classes[1].label == 5);
   CHECK(m.classes[1].queries == 2);
-  CHECK(m.classes[1].recall_at_1 == 0);
-  CHECK(m.classes[1].map_at_r == Approx(0.25));
-  CHECK(m.classes[1].r_precision == Approx(0.5));
-  CHECK(m.classes[1].mrr == Approx(0.5));
-  CHECK(m.macro_recall_at_1 == Approx(0.5));
-  CHECK(m.macro_map_at_r == Approx((1 + 0.25) / 2));
-  CHECK(m.map_at_r == Approx((1 + 0.5) / 3));
+  CHECK(m.classes[1].values.at("recall@1") == 0);
+  CHECK(m.classes[1].values.at("map@r") == Approx(0.25));
+  CHECK(m.classes[1].values.at("r_precision") == Approx(0.5));
+  CHECK(m.classes[1].values.at("mrr") == Approx(0.5));
+  CHECK(m.values.at("macro_recall@1") == Approx(0.5));
+  CHECK(m.values.at("macro_map@r") == Approx((1 + 0.25) / 2));
+  CHECK(m.values.at("map@r") == Approx((1 + 0.5) / 3));
 }
 
 TEST_CASE("a bootstrap interval is the mean give or take its standard errors", "[metrics]") {
@@ -76,17 +76,17 @@ TEST_CASE("intervals in the metrics: the seed decides, threads do not", "[metric
   const RetrievalMetrics two = run({});
   set_num_threads(before);
   CHECK(one.interval_level == 0.95);
-  CHECK(one.map_at_r_interval.low == two.map_at_r_interval.low);
-  CHECK(one.map_at_r_interval.high == two.map_at_r_interval.high);
-  CHECK(one.map_at_r_interval.low < one.map_at_r);
-  CHECK(one.map_at_r < one.map_at_r_interval.high);
-  CHECK(one.recall_at_1_interval.low < one.recall.at(1));
-  CHECK(one.recall.at(1) < one.recall_at_1_interval.high);
-  CHECK(one.map_at_r_interval.low != run({.seed = 1}).map_at_r_interval.low);
-  CHECK(one.map_at_r_interval.low != run({.by_class = true}).map_at_r_interval.low);
+  CHECK(one.intervals.at("map@r").low == two.intervals.at("map@r").low);
+  CHECK(one.intervals.at("map@r").high == two.intervals.at("map@r").high);
+  CHECK(one.intervals.at("map@r").low < one.values.at("map@r"));
+  CHECK(one.values.at("map@r") < one.intervals.at("map@r").high);
+  CHECK(one.intervals.at("recall@1").low < one.recall.at(1));
+  CHECK(one.recall.at(1) < one.intervals.at("recall@1").high);
+  CHECK(one.intervals.at("map@r").low != run({.seed = 1}).intervals.at("map@r").low);
+  CHECK(one.intervals.at("map@r").low != run({.by_class = true}).intervals.at("map@r").low);
   const RetrievalMetrics off = run({.samples = 0});
   CHECK(off.interval_level == 0);
-  CHECK(off.map_at_r == one.map_at_r);
+  CHECK(off.values.at("map@r") == one.values.at("map@r"));
   CHECK_THROWS_AS(run({.samples = -1}), Error);
   CHECK_THROWS_AS(run({.level = 1}), Error);
 }
@@ -112,9 +112,9 @@ TEST_CASE("a sample of the queries in the whole gallery", "[metrics]") {
   CHECK(some.queries == 100);
   CHECK(some.gallery == 300);
   CHECK(some.recall.at(1) * 100 == Approx(std::round(some.recall.at(1) * 100)).margin(1e-9));
-  CHECK(measure(100, 1).map_at_r == some.map_at_r);
-  CHECK(measure(100, 2).map_at_r != some.map_at_r);
-  CHECK(measure(300, 1).map_at_r == all.map_at_r);
+  CHECK(measure(100, 1).values.at("map@r") == some.values.at("map@r"));
+  CHECK(measure(100, 2).values.at("map@r") != some.values.at("map@r"));
+  CHECK(measure(300, 1).values.at("map@r") == all.values.at("map@r"));
   // Ten samples of a third: their mean lies within five standard errors of the whole.
   double mean = 0;
   for (std::uint64_t seed = 0; seed < 10; ++seed) mean += measure(100, seed).recall.at(1) / 10;

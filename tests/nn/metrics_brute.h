@@ -37,22 +37,22 @@ inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::ve
     for (auto& [k, share] : m.recall)
       share += std::find(hit.begin(), hit.begin() + std::min<std::int64_t>(k, hit.size()), true) !=
                hit.begin() + std::min<std::int64_t>(k, hit.size());
-    m.precision_at_1 += hit[0];
-    m.mrr += 1 / static_cast<double>(std::find(hit.begin(), hit.end(), true) - hit.begin() + 1);
+    m.values["precision@1"] += hit[0];
+    m.values["mrr"] += 1 / static_cast<double>(std::find(hit.begin(), hit.end(), true) - hit.begin() + 1);
     double hits = 0, sum = 0;
     for (std::int64_t r = 0; r < relevant; ++r) {
       hits += hit[r];
       if (hit[r]) sum += hits / static_cast<double>(r + 1);
     }
-    m.map_at_r += sum / static_cast<double>(relevant);
-    m.r_precision += hits / static_cast<double>(relevant);
+    m.values["map@r"] += sum / static_cast<double>(relevant);
+    m.values["r_precision"] += hits / static_cast<double>(relevant);
   }
   const double n = static_cast<double>(std::max<std::int64_t>(1, m.queries));
   for (auto& [k, share] : m.recall) share /= n;
-  m.precision_at_1 /= n;
-  m.map_at_r /= n;
-  m.r_precision /= n;
-  m.mrr /= n;
+  m.values["precision@1"] /= n;
+  m.values["map@r"] /= n;
+  m.values["r_precision"] /= n;
+  m.values["mrr"] /= n;
   return m;
 }
 

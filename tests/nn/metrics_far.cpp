@@ -45,9 +45,9 @@ Rows moved(Rows r, double offset, double far) {
 
 void check_same(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
   CHECK(got.recall == expected.recall);
-  CHECK(got.map_at_r == Approx(expected.map_at_r).epsilon(1e-13));
-  CHECK(got.r_precision == Approx(expected.r_precision).epsilon(1e-13));
-  CHECK(got.mrr == Approx(expected.mrr).epsilon(1e-13));
+  CHECK(got.values.at("map@r") == Approx(expected.values.at("map@r")).epsilon(1e-13));
+  CHECK(got.values.at("r_precision") == Approx(expected.values.at("r_precision")).epsilon(1e-13));
+  CHECK(got.values.at("mrr") == Approx(expected.values.at("mrr")).epsilon(1e-13));
   CHECK(got.queries == expected.queries);
 }
 
@@ -133,11 +133,11 @@ TEST_CASE("own pictures are passed over as though they were not there", "[metric
                                   {.recall_at = {1, 2, 5}, .self_gallery = false});
         counted += one.queries;
         for (const auto& [k, share] : one.recall) recall[k] += share;
-        map += one.map_at_r;
+        map += one.values.at("map@r");
       }
       CHECK(got.queries == counted);
       for (const auto& [k, share] : recall) CHECK(got.recall.at(k) == Approx(share / static_cast<double>(counted)));
-      CHECK(got.map_at_r == Approx(map / static_cast<double>(counted)));
+      CHECK(got.values.at("map@r") == Approx(map / static_cast<double>(counted)));
     }
 }
 

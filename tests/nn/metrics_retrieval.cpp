@@ -54,10 +54,10 @@ Set grid(std::int64_t n, std::int64_t d, std::int64_t classes, std::uint64_t see
 
 void check_same(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
   CHECK(got.recall == expected.recall);
-  CHECK(got.precision_at_1 == expected.precision_at_1);
-  CHECK(got.map_at_r == Approx(expected.map_at_r).epsilon(1e-13));
-  CHECK(got.r_precision == Approx(expected.r_precision).epsilon(1e-13));
-  CHECK(got.mrr == Approx(expected.mrr).epsilon(1e-13));
+  CHECK(got.values.at("precision@1") == expected.values.at("precision@1"));
+  CHECK(got.values.at("map@r") == Approx(expected.values.at("map@r")).epsilon(1e-13));
+  CHECK(got.values.at("r_precision") == Approx(expected.values.at("r_precision")).epsilon(1e-13));
+  CHECK(got.values.at("mrr") == Approx(expected.values.at("mrr")).epsilon(1e-13));
   CHECK(got.queries == expected.queries);
   CHECK(got.lone_queries == expected.lone_queries);
   CHECK(got.gallery == expected.gallery);
@@ -84,17 +84,17 @@ TEST_CASE("retrieval by hand", "[metrics]") {
   CHECK(m.recall.at(2) == Approx(4.0 / 5));
   CHECK(m.recall.at(4) == 1);
   CHECK(m.recall.at(8) == 1);  // K beyond the gallery
-  CHECK(m.precision_at_1 == Approx(3.0 / 5));
+  CHECK(m.values.at("precision@1") == Approx(3.0 / 5));
   // R = 2 for A: rows 0: hit hit -> 1; 1: hit hit -> 1; 3: miss miss -> 0. R = 1 for B: 0 and 1.
-  CHECK(m.map_at_r == Approx((1 + 1 + 0 + 0 + 1) / 5.0));
-  CHECK(m.r_precision == Approx(3.0 / 5));
+  CHECK(m.values.at("map@r") == Approx((1 + 1 + 0 + 0 + 1) / 5.0));
+  CHECK(m.values.at("r_precision") == Approx(3.0 / 5));
 }
 
 TEST_CASE("MAP@R weighs places", "[metrics]") {
   const Tensor q = from_vector(std::vector<float>{0}, {1, 1}), g = from_vector(std::vector<float>{1, 2, 3, 4}, {4, 1});
   const RetrievalMetrics m = evaluate_retrieval(q, {5}, g, {0, 5, 5, 5}, {.recall_at = {1, 2}, .self_gallery = false});
-  CHECK(m.map_at_r == Approx((0 + 1.0 / 2 + 2.0 / 3) / 3));
-  CHECK(m.r_precision == Approx(2.0 / 3));
+  CHECK(m.values.at("map@r") == Approx((0 + 1.0 / 2 + 2.0 / 3) / 3));
+  CHECK(m.values.at("r_precision") == Approx(2.0 / 3));
   CHECK(m.recall.at(1) == 0);
   CHECK(m.recall.at(2) == 1);
 }
@@ -209,7 +209,7 @@ TEST_CASE("the result does not depend on the number of threads", "[metrics]") {
   const RetrievalMetrics two = evaluate_retrieval(s.rows, s.labels, s.rows, s.labels);
   set_num_threads(before);
   CHECK(one.recall == two.recall);
-  CHECK(one.map_at_r == two.map_at_r);
+  CHECK(one.values.at("map@r") == two.values.at("map@r"));
 }
 
 TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
@@ -322,7 +322,7 @@ TEST_CASE("nothing to find: zeros and counts, not NaN", "[metrics]") {
   CHECK(lone.queries == 0);
   CHECK(lone.lone_queries == 3);
   CHECK(lone.recall.at(1) == 0);
-  CHECK(lone.map_at_r == 0);
+  CHECK(lone.values.at("map@r") == 0);
   const Tensor none = zeros({0, 1});
   CHECK(evaluate_retrieval(none, {}, none, {}).queries == 0);
   CHECK(evaluate_retrieval(x, {1, 2, 3}, none, {}, {.self_gallery = false}).lone_queries == 3);

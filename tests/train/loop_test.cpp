@@ -56,7 +56,8 @@ TEST_CASE("loop: what an observer is told", "[loop]") {
   Witness witness;
   const RunOutcome outcome = run_training(small_run(folder), witness);
   CHECK(outcome.signal == 0);
-  CHECK(outcome.metrics.find("recall@1") != std::string::npos);
+  REQUIRE(outcome.metrics);
+  CHECK(outcome.metrics->recall.count(1) == 1);
   CHECK(witness.events == std::vector<std::string>{"start 1 of 2", "step 1", "step 2", "left", "epoch 1",
                                                    "start 2 of 2", "step 3", "step 4", "left", "epoch 2", "eval at 4"});
 }

@@ -3,50 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "nn/metrics/metric_table.h"
 
 namespace fledge {
 namespace {
-
-// "recall@" and a number: not "recall@1_ci".
-bool is_recall(const std::string& key) {
-  constexpr std::size_t kDigits = 18;  // fits
-  return key.rfind("recall@", 0) == 0 && key.size() > 7 && key.size() <= 7 + kDigits &&
-         std::all_of(key.begin() + 7, key.end(), [](unsigned char c) { return std::isdigit(c); });
-}
 
 /// Percent; "-" where nothing was measured: null, which NaN becomes in JSON.
 std::string percent(double share, int width) {
   return std::isnan(share) ? fmt::format("{:>{}}", "-", width) : fmt::format("{:>{}.2f}", 100 * share, width);
 }
 
-/// A stored share; NaN where it is null or where no query counted (older files hold 0 there).
-double share_in(const nlohmann::json& j, const std::string& key) {
-  const bool measured = j.at(key).is_number() && !(j.contains("queries") && j["queries"] == 0);
-  return measured ? j[key].get<double>() : std::nan("");
-}
+using Numbers = std::vector<std::pair<std::string, double>>;
+
+/// NaN where no query counted.
+double measured(const RetrievalMetrics& m, double value) { return m.queries == 0 ? std::nan("") : value; }
 
 // Recall@K and the other numbers of a row in the order in which they are shown.
-std::vector<std::pair<std::string, double>> shown_numbers(const nlohmann::json& j) {
-  std::vector<std::pair<std::int64_t, double>> recalls;
-  for (const auto& [key, value] : j.items())
-    if (is_recall(key)) recalls.emplace_back(std::stoll(key.substr(7)), share_in(j, key));
-  std::sort(recalls.begin(), recalls.end());
-  std::vector<std::pair<std::string, double>> shown;
-  for (const auto& [k, v] : recalls) shown.emplace_back("R@" + std::to_string(k), v);
-  if (j.contains("map@r")) shown.emplace_back("MAP@R", share_in(j, "map@r"));
+Numbers shown_numbers(const RetrievalMetrics& m) {
+  Numbers shown;
+  for (const auto& [k, share] : m.recall) shown.emplace_back("R@" + std::to_string(k), measured(m, share));
+  for (const Metric& metric : metric_table())
+    if (const auto value = m.values.find(metric.key); metric.main && value != m.values.end())
+      shown.emplace_back(metric.label, measured(m, value->second));
   return shown;
 }
-
-using Numbers = std::vector<std::pair<std::string, double>>;
 
 /// Of all rows, in the order in which they are shown: K rising, then the others.
 std::vector<std::string> shown_names(const std::vector<Numbers>& rows) {
@@ -88,77 +75,37 @@ std::string spread_text(const std::vector<Numbers>& runs, const std::string& nam
 
 }  // namespace
 
-std::string metrics_json(const RetrievalMetrics& m, const EmbeddingReport& report) {
-  nlohmann::json j;
-  const auto share = [&](double v) { return m.queries > 0 ? nlohmann::json(v) : nlohmann::json(nullptr); };
-  for (const auto& [k, v] : m.recall) j["recall@" + std::to_string(k)] = share(v);
-  j["map@r"] = share(m.map_at_r);
-  j["r_precision"] = share(m.r_precision);
-  j["precision@1"] = share(m.precision_at_1);
-  j["mrr"] = share(m.mrr);
-  j["macro_recall@1"] = share(m.macro_recall_at_1);
-  j["macro_map@r"] = share(m.macro_map_at_r);
-  if (m.queries == 0) j["note"] = "nothing was measured: no query has another picture of its class";
-  if (m.interval_level > 0) {
-    j["recall@1_ci"] = {m.recall_at_1_interval.low, m.recall_at_1_interval.high};
-    j["map@r_ci"] = {m.map_at_r_interval.low, m.map_at_r_interval.high};
-    j["ci_level"] = m.interval_level;
-  }
-  j["queries"] = m.queries;
-  j["lone_queries"] = m.lone_queries;
-  j["gallery"] = m.gallery;
-  if (report.own_pictures) j["own_pictures"] = *report.own_pictures;
-  if (report.copies) j["copies"] = *report.copies;
-  if (report.equal_embeddings) j["equal_embeddings"] = *report.equal_embeddings;
-  if (report.trained_on > 0) j["test_pictures_trained_on"] = report.trained_on;
-  if (report.rank) {
-    j["effective_rank"] = report.rank->effective;
-    j["participation_ratio"] = report.rank->participation;
-    j["top_component_share"] = report.rank->top_share;
-  }
-  if (report.distances) {
-    const auto mean = [](double v, std::int64_t pairs) { return pairs ? nlohmann::json(v) : nlohmann::json(nullptr); };
-    j["mean_positive"] = mean(report.distances->positive, report.distances->positives);
-    j["mean_negative"] = mean(report.distances->negative, report.distances->negatives);
-  }
-  if (report.clusters) {
-    j["nmi"] = report.clusters->nmi;
-    j["ami"] = report.clusters->ami;
-  }
-  return j.dump();
-}
-
-std::string metrics_block(const std::string& json) {
-  const auto j = nlohmann::json::parse(json);
+std::string metrics_block(const RetrievalMetrics& m) {
   std::vector<std::pair<std::string, std::string>> lines;
-  const auto interval = [&](const char* key) -> std::string {
-    if (!j.contains(key)) return "";
-    return fmt::format("  [{:.2f}, {:.2f}] at {:g} %", 100 * j[key][0].get<double>(), 100 * j[key][1].get<double>(),
-                       100 * j.value("ci_level", 0.95));
+  const auto add = [&](const std::string& label, Metric::Kind kind, double value) {
+    value = measured(m, value);
+    lines.emplace_back(label, kind != Metric::Number ? percent(value, 6) + " %"
+                              : std::isnan(value)    ? fmt::format("{:>8}", "-")
+                                                     : fmt::format("{:8.4g}", value));
   };
-  for (const auto& [name, value] : shown_numbers(j))
-    lines.emplace_back(name, fmt::format("{} %{}", percent(value, 6),
-                                         interval(name == "R@1"     ? "recall@1_ci"
-                                                  : name == "MAP@R" ? "map@r_ci"
-                                                                    : "")));
-  const auto add = [&](const char* key, const char* name, bool in_percent) {
-    if (!j.contains(key)) return;
-    const double value = share_in(j, key);
-    lines.emplace_back(name, in_percent          ? percent(value, 6) + " %"
-                             : std::isnan(value) ? fmt::format("{:>8}", "-")
-                                                 : fmt::format("{:8.4g}", value));
+  const auto add_interval = [&](const std::string& name) {
+    if (const auto i = m.intervals.find(name); i != m.intervals.end())
+      lines.back().second += fmt::format("  [{:.2f}, {:.2f}] at {:g} %", 100 * i->second.low, 100 * i->second.high,
+                                         100 * m.interval_level);
   };
-  add("r_precision", "R-precision", true);
-  add("mrr", "mean reciprocal rank", true);
-  add("macro_recall@1", "R@1, mean over classes", true);
-  add("macro_map@r", "MAP@R, mean over classes", true);
-  add("nmi", "NMI of k-means", true);
-  add("ami", "AMI of k-means", true);
-  add("mean_positive", "mean distance, same class", false);
-  add("mean_negative", "mean distance, others", false);
-  add("effective_rank", "effective rank", false);
-  add("participation_ratio", "participation ratio", false);
-  add("top_component_share", "first component's share", true);
+  for (const auto& [k, share] : m.recall) {
+    add("R@" + std::to_string(k), Metric::Score, share);
+    add_interval("recall@" + std::to_string(k));
+  }
+  const auto add_metric = [&](const std::string& key, const std::string& label, const Metric& metric) {
+    const auto value = m.values.find(key);
+    if (value != m.values.end()) add(label, metric.kind, value->second);
+    return value != m.values.end();
+  };
+  const auto table = metric_table();
+  for (const Metric& metric : table)
+    if (metric.of && !recall_k(metric.own_name()) && add_metric(metric.key, metric.own_label(), metric))
+      add_interval(metric.own_name());
+  for (const Metric& metric : table)
+    if (metric.over_classes)
+      add_metric(metric.over_classes_key(), metric_info(metric.own_name()).label + ", mean over classes", metric);
+  for (const Metric& metric : table)
+    if (!metric.of) add_metric(metric.key, metric.own_label(), metric);
   std::size_t width = 0;
   for (const auto& [name, value] : lines) width = std::max(width, name.size());
   std::string text;
@@ -169,18 +116,23 @@ std::string metrics_block(const std::string& json) {
 std::string class_table(const RetrievalMetrics& m, const Embeddings& query) {
   std::map<std::int64_t, std::string> names;
   for (std::size_t i = 0; i < query.labels.size(); ++i) names.emplace(query.labels[i], query.label_names[i]);
-  std::string text = "class\tqueries\trecall@1\tmap@r\tr_precision\tmrr\n";
-  for (const ClassMetrics& c : m.classes)
-    text += fmt::format("{}\t{}\t{:.6f}\t{:.6f}\t{:.6f}\t{:.6f}\n", escaped_for_line(names[c.label]), c.queries,
-                        c.recall_at_1, c.map_at_r, c.r_precision, c.mrr);
+  std::vector<std::string> columns;
+  std::string text = "class\tqueries";
+  for (const Metric& metric : metric_table())
+    if (metric.of) columns.push_back(metric.own_name()), text += "\t" + columns.back();
+  text += "\n";
+  for (const ClassMetrics& c : m.classes) {
+    text += fmt::format("{}\t{}", escaped_for_line(names[c.label]), c.queries);
+    for (const std::string& column : columns) text += fmt::format("\t{:.6f}", c.values.at(column));
+    text += "\n";
+  }
   return text;
 }
 
 std::string metrics_table(const std::vector<MetricsRow>& rows) {
   std::size_t width = 5;
   std::vector<Numbers> all;
-  for (const auto& r : rows)
-    width = std::max(width, r.name.size()), all.push_back(shown_numbers(nlohmann::json::parse(r.json)));
+  for (const auto& r : rows) width = std::max(width, r.name.size()), all.push_back(shown_numbers(r.metrics));
   const std::vector<std::string> names = shown_names(all);
   std::string text = fmt::format("{:<{}}", "model", width);
   for (const std::string& name : names) text += fmt::format("  {:>6}", name);
@@ -201,7 +153,7 @@ std::string spread_table(const std::vector<MetricsRow>& rows) {
     const std::string kind = kind_of(r.name);
     auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
     if (it == kinds.end()) it = kinds.insert(kinds.end(), {kind, {}});
-    all.push_back(shown_numbers(nlohmann::json::parse(r.json)));
+    all.push_back(shown_numbers(r.metrics));
     it->second.push_back(all.back());
     if (shown_names({it->second.back()}) != shown_names({it->second.front()}))
       throw Error(ErrorKind::BadInput, "", "runs of kind '" + kind + "' hold different sets of metrics",

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "io/json_file.h"
-
 namespace fledge {
 
 /// What was left out of one pass over a set of pictures, in the order of the set.

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -72,9 +71,9 @@ class Trainer {
   bool out_of_patience() const { return o_.policy.patience > 0 && state_.since_best >= o_.policy.patience; }
   void end_epoch();
   bool evaluate_epoch();
-  std::string choice_key() const;
   void write_result();
-  nlohmann::json measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+  struct Evaluation;
+  Evaluation measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
   bool skips() const { return setup_.loading.on_bad_image != OnBadImage::Fail; }
 
   void take_up(const std::string& folder);

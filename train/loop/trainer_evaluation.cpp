@@ -1,16 +1,20 @@
 // The evaluations of a run: which epoch is the best one, and the result.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "io/json_file.h"
+#include "nn/metrics/metrics_json.h"
 #include "train/evaluation/equal_embeddings.h"
 #include "train/evaluation/evaluate.h"
-#include "train/evaluation/metrics_text.h"
 #include "train/loop/trainer.h"
 
 namespace fledge {
 
 using nlohmann::json;
+
+struct Trainer::Evaluation {
+  RetrievalMetrics metrics;
+  json record;  // the same for files, and what could not be read
+};
 
 // The due evaluations of an epoch and the checkpoint that holds their outcome.
 void Trainer::end_epoch() {
@@ -23,22 +27,23 @@ void Trainer::end_epoch() {
 // evaluation that is stopped leaves no trace.
 bool Trainer::evaluate_epoch() {
   double chosen = -1;  // stays so where nothing was measured: no query had a mate
-  const auto measured = [&](const json& m) {
-    const json& value = m.at(choice_key());
-    return value.is_number() ? value.get<double>() : -1.0;
+  // Recall at the smallest K asked for.
+  const auto measured = [](const Evaluation& e) {
+    return e.metrics.queries > 0 ? e.metrics.recall.begin()->second : -1.0;
   };
-  std::vector<std::pair<const char*, json>> measurements;
+  std::vector<std::pair<const char*, Evaluation>> measurements;
   if (setup_.validation) {
-    const json& m =
+    const Evaluation& m =
         measurements.emplace_back("validation", measure(*setup_.model, setup_.validation, "validation")).second;
     if (o_.policy.select == Selection::Auto) chosen = measured(m);
   }
   if (setup_.test && (o_.policy.eval_every > 0 || o_.policy.select == Selection::Test) &&
       state_.epoch < o_.optim.epochs + (o_.policy.select == Selection::Test)) {
-    const json& m = measurements.emplace_back("eval", measure(*setup_.model, setup_.test, "eval")).second;
+    const Evaluation& m = measurements.emplace_back("eval", measure(*setup_.model, setup_.test, "eval")).second;
     if (o_.policy.select == Selection::Test) chosen = measured(m);
   }
-  for (const auto& [set, m] : measurements) tell(&RunObserver::measured, Measured{set, state_.step, state_.epoch, m});
+  for (const auto& [set, m] : measurements)
+    tell(&RunObserver::measured, Measured{set, state_.step, state_.epoch, m.record});
   state_.evaluation_due = false;
   if (!chooses() || chosen < 0) return false;
   if (!(chosen > state_.best)) {
@@ -47,12 +52,6 @@ bool Trainer::evaluate_epoch() {
   }
   state_.best = chosen, state_.best_step = state_.step, state_.since_best = 0;
   return true;
-}
-
-// Recall at the smallest K asked for.
-std::string Trainer::choice_key() const {
-  const auto counts = parse_counts(o_.policy.recall_at, "--recall-at");
-  return "recall@" + std::to_string(*std::min_element(counts.begin(), counts.end()));
 }
 
 // The test pictures with the run's result, into the state: metrics.json follows from it.
@@ -64,10 +63,10 @@ void Trainer::write_result() {
     const Checkpoint best = load_checkpoint(*folder);
     EmbeddingModel model(o_.model.network, o_.policy.seed);
     load_state_dict(model, best.model);
-    result = measure(model, setup_.test, "eval");
+    result = measure(model, setup_.test, "eval").record;
     epoch = best.state.epoch;
   } else {
-    result = measure(*setup_.model, setup_.test, "eval");
+    result = measure(*setup_.model, setup_.test, "eval").record;
   }
   tell(&RunObserver::measured, Measured{"eval", state_.step, state_.epoch, result});
   result["epoch"] = epoch;
@@ -82,7 +81,8 @@ void Trainer::write_result() {
 }
 
 // Embeds and measures the pictures.
-json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type) {
+Trainer::Evaluation Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures,
+                                     const char* type) {
   EmbedOptions options;
   options.preprocessing = setup_.preprocessing;
   options.workers = o_.data.workers;
@@ -101,9 +101,10 @@ json Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset
   retrieval.recall_at = parse_counts(o_.policy.recall_at, "--recall-at");
   retrieval.sample_queries = std::string(type) == "eval" ? o_.policy.test_queries : 0;
   retrieval.sample_seed = o_.policy.seed;
-  json metrics = json::parse(metrics_json(evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval)));
-  if (skips()) add_skipped(metrics, "skipped", e.skipped.names);
-  return metrics;
+  Evaluation out{evaluate_retrieval(e.vectors, e.labels, e.vectors, e.labels, retrieval), {}};
+  out.record = to_json(out.metrics);
+  if (skips()) add_skipped(out.record, "skipped", e.skipped.names);
+  return out;
 }
 
 }  // namespace fledge
