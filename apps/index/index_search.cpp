@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "nn/metrics/rows.h"
+#include "nn/retrieval/rows.h"
 
 namespace fledge {
 namespace {
@@ -36,7 +36,7 @@ bool SearchAnswers::is_own(std::size_t query, std::int64_t row) const {
 
 SearchAnswers search_index(IndexQuestion question, std::int64_t top, double threshold) {
   const ComparableRows rows = comparable(question.queries, question.index);
-  const NearestPictures pictures(rows.gallery, question.device);
+  const ExactNeighbors pictures(rows.gallery, question.device);
   const std::int64_t n = rows.gallery.dim(0), wanted = std::min(top, n);
   SearchAnswers answers;
   answers.own = std::move(question.own);
@@ -63,8 +63,9 @@ SearchAnswers search_index(IndexQuestion question, std::int64_t top, double thre
       for (std::size_t i = 0; i < count; ++i)
         some.slice(0, static_cast<std::int64_t>(i), 1)
             .copy_from(rows.query.slice(0, static_cast<std::int64_t>(queries[begin + i]), 1));
-      auto found = pictures.search(some, wanted + more);
-      for (std::size_t i = 0; i < count; ++i) answer(queries[begin + i], std::move(found[i]));
+      const auto found = pictures.nearest(some, wanted + more);
+      for (std::size_t i = 0; i < count; ++i)
+        answer(queries[begin + i], described(some, static_cast<std::int64_t>(i), rows.gallery, found[i]));
     }
   }
   return answers;

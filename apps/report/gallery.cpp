@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <set>
 
@@ -99,11 +100,14 @@ void add_plot(const std::string& name, const std::string& plot, const ReportOpti
 }
 
 void add_cards(const Gallery& gallery, const ReportOptions& o, Section& section) {
-  const std::vector<std::int64_t> queries = choose_queries(gallery.runs[0].embeddings, {o.queries, o.seed});
+  std::vector<std::unique_ptr<ExactNeighbors>> rows;
+  for (const EmbeddedRun& run : gallery.runs) rows.push_back(std::make_unique<ExactNeighbors>(run.embeddings.vectors));
+  const std::vector<std::int64_t> queries = choose_queries(*rows[0], gallery.runs[0].embeddings, {o.queries, o.seed});
   for (std::size_t k = 0; k < queries.size(); ++k) {
     QueryGrid grid{fmt::format("{}q{}", gallery.id, k + 1), queries[k], {}};
-    for (const EmbeddedRun& run : gallery.runs)
-      grid.rows.push_back({run.name, nearest_to(run.embeddings, queries[k], o.neighbours)});
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      grid.rows.push_back(
+          {gallery.runs[r].name, nearest_to(*rows[r], gallery.runs[r].embeddings, queries[k], o.neighbours)});
     const std::string svg = grid_svg(grid, *gallery.dataset);
     section.html += "<div class=\"card scroll\">" + svg + "</div>\n";
     const std::string name = fmt::format("query-{}-{}", gallery.id, k + 1);

@@ -58,7 +58,7 @@ Image all_thumbnails(const QueryGrid& grid, const Dataset& dataset) {
   paste(dataset.image(grid.query), query_place(), card);
   for (std::size_t r = 0; r < grid.rows.size(); ++r)
     for (std::size_t c = 0; c < grid.rows[r].nearest.size(); ++c)
-      paste(dataset.image(grid.rows[r].nearest[c].index), cell_place(r, c), card);
+      paste(dataset.image(grid.rows[r].nearest[c].row), cell_place(r, c), card);
   return card;
 }
 
@@ -154,12 +154,12 @@ std::string grid_svg(const QueryGrid& grid, const Dataset& dataset) {
     std::size_t right = 0;
     std::string cells;
     for (std::size_t c = 0; c < row.nearest.size(); ++c) {
-      const Neighbour& near = row.nearest[c];
-      const bool hit = dataset.label(near.index) == dataset.label(grid.query);
+      const Neighbor& near = row.nearest[c];
+      const bool hit = dataset.label(near.row) == dataset.label(grid.query);
       right += hit;
       cells += thumbnail_overlay(cell_place(r, c), hit,
-                                 fmt::format("{}. {}: {}, distance {:.4g}", c + 1, class_of(dataset, near.index),
-                                             dataset.name(near.index), near.distance));
+                                 fmt::format("{}. {}: {}, distance {:.4g}", c + 1, class_of(dataset, near.row),
+                                             dataset.name(near.row), std::sqrt(near.square)));
     }
     const Place first = cell_place(r, 0);
     out +=
@@ -176,7 +176,7 @@ Image grid_picture(const QueryGrid& grid, const Dataset& dataset) {
   Image card = all_thumbnails(grid, dataset);
   for (std::size_t r = 0; r < grid.rows.size(); ++r)
     for (std::size_t c = 0; c < grid.rows[r].nearest.size(); ++c)
-      draw_marks(card, cell_place(r, c), dataset.label(grid.rows[r].nearest[c].index) == dataset.label(grid.query));
+      draw_marks(card, cell_place(r, c), dataset.label(grid.rows[r].nearest[c].row) == dataset.label(grid.query));
   return card;
 }
 

@@ -11,7 +11,7 @@ namespace fledge::report {
 
 struct GridRow {
   std::string name;  // the run's
-  std::vector<Neighbour> nearest;
+  std::vector<Neighbor> nearest;
 };
 struct QueryGrid {
   std::string id;  // tells the cards of a page apart: letters and digits

@@ -1,7 +1,6 @@
 #include "apps/report/neighbours.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -9,30 +8,16 @@
 
 namespace fledge::report {
 
-std::vector<Neighbour> nearest_to(const Embeddings& e, std::int64_t query, std::int64_t count) {
-  const std::int64_t n = e.vectors.dim(0), d = e.vectors.dim(1);
-  const float* rows = e.vectors.data<float>();
-  std::vector<Neighbour> all;
-  all.reserve(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (i == query) continue;
-    double sum = 0;
-    for (std::int64_t k = 0; k < d; ++k) {
-      const double difference = static_cast<double>(rows[query * d + k]) - static_cast<double>(rows[i * d + k]);
-      sum += difference * difference;
-    }
-    all.push_back({i, sum});
-  }
-  const auto kept = all.begin() + std::min(count, static_cast<std::int64_t>(all.size()));
-  std::partial_sort(all.begin(), kept, all.end(), [](const Neighbour& a, const Neighbour& b) {
-    return a.distance < b.distance || (a.distance == b.distance && a.index < b.index);
-  });
-  all.erase(kept, all.end());
-  for (Neighbour& neighbour : all) neighbour.distance = std::sqrt(neighbour.distance);
-  return all;
+std::vector<Neighbor> nearest_to(const ExactNeighbors& rows, const Embeddings& e, std::int64_t query,
+                                 std::int64_t count) {
+  // Behind so many copies of it that it is not found itself, the last one is too many.
+  std::vector<Neighbor> nearest = rows.nearest(e.vectors.slice(0, query, 1), count + 1)[0];
+  std::erase_if(nearest, [&](const Neighbor& n) { return n.row == query; });
+  if (static_cast<std::int64_t>(nearest.size()) > count) nearest.resize(count);
+  return nearest;
 }
 
-std::vector<std::int64_t> choose_queries(const Embeddings& e, const QueryChoice& choice) {
+std::vector<std::int64_t> choose_queries(const ExactNeighbors& rows, const Embeddings& e, const QueryChoice& choice) {
   constexpr std::int64_t kLooked = 1000;
   std::map<std::int64_t, std::int64_t> sizes;
   for (const std::int64_t label : e.labels) ++sizes[label];
@@ -53,7 +38,7 @@ std::vector<std::int64_t> choose_queries(const Embeddings& e, const QueryChoice&
   for (std::size_t at = 0; at < turns.size() && at < kLooked; ++at) {
     if (right.size() >= half && wrong.size() >= wanted - half) break;
     const std::int64_t i = turns[at].second;
-    const bool hit = e.labels[nearest_to(e, i, 1)[0].index] == e.labels[i];
+    const bool hit = e.labels[nearest_to(rows, e, i, 1)[0].row] == e.labels[i];
     std::vector<std::int64_t>& list = hit ? right : wrong;
     const bool fits = list.size() < (hit ? half : wanted - half) && !used.count(e.labels[i]);
     if (fits) used.insert(e.labels[i]);

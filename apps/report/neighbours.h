@@ -3,17 +3,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/retrieval/exact_neighbors.h"
 #include "train/evaluation/evaluate.h"
 
 namespace fledge::report {
 
-struct Neighbour {
-  std::int64_t index = 0;
-  double distance = 0;
-};
-/// The `count` nearest rows to row `query`, itself left out: by Euclidean distance in double, ties by index, as
-/// Recall@K counts them.
-std::vector<Neighbour> nearest_to(const Embeddings& embeddings, std::int64_t query, std::int64_t count);
+/// The `count` nearest rows to row `query`, itself left out, in the order in which Recall@K counts them.
+std::vector<Neighbor> nearest_to(const ExactNeighbors& rows, const Embeddings& embeddings, std::int64_t query,
+                                 std::int64_t count);
 
 struct QueryChoice {
   std::int64_t count = 6;
@@ -22,6 +19,7 @@ struct QueryChoice {
 /// Rows in a seeded order, each class once as long as there are classes: one half whose nearest picture is of their own
 /// class, one half whose is not, as far as the first 1,000 rows of that order hold so many; then whatever follows.
 /// Rows without another picture of their class are never chosen. Sorted: right and wrong in turns.
-std::vector<std::int64_t> choose_queries(const Embeddings& embeddings, const QueryChoice& choice);
+std::vector<std::int64_t> choose_queries(const ExactNeighbors& rows, const Embeddings& embeddings,
+                                         const QueryChoice& choice);
 
 }  // namespace fledge::report

@@ -49,6 +49,21 @@ using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView
                              const TripletParams&, const TensorView& value, const TensorView& counts,
                              const TensorView& gradient);
 
+// The loop of an exact search (nn/retrieval): products of queries with items, compared with limits.
+//   certain: p[i,j] > strict_i + strict'_j     possible: p[i,j] >= loose_i + loose'_j     near: p[i,j] >= list_i + loose'_j
+//   before[i] = number of certain items
+//   marks[i,c] = 1 where chunk c holds an item that is possible and not certain, or near; else 0
+// queries: 3,R (strict, loose, list)  items: 2,M (strict', loose')  products: R,M  before: R int32
+// marks: R,ceil(M / kScanChunk) uint8. Where the columns are queries too, and the rows their items, marks are also set
+// for their sake. queries and items may have any stride between their rows, all else is contiguous.
+inline constexpr std::int64_t kScanChunk = 64;
+struct ScanColumns {
+  TensorView queries, items, before;  // 3,M  2,R  M int32
+};
+using ScanProducts = void (*)(ExecContext&, const TensorView& products, const TensorView& queries,
+                              const TensorView& items, const TensorView& before, const TensorView& marks,
+                              const ScanColumns* columns);
+
 struct DistanceKernels {
   L2NormalizeForward l2_normalize{};
   L2NormalizeBackward l2_normalize_backward{};
@@ -56,6 +71,7 @@ struct DistanceKernels {
   PairwiseDistanceBackward pairwise_distance_backward{};
   PairMasks pair_masks{};
   AllTriplets all_triplets{};
+  ScanProducts scan_products{};
 };
 
 }  // namespace fledge

@@ -35,6 +35,7 @@ struct Tables {
     overlay_rows(simd);
     overlay_distance(simd);
     overlay_triplets(simd, f64);
+    overlay_scan(simd);
     overlay_gather(simd);
     overlay_optim(simd);
     onednn = simd;

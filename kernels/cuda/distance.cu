@@ -66,6 +66,7 @@ void overlay_distance(KernelTable& f32) {
   f32.distance.pairwise_distance_backward = &pairwise_distance_backward;
   f32.distance.pair_masks = &pair_masks;
   f32.distance.all_triplets = &all_triplets;
+  f32.distance.scan_products = &scan_products;
 }
 
 }  // namespace fledge::cuda

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "kernels/ref/strided.h"
@@ -155,6 +156,34 @@ void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive,
     for (int64_t j = 0; j < columns; ++j) at<T>(gradient, a, j) = static_cast<T>(slopes[a * columns + j] * scale);
 }
 
+template <class T>
+void scan_products(ExecContext&, const TensorView& products, const TensorView& queries, const TensorView& items,
+                   const TensorView& before, const TensorView& marks, const ScanColumns* columns) {
+  // Of one pair: is the item certainly in front of the query's limit, and has the pair to be looked at?
+  const auto meet = [](T p, const TensorView& query, int64_t q, const TensorView& item, int64_t i) {
+    const bool certain = p > at<T>(query, 0, q) + at<T>(item, 0, i);
+    const bool possible = p >= at<T>(query, 1, q) + at<T>(item, 1, i);
+    const bool near = p >= at<T>(query, 2, q) + at<T>(item, 1, i);
+    return std::pair(certain, possible != certain || near);
+  };
+  const int64_t rows = products.dims[0], width = products.dims[1];
+  std::fill_n(before.as<std::int32_t>(), rows, 0);
+  std::fill_n(marks.as<std::uint8_t>(), marks.numel(), std::uint8_t{0});
+  if (columns) std::fill_n(columns->before.as<std::int32_t>(), width, 0);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < width; ++j) {
+      const T p = at<T>(products, i, j);
+      auto [certain, marked] = meet(p, queries, i, items, j);
+      before.as<std::int32_t>()[i] += certain;
+      if (columns) {
+        const auto [column_certain, column_marked] = meet(p, columns->queries, j, columns->items, i);
+        columns->before.as<std::int32_t>()[j] += column_certain;
+        marked |= column_marked;
+      }
+      if (marked) at<std::uint8_t>(marks, i, j / kScanChunk) = 1;
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -164,7 +193,8 @@ DistanceKernels distance_kernels() {
           .pairwise_distance = &pairwise_distance<T>,
           .pairwise_distance_backward = &pairwise_distance_backward<T>,
           .pair_masks = &pair_masks,
-          .all_triplets = &all_triplets<T>};
+          .all_triplets = &all_triplets<T>,
+          .scan_products = &scan_products<T>};
 }
 
 template DistanceKernels distance_kernels<float>();

@@ -5,8 +5,9 @@
 #include <limits>
 
 #include "base/interrupt.h"
-#include "nn/metrics/frame.h"
-#include "nn/metrics/rows.h"
+#include "nn/retrieval/bounds.h"
+#include "nn/retrieval/frame.h"
+#include "nn/retrieval/rows.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 #include "tensor/random.h"

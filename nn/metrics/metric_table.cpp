@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "nn/retrieval/ranking.h"
+
 namespace fledge {
 namespace {
 

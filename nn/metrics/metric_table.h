@@ -4,16 +4,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 namespace fledge {
 
-/// Where the relevant gallery pictures stand in one query's exact order.
-struct QueryRanking {
-  std::int64_t relevant = 0;         // R: pictures of the query's class, without those that are left out
-  std::int64_t before = 0;           // pictures in front of the first relevant one
-  std::vector<std::int64_t> places;  // of the relevant ones among the R nearest, counted from 1, rising
-};
+struct QueryRanking;  // nn/retrieval/ranking.h
 
 struct Metric {
   enum Kind {

@@ -5,8 +5,8 @@
 
 #include "nn/metrics/bootstrap.h"
 #include "nn/metrics/metric_table.h"
-#include "nn/metrics/ranking.h"
-#include "nn/metrics/rows.h"
+#include "nn/retrieval/ranking.h"
+#include "nn/retrieval/rows.h"
 #include "tensor/random.h"
 
 namespace fledge {

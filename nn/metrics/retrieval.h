@@ -22,7 +22,7 @@ struct BootstrapOptions {
 struct RetrievalOptions {
   std::vector<std::int64_t> recall_at = {1, 2, 4, 8};
   bool self_gallery = true;   // gallery == query: each query leaves itself out
-  std::int64_t block = 1024;  // rows of a block; memory: see nn/metrics/README.md
+  std::int64_t block = 1024;  // rows of a block; memory: see nn/retrieval/README.md
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
   BootstrapOptions bootstrap = {};
   // Means over so many queries drawn at random, as the code of Yu et al. 2019 does for large sets; 0: over all. The
@@ -61,7 +61,7 @@ struct RetrievalMetrics {
 /// Nearest first by Euclidean distance (for unit rows the same order as the cosine); ties by gallery index. N,D, both
 /// float32 or both float64; labels int64. The order is that of sum_k (q_k - g_k)^2 in double of the numbers as given:
 /// products in float32 only preselect, and whatever they cannot tell apart for certain is computed again
-/// (nn/metrics/README.md), so the result depends neither on the block nor on the threads. 0 when no query counts
+/// (nn/retrieval/README.md), so the result depends neither on the block nor on the threads. 0 when no query counts
 /// (queries == 0: nothing was measured). Errors: dims, sizes or dtype do not agree, a K or block below 1, a bootstrap
 /// level outside 0-1 (Usage), NaN or infinity in an embedding (Numeric, names the row).
 RetrievalMetrics evaluate_retrieval(const Tensor& query, const std::vector<std::int64_t>& query_labels,

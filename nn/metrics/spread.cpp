@@ -5,8 +5,8 @@
 
 #include "base/interrupt.h"
 #include "nn/metrics/eigenvalues.h"
-#include "nn/metrics/frame.h"
-#include "nn/metrics/rows.h"
+#include "nn/retrieval/frame.h"
+#include "nn/retrieval/rows.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 

@@ -136,4 +136,37 @@ TripletResult all_triplets(const Tensor& d, const Tensor& positive, const Tensor
   return result;
 }
 
+ScanResult scan_products(const Tensor& products, const Tensor& queries, const Tensor& items,
+                         const Tensor& column_queries, const Tensor& row_items) {
+  constexpr const char* op = "scan_products";
+  check::rank(op, {products, "products"}, 2);
+  const std::int64_t rows = products.dim(0), width = products.dim(1);
+  const bool both = column_queries.defined();
+  const check::Arg of{products, "products"};
+  check::fits(op, of, {queries, "limits of queries"}, {3, rows}, "strict, loose and list of each row");
+  check::fits(op, of, {items, "limits of items"}, {2, width}, "strict and loose of each column");
+  if (both) {
+    check::fits(op, of, {column_queries, "limits of column queries"}, {3, width},
+                "strict, loose and list of each column");
+    check::fits(op, of, {row_items, "limits of row items"}, {2, rows}, "strict and loose of each row");
+  }
+  const auto scan = kernel<&KernelTable::distance, &DistanceKernels::scan_products>(op, products);
+  const auto empty = [&](const Dims& dims, DType dtype) {
+    return Tensor::empty(dims, dtype, Layout::Contiguous, products.device());
+  };
+  ScanResult result{empty({rows}, DType::Int32), empty({rows, (width + kScanChunk - 1) / kScanChunk}, DType::UInt8),
+                    both ? empty({width}, DType::Int32) : Tensor()};
+  if (products.numel() == 0) {
+    for (const Tensor& t : {result.before, result.column_before})
+      if (t.defined()) t.fill(0);
+    return result;
+  }
+  const ContiguousArg p(op, "products", products);
+  ScanColumns columns;
+  if (both) columns = {column_queries.view(), row_items.view(), result.column_before.view()};
+  scan(context(), p, queries.view(), items.view(), result.before.view(), result.marks.view(),
+       both ? &columns : nullptr);
+  return result;
+}
+
 }  // namespace fledge

@@ -106,30 +106,31 @@ TEST_CASE("report: neighbours in exact order, queries of both sorts", "[report]"
   for (std::int64_t i = 0; i < kRows; ++i) e.labels.push_back(i % 4);
   e.labels[7] = 9;  // alone in its class
   const float* v = e.vectors.data<float>();
-  const auto nearest = report::nearest_to(e, 3, 10);
+  const fledge::ExactNeighbors rows(e.vectors);
+  const auto nearest = report::nearest_to(rows, e, 3, 10);
   REQUIRE(nearest.size() == 10);
   for (std::int64_t i = 0; i < kRows; ++i) {
     if (i == 3) continue;
     const double d = std::hypot(double(v[9]) - v[3 * i], double(v[10]) - v[3 * i + 1], double(v[11]) - v[3 * i + 2]);
-    const auto at = std::find_if(nearest.begin(), nearest.end(), [&](const auto& n) { return n.index == i; });
+    const auto at = std::find_if(nearest.begin(), nearest.end(), [&](const auto& n) { return n.row == i; });
     if (at == nearest.end())
-      CHECK(d >= nearest.back().distance);
+      CHECK(d >= std::sqrt(nearest.back().square));
     else
-      CHECK(at->distance == Approx(d));
+      CHECK(std::sqrt(at->square) == Approx(d));
   }
-  CHECK(std::is_sorted(nearest.begin(), nearest.end(), [](auto& a, auto& b) { return a.distance < b.distance; }));
-  CHECK(report::nearest_to(e, 0, 100).size() == kRows - 1);
+  CHECK(std::is_sorted(nearest.begin(), nearest.end(), [](auto& a, auto& b) { return a.square < b.square; }));
+  CHECK(report::nearest_to(rows, e, 0, 100).size() == kRows - 1);
 
-  const auto chosen = report::choose_queries(e, {4, 1});
+  const auto chosen = report::choose_queries(rows, e, {4, 1});
   CHECK(chosen.size() == 4);
-  CHECK(chosen == report::choose_queries(e, {4, 1}));
-  CHECK(chosen != report::choose_queries(e, {4, 2}));
+  CHECK(chosen == report::choose_queries(rows, e, {4, 1}));
+  CHECK(chosen != report::choose_queries(rows, e, {4, 2}));
   CHECK(std::set<std::int64_t>(chosen.begin(), chosen.end()).size() == 4);
   CHECK(std::count(chosen.begin(), chosen.end(), 7) == 0);
   int right = 0;
-  for (const std::int64_t q : chosen) right += e.labels[report::nearest_to(e, q, 1)[0].index] == e.labels[q];
+  for (const std::int64_t q : chosen) right += e.labels[report::nearest_to(rows, e, q, 1)[0].row] == e.labels[q];
   CHECK(right == 2);
-  CHECK(report::choose_queries(e, {1000, 1}).size() == kRows - 1);
+  CHECK(report::choose_queries(rows, e, {1000, 1}).size() == kRows - 1);
 }
 
 TEST_CASE("report: principal components of a known cloud", "[report]") {

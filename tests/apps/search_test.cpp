@@ -54,14 +54,14 @@ Tensor tensor_of(const std::vector<std::vector<float>>& rows) {
 
 void check_equal(const Tensor& rows, const Tensor& queries, std::int64_t top, fledge::Device device) {
   INFO(to_string(device));
-  const auto found = fledge::NearestPictures(rows, device).search(queries, top);
+  const auto found = fledge::exact_neighbors(queries, rows, top, device);
   REQUIRE(static_cast<std::int64_t>(found.size()) == queries.dim(0));
   std::int64_t wrong = 0;
   for (std::size_t q = 0; q < found.size(); ++q) {
     const auto plain = plain_search(rows, queries.data<float>() + static_cast<std::int64_t>(q) * queries.dim(1));
     REQUIRE(found[q].size() == std::min<std::size_t>(top, plain.size()));
     for (std::size_t r = 0; r < found[q].size(); ++r)
-      wrong += found[q][r].row != plain[r].row || found[q][r].distance != plain[r].distance;
+      wrong += found[q][r].row != plain[r].row || std::sqrt(found[q][r].square) != plain[r].distance;
   }
   CHECK(wrong == 0);
 }
@@ -137,26 +137,29 @@ TEST_CASE("nearest pictures are those of the plain double-precision search", "[s
     }
     check_equal(random_rows(2000, 64, 14, 1e-21f, 1e-23f), random_rows(30, 64, 15, 1e-21f, 1e-23f), 6);
     check_equal(random_rows(200, 5, 10, 1.2e19f, 1e18f), random_rows(9, 5, 11, 0, 3e18f), 150);
+    // Queries far outside of a gallery of ordinary numbers, and tiny ones inside of it.
+    for (const float size : {1e-30f, 1e6f, 3e38f})
+      check_equal(random_rows(600, 5, 16), random_rows(9, 5, 17, 0, size), 20);
   }
   SECTION("ties go to the first row, copies stay") {
     const Tensor rows = tensor_of({{1, 0}, {0, 1}, {-1, 0}, {0, 1}, {0, -1}, {3, 0}});
-    const auto found = fledge::NearestPictures(rows).search(tensor_of({{0, 0}, {0, 1}}), 3);
+    const auto found = fledge::exact_neighbors(tensor_of({{0, 0}, {0, 1}}), rows, 3);
     CHECK(found[0][0].row == 0);
     CHECK(found[0][1].row == 1);
     CHECK(found[0][2].row == 2);
     CHECK(found[1][0].row == 1);
     CHECK(found[1][1].row == 3);
-    CHECK(found[1][0].distance == 0);
-    CHECK(found[1][1].distance == 0);
+    CHECK(found[1][0].square == 0);
+    CHECK(found[1][1].square == 0);
     check_equal(random_rows(2000, 3, 12, 0.5f, 0), random_rows(2, 3, 13), 5);  // one point
   }
 }
 
 TEST_CASE("cosines and votes", "[search]") {
-  const auto found =
-      fledge::NearestPictures(tensor_of({{3, 4}, {0, 0}, {-2, 0}, {0, 5}})).search(tensor_of({{2, 0}}), 4);
+  const Tensor rows = tensor_of({{3, 4}, {0, 0}, {-2, 0}, {0, 5}}), query = tensor_of({{2, 0}});
+  const auto found = fledge::described(query, 0, rows, fledge::exact_neighbors(query, rows, 4)[0]);
   const auto cosine = [&](std::int64_t row) {
-    return std::find_if(found[0].begin(), found[0].end(), [&](const Neighbour& n) { return n.row == row; })->cosine;
+    return std::find_if(found.begin(), found.end(), [&](const Neighbour& n) { return n.row == row; })->cosine;
   };
   CHECK(cosine(0) == 0.6);
   CHECK(cosine(1) == 0);  // no length, no direction

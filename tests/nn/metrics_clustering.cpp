@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "nn/metrics/clustering.h"
-#include "nn/metrics/frame.h"
+#include "nn/retrieval/frame.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "nn/metrics/nearest.h"
-#include "nn/metrics/scan.h"
+#include "nn/retrieval/bounds.h"
+#include "nn/retrieval/nearest_list.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
@@ -232,9 +232,9 @@ TEST_CASE("a list of nearest items stays small whatever comes", "[metrics]") {
   CHECK(most <= limit);
   CHECK(list.threshold() == Approx(0.25));
   // 0.5 exactly is the row of every copy; the ramp's end lies at 0.7.
-  const std::vector<ExactItem> nearest = list.nearest(keep);
+  const std::vector<Neighbor> nearest = list.nearest(keep);
   REQUIRE(nearest.size() == keep);
-  for (std::int64_t i = 0; i < keep; ++i) CHECK(nearest[i].index == 3000 + i);
+  for (std::int64_t i = 0; i < keep; ++i) CHECK(nearest[i].row == 3000 + i);
 }
 
 TEST_CASE("an embedding collapsed to few points is ranked by index and takes no longer", "[metrics]") {
@@ -251,34 +251,6 @@ TEST_CASE("an embedding collapsed to few points is ranked by index and takes no 
   find_twins(rows);
   CHECK(rows.twins_before == std::vector<std::int32_t>{0, 1, 0, 2});
   CHECK(rows.first_twin == std::vector<std::int32_t>{0, 0, 2, 0});
-}
-
-TEST_CASE("products on the two sides of a limit are told apart by the scan", "[metrics]") {
-  const std::int64_t n = 300;
-  Generator g(26);
-  std::vector<float> products(n), strict(n), loose(n), column_list(n, std::numeric_limits<float>::infinity());
-  for (std::int64_t i = 0; i < n; ++i) {
-    products[i] = static_cast<float>(g.uniform(-1, 1));
-    strict[i] = static_cast<float>(g.uniform(0, 0.2));
-    loose[i] = strict[i] - 0.01f;
-  }
-  const RowScan row{products.data(), n, 0.1f, 0.09f, 0.7f, strict.data(), loose.data()};
-  std::vector<std::int32_t> before(n, 5);
-  const ColumnScan columns{strict.data(), loose.data(), column_list.data(), 0.3f, 0.29f, before.data()};
-  std::vector<unsigned char> marks(5, 9), both(5, 9), expected(5, 0), expected_both(5, 0);
-  std::int64_t count = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float p = products[i];
-    const bool certain = p > 0.1f + strict[i], possible = p >= 0.09f + loose[i], near = p >= 0.7f + loose[i];
-    count += certain;
-    if (near || possible != certain) expected[i / kScanChunk] = expected_both[i / kScanChunk] = 1;
-    if ((p >= loose[i] + 0.29f) != (p > strict[i] + 0.3f)) expected_both[i / kScanChunk] = 1;
-  }
-  CHECK(scan_row(row, marks.data()) == count);
-  CHECK(marks == expected);
-  CHECK(scan_row_and_columns(row, columns, both.data()) == count);
-  CHECK(both == expected_both);
-  for (std::int64_t i = 0; i < n; ++i) CHECK(before[i] == 5 + (products[i] > strict[i] + 0.3f));
 }
 
 TEST_CASE("limits hold whatever the rounding", "[metrics]") {

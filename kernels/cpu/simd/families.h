@@ -12,6 +12,7 @@ void fill_eltwise(SimdTable&);
 void fill_reduce(SimdTable&);
 void fill_rows(SimdTable&);
 void fill_distance(SimdTable&);
+void fill_scan(SimdTable&);
 void fill_optim(SimdTable&);
 
 }  // namespace fledge::cpu::FLEDGE_ISA

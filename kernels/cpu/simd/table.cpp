@@ -17,6 +17,7 @@ void fill_table(SimdTable& t) {
   fill_reduce(t);
   fill_rows(t);
   fill_distance(t);
+  fill_scan(t);
   fill_optim(t);
 }
 

@@ -76,6 +76,17 @@ struct MaxPoolGradArgs {
   int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
 };
 
+// One row of products (kernels/api/distance.h, scan_products).
+struct ScanArgs {
+  const float *products, *item_strict, *item_loose;  // of the items
+  std::int64_t count;
+  float strict, loose, list;  // of the row's query
+  // The row as an item of the columns' queries; before null: they are none.
+  const float *column_strict, *column_loose, *column_list;
+  float row_strict, row_loose;
+  std::int32_t* column_before;  // added to
+};
+
 struct SimdTable {
   const char* isa;
   int lanes;
@@ -133,6 +144,9 @@ struct SimdTable {
   // da = sum_j g[j] * (a - b_j) over rows b_j of c floats.
   void (*weighted_differences)(const float* g, const float* a, const float* b, float* da, std::int64_t rows,
                                std::int64_t c);
+
+  // How many items are certain; a mark for each chunk of 64.
+  std::int64_t (*scan_row)(const ScanArgs&, std::uint8_t* marks);
 
   void (*sgd_step)(float* w, const float* grad, float* velocity, std::int64_t n, const SgdRule&);
   void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamRule&);

@@ -34,6 +34,10 @@ void pair_masks(ExecContext&, const TensorView& labels, const TensorView& refere
 void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
                   const TripletParams&, const TensorView& value, const TensorView& counts, const TensorView& gradient);
 
+// scan.cu
+void scan_products(ExecContext&, const TensorView& products, const TensorView& queries, const TensorView& items,
+                   const TensorView& before, const TensorView& marks, const ScanColumns* columns);
+
 // optim_norm.cu
 void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView& norm);
 

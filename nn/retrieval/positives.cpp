@@ -1,4 +1,4 @@
-#include "nn/metrics/positives.h"
+#include "nn/retrieval/positives.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/interrupt.h"
+#include "nn/retrieval/bounds.h"
 #include "tensor/context.h"
 #include "tensor/ops/gemm.h"
 
@@ -86,13 +87,13 @@ class Search {
     }
   }
 
-  std::vector<ExactItem> take() { return std::move(nearest_); }
+  std::vector<Neighbor> take() { return std::move(nearest_); }
 
  private:
   void consider(std::int64_t query, std::int64_t item) {
     if (left_out_.has(query, item)) return;
-    const ExactItem candidate{exact_squared_distance(query_, query, gallery_, item), static_cast<std::int32_t>(item)};
-    if (nearest_[query].index < 0 || candidate < nearest_[query]) nearest_[query] = candidate;
+    const Neighbor candidate{exact_squared_distance(query_, query, gallery_, item), static_cast<std::int32_t>(item)};
+    if (nearest_[query].row < 0 || candidate < nearest_[query]) nearest_[query] = candidate;
   }
 
   void preselect(std::int64_t query, const std::int64_t* items, const float* products, std::int64_t count) {
@@ -109,20 +110,20 @@ class Search {
   /// The best distance so far, in the frame, rounded up.
   float bound_of(std::int64_t query) const {
     constexpr float kNone = std::numeric_limits<float>::infinity();
-    if (nearest_[query].index < 0) return kNone;
-    return std::nextafter(static_cast<float>(nearest_[query].distance * query_.scale * query_.scale), kNone);
+    if (nearest_[query].row < 0) return kNone;
+    return std::nextafter(static_cast<float>(nearest_[query].square * query_.scale * query_.scale), kNone);
   }
 
   const FramedRows &query_, &gallery_;
   const LeftOut& left_out_;
-  std::vector<ExactItem> nearest_;
+  std::vector<Neighbor> nearest_;
 };
 
 }  // namespace
 
-std::vector<ExactItem> nearest_positives(const FramedRows& query, const std::vector<std::int64_t>& query_labels,
-                                         const FramedRows& gallery, const std::vector<std::int64_t>& gallery_labels,
-                                         const LeftOut& left_out, std::int64_t block) {
+std::vector<Neighbor> nearest_positives(const FramedRows& query, const std::vector<std::int64_t>& query_labels,
+                                        const FramedRows& gallery, const std::vector<std::int64_t>& gallery_labels,
+                                        const LeftOut& left_out, std::int64_t block) {
   const std::vector<Members> classes = members_of_classes(query_labels, gallery, gallery_labels, left_out.most());
   Search search(query, gallery, left_out);
   search.small(classes);

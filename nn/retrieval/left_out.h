@@ -1,4 +1,4 @@
-// Which gallery rows each query passes over, as though they were not there. Private to nn/metrics/.
+// Which gallery rows each query passes over, as though they were not there. Private to nn/retrieval/.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -8,8 +8,8 @@ namespace fledge {
 
 class LeftOut {
  public:
-  /// Query i leaves out row i, where `self`, and the rows own[i] (empty: none of any query; else one
-  /// list a query, sorted here, each row once).
+  /// Query i leaves out row i, where `self`, and the rows own[i] (empty: none of any query; else one list a query,
+  /// sorted here, each row once).
   LeftOut(bool self, std::vector<std::vector<std::int32_t>> own, std::int64_t queries)
       : self_(self), own_(std::move(own)), most_(self) {
     if (own_.empty()) return;

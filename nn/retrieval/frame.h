@@ -1,5 +1,4 @@
-// The frame in which rows are compared in float32, and how far such a comparison may be wrong. For nn/metrics and the
-// search in apps/index/nearest_pictures.
+// The frame in which rows are compared in float32, and exact distances of the rows as they were given.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,7 +7,7 @@
 
 namespace fledge {
 
-/// Squared distance in double, summed over the components in one fixed order: what "exact" means in nn/metrics.
+/// Squared distance in double, summed over the components in one fixed order: what "exact" means in nn/retrieval.
 double exact_squared_distance(const float* a, const float* b, std::int64_t n);
 double exact_squared_distance(const double* a, const double* b, std::int64_t n);
 
@@ -16,7 +15,7 @@ double exact_squared_distance(const double* a, const double* b, std::int64_t n);
 /// gallery's mean, makes the rows short, so that a tight cloud far from the origin keeps its digits in float32. Rows of
 /// float64 are shifted in double, before anything is rounded.
 struct Frame {
-  std::vector<double> centre;
+  std::vector<double> centre;  // empty: none
   double scale = 1;
 };
 /// Both sides N,D contiguous, of one dtype, float32 or float64.
@@ -29,24 +28,22 @@ struct FramedRows {
   std::vector<float> squares;  // |x|^2 in the frame
   std::int64_t d = 0;
   double scale = 1;
-  /// How many earlier rows hold the very same bits, and the first of them (itself, where there is none).
-  /// Of rows with more twins than a list keeps, the later ones come after all of them: a gallery
-  /// collapsed to one point costs no more than another.
+  /// Once find_twins() was asked: how many earlier rows hold the very same bits, and the first of them (itself, where there is none). Of rows with
+  /// more twins than a list keeps, the later ones come after all of them: a gallery collapsed to one point costs no
+  /// more than another.
   std::vector<std::int32_t> twins_before, first_twin;
 
   const float* original(std::int64_t i) const { return rows.data<float>() + i * d; }  // float32 only
 };
 /// Of row i of a and row j of b, as they were given: both of one dtype.
 double exact_squared_distance(const FramedRows& a, std::int64_t i, const FramedRows& b, std::int64_t j);
+/// The same, one component after the other: to the last digit what a plain loop gives. For distances that are shown.
+double plain_squared_distance(const FramedRows& a, std::int64_t i, const FramedRows& b, std::int64_t j);
+using SquaredDistance = double (*)(const FramedRows&, std::int64_t, const FramedRows&, std::int64_t);
+
+/// float32 in the frame that changes nothing (no centre, scale 1) is not copied: `framed` is `rows`.
 FramedRows in_frame(const Tensor& x, const Frame& frame);
 /// Fills twins_before and first_twin.
 void find_twins(FramedRows& x);
-
-/// The true squared distance in the frame lies within distance_slack(d) * (|q|^2 + |g|^2) + underflow_slack(d) of
-/// |q|^2 + |g|^2 - 2 q.g computed in float32 in any order of summation: D/2 roundings of products bounded by
-/// (|q| + |g|)^2 / 4 <= (|q|^2 + |g|^2) / 2, twice, and a few for the shift and the three-term sum.
-float distance_slack(std::int64_t d);
-/// For products too small for float32.
-float underflow_slack(std::int64_t d);
 
 }  // namespace fledge

@@ -1,4 +1,4 @@
-#include "nn/metrics/rows.h"
+#include "nn/retrieval/rows.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Rows brought to the form in which they are compared. For nn/metrics and the search in apps.
+// Rows brought to the form in which they are compared. For searches and metrics.
 #pragma once
 #include <cstdint>
 
