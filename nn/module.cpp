@@ -57,7 +57,18 @@ void Module::apply(const std::function<void(Module&)>& f) {
 }
 
 void Module::train(bool on) {
-  apply([on](Module& m) { m.training_ = on; });
+  apply([on](Module& m) {
+    m.training_ = on;
+    if (on) m.drop_inference_copies();
+  });
+}
+
+InferenceGuard::InferenceGuard(Module& module) : module_(module), was_training_(module.is_training()) {
+  if (was_training_) module_.eval();
+}
+
+InferenceGuard::~InferenceGuard() {
+  if (was_training_) module_.train();
 }
 
 void Module::set_requires_grad(bool on) {
@@ -79,6 +90,7 @@ void Module::to(DType dtype) {
     throw Error(ErrorKind::Usage, "Module::to", std::string("weights need a floating type, not ") + name_of(dtype));
   }
   apply([dtype](Module& m) {
+    m.drop_inference_copies();
     for (auto& [name, p] : m.parameters_) {
       p->set_value(p->value().to(dtype));
       p->zero_grad();
@@ -91,6 +103,8 @@ void Module::to(DType dtype) {
 void Module::to(Device device) {
   apply([device](Module& m) {
     for (auto& [name, p] : m.parameters_) {
+      if (p->value().device() == device) continue;
+      m.drop_inference_copies();
       p->set_value(p->value().to(device));
       p->zero_grad();
     }

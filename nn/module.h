@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/grad_mode.h"
 #include "autograd/variable.h"
 #include "tensor/named_tensors.h"
 
@@ -40,7 +41,7 @@ class Module {
   std::int64_t parameter_count() const;
   /// Converts parameters and floating buffers (num_batches_tracked stays int64). Gradients are dropped.
   void to(DType dtype);
-  /// Moves parameters and floating buffers (num_batches_tracked stays on the CPU). Gradients are dropped.
+  /// Moves parameters and floating buffers (num_batches_tracked stays on the CPU). Gradients of what moves are dropped.
   void to(Device device);
 
   /// What forward() does on the host besides its tensor work: a training step that is replayed from a recording runs no
@@ -49,6 +50,9 @@ class Module {
   virtual void count_replayed_step() {}
 
  protected:
+  /// Gives back what forward() keeps beside the weights in evaluation; train() and to() call it.
+  virtual void drop_inference_copies() {}
+
   /// Names must be new in this module (Error(Internal)). The reference stays valid for the module's life.
   Variable& parameter(const std::string& name, Tensor value);
   /// A buffer is shared: in-place writes (running statistics) are seen by the state dict.
@@ -71,6 +75,20 @@ class Module {
   std::vector<std::pair<std::string, std::shared_ptr<Variable>>> parameters_;
   std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+};
+
+/// A module in evaluation, and no graph, while this lives; then as it was.
+class InferenceGuard {
+ public:
+  explicit InferenceGuard(Module& module);
+  ~InferenceGuard();
+  InferenceGuard(const InferenceGuard&) = delete;
+  InferenceGuard& operator=(const InferenceGuard&) = delete;
+
+ private:
+  const NoGradGuard no_grad_;
+  Module& module_;
+  const bool was_training_;
 };
 
 }  // namespace fledge

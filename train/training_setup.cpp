@@ -208,7 +208,6 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
     s.needs.student_stages |= n.student_stages;
     s.needs.teacher_stages |= n.teacher_stages;
   }
-  if (s.teacher) s.teacher->prepare(s.needs.teacher_stages);
   if (!s.teacher && (s.needs.teacher_embedding || s.needs.teacher_stages))
     throw Error(ErrorKind::Usage, "", "--loss " + o.loss.loss + " needs a teacher",
                 "use 'fledge distill' with --teacher RUN_OR_FILE and --distill " + o.loss.loss);

@@ -7,7 +7,6 @@
 
 #include "data/content.h"
 #include "data/dataset.h"
-#include "nn/fuse.h"
 #include "train/loop/step.h"
 #include "train/model/model_file.h"
 #include "train/model/teacher.h"

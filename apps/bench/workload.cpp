@@ -1,6 +1,6 @@
 #include "apps/bench/workload.h"
 
-#include "nn/fuse.h"
+#include "autograd/grad_mode.h"
 #include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -18,20 +18,26 @@ Tensor random_images(std::int64_t batch, int size, const Compute& compute) {
   return images.to(compute.device).to(compute.activations);
 }
 
-std::unique_ptr<FusedModel> fused_model(const ModelSpec& spec, std::uint64_t seed, const Compute& compute) {
-  EmbeddingModel model(spec, seed);
-  model.eval();
-  return fuse(model, compute.device, compute.activations);
+std::unique_ptr<EmbeddingModel> frozen_model(const ModelSpec& spec, std::uint64_t seed, const Compute& compute) {
+  auto model = std::make_unique<EmbeddingModel>(spec, seed);
+  model->to(compute.device);
+  model->eval();
+  return model;
+}
+
+Tensor embedding_of(const EmbeddingModel& model, const Tensor& images) {
+  const NoGradGuard no_grad;
+  return model.forward(Variable(images)).embedding.value();
 }
 
 class Inference : public Workload {
  public:
   Inference(const BenchCase& c, int size, const Compute& compute)
-      : model_(fused_model(c.model, 1, compute)), images_(random_images(c.batch, size, compute)) {}
-  void run() override { model_->embed(images_); }
+      : model_(frozen_model(c.model, 1, compute)), images_(random_images(c.batch, size, compute)) {}
+  void run() override { embedding_of(*model_, images_); }
 
  private:
-  std::unique_ptr<FusedModel> model_;
+  std::unique_ptr<EmbeddingModel> model_;
   Tensor images_;
 };
 
@@ -50,7 +56,7 @@ class TrainingStep : public Workload {
         from_vector<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(c.batch)), {c.batch});
     input_ = {random_images(c.batch, size, compute), labels.to(compute.device), c.batch};
     target_ = rand_normal({c.batch, c.model.embedding}, g).to(compute.device);
-    if (c.mode == BenchCase::Mode::Distill) teacher_ = fused_model(c.teacher, 2, compute);
+    if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, 2, compute);
     learner_.model = std::make_shared<EmbeddingModel>(c.model, 1);
     learner_.model->to(compute.device);
     LossSetup losses;
@@ -94,11 +100,11 @@ class TrainingStep : public Workload {
 
   /// Beside the student's forward, in a stream of its own, as in training.
   Tensor teacher_embedding() {
-    if (streams_ == Streams::One) return teacher_->embed(input_.images);
+    if (streams_ == Streams::One) return embedding_of(*teacher_, input_.images);
     inputs_ready_.record();
     const StreamGuard guard(teacher_stream_);
     inputs_ready_.wait();
-    const Tensor embedding = teacher_->embed(input_.images);
+    const Tensor embedding = embedding_of(*teacher_, input_.images);
     teacher_ready_.record();
     return embedding;
   }
@@ -110,7 +116,7 @@ class TrainingStep : public Workload {
   Tensor target_, rates_;
   Stream teacher_stream_;
   Event inputs_ready_, teacher_ready_;
-  std::unique_ptr<FusedModel> teacher_;
+  std::unique_ptr<EmbeddingModel> teacher_;
   std::unique_ptr<RecordedWork> recorded_;
 };
 

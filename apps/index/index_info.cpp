@@ -118,7 +118,7 @@ std::string checksum_of(const EmbeddingModel& model, bool logits) {
   for (const auto& [name, tensor] : state_dict(model)) {
     if (is_batch_counter(name) || (!logits && name.starts_with("fc."))) continue;
     sum.add(name);
-    add_rows(sum, tensor);
+    add_rows(sum, tensor.to(Device{}));
   }
   return sum.text();
 }

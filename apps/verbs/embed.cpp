@@ -48,11 +48,12 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
   require_finite_rows(images, "'" + o.input + "'", {}, ErrorKind::BadInput,
                       "a network takes numbers only; look at how the file was made");
   const Compute compute = compute_of(o.machine);
-  const auto fused = fuse(*loaded.model, compute.device, compute.activations);
+  loaded.model->to(compute.device);
   Tensor all;
   for (std::int64_t at = 0; at < images.dim(0); at += o.data.batch_size) {
     const std::int64_t count = std::min<std::int64_t>(o.data.batch_size, images.dim(0) - at);
-    const Tensor rows = run_model(*fused, images.slice(0, at, count), output);
+    const Tensor batch = images.slice(0, at, count).to(compute.device).to(compute.activations);
+    const Tensor rows = run_model(*loaded.model, batch, output);
     if (!all.defined()) all = Tensor::empty({images.dim(0), rows.dim(1)});
     all.slice(0, at, count).copy_from(rows);
   }

@@ -6,7 +6,7 @@
 
 namespace fledge {
 
-Embeddings embed_shown(const EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options,
+Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options,
                        bool quiet, const std::string& bar) {
   for (const std::string& text : preparation_warnings(options.preprocessing, *dataset))
     std::fprintf(stderr, "warning: %s\n", text.c_str());

@@ -2,6 +2,7 @@
 
 #include "autograd/ops/conv.h"
 #include "nn/init.h"
+#include "nn/layers/conv_norm_act.h"
 
 namespace fledge {
 
@@ -20,7 +21,8 @@ Conv2dOptions conv_options(std::int64_t in, std::int64_t out, int kernel, int st
   return options;
 }
 
-Conv2d::Conv2d(const Conv2dOptions& options, Generator& g) : options_(options) {
+Conv2d::Conv2d(const Conv2dOptions& options, Generator& g)
+    : options_(options), folded_(std::make_shared<FoldedConv>()) {
   const std::int64_t groups = options.params.groups;
   if (groups < 1 || options.in_channels < 1 || options.out_channels < 1 || options.in_channels % groups != 0 ||
       options.out_channels % groups != 0) {
@@ -34,5 +36,7 @@ Conv2d::Conv2d(const Conv2dOptions& options, Generator& g) : options_(options) {
 }
 
 Variable Conv2d::forward(const Variable& x) const { return conv2d(x, *weight_, bias(), options_.params); }
+
+void Conv2d::drop_inference_copies() { folded_->drop(); }
 
 }  // namespace fledge

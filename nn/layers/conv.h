@@ -6,6 +6,8 @@
 
 namespace fledge {
 
+class FoldedConv;
+
 struct Conv2dOptions {
   std::int64_t in_channels = 0, out_channels = 0;
   int kernel = 3;
@@ -24,12 +26,18 @@ class Conv2d : public Module {
   Variable& weight() { return *weight_; }
   const Variable& weight() const { return *weight_; }
   const Variable& bias() const { return bias_ ? *bias_ : none_; }
+  /// What conv_norm_act keeps for inference.
+  FoldedConv& folded() const { return *folded_; }
+
+ protected:
+  void drop_inference_copies() override;
 
  private:
   Conv2dOptions options_;
   Variable* weight_ = nullptr;
   Variable* bias_ = nullptr;
   Variable none_;
+  const std::shared_ptr<FoldedConv> folded_;
 };
 
 }  // namespace fledge

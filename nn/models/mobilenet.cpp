@@ -1,8 +1,6 @@
 #include "nn/models/mobilenet.h"
 
-#include "nn/inference_program.h"
-#include "nn/layers/conv.h"
-#include "nn/layers/norm.h"
+#include "nn/layers/conv_norm_act.h"
 
 namespace fledge {
 namespace {
@@ -43,8 +41,7 @@ Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups,
 
 class Block : public Module {
  public:
-  virtual Variable forward(const Variable& x) const = 0;
-  virtual InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const = 0;
+  virtual Variable forward(Variable x) const = 0;
 };
 
 /// Block 0: convolution "0", batch norm "1".
@@ -55,10 +52,7 @@ class Stem : public Block {
         conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, c), g)),
         bn_(child<BatchNorm2d>("1", out, c.eps)) {}
 
-  Variable forward(const Variable& x) const override { return bn_->forward(conv_->forward(x), activation_); }
-  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override {
-    return program.conv(x, *conv_, *bn_, activation_);
-  }
+  Variable forward(Variable x) const override { return conv_norm_act(*conv_, *bn_, activation_, x); }
 
  private:
   Activation activation_;
@@ -77,12 +71,9 @@ class SeparableBlock : public Block {
         pointwise_(child<Conv2d>("3", conv_options(in, out, 1, 1, 0), g)),
         bn2_(child<BatchNorm2d>("4", out, c.eps)) {}
 
-  Variable forward(const Variable& x) const override {
-    const Variable y = bn1_->forward(depthwise_->forward(x), activation_);
-    return bn2_->forward(pointwise_->forward(y), activation_);
-  }
-  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override {
-    return program.conv(program.conv(x, *depthwise_, *bn1_, activation_), *pointwise_, *bn2_, activation_);
+  Variable forward(Variable x) const override {  // written over: inference holds no map longer than it is read
+    x = conv_norm_act(*depthwise_, *bn1_, activation_, x);
+    return conv_norm_act(*pointwise_, *bn2_, activation_, x);
   }
 
  private:
@@ -122,7 +113,7 @@ class MobileNetV1 : public Backbone {
   Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
     Variable y = x;
     for (int i = 0; i < static_cast<int>(model_->blocks.size()); ++i) {
-      y = model_->blocks[i]->forward(y);
+      y = model_->blocks[i]->forward(std::move(y));
       if (stages && is_stage_end(i)) stages->push_back(y);
     }
     return y;
@@ -131,11 +122,6 @@ class MobileNetV1 : public Backbone {
   std::int64_t feature_size() const override { return channels_.back(); }
   std::vector<std::int64_t> stage_channels() const override { return channels_; }
   Activation activation() const override { return activation_; }
-
-  void lower(InferenceProgram& program) const override {
-    auto y = InferenceProgram::kInput;
-    for (const auto& block : model_->blocks) y = block->lower(program, y);
-  }
 
  private:
   // The last block of each resolution but the first two: strides 4, 8, 16, 32

@@ -13,7 +13,6 @@
 
 namespace fledge {
 
-class InferenceProgram;
 class Linear;
 
 struct Features {
@@ -55,8 +54,6 @@ class Backbone : public Module {
   virtual std::vector<std::int64_t> stage_channels() const = 0;
   /// Of all activations inside.
   virtual Activation activation() const { return Activation::ReLU; }
-  /// Appends the inference form of forward() to `program`, whose input is x: convolutions with batch norm folded in.
-  virtual void lower(InferenceProgram& program) const = 0;
 };
 
 class EmbeddingModel : public Module {

@@ -35,12 +35,7 @@ class Stage : public Module {
   }
 
   Variable forward(Variable x) const {
-    for (const auto& block : blocks_) x = block->forward(x);
-    return x;
-  }
-
-  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const {
-    for (const auto& block : blocks_) x = block->lower(program, x);
+    for (const auto& block : blocks_) x = block->forward(std::move(x));
     return x;
   }
 
@@ -67,10 +62,10 @@ class ResNet : public Backbone {
   }
 
   Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
-    Variable y = bn1_->forward(conv1_->forward(x), Activation::ReLU);
+    Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
     if (!small_stem_) y = max_pool2d(y, Pool2dParams{});
     for (const auto& stage : stages_) {
-      y = stage->forward(y);
+      y = stage->forward(std::move(y));
       if (stages) stages->push_back(y);
     }
     return y;
@@ -78,12 +73,6 @@ class ResNet : public Backbone {
 
   std::int64_t feature_size() const override { return channels_.back(); }
   std::vector<std::int64_t> stage_channels() const override { return channels_; }
-
-  void lower(InferenceProgram& program) const override {
-    auto y = program.conv(InferenceProgram::kInput, *conv1_, *bn1_, Activation::ReLU);
-    if (!small_stem_) y = program.max_pool(y, Pool2dParams{});
-    for (const auto& stage : stages_) y = stage->lower(program, y);
-  }
 
  private:
   bool small_stem_;

@@ -16,11 +16,7 @@ void ResidualBlock::add_downsample(std::int64_t in, std::int64_t out, int stride
 }
 
 Variable ResidualBlock::shortcut(const Variable& x) const {
-  return downsample_ ? downsample_->bn->forward(downsample_->conv->forward(x)) : x;
-}
-
-InferenceProgram::Value ResidualBlock::lower_shortcut(InferenceProgram& program, InferenceProgram::Value x) const {
-  return downsample_ ? program.conv(x, *downsample_->conv, *downsample_->bn, Activation::None) : x;
+  return downsample_ ? conv_norm_act(*downsample_->conv, *downsample_->bn, Activation::None, x) : x;
 }
 
 BasicBlock::BasicBlock(std::int64_t in, std::int64_t planes, int stride, Generator& g) {
@@ -31,15 +27,11 @@ BasicBlock::BasicBlock(std::int64_t in, std::int64_t planes, int stride, Generat
   add_downsample(in, planes * kExpansion, stride, g);
 }
 
-Variable BasicBlock::forward(const Variable& x) const {
-  const Variable a = bn1_->forward(conv1_->forward(x), Activation::ReLU);
-  return bn2_->forward(conv2_->forward(a), Activation::ReLU, shortcut(x));
-}
-
-InferenceProgram::Value BasicBlock::lower(InferenceProgram& program, InferenceProgram::Value x) const {
-  const auto identity = lower_shortcut(program, x);
-  const auto a = program.conv(x, *conv1_, *bn1_, Activation::ReLU);
-  return program.conv(a, *conv2_, *bn2_, Activation::ReLU, identity);
+// Variables are written over, so that inference holds no map longer than it is read.
+Variable BasicBlock::forward(Variable x) const {
+  const Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
+  x = shortcut(x);
+  return conv_norm_act(*conv2_, *bn2_, Activation::ReLU, y, x);
 }
 
 Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g, BottleneckStride where) {
@@ -54,17 +46,11 @@ Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generat
   add_downsample(in, out, stride, g);
 }
 
-Variable Bottleneck::forward(const Variable& x) const {
-  const Variable a = bn1_->forward(conv1_->forward(x), Activation::ReLU);
-  const Variable b = bn2_->forward(conv2_->forward(a), Activation::ReLU);
-  return bn3_->forward(conv3_->forward(b), Activation::ReLU, shortcut(x));
-}
-
-InferenceProgram::Value Bottleneck::lower(InferenceProgram& program, InferenceProgram::Value x) const {
-  const auto identity = lower_shortcut(program, x);
-  const auto a = program.conv(x, *conv1_, *bn1_, Activation::ReLU);
-  const auto b = program.conv(a, *conv2_, *bn2_, Activation::ReLU);
-  return program.conv(b, *conv3_, *bn3_, Activation::ReLU, identity);
+Variable Bottleneck::forward(Variable x) const {
+  Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
+  y = conv_norm_act(*conv2_, *bn2_, Activation::ReLU, y);
+  x = shortcut(x);
+  return conv_norm_act(*conv3_, *bn3_, Activation::ReLU, y, x);
 }
 
 }  // namespace fledge

@@ -3,9 +3,7 @@
 #pragma once
 #include <memory>
 
-#include "nn/inference_program.h"
-#include "nn/layers/conv.h"
-#include "nn/layers/norm.h"
+#include "nn/layers/conv_norm_act.h"
 
 namespace fledge {
 
@@ -13,14 +11,12 @@ namespace fledge {
 /// ("downsample.0", "downsample.1").
 class ResidualBlock : public Module {
  public:
-  virtual Variable forward(const Variable& x) const = 0;
-  virtual InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const = 0;
+  virtual Variable forward(Variable x) const = 0;
 
  protected:
   ResidualBlock() = default;
   void add_downsample(std::int64_t in, std::int64_t out, int stride, Generator& g);
   Variable shortcut(const Variable& x) const;
-  InferenceProgram::Value lower_shortcut(InferenceProgram& program, InferenceProgram::Value x) const;
 
  private:
   class Downsample;
@@ -32,8 +28,7 @@ class BasicBlock : public ResidualBlock {
  public:
   static constexpr int kExpansion = 1;
   BasicBlock(std::int64_t in, std::int64_t planes, int stride, Generator& g);
-  Variable forward(const Variable& x) const override;
-  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override;
+  Variable forward(Variable x) const override;
 
  private:
   std::shared_ptr<Conv2d> conv1_, conv2_;
@@ -52,8 +47,7 @@ class Bottleneck : public ResidualBlock {
   static constexpr int kExpansion = 4;
   Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g,
              BottleneckStride where = BottleneckStride::In3x3);
-  Variable forward(const Variable& x) const override;
-  InferenceProgram::Value lower(InferenceProgram& program, InferenceProgram::Value x) const override;
+  Variable forward(Variable x) const override;
 
  private:
   std::shared_ptr<Conv2d> conv1_, conv2_, conv3_;

@@ -10,7 +10,6 @@
 #include "data/degradation.h"
 #include "data/similar_names.h"
 #include "tensor/finite.h"
-#include "tensor/ops/distance.h"
 #include "tensor/ops/image.h"
 #include "tensor/stream.h"
 
@@ -50,9 +49,11 @@ EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& fl
   return options;
 }
 
-Tensor run_model(const FusedModel& model, const Tensor& images, Output output) {
-  if (output == Output::Logits) return model.logits(images);
-  return output == Output::Pooled ? l2_normalize(model.pooled(images)).y : model.embed(images);
+Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output) {
+  const NoGradGuard no_grad;
+  const bool logits = output == Output::Logits;
+  const Features all = model.forward(Variable(images), {.pooled_only = output != Output::Embedding, .logits = logits});
+  return (logits ? all.logits : all.embedding).value();
 }
 
 namespace {
@@ -175,9 +176,10 @@ void keep_common_rows(Embeddings& a, Embeddings& b) {
   only(b, common);
 }
 
-Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
+Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options) {
   const Compute& compute = options.compute;
-  const auto fused = fuse(model, compute.device, compute.activations);
+  model.to(compute.device);
+  const InferenceGuard inference(model);
   EvalTransform transform;
   transform.size = options.preprocessing.size;
   transform.resize_short = options.preprocessing.resize_short;
@@ -199,14 +201,14 @@ Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> d
   int turn = 0;
   while (auto batch = loader.next()) {
     if (!loading.pixels) {
-      collector.keep(run_model(*fused, batch->images, options.output), batch->bad);
+      collector.keep(run_model(model, batch->images, options.output), batch->bad);
       continue;
     }
     if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());
     const Tensor pixels = Tensor::empty(batch->pixels.dims(), DType::UInt8, Layout::Contiguous, compute.device);
     copy_async(pixels, batch->pixels);
     const Tensor images = normalize_images(pixels, normalize, compute.activations);
-    sent[turn].send(std::move(*batch), run_model(*fused, images, options.output));
+    sent[turn].send(std::move(*batch), run_model(model, images, options.output));
     turn = 1 - turn;
   }
   for (int i = 0; i < 2; ++i, turn = 1 - turn)

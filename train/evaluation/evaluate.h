@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "nn/fuse.h"
+#include "nn/models/model.h"
 #include "train/compute.h"
 #include "train/evaluation/skipped.h"
 #include "train/model/model_file.h"
@@ -32,7 +32,8 @@ enum class Output {
   Pooled,     // the pooled features, L2-normalised
   Logits,     // the classifier's scores
 };
-Tensor run_model(const FusedModel& model, const Tensor& images, Output output);
+/// images: N,3,H,W on the model's device. No graph is recorded.
+Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output);
 
 struct EmbedOptions {
   Preprocessing preprocessing;
@@ -44,10 +45,10 @@ struct EmbedOptions {
   std::function<void(std::int64_t done, std::int64_t of)> progress = nullptr;  // after each batch
 };
 
-/// Runs the fused model over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
+/// Moves the model to the device of `options` and runs it, in evaluation, over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
 /// such ones are skipped, when none is left. Error(Numeric) naming the picture whose embedding is not finite: nothing
 /// that is made of such a row means anything.
-Embeddings embed_dataset(const EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
 /// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
 void keep_common_rows(Embeddings& a, Embeddings& b);
 

@@ -126,7 +126,7 @@ Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_im
   inputs_ready_.wait();
   const Tensor images =
       teacher_pixels_.defined() ? normalize_images(teacher_pixels_, normalize_, activations_) : student_images;
-  features = s_.teacher->forward(images);
+  features = s_.teacher->forward(images, s_.needs.teacher_stages);
   teacher_ready_.record();
   return features;
 }

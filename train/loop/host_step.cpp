@@ -66,13 +66,13 @@ bool HostStep::look_at(const StepLosses& losses, StepResult& result) {
 Features HostStep::teacher_features(const Batch& batch, std::int64_t epoch) {
   if (!s_.teacher) return {};
   const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
-  if (!s_.cache) return s_.teacher->forward(images);
+  if (!s_.cache) return s_.teacher->forward(images, s_.needs.teacher_stages);
   const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.views.crops);
   const TeacherCache::Kept kept = s_.cache->find(crops);
   Features features;
   features.embedding = Variable(kept.rows);
   if (kept.all) return features;
-  const Tensor fresh = s_.teacher->forward(images).embedding.value().contiguous();
+  const Tensor fresh = s_.teacher->forward(images, false).embedding.value().contiguous();
   s_.cache->add(crops, fresh);
   const auto d = static_cast<std::size_t>(fresh.dim(1));
   for (std::size_t i = 0; i < crops.size(); ++i)

@@ -73,7 +73,7 @@ class Trainer {
   bool evaluate_epoch();
   void write_result();
   struct Evaluation;
-  Evaluation measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
+  Evaluation measure(EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures, const char* type);
   bool skips() const { return setup_.loading.on_bad_image != OnBadImage::Fail; }
 
   void take_up(const std::string& folder);

@@ -81,7 +81,7 @@ void Trainer::write_result() {
 }
 
 // Embeds and measures the pictures.
-Trainer::Evaluation Trainer::measure(const EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures,
+Trainer::Evaluation Trainer::measure(EmbeddingModel& model, const std::shared_ptr<Dataset>& pictures,
                                      const char* type) {
   EmbedOptions options;
   options.preprocessing = setup_.preprocessing;

@@ -22,8 +22,6 @@ Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const N
 }
 
 void Teacher::move_to(Device device, DType activations) {
-  device_ = device;
-  activations_ = activations;
   if (device == Device{}) return;
   loaded_.model->to(device);
   if (scale_.defined()) {
@@ -32,18 +30,10 @@ void Teacher::move_to(Device device, DType activations) {
   }
 }
 
-void Teacher::prepare(bool stages) {
-  stages_ = stages;
-  fused_ = stages ? nullptr : fuse(*loaded_.model, device_, activations_);
-}
-
-Features Teacher::forward(const Tensor& images) const {
+Features Teacher::forward(const Tensor& images, bool stages) const {
   const NoGradGuard no_grad;
   const Tensor x = scale_.defined() ? add(mul(images, scale_), shift_) : images;
-  if (!fused_) return loaded_.model->forward(Variable(x), {.stages = stages_});
-  Features features;
-  features.embedding = Variable(fused_->embed(x));
-  return features;
+  return loaded_.model->forward(Variable(x), {.stages = stages});
 }
 
 }  // namespace fledge

@@ -1,0 +1,60 @@
+#include "nn/layers/conv_norm_act.h"
+
+#include "autograd/node.h"
+#include "tensor/ops/conv.h"
+#include "tensor/ops/eltwise.h"
+
+namespace fledge {
+namespace {
+
+FoldedConv::Weights fold(const Conv2d& conv, const BatchNorm2d& bn, DType dtype) {
+  const auto wide = [](const Tensor& t) { return t.to(Device{}).to(DType::Float64); };
+  const Tensor& weight = conv.weight().value();
+  const Tensor scale = div(wide(bn.weight().value()), sqrt(affine(wide(bn.running_var()), 1, bn.eps())));
+  Tensor shift = affine(wide(bn.running_mean()), -1, 0);
+  if (conv.bias().defined()) shift = add(shift, wide(conv.bias().value()));
+  const Tensor bias = add(mul(shift, scale), wide(bn.bias().value()));
+  const Tensor folded = mul(wide(weight), scale.reshape({scale.dim(0), 1, 1, 1}));
+  const auto placed = [&](const Tensor& t, DType as) { return t.to(weight.dtype()).to(as).to(weight.device()); };
+  return {placed(folded.contiguous(Layout::ChannelsLast), dtype), placed(bias, accumulated(dtype))};
+}
+
+}  // namespace
+
+FoldedConv::Weights FoldedConv::of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype) {
+  std::vector<Tensor> sources = {conv.weight().value(), bn.weight().value(), bn.bias().value(), bn.running_mean(),
+                                 bn.running_var()};
+  if (conv.bias().defined()) sources.push_back(conv.bias().value());
+  const std::lock_guard lock(mutex_);
+  if (!is_of(sources, dtype)) {
+    weights_ = {}, sources_.clear();  // before as much again is asked for
+    weights_ = fold(conv, bn, dtype);
+    for (Tensor& t : sources) sources_.emplace_back(t, t.version());
+  }
+  return weights_;
+}
+
+bool FoldedConv::is_of(const std::vector<Tensor>& sources, DType dtype) const {
+  if (sources_.size() != sources.size() || weights_.weight.dtype() != dtype) return false;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (!sources[i].shares_storage_with(sources_[i].first) || sources[i].version() != sources_[i].second) return false;
+  return true;
+}
+
+void FoldedConv::drop() {
+  const std::lock_guard lock(mutex_);
+  weights_ = {}, sources_.clear();
+}
+
+Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
+                       const Variable& residual) {
+  if (conv.is_training() || bn.is_training() ||
+      wants_graph({&x, &residual, &conv.weight(), &conv.bias(), &bn.weight(), &bn.bias()}))
+    return bn.forward(conv.forward(x), activation, residual);
+  const bool mixed = x.value().dtype() == DType::BFloat16 && conv.weight().value().dtype() == DType::Float32;
+  const auto [weight, bias] = conv.folded().of(conv, bn, mixed ? DType::BFloat16 : conv.weight().value().dtype());
+  return Variable(conv2d_fused(x.value(), weight, bias, residual.defined() ? residual.value() : Tensor(), activation,
+                               conv.options().params));
+}
+
+}  // namespace fledge

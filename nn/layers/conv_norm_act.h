@@ -1,0 +1,43 @@
+// A convolution, the batch norm behind it, a residual add and the activation: what every block is made of.
+#pragma once
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/norm.h"
+
+namespace fledge {
+
+/// y = act(bn(conv(x)) + residual). x: N,C,H,W; residual: y's sizes, or undefined; float32, float64, or bfloat16 with
+/// float32 weights.
+/// While it trains, or where something wants a gradient, these are the nodes of autograd/ops/conv.h and norm.h. In
+/// evaluation without a graph it is one kernel (conv.forward_fused) whose weights have the norm folded in (FoldedConv).
+/// Errors: those of tensor/ops/conv.h. Its first inference after a change may not lie inside a recording: it folds on
+/// the host.
+Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
+                       const Variable& residual = {});
+
+/// The weights of such a convolution for inference, made once per version of what they are made of:
+///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k
+///   s_k = bn.weight[k] / sqrt(var[k] + eps)
+/// computed on the CPU in float64 and rounded to the weights' dtype. They go with Module::train() and to().
+class FoldedConv {
+ public:
+  struct Weights {
+    Tensor weight, bias;  // K,C/groups,R,S of the asked dtype, channels-last; K: float32 where that is bfloat16
+  };
+  /// On the weights' device. Threads may ask at the same time.
+  Weights of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype);
+  void drop();
+
+ private:
+  bool is_of(const std::vector<Tensor>& sources, DType dtype) const;
+
+  std::mutex mutex_;
+  Weights weights_;
+  std::vector<std::pair<Tensor, std::uint64_t>> sources_;  // and their versions; they share the module's memory
+};
+
+}  // namespace fledge
