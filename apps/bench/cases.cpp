@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "nn/models/registry.h"
 
 namespace fledge::bench {
 namespace {

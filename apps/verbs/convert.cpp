@@ -95,18 +95,19 @@ Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o)
   c.summary = spec.describe();
   for (const auto& note : foreign.plan.notes) tell(o, note);
   for (const auto& warning : file.info().warnings) tell(o, "warning: " + printable(warning));
-  if (foreign.plan.dead.empty()) return c;
+  if (foreign.plan.unused.empty()) return c;
   if (!o.drop_dead) {
     std::string& dead = c.metadata["dead"];
-    for (std::size_t i = c.tensors.size() - foreign.plan.dead.size(); i < c.tensors.size(); ++i)
+    for (std::size_t i = c.tensors.size() - foreign.plan.unused.size(); i < c.tensors.size(); ++i)
       dead += (dead.empty() ? "" : "\n") + c.tensors[i].name;
   }
-  tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.dead.size(),
+  tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.unused.size(),
                       o.drop_dead ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
   constexpr std::size_t kShown = 40;
-  for (std::size_t i = 0; i < foreign.plan.dead.size() && i < kShown; ++i)
-    tell(o, "  " + printable(foreign.tensors[foreign.plan.dead[i]].name));
-  if (foreign.plan.dead.size() > kShown) tell(o, fmt::format("  ... and {} more", foreign.plan.dead.size() - kShown));
+  for (std::size_t i = 0; i < foreign.plan.unused.size() && i < kShown; ++i)
+    tell(o, "  " + printable(foreign.tensors[foreign.plan.unused[i]].name));
+  if (foreign.plan.unused.size() > kShown)
+    tell(o, fmt::format("  ... and {} more", foreign.plan.unused.size() - kShown));
   return c;
 }
 

@@ -1,164 +1,112 @@
 #include "nn/import/architecture.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
-
-#include "base/suggest.h"
-#include "nn/import/refuse.h"
-#include "nn/models/resnet.h"
+#include <map>
+#include <set>
 
 namespace fledge::importing {
 namespace {
 
 constexpr double kMaxWidth = 8;  // as EmbeddingModel allows
 
-struct Layers {
-  std::array<int, 4> blocks = {};  // the highest number + 1
-  bool bottleneck = false;
-};
+void refuse(const std::string& what) {
+  if (what.empty()) return;
+  std::string known;
+  for (const ExternalNames* family : all_external_names()) known += (known.empty() ? "" : " and ") + family->title;
+  throw Error(ErrorKind::BadInput, "", what, "fledge knows " + known);
+}
 
-Layers count_layers(const Trunk& trunk) {
-  Layers layers;
-  for (const std::string& name : trunk.target) {
-    const std::optional<BlockName> block = block_of(name);
-    if (!block || block->stage < 1 || block->stage > 4) continue;
-    int& count = layers.blocks[block->stage - 1];
-    count = std::max(count, block->block + 1);
-    if (block->rest.starts_with("conv3.")) layers.bottleneck = true;
+/// A block's name and the module in it, "layer1.0" and "conv1"; none for what is in no block.
+using InBlock = std::optional<std::pair<std::string, std::string>>;
+
+InBlock in_block(std::string_view name, const std::string& prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  const std::string_view in_stage = name.substr(prefix.size());
+  const std::size_t dot = in_stage.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  return std::pair(prefix + std::string(in_stage.substr(0, dot)),
+                   std::string(split_leaf(in_stage.substr(dot + 1)).first));
+}
+
+/// Of a tensor in a block of the network: its module, where no block of ours has it. Of closed blocks those tensors
+/// that have no name of ours; a module of the form is then only in a block too many, which verify.h lists.
+InBlock strange_module(const FoundBackbone& backbone, const std::string& name, const std::string& ours) {
+  const ExternalNames& family = *backbone.family;
+  if (family.open_blocks ? ours.empty() : !ours.empty()) return std::nullopt;
+  for (const NameForm::Stage& stage : backbone.form->stages) {
+    const InBlock found = family.open_blocks
+                              ? in_block(ours, stage.our_prefix)
+                              : in_block(std::string_view(name).substr(backbone.prefix.size()), stage.prefix);
+    if (!found) continue;
+    const auto is_it = [&](const auto& known) { return known == found->second; };
+    const bool known = family.open_blocks ? std::any_of(family.block_modules.begin(), family.block_modules.end(), is_it)
+                                          : std::any_of(backbone.form->modules.begin(), backbone.form->modules.end(),
+                                                        [&](const auto& module) { return is_it(module.first); });
+    if (!known) return found;
   }
-  return layers;
+  return std::nullopt;
 }
 
-std::string text_of(const std::array<int, 4>& blocks) {
-  std::string text;
-  for (int i = 0; i < 4; ++i) text += (i ? ", " : "") + std::to_string(blocks[i]);
-  return text;
+/// "the blocks have 'se.fc1', 'se.fc2', ..."; empty: nothing strange.
+std::string strange_modules(const std::vector<Source>& sources, const FoundBackbone& backbone) {
+  std::map<std::string, std::set<std::string>> blocks_with;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].dropped || !sources[i].name.starts_with(backbone.prefix)) continue;
+    if (const InBlock found = strange_module(backbone, sources[i].name, backbone.target[i]))
+      blocks_with[found->second].insert(found->first);
+  }
+  constexpr std::size_t kShown = 4;
+  std::string list;
+  std::size_t kinds = 0;
+  for (const auto& [module, blocks] : blocks_with) {
+    if (blocks.size() < 2) continue;  // one stray tensor is no other network
+    if (++kinds <= kShown) list += (list.empty() ? "" : ", ") + quoted(module);
+  }
+  if (kinds == 0) return "";
+  return "the blocks have " + list + (kinds > kShown ? ", ..." : "") + ", which a " + backbone.family->name +
+         " has not (another network of " + backbone.family->kin + ")";
 }
 
-int distance(const std::array<int, 4>& a, const std::array<int, 4>& b) {
-  int sum = 0;
-  for (int i = 0; i < 4; ++i) sum += std::abs(a[i] - b[i]);
-  return sum;
+void refuse_relatives(const std::vector<Source>& sources, const FoundBackbone& backbone) {
+  const ExternalNames& family = *backbone.family;
+  if (family.refuse_early) refuse(family.refuse_early(backbone.tensors));
+  refuse(strange_modules(sources, backbone));
+  if (family.refuse) refuse(family.refuse(backbone.tensors));
+  const ExternalTensors::Shape* stem = backbone.tensors.filter(family.stem_conv + ".weight");
+  if (stem && (*stem)[1] != 3)
+    refuse("a network for pictures of " + std::to_string((*stem)[1]) + " channels; fledge's have 3");
 }
 
-const ResNetShape& nearest(const Layers& layers) {
-  const ResNetShape* best = nullptr;
-  for (const ResNetShape& shape : resnet_shapes())
-    if (shape.bottleneck == layers.bottleneck &&
-        (!best || distance(shape.blocks, layers.blocks) < distance(best->blocks, layers.blocks)))
-      best = &shape;
-  return *best;
-}
-
-/// 0: missing, or no weight of a convolution. No more than any network of ours has, so that products cannot overflow.
-std::int64_t channels_of(const std::vector<Source>& sources, const Trunk& trunk, const std::string& conv) {
-  const auto* shape = trunk.shape(sources, conv);
-  return shape && shape->size() == 4 && (*shape)[0] > 0 ? std::min((*shape)[0], std::int64_t{1} << 20) : 0;
-}
-
-[[noreturn]] void fail_width(const Trunk& trunk, std::int64_t channels, double wide) {
-  const std::string stem =
-      trunk.prefix +
-      FormNames(*trunk.form).theirs(trunk.form->family == Family::ResNet ? "conv1.weight" : "model.0.0.weight");
+void check_width(const FoundBackbone& backbone, double width) {
+  const std::string stem = backbone.family->stem_conv + ".weight";
+  const std::int64_t channels = backbone.tensors.channels(stem);
+  const std::string shown = quoted(backbone.prefix + backbone.names().theirs(stem));
   if (channels == 0)
-    throw Error(ErrorKind::BadInput, "", "the first convolution " + quoted(stem) + " is missing or has no four axes",
+    throw Error(ErrorKind::BadInput, "", "the first convolution " + shown + " is missing or has no four axes",
                 "the width is read from it");
-  throw Error(ErrorKind::BadInput, "",
-              quoted(stem) + " has " + std::to_string(channels) + " channels: a width of " + std::to_string(wide),
-              "fledge builds networks up to width 8");
-}
-
-Architecture identify_resnet(const std::vector<Source>& sources, const Trunk& trunk, const std::string& forced) {
-  const Layers layers = count_layers(trunk);
-  const ResNetShape& known = nearest(layers);
-  constexpr int kMaxDifference = 2;  // blocks: a file with a hole, listed by what is missing
-  Architecture found;
-  if (distance(known.blocks, layers.blocks) <= kMaxDifference) found.looks_like = known.arch;
-  found.spec.arch = forced.empty() ? found.looks_like : forced;
-  if (found.spec.arch.empty()) {
+  if (width > kMaxWidth)
     throw Error(ErrorKind::BadInput, "",
-                "a ResNet of " + text_of(layers.blocks) + (layers.bottleneck ? " bottleneck" : " basic") +
-                    " blocks is none that fledge knows (" + known.arch + " has " + text_of(known.blocks) + ")",
-                "'--arch " + std::string(known.arch) + "' lists what is missing or too much");
-  }
-  const std::int64_t base = channels_of(sources, trunk, "conv1.weight");
-  found.spec.width = static_cast<double>(base) / 64;
-  if (base == 0 || found.spec.width > kMaxWidth) fail_width(trunk, base, found.spec.width);
-  found.spec.stem = (*trunk.shape(sources, "conv1.weight"))[2] == 3 ? "small" : "imagenet";
-  const auto shape = std::find_if(resnet_shapes().begin(), resnet_shapes().end(),
-                                  [&](const ResNetShape& s) { return s.arch == found.spec.arch; });
-  found.features = base * 8 * (shape->bottleneck ? 4 : 1);
-  return found;
-}
-
-/// The shortest decimal w with int(1024 * w) == widest; then int(c * w) is the same for every smaller power of two c.
-double shortest_width(std::int64_t widest) {
-  for (double scale = 1; scale <= 1e4; scale *= 10) {
-    const double w = std::ceil(static_cast<double>(widest) / 1024 * scale - 1e-9) / scale;
-    if (static_cast<std::int64_t>(1024 * w) == widest) return w;
-  }
-  return static_cast<double>(widest) / 1024;
-}
-
-Architecture identify_mobilenet(const std::vector<Source>& sources, const Trunk& trunk) {
-  constexpr int kStem = 32, kLast = 1024;
-  Architecture found;
-  found.spec.arch = found.looks_like = "mobilenet_v1";
-  const std::int64_t stem = channels_of(sources, trunk, "model.0.0.weight");
-  const std::int64_t last = channels_of(sources, trunk, "model.13.3.weight");
-  // The stem's few channels leave the width open; the last block's tell it, where the two agree.
-  const bool agree = last * kStem / kLast == stem;
-  found.spec.width = agree ? shortest_width(last) : static_cast<double>(stem) / kStem;
-  if (stem == 0 || found.spec.width > kMaxWidth) fail_width(trunk, stem, found.spec.width);
-  found.features = static_cast<std::int64_t>(kLast * found.spec.width);
-  found.spec.stem = trunk.form->stem.empty() ? "imagenet" : trunk.form->stem;
-  found.spec.conventions = trunk.form->conventions.empty() ? "torch" : trunk.form->conventions;
-  return found;
+                shown + " has " + std::to_string(channels) + " channels: a width of " + std::to_string(width),
+                "fledge builds networks up to width 8");
 }
 
 }  // namespace
 
-std::optional<Family> family_of(const std::string& arch) {
-  if (arch.empty()) return std::nullopt;
-  if (!backbone_registry().count(arch)) {
-    throw Error(ErrorKind::Usage, "", "unknown architecture '" + arch + "'", did_you_mean(arch, model_names()));
-  }
-  return arch.starts_with("resnet") ? Family::ResNet : Family::MobileNetV1;
-}
-
-Architecture identify(const std::vector<Source>& sources, const Trunk& trunk, const ImportOptions& options) {
-  refuse_relatives(sources, trunk);
-  const std::optional<Family> forced = family_of(options.arch);
-  const bool other_family = forced && *forced != trunk.form->family;
-  Architecture found = trunk.form->family == Family::ResNet
-                           ? identify_resnet(sources, trunk, other_family ? "" : options.arch)
-                           : identify_mobilenet(sources, trunk);
+Identified identify(const std::vector<Source>& sources, const FoundBackbone& backbone, const ImportOptions& options) {
+  refuse_relatives(sources, backbone);
+  const bool other_family = !options.arch.empty() && &external_names(options.arch) != backbone.family;
+  IdentifiedModel model = backbone.family->identify(backbone.tensors, *backbone.form, other_family ? "" : options.arch);
+  check_width(backbone, model.spec.width);
   if (other_family) {
     throw Error(ErrorKind::BadInput, "",
-                "the tensors are no " + options.arch + ": their names are " + std::string(trunk.form->label),
-                "the file looks like " + found.looks_like + ": use --arch " + found.looks_like);
+                "the tensors are no " + options.arch + ": their names are " + backbone.form->label,
+                "the file looks like " + model.looks_like + ": use --arch " + model.looks_like);
   }
-  if (!options.conventions.empty()) found.spec.conventions = options.conventions;
-  if (!options.stem.empty()) found.spec.stem = options.stem;
-  return found;
-}
-
-std::string why_no_place(const std::string& name, const std::string& arch) {
-  if (arch == "mobilenet_v1") return "";
-  const auto shape = std::find_if(resnet_shapes().begin(), resnet_shapes().end(),
-                                  [&](const ResNetShape& s) { return s.arch == arch; });
-  const std::optional<BlockName> block = block_of(name);
-  if (!block || shape == resnet_shapes().end()) return "";
-  if (block->stage < 1 || block->stage > 4) return arch + " has layer1 to layer4";
-  const std::string layer = "layer" + std::to_string(block->stage);
-  const int last = shape->blocks[block->stage - 1] - 1;
-  if (block->block > last) return arch + " ends " + layer + " at block " + std::to_string(last);
-  if (!shape->bottleneck && (block->rest.starts_with("conv3.") || block->rest.starts_with("bn3.")))
-    return "the blocks of " + arch + " have two convolutions";
-  if (block->rest.starts_with("downsample."))
-    return layer + "." + std::to_string(block->block) + " of " + arch + " passes its input on as it is";
-  return "";
+  model.spec.embedding = model.spec.classes = 0;
+  const std::int64_t features = EmbeddingModel::shapes_only(model.spec)->embedding_size();
+  if (!options.conventions.empty()) model.spec.conventions = options.conventions;
+  if (!options.stem.empty()) model.spec.stem = options.stem;
+  return {model.spec, model.looks_like, features};
 }
 
 }  // namespace fledge::importing

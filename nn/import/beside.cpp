@@ -6,9 +6,9 @@
 namespace fledge::importing {
 namespace {
 
-/// The segments of a path below what it shares with the trunk, in small letters.
-std::vector<std::string> own_segments(const Trunk& trunk, std::string_view name) {
-  std::string_view prefix = trunk.prefix;
+/// The segments of a path below what it shares with the backbone, in small letters.
+std::vector<std::string> own_segments(const FoundBackbone& backbone, std::string_view name) {
+  std::string_view prefix = backbone.prefix;
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.')) {
     if (prefix.substr(0, dot + 1) != name.substr(0, dot + 1)) break;
     prefix.remove_prefix(dot + 1);
@@ -36,31 +36,33 @@ bool is_loss_word(const std::string& segment) {
 
 }  // namespace
 
-bool is_of_loss(const Trunk& trunk, const std::string& name) {
-  const std::vector<std::string> segments = own_segments(trunk, name);
+bool is_of_loss(const FoundBackbone& backbone, const std::string& name) {
+  const std::vector<std::string> segments = own_segments(backbone, name);
   return std::any_of(segments.begin(), segments.end(), is_loss_word);
 }
 
-bool is_classifier_by_name(const Trunk& trunk, const std::string& module) {
-  const std::vector<std::string> segments = own_segments(trunk, module);
+bool is_classifier_by_name(const FoundBackbone& backbone, const std::string& module) {
+  const std::vector<std::string> segments = own_segments(backbone, module);
   const std::string& last = segments.back();
   return last == "fc" || last == "logits" || std::any_of(segments.begin(), segments.end(), [](const std::string& s) {
            return s.find("classif") != std::string::npos;
          });
 }
 
-std::vector<std::string> norms_of(const std::vector<Source>& sources, const Trunk& trunk, std::int64_t channels) {
+std::vector<std::string> norms_of(const std::vector<Source>& sources, const FoundBackbone& backbone,
+                                  std::int64_t channels) {
   std::vector<std::string> modules;
-  // Below the trunk, with convolutions that the trunk does not know, a norm is a part of another network.
+  // Below the backbone, with convolutions that the backbone does not know, a norm is a part of another network.
   bool more_layers = false;
   for (std::size_t i = 0; i < sources.size(); ++i)
-    more_layers |= !sources[i].dropped && trunk.target[i].empty() && sources[i].shape().size() == 4 &&
-                   sources[i].name.starts_with(trunk.prefix);
+    more_layers |= !sources[i].dropped && backbone.target[i].empty() && sources[i].shape().size() == 4 &&
+                   sources[i].name.starts_with(backbone.prefix);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto [module, leaf] = split_leaf(sources[i].name);
     const bool statistics = leaf == "running_var" && sources[i].shape() == std::vector<std::int64_t>{channels};
-    if (more_layers && sources[i].name.starts_with(trunk.prefix)) continue;
-    if (!sources[i].dropped && trunk.target[i].empty() && statistics && !module.empty()) modules.emplace_back(module);
+    if (more_layers && sources[i].name.starts_with(backbone.prefix)) continue;
+    if (!sources[i].dropped && backbone.target[i].empty() && statistics && !module.empty())
+      modules.emplace_back(module);
   }
   return modules;
 }

@@ -5,13 +5,14 @@
 #include <map>
 #include <memory>
 
+#include "nn/import/own_names.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/norm.h"
 
 namespace fledge::importing {
 namespace {
 
-using Role = TrunkFact::Role;
+using Role = BackboneFact::Role;
 
 std::string text_of(double value) {
   char buffer[32];
@@ -28,11 +29,16 @@ bool does_nothing(const std::string& kind) {
 
 class Comparison {
  public:
-  explicit Comparison(const ModelSpec& spec) : spec_(spec), model_(EmbeddingModel::shapes_only(spec)) {
-    for (const auto& [name, module] : model_->named_modules()) layers_.emplace(name, module);
+  explicit Comparison(const ModelSpec& spec)
+      : family_(external_names(spec.arch)), model_(EmbeddingModel::shapes_only(spec)) {
+    for (const auto& [name, module] : model_->named_modules()) {
+      layers_.emplace(name, module);
+      const auto* conv = dynamic_cast<const Conv2d*>(module);
+      if (conv && conv->options().params.pad_top != conv->options().params.pad_bottom) pads_one_side_ = true;
+    }
   }
 
-  std::optional<Conflict> compare(const TrunkFact& fact) const {
+  std::optional<Conflict> compare(const BackboneFact& fact) const {
     if (fact.role == Role::Weighted) {
       const auto layer = layers_.find(fact.ours);
       if (layer == layers_.end()) return std::nullopt;
@@ -48,8 +54,6 @@ class Comparison {
   }
 
  private:
-  bool is_resnet() const { return spec_.arch.starts_with("resnet"); }
-  bool has_pool() const { return is_resnet() && spec_.stem == "imagenet"; }
   std::string activation() const { return model_->backbone().activation() == Activation::ReLU6 ? "ReLU6" : "ReLU"; }
 
   static std::optional<Conflict> number(const char* what, std::optional<std::int64_t> has, std::int64_t wanted,
@@ -62,15 +66,15 @@ class Comparison {
     return {.has = "is " + quoted(facts.kind), .wanted = wanted, .stem = stem};
   }
 
-  std::optional<Conflict> compare_conv(const TrunkFact& fact, const Conv2d& conv) const {
+  std::optional<Conflict> compare_conv(const BackboneFact& fact, const Conv2d& conv) const {
     const LayerFacts& facts = fact.facts;
     // Other classes (weight standardisation, quantised ones) compute something else from the same weights; timm's
     // Conv2dSame pads by itself as Keras does.
     if (!facts.kind.empty() && facts.kind != "Conv2d" && facts.kind != "Conv2dSame") return kind(facts, "Conv2d");
-    const bool stem = fact.ours == (is_resnet() ? "conv1" : "model.0.0");
+    const bool stem = fact.ours == family_.stem_conv;
     const Conv2dParams& params = conv.options().params;
     if (auto c = number("stride", facts.stride, params.stride_h, stem)) return c;
-    return number("padding", facts.padding, params.pad_top, stem && is_resnet());
+    return number("padding", facts.padding, params.pad_top, stem && family_.shapes_tell_stem);
   }
 
   std::optional<Conflict> compare_norm(const LayerFacts& facts, const BatchNorm2d& norm) const {
@@ -79,33 +83,35 @@ class Comparison {
     return Conflict{.has = "has eps " + text_of(*facts.eps), .wanted = text_of(norm.eps())};
   }
 
-  std::optional<Conflict> compare_pool(const TrunkFact& fact) const {
-    if (!has_pool()) {
+  std::optional<Conflict> compare_pool(const BackboneFact& fact) const {
+    const std::optional<Pool2dParams> pool = model_->backbone().stem_pool();
+    if (!pool) {
       if (does_nothing(fact.facts.kind)) return std::nullopt;
-      return kind(fact.facts, is_resnet() ? "no pooling with the small stem" : "no such layer", true);
+      const bool other_stem = !family_.forms[0].stem_pool.empty();
+      return kind(fact.facts, other_stem ? "no pooling with the small stem" : "no such layer", true);
     }
     if (fact.facts.kind != "MaxPool2d") return kind(fact.facts, "MaxPool2d", true);
-    const Pool2dParams pool;
-    if (auto c = number("stride", fact.facts.stride, pool.stride_h, true)) return c;
-    return number("padding", fact.facts.padding, pool.pad_top, true);
+    if (auto c = number("stride", fact.facts.stride, pool->stride_h, true)) return c;
+    return number("padding", fact.facts.padding, pool->pad_top, true);
   }
 
   std::optional<Conflict> compare_other(const LayerFacts& facts) const {
     if (does_nothing(facts.kind)) return std::nullopt;
     // Padding at the end only is a layer of its own in ports of Keras' networks.
-    if ((facts.kind == "ZeroPad2d" || facts.kind == "ConstantPad2d") && spec_.conventions == "keras")
+    if ((facts.kind == "ZeroPad2d" || facts.kind == "ConstantPad2d") && pads_one_side_)
       return number("padding", facts.padding, 0, false);
     return kind(facts, "no such layer");
   }
 
-  const ModelSpec& spec_;
+  const ExternalNames& family_;
   std::shared_ptr<EmbeddingModel> model_;
   std::map<std::string, const Module*> layers_;
+  bool pads_one_side_ = false;
 };
 
 }  // namespace
 
-Candidate::Candidate(const ModelSpec& spec, const std::vector<TrunkFact>& facts) : spec(spec) {
+Candidate::Candidate(const ModelSpec& spec, const std::vector<BackboneFact>& facts) : spec(spec) {
   const Comparison comparison(spec);
   for (std::size_t i = 0; i < facts.size(); ++i) {
     std::optional<Conflict> conflict = comparison.compare(facts[i]);

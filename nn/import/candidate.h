@@ -15,7 +15,7 @@ struct Conflict {
 };
 
 struct Candidate {
-  Candidate(const ModelSpec& spec, const std::vector<TrunkFact>& facts);
+  Candidate(const ModelSpec& spec, const std::vector<BackboneFact>& facts);
 
   ModelSpec spec;
   std::vector<Conflict> conflicts;  // in the order of the facts, one a layer

@@ -6,13 +6,13 @@
 namespace fledge::importing {
 namespace {
 
-using Role = TrunkFact::Role;
+using Role = BackboneFact::Role;
 
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> all) {
   return std::find(all.begin(), all.end(), text) != all.end();
 }
 
-/// Those that stand between the layers of trunks. Sigmoid, Softmax and Tanh, at a file's root, belong to the outputs.
+/// Those that stand between the layers of backbones. Sigmoid, Softmax and Tanh, at a file's root, belong to the outputs.
 bool is_hidden_activation(std::string_view kind) {
   return is_one_of(kind, {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU",
                           "Swish", "Mish", "Hardswish", "HardSwish", "Softplus", "Threshold"});
@@ -20,15 +20,12 @@ bool is_hidden_activation(std::string_view kind) {
 
 bool is_activation_place(const NameForm& form, std::string_view module) {
   const std::string_view last = last_segment(module);
-  if (is_one_of(last, {"relu", "relu1", "relu2", "relu3", "act", "act1", "act2", "act3", "activ", "activation"}))
-    return true;
-  if (form.family == Family::ResNet) return form.stem_conv == "0" && module == "2";
-  return form.parts[0] == "0" && is_one_of(last, {"2", "5"});  // Sequentials: 0, 1, then an activation, 3, 4, another
+  return is_one_of(last, {"relu", "relu1", "relu2", "relu3", "act", "act1", "act2", "act3", "activ", "activation"}) ||
+         module == form.stem_activation ||
+         std::find(form.activations.begin(), form.activations.end(), last) != form.activations.end();
 }
 
-bool is_stem_pool(const NameForm& form, std::string_view module) {
-  return form.family == Family::ResNet && module == (form.stem_conv == "0" ? "3" : "maxpool");
-}
+bool is_stem_pool(const NameForm& form, std::string_view module) { return module == form.stem_pool; }
 
 bool is_below(std::string_view name, std::string_view module) {
   return name.size() > module.size() && name.starts_with(module) && name[module.size()] == '.';
@@ -55,18 +52,19 @@ std::unordered_map<std::string_view, std::string_view> modules_of(const std::vec
 
 class Sorter {
  public:
-  explicit Sorter(const Trunk& trunk) : trunk_(trunk), form_(*trunk.form), names_(form_) {}
+  explicit Sorter(const FoundBackbone& backbone)
+      : backbone_(backbone), form_(*backbone.form), names_(backbone.names()) {}
 
-  /// `module`: relative to the trunk. none: not the trunk's, or of no interest. `container`: has children or weights.
-  std::optional<TrunkFact> sort(const std::string& module, const LayerFacts& facts, bool container) const {
-    TrunkFact fact{.facts = facts};
+  /// `module`: relative to the backbone. none: not the backbone's, or of no interest. `container`: has children or weights.
+  std::optional<BackboneFact> sort(const std::string& module, const LayerFacts& facts, bool container) const {
+    BackboneFact fact{.facts = facts};
     const std::optional<std::string> weight = names_.ours(module + ".weight");
-    if (weight && trunk_.at.count(*weight)) {
+    if (weight && backbone_.tensors.has(*weight)) {
       fact.role = Role::Weighted;
       fact.ours = split_leaf(*weight).first;
       return fact;
     }
-    const std::string_view stem = split_leaf(form_.stem_conv).first;  // "": the file's root, or that of the trunk
+    const std::string_view stem = split_leaf(form_.stem_conv).first;  // "": the file's root, or that of the backbone
     const bool root = stem.empty() && module.find('.') == std::string::npos;
     const bool inside =
         (!stem.empty() && is_below(module, stem)) || is_below(module, form_.stem_bn) || is_in_block(form_, module);
@@ -86,31 +84,31 @@ class Sorter {
   }
 
  private:
-  const Trunk& trunk_;
+  const FoundBackbone& backbone_;
   const NameForm& form_;
   FormNames names_;
 };
 
 }  // namespace
 
-std::vector<TrunkFact> trunk_facts(const std::vector<Source>& sources, const Trunk& trunk,
-                                   const ImportOptions& options) {
-  std::vector<TrunkFact> found;
+std::vector<BackboneFact> backbone_facts(const std::vector<Source>& sources, const FoundBackbone& backbone,
+                                         const ImportOptions& options) {
+  std::vector<BackboneFact> found;
   const auto modules = modules_of(sources);
   std::set<std::string_view> tensors;
   for (const Source& s : sources) tensors.insert(s.tensor->name);
-  const Sorter sorter(trunk);
+  const Sorter sorter(backbone);
   for (const auto& [name, facts] : options.facts) {
     const auto with_tensors = modules.find(name);
     const std::optional<std::string> mapped =
         with_tensors != modules.end() ? std::string(with_tensors->second) : mapped_module(name, options.map);
-    if (!mapped || mapped->size() <= trunk.prefix.size() || !mapped->starts_with(trunk.prefix)) continue;
+    if (!mapped || mapped->size() <= backbone.prefix.size() || !mapped->starts_with(backbone.prefix)) continue;
     const std::string below = name + ".";
     const auto child = options.facts.lower_bound(below);
     const auto tensor = tensors.lower_bound(below);
     const bool container = (child != options.facts.end() && child->first.starts_with(below)) ||
                            (tensor != tensors.end() && tensor->starts_with(below));
-    std::optional<TrunkFact> fact = sorter.sort(mapped->substr(trunk.prefix.size()), facts, container);
+    std::optional<BackboneFact> fact = sorter.sort(mapped->substr(backbone.prefix.size()), facts, container);
     if (!fact) continue;
     fact->name = name;
     found.push_back(std::move(*fact));

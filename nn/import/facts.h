@@ -1,13 +1,13 @@
-// What a pickled module says of the trunk's layers, by what each layer is for: sorted here, judged in variant.h.
+// What a pickled module says of the backbone's layers, by what each layer is for: sorted here, judged in variant.h.
 #pragma once
 #include <string>
 #include <vector>
 
-#include "nn/import/trunk.h"
+#include "nn/import/backbone.h"
 
 namespace fledge::importing {
 
-struct TrunkFact {
+struct BackboneFact {
   enum class Role {
     Weighted,    // a convolution or a norm
     StemPool,    // a max pool beside the stem, or what stands where the form has it
@@ -20,10 +20,10 @@ struct TrunkFact {
   LayerFacts facts = {};
 };
 
-/// Facts about the trunk's layers, by name. Containers are left out, and so is what the map drops and what stands
-/// outside the trunk; at the root of a file without a prefix, where head and trunk lie side by side, only activations
-/// that can be the trunk's and poolings count.
-std::vector<TrunkFact> trunk_facts(const std::vector<Source>& sources, const Trunk& trunk,
-                                   const ImportOptions& options);
+/// Facts about the backbone's layers, by name. Containers are left out, and so is what the map drops and what stands
+/// outside the backbone; at the root of a file without a prefix, where head and backbone lie side by side, only activations
+/// that can be the backbone's and poolings count.
+std::vector<BackboneFact> backbone_facts(const std::vector<Source>& sources, const FoundBackbone& backbone,
+                                         const ImportOptions& options);
 
 }  // namespace fledge::importing

@@ -8,14 +8,14 @@ namespace {
 
 using namespace importing;
 
-std::string names_note(const Trunk& trunk, const Heads& heads) {
-  const bool parallel = trunk.prefix.starts_with("module.");
-  const std::string inner = trunk.prefix.substr(parallel ? 7 : 0), outer = parallel ? "module." : "";
+std::string names_note(const FoundBackbone& backbone, const Heads& heads) {
+  const bool parallel = backbone.prefix.starts_with("module.");
+  const std::string inner = backbone.prefix.substr(parallel ? 7 : 0), outer = parallel ? "module." : "";
   std::string note = "names: ";
-  if (trunk.form->family == Family::ResNet && inner == "base." && heads.embedding == outer + "feat")
-    note += "the paper's (base., feat.)";
+  if (!backbone.family->paper_label.empty() && inner == "base." && heads.embedding == outer + "feat")
+    note += backbone.family->paper_label;
   else
-    note += std::string(trunk.form->label) + (inner.empty() ? "" : ", below " + quoted(inner));
+    note += backbone.form->label + (inner.empty() ? "" : ", below " + quoted(inner));
   return note + (parallel ? ", DataParallel (module.)" : "");
 }
 
@@ -31,23 +31,20 @@ void add_head_notes(std::vector<std::string>& notes, const ModelSpec& spec, cons
 }
 
 /// What names, shapes and facts cannot tell.
-void add_assumptions(std::vector<std::string>& notes, const ImportOptions& options, const Trunk& trunk,
+void add_assumptions(std::vector<std::string>& notes, const ImportOptions& options, const FoundBackbone& backbone,
                      const Variant& variant, const ModelSpec& spec) {
-  const bool mobilenet = trunk.form->family == Family::MobileNetV1;
+  const ExternalNames& family = *backbone.family;
   const bool stem_open = options.stem.empty() && !variant.stem_told;
-  if (mobilenet && stem_open && trunk.form->stem.empty())
-    notes.push_back("stem: taken as imagenet (stride 2), which the shapes do not tell");
-  if (mobilenet && options.conventions.empty() && !variant.conventions_told)
+  const auto stem_note = [&] {
+    if (stem_open && spec.stem == family.stem_assumed && (family.shapes_tell_stem || backbone.form->stem.empty()))
+      notes.push_back("stem: " + family.stem_assumption + ", which the shapes do not tell");
+  };
+  if (!family.shapes_tell_stem) stem_note();
+  if (options.conventions.empty() && !variant.conventions_told && variant_names(spec.arch).size() > 1)
     notes.push_back("conventions: " + spec.conventions +
-                    (trunk.form->conventions.empty()
-                         ? ", which the names do not tell (weights converted from Keras need keras)"
-                         : ", as " + std::string(trunk.form->label) + " has them"));
-  if (!mobilenet && options.conventions.empty() && !variant.conventions_told && conventions_of(spec.arch).size() > 1)
-    notes.push_back(
-        "conventions: " + spec.conventions +
-        ", which the names do not tell (strides in the first 1x1 convolutions, as Caffe's, need stride-1x1)");
-  if (!mobilenet && stem_open && spec.stem == "small")
-    notes.push_back("stem: small (3x3), taken as stride 1 without max pool, which the shapes do not tell");
+                    (backbone.form->conventions.empty() ? ", which the names do not tell (" + family.variant_hint + ")"
+                                                        : ", as " + backbone.form->label + " has them"));
+  if (family.shapes_tell_stem) stem_note();
 }
 
 void add_count(std::vector<std::string>& notes, const std::string& what, std::size_t count, const std::string& first) {
@@ -76,42 +73,49 @@ void check_outputs(const Heads& heads) {
 
 }  // namespace
 
+std::vector<NamedShape> shapes_of(const ModelSpec& spec) {
+  std::vector<NamedShape> shapes;
+  for (const auto& [name, tensor] : EmbeddingModel::shapes_only(spec)->named_state())
+    shapes.push_back({name, {tensor.dims().begin(), tensor.dims().end()}});
+  return shapes;
+}
+
 ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options) {
   std::vector<std::string> idle;
   const std::vector<Source> sources = apply_name_map(tensors, options.map, &idle);
-  const Trunk trunk = find_trunk(sources, family_of(options.arch));
-  Architecture architecture = identify(sources, trunk, options);
-  const Heads heads = find_heads(sources, trunk, architecture.features);
+  const FoundBackbone backbone = find_backbone(sources, options.arch.empty() ? nullptr : &external_names(options.arch));
+  Identified identified = identify(sources, backbone, options);
+  const Heads heads = find_heads(sources, backbone, identified.features);
   check_outputs(heads);
-  architecture.spec.embedding = heads.embedding.empty() ? 0 : heads.outputs;
-  architecture.spec.classes = heads.classifier.empty() ? 0 : heads.outputs;
+  identified.spec.embedding = heads.embedding.empty() ? 0 : heads.outputs;
+  identified.spec.classes = heads.classifier.empty() ? 0 : heads.outputs;
 
-  const Assignment assignment = assign(sources, trunk, heads);
-  verify(sources, assignment, architecture, trunk, heads);
+  const Assignment assignment = assign(sources, backbone, heads);
+  verify(sources, assignment, identified, backbone, heads);
 
-  const Variant variant = choose_variant(trunk_facts(sources, trunk, options), options, architecture.spec);
+  const Variant variant = choose_variant(backbone_facts(sources, backbone, options), options, identified.spec);
 
   ImportPlan plan;
-  plan.spec = architecture.spec;
+  plan.spec = identified.spec;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     if (sources[i].dropped)
       plan.dropped.push_back(i);
-    else if (assignment.dead[i])
-      plan.dead.push_back(i);
+    else if (assignment.unused[i])
+      plan.unused.push_back(i);
     else
       plan.placed.push_back({i, assignment.target[i]});
   }
   if (heads.without_bias) plan.zeros.push_back("feat.bias");
-  plan.notes.push_back(names_note(trunk, heads));
+  plan.notes.push_back(names_note(backbone, heads));
   plan.notes.push_back("network: " + plan.spec.describe());
-  add_head_notes(plan.notes, plan.spec, heads, architecture.features);
+  add_head_notes(plan.notes, plan.spec, heads, identified.features);
   plan.notes.insert(plan.notes.end(), heads.notes.begin(), heads.notes.end());
   plan.notes.insert(plan.notes.end(), variant.notes.begin(), variant.notes.end());
-  add_assumptions(plan.notes, options, trunk, variant, plan.spec);
+  add_assumptions(plan.notes, options, backbone, variant, plan.spec);
   const auto note = [&](const char* what, const std::vector<std::size_t>& which) {
     add_count(plan.notes, what, which.size(), which.empty() ? "" : sources[which[0]].tensor->name);
   };
-  note("never used by the network", plan.dead);
+  note("never used by the network", plan.unused);
   note("dropped by the map", plan.dropped);
   add_idle(plan.notes, idle);
   return plan;

@@ -54,12 +54,12 @@ struct ImportPlan {
       placed;  // every tensor of the model, except `zeros` and batch counters that the file has not; file
                // order
   std::vector<std::string> zeros;    // tensors of the model that the file has not and that are 0: a bias
-  std::vector<std::size_t> dead;     // tensors the network never uses (the paper's base.fc and Embed), by index
+  std::vector<std::size_t> unused;   // tensors the network never uses (the paper's base.fc and Embed), by index
   std::vector<std::size_t> dropped;  // tensors that the map drops
   std::vector<std::string> notes;    // e.g. "names: the paper's (base., feat.)"
 };
 
-/// Every given tensor is placed, dead or dropped. Errors (BadInput): no known network, several, or a relative of a
+/// Every given tensor is placed, unused or dropped. Errors (BadInput): no known network, several, or a relative of a
 /// known one; missing, unexpected or misshapen tensors, listed; facts about layers that the network has otherwise,
 /// unless the options fix conventions or stem. Errors (Usage): an entry of the map that renames nothing, an unknown
 /// architecture, conventions the network does not have.

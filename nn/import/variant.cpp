@@ -4,6 +4,7 @@
 #include <map>
 
 #include "nn/import/candidate.h"
+#include "nn/import/own_names.h"
 
 namespace fledge::importing {
 namespace {
@@ -29,7 +30,7 @@ std::vector<std::string> choices(const std::string& fixed, const std::string& fi
 
 std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_string(count - 1) + " more)" : ""; }
 
-[[noreturn]] void refuse(const std::vector<Candidate>& all, const std::vector<TrunkFact>& facts,
+[[noreturn]] void refuse(const std::vector<Candidate>& all, const std::vector<BackboneFact>& facts,
                          const ImportOptions& options) {
   const std::string& arch = all[0].spec.arch;
   const auto way_out = [&](const Conflict& c) {
@@ -56,7 +57,7 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
   }
   // Each alone is possible, all together are not. Of two stems the likelier one is shown.
   std::string list;
-  for (const std::string& conventions : conventions_of(arch)) {
+  for (const std::string& conventions : variant_names(arch)) {
     const Candidate* nearest = nullptr;
     std::vector<const Conflict*> fewest;
     for (const Candidate& candidate : all) {
@@ -73,12 +74,14 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
               way_out(*open_conflicts(all[0], options)[0]));
 }
 
-std::string told_note(const std::string& conventions) {
-  return "conventions: " + conventions + ", as the file's layers say" +
-         (conventions == "stride-1x1" ? " (blocks stride in conv1, not in conv2)" : "");
+std::string told_note(const ModelSpec& spec) {
+  std::string note = "conventions: " + spec.conventions + ", as the file's layers say";
+  for (const ModelVariant& variant : architecture(spec.arch).variants)
+    if (variant.name == spec.conventions && !variant.shown_by.empty()) note += " (" + variant.shown_by + ")";
+  return note;
 }
 
-void add_disagreement(std::vector<std::string>& notes, const Candidate& chosen, const std::vector<TrunkFact>& facts,
+void add_disagreement(std::vector<std::string>& notes, const Candidate& chosen, const std::vector<BackboneFact>& facts,
                       bool stem) {
   const Conflict* first = nullptr;
   std::size_t count = 0;
@@ -94,13 +97,13 @@ void add_disagreement(std::vector<std::string>& notes, const Candidate& chosen, 
 
 }  // namespace
 
-Variant choose_variant(const std::vector<TrunkFact>& facts, const ImportOptions& options, ModelSpec& spec) {
+Variant choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec) {
   Variant variant;
   if (facts.empty()) return variant;
-  const bool mobilenet = spec.arch == "mobilenet_v1";
-  const std::vector<std::string> known = conventions_of(spec.arch);
+  const ExternalNames& family = external_names(spec.arch);
+  const std::vector<std::string> known = variant_names(spec.arch);
   const std::vector<std::string> stems =
-      mobilenet ? choices(options.stem, spec.stem, {"imagenet", "small"}) : std::vector<std::string>{spec.stem};
+      family.shapes_tell_stem ? std::vector{spec.stem} : choices(options.stem, spec.stem, {"imagenet", "small"});
   std::vector<Candidate> all;
   for (const std::string& conventions : choices(options.conventions, spec.conventions, known))
     for (const std::string& stem : stems) {
@@ -123,15 +126,14 @@ Variant choose_variant(const std::vector<TrunkFact>& facts, const ImportOptions&
 
   if (options.conventions.empty() && known.size() > 1 && fitting.size() < known.size()) {
     variant.conventions_told = true;
-    variant.notes.push_back(fitting.size() == 1 ? told_note(spec.conventions)
+    variant.notes.push_back(fitting.size() == 1 ? told_note(spec)
                                                 : "conventions: " + fitting[0] +
                                                       ", which the file's layers do not tell from " + fitting[1]);
   }
-  const std::string stem_conv = mobilenet ? "model.0.0" : "conv1";
-  variant.stem_told = options.stem.empty() && std::any_of(facts.begin(), facts.end(), [&](const TrunkFact& f) {
-                        return f.ours == stem_conv && f.facts.stride;
+  variant.stem_told = options.stem.empty() && std::any_of(facts.begin(), facts.end(), [&](const BackboneFact& f) {
+                        return f.ours == family.stem_conv && f.facts.stride;
                       });
-  if (variant.stem_told && (mobilenet || spec.stem == "small"))
+  if (variant.stem_told && (!family.shapes_tell_stem || spec.stem == "small"))
     variant.notes.push_back("stem: " + spec.stem + ", as the file's layers say");
   add_disagreement(variant.notes, *chosen, facts, false);
   add_disagreement(variant.notes, *chosen, facts, true);

@@ -14,6 +14,6 @@ struct Variant {
 
 /// Sets conventions and stem of `spec`, whose tensors are known to fit; where the facts leave them open, they stay.
 /// What the options fix stays too: facts that disagree become a note. Errors (BadInput): layers of another network.
-Variant choose_variant(const std::vector<TrunkFact>& facts, const ImportOptions& options, ModelSpec& spec);
+Variant choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec);
 
 }  // namespace fledge::importing

@@ -51,13 +51,13 @@ class Complaint {
 };
 
 /// The file's name of a tensor of ours.
-std::string name_in_file(const std::string& ours, const Trunk& trunk, const Heads& heads) {
+std::string name_in_file(const std::string& ours, const FoundBackbone& backbone, const Heads& heads) {
   if (ours.starts_with("feat.")) return heads.embedding + ours.substr(4);
   if (ours.starts_with("fc.")) return heads.classifier + ours.substr(2);
-  return trunk.prefix + FormNames(*trunk.form).theirs(ours);
+  return backbone.prefix + backbone.names().theirs(ours);
 }
 
-std::string hint_for(const Architecture& a) {
+std::string hint_for(const Identified& a) {
   if (!a.looks_like.empty() && a.looks_like != a.spec.arch)
     return "the file looks like " + a.looks_like + ": use --arch " + a.looks_like;
   return "lines 'from = to' in a --map FILE rename tensors, 'from =' drops them";
@@ -65,12 +65,12 @@ std::string hint_for(const Architecture& a) {
 
 }  // namespace
 
-Assignment assign(const std::vector<Source>& sources, const Trunk& trunk, const Heads& heads) {
-  Assignment result{.target = trunk.target, .dead = std::vector<bool>(sources.size(), false)};
+Assignment assign(const std::vector<Source>& sources, const FoundBackbone& backbone, const Heads& heads) {
+  Assignment result{.target = backbone.target, .unused = std::vector<bool>(sources.size(), false)};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
     if (source.dropped) {
-      result.dead[i] = true;
+      result.unused[i] = true;
       continue;
     }
     if (!result.target[i].empty()) continue;
@@ -83,30 +83,31 @@ Assignment assign(const std::vector<Source>& sources, const Trunk& trunk, const 
       result.target[i] = "feat" + source.name.substr(heads.embedding.size());
     else if (is_in(heads.classifier))
       result.target[i] = "fc" + source.name.substr(heads.classifier.size());
-    else if (std::any_of(heads.dead_modules.begin(), heads.dead_modules.end(), is_in))
-      result.dead[i] = true;
-    else  // beside the trunk, or a loss's; what else is below the trunk is unexpected
-      result.dead[i] = !source.name.starts_with(trunk.prefix) || is_of_loss(trunk, source.name);
+    else if (std::any_of(heads.unused_modules.begin(), heads.unused_modules.end(), is_in))
+      result.unused[i] = true;
+    else  // beside the backbone, or a loss's; what else is below the backbone is unexpected
+      result.unused[i] = !source.name.starts_with(backbone.prefix) || is_of_loss(backbone, source.name);
   }
   return result;
 }
 
-void verify(const std::vector<Source>& sources, const Assignment& assignment, const Architecture& architecture,
-            const Trunk& trunk, const Heads& heads) {
+void verify(const std::vector<Source>& sources, const Assignment& assignment, const Identified& identified,
+            const FoundBackbone& backbone, const Heads& heads) {
   Complaint unexpected("has no place", "have no place"), missing("is missing", "are missing");
   Complaint misshapen("has another shape", "have another shape"), doubles("is there twice", "are there twice");
-  const ModelSpec& spec = architecture.spec;
+  const ModelSpec& spec = identified.spec;
+  const auto& why_no_place = backbone.family->why_no_place;
   const std::vector<NamedShape> wanted = shapes_of(spec);
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < wanted.size(); ++i) index.emplace(wanted[i].name, i);
   std::vector<bool> filled(wanted.size(), false);
 
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (assignment.dead[i]) continue;
+    if (assignment.unused[i]) continue;
     const std::string& name = assignment.target[i];
     const auto found = index.find(name);
     if (found == index.end()) {
-      unexpected.add(sources[i].shown(), why_no_place(name, spec.arch));
+      unexpected.add(sources[i].shown(), why_no_place ? why_no_place(name, spec.arch) : "");
       continue;
     }
     const Shape& shape = wanted[found->second].shape;
@@ -119,14 +120,14 @@ void verify(const std::vector<Source>& sources, const Assignment& assignment, co
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (filled[i] || is_batch_counter(wanted[i].name)) continue;
     if (heads.without_bias && wanted[i].name == "feat.bias") continue;
-    missing.add(quoted(name_in_file(wanted[i].name, trunk, heads)), "");
+    missing.add(quoted(name_in_file(wanted[i].name, backbone, heads)), "");
   }
 
   std::string problem;
   for (const Complaint* c : {&unexpected, &missing, &misshapen, &doubles}) c->append_to(problem);
   if (problem.empty()) return;
   throw Error(ErrorKind::BadInput, "", "the tensors do not fit " + spec.describe() + ": " + problem,
-              hint_for(architecture));
+              hint_for(identified));
 }
 
 }  // namespace fledge::importing

@@ -1,6 +1,7 @@
 #include "nn/models/mobilenet.h"
 
 #include "nn/layers/conv_norm_act.h"
+#include "nn/models/registry.h"
 
 namespace fledge {
 namespace {
@@ -16,21 +17,20 @@ constexpr int kStemChannels = 32;
 
 /// What differs between ports of the network.
 struct Conventions {
-  const char* name;
+  const char *name, *normalize;
   double eps;
   Activation activation;
   bool pad_end_only;  // stride-2 convolutions pad bottom and right, nothing at top and left
 };
 
-constexpr Conventions kConventions[] = {{"torch", 1e-5, Activation::ReLU, false},
-                                        {"torch-relu6", 1e-5, Activation::ReLU6, false},
-                                        {"keras", 1e-3, Activation::ReLU6, true}};
+constexpr Conventions kConventions[] = {{"torch", "imagenet", 1e-5, Activation::ReLU, false},
+                                        {"torch-relu6", "half", 1e-5, Activation::ReLU6, false},
+                                        {"keras", "keras", 1e-3, Activation::ReLU6, true}};
 
 const Conventions& conventions_named(const std::string& name) {
   for (const Conventions& conventions : kConventions)
     if (name == conventions.name) return conventions;
-  throw Error(ErrorKind::Usage, "mobilenet_v1", "unknown conventions '" + name + "'",
-              "use torch, torch-relu6 or keras");
+  throw Error(ErrorKind::Internal, "mobilenet_v1", "unknown conventions '" + name + "'");
 }
 
 Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups, const Conventions& conventions) {
@@ -138,20 +138,23 @@ class MobileNetV1 : public Backbone {
   std::vector<std::int64_t> channels_;
 };
 
-}  // namespace
-
-std::vector<std::string> mobilenet_conventions() {
-  std::vector<std::string> names;
-  for (const Conventions& conventions : kConventions) names.push_back(conventions.name);
-  return names;
-}
-
-std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g) {
+std::shared_ptr<Backbone> make(const ModelSpec& spec, Generator& g) {
   if (kStemChannels * spec.width < 1) {
     throw Error(ErrorKind::Usage, "mobilenet_v1",
                 "width " + std::to_string(spec.width) + " leaves no channel of the stem's 32", "use at least 0.03125");
   }
   return std::make_shared<MobileNetV1>(spec, g);
+}
+
+}  // namespace
+
+std::vector<Architecture> mobilenets() {
+  Architecture row{.name = "mobilenet_v1", .make = make, .variants = {}};
+  for (const Conventions& conventions : kConventions)
+    row.variants.push_back({.name = conventions.name, .normalize = conventions.normalize});
+  row.external = std::make_shared<const ExternalNames>(mobilenet_external());
+  row.says_width = true;
+  return {row};
 }
 
 }  // namespace fledge

@@ -5,12 +5,10 @@
 // Conventions: "torch" pads 1 on all sides, eps 1e-5, ReLU; "torch-relu6" is the same with ReLU6 (timm's); "keras" pads
 // stride-2 convolutions at the bottom and right only, eps 1e-3, ReLU6. The running statistics' momentum is 0.1 in all.
 #pragma once
-#include "nn/models/model.h"
+#include "nn/models/external.h"
 
 namespace fledge {
 
-std::vector<std::string> mobilenet_conventions();
-
-std::shared_ptr<Backbone> make_mobilenet_v1(const ModelSpec& spec, Generator& g);
+ExternalNames mobilenet_external();
 
 }  // namespace fledge

@@ -1,23 +1,24 @@
 #include "nn/models/model.h"
 
+#include <algorithm>
+
 #include "autograd/ops/distance.h"
 #include "autograd/ops/pool.h"
-#include "base/suggest.h"
 #include "nn/init.h"
 #include "nn/layers/linear.h"
-#include "nn/models/mobilenet.h"
-#include "nn/models/resnet.h"
+#include "nn/models/registry.h"
 
 namespace fledge {
 namespace {
 
-void check_arch(const std::string& arch) {
-  if (!backbone_registry().count(arch))
-    throw Error(ErrorKind::Usage, "model", "unknown architecture '" + arch + "'", did_you_mean(arch, model_names()));
-}
-
 void check_spec(const ModelSpec& spec) {
-  check_arch(spec.arch);
+  const std::vector<std::string> variants = variant_names(spec.arch);
+  if (std::find(variants.begin(), variants.end(), spec.conventions) == variants.end()) {
+    std::string known;
+    for (std::size_t i = 0; i < variants.size(); ++i)
+      known += (i == 0 ? "" : i + 1 < variants.size() ? ", " : " or ") + variants[i];
+    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions", "use " + known);
+  }
   if (!(spec.width > 0 && spec.width <= 8)) {
     throw Error(ErrorKind::Usage, "model", "width " + std::to_string(spec.width) + " is not above 0 and at most 8",
                 "1 is the published network");
@@ -38,32 +39,10 @@ void check_spec(const ModelSpec& spec) {
 
 }  // namespace
 
-const std::map<std::string, BackboneFactory>& backbone_registry() {
-  static const std::map<std::string, BackboneFactory> registry = {
-      {"mobilenet_v1", make_mobilenet_v1}, {"resnet18", make_resnet},  {"resnet34", make_resnet},
-      {"resnet50", make_resnet},           {"resnet101", make_resnet}, {"resnet152", make_resnet},
-  };
-  return registry;
-}
-
-std::vector<std::string> model_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, factory] : backbone_registry()) names.push_back(name);
-  return names;
-}
-
-std::vector<std::string> conventions_of(const std::string& arch) {
-  check_arch(arch);
-  if (arch == "mobilenet_v1") return mobilenet_conventions();
-  for (const ResNetShape& shape : resnet_shapes())
-    if (arch == shape.arch && shape.bottleneck) return {"torch", "stride-1x1"};
-  return {"torch"};
-}
-
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
   check_spec(spec);
   Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
-  backbone_ = backbone_registry().at(spec.arch)(spec, g);
+  backbone_ = architecture(spec.arch).make(spec, g);
   add_child("", backbone_);
   if (spec.embedding > 0) head_ = child<Linear>("feat", backbone_->feature_size(), spec.embedding, g, true);
   // Drawn last: the other weights of a seed are the same with and without it.

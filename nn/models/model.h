@@ -1,13 +1,13 @@
-// EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise), and the
-// registry of backbones.
+// EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise).
 #pragma once
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/api/conv.h"
+#include "kernels/api/pool.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
@@ -30,15 +30,12 @@ struct ForwardOptions {
 
 /// Everything needed to build a model again; stored in checkpoints.
 struct ModelSpec {
-  std::string arch = "resnet18";  // resnet18|34|50|101|152, mobilenet_v1
+  std::string arch = "resnet18";  // one that nn/models/registry.h knows
   double width = 1.0;  // MobileNet's width multiplier (0.25, 0.5, 0.75, 1.0); ResNets scale their base width of 64
   std::int64_t embedding = 512;   // 0: no head (the embedding is the pooled features)
   std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
-  // What weights do not show. MobileNet: "torch" (padding 1, eps 1e-5, ReLU), "torch-relu6" (the same with ReLU6:
-  // timm's), or "keras" (bottom/right padding, eps 1e-3, ReLU6). ResNet-50/101/152: "torch" (a block strides in its 3x3
-  // convolution) or "stride-1x1" (in its first 1x1: He et al. 2016, Caffe). ResNet-18/34: "torch"
-  std::string conventions = "torch";
+  std::string conventions = "torch";  // what weights do not show: a variant that the architecture has
   bool normalize = true;  // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
@@ -54,12 +51,14 @@ class Backbone : public Module {
   virtual std::vector<std::int64_t> stage_channels() const = 0;
   /// Of all activations inside.
   virtual Activation activation() const { return Activation::ReLU; }
+  /// The max pool behind the first convolution; none: there is no such.
+  virtual std::optional<Pool2dParams> stem_pool() const { return std::nullopt; }
 };
 
 class EmbeddingModel : public Module {
  public:
-  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a
-  /// suggestion), width or stem it does not have.
+  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width, stem or conventions it
+  /// does not have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
   /// The same network with weights allocated but not written (nothing drawn,
   /// large ones not touched): for a file to fill.
@@ -84,13 +83,5 @@ class EmbeddingModel : public Module {
   std::shared_ptr<Linear> head_;        // "feat"
   std::shared_ptr<Linear> classifier_;  // "fc": part of the weights, not of the embedding
 };
-
-/// The conventions that `arch` has, "torch" first. Errors (Usage): an unknown one.
-std::vector<std::string> conventions_of(const std::string& arch);
-
-/// arch names, for messages and --help.
-std::vector<std::string> model_names();
-using BackboneFactory = std::function<std::shared_ptr<Backbone>(const ModelSpec&, Generator&)>;
-const std::map<std::string, BackboneFactory>& backbone_registry();
 
 }  // namespace fledge

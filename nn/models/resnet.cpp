@@ -1,9 +1,9 @@
 #include "nn/models/resnet.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops/pool.h"
+#include "nn/models/registry.h"
 #include "nn/models/resnet_blocks.h"
 
 namespace fledge {
@@ -14,6 +14,8 @@ constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
                                    {"resnet50", true, {3, 4, 6, 3}},
                                    {"resnet101", true, {3, 4, 23, 3}},
                                    {"resnet152", true, {3, 8, 36, 3}}};
+
+constexpr const char* kStrideFirst = "stride-1x1";
 
 struct BlockKind {
   bool bottleneck;
@@ -63,7 +65,7 @@ class ResNet : public Backbone {
 
   Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
     Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
-    if (!small_stem_) y = max_pool2d(y, Pool2dParams{});
+    if (const auto pool = stem_pool()) y = max_pool2d(y, *pool);
     for (const auto& stage : stages_) {
       y = stage->forward(std::move(y));
       if (stages) stages->push_back(y);
@@ -71,6 +73,9 @@ class ResNet : public Backbone {
     return y;
   }
 
+  std::optional<Pool2dParams> stem_pool() const override {
+    return small_stem_ ? std::nullopt : std::optional(Pool2dParams{});
+  }
   std::int64_t feature_size() const override { return channels_.back(); }
   std::vector<std::int64_t> stage_channels() const override { return channels_; }
 
@@ -82,31 +87,33 @@ class ResNet : public Backbone {
   std::vector<std::int64_t> channels_;
 };
 
-}  // namespace
-
-std::span<const ResNetShape> resnet_shapes() { return kShapes; }
-
-std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g) {
-  const auto shape =
-      std::find_if(std::begin(kShapes), std::end(kShapes), [&](const ResNetShape& s) { return spec.arch == s.arch; });
-  if (shape == std::end(kShapes))
-    throw Error(ErrorKind::Usage, "make_resnet", "'" + spec.arch + "' is not a ResNet of the table");
-  const bool in_1x1 = spec.conventions == "stride-1x1";
-  if (in_1x1 && !shape->bottleneck) {
-    throw Error(ErrorKind::Usage, spec.arch, "has no 'stride-1x1' conventions: its blocks have no 1x1 convolution",
-                "they are for resnet50, resnet101 and resnet152; use torch");
-  }
-  if (spec.conventions != "torch" && !in_1x1) {
-    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions",
-                shape->bottleneck ? "use torch or stride-1x1" : "use torch");
-  }
+std::shared_ptr<Backbone> make(const ResNetShape& shape, const ModelSpec& spec, Generator& g) {
   const std::int64_t base = std::lround(64 * spec.width);
   if (base < 1) {
     throw Error(ErrorKind::Usage, spec.arch, "width " + std::to_string(spec.width) + " leaves no channel of 64",
                 "use at least 0.015625");
   }
-  return std::make_shared<ResNet>(*shape, base, spec.stem == "small",
-                                  in_1x1 ? BottleneckStride::In1x1 : BottleneckStride::In3x3, g);
+  return std::make_shared<ResNet>(shape, base, spec.stem == "small",
+                                  spec.conventions == kStrideFirst ? BottleneckStride::In1x1 : BottleneckStride::In3x3,
+                                  g);
+}
+
+}  // namespace
+
+std::span<const ResNetShape> resnet_shapes() { return kShapes; }
+
+std::vector<Architecture> resnets() {
+  const auto external = std::make_shared<const ExternalNames>(resnet_external());
+  std::vector<Architecture> all;
+  for (const ResNetShape& shape : kShapes) {
+    Architecture row{.name = shape.arch,
+                     .make = [&shape](const ModelSpec& s, Generator& g) { return make(shape, s, g); }};
+    if (shape.bottleneck)
+      row.variants.push_back({.name = kStrideFirst, .shown_by = "blocks stride in conv1, not in conv2"});
+    row.external = external;
+    all.push_back(std::move(row));
+  }
+  return all;
 }
 
 }  // namespace fledge

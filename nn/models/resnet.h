@@ -10,7 +10,7 @@
 #include <array>
 #include <span>
 
-#include "nn/models/model.h"
+#include "nn/models/external.h"
 
 namespace fledge {
 
@@ -21,6 +21,6 @@ struct ResNetShape {
 };
 std::span<const ResNetShape> resnet_shapes();
 
-std::shared_ptr<Backbone> make_resnet(const ModelSpec& spec, Generator& g);
+ExternalNames resnet_external();
 
 }  // namespace fledge

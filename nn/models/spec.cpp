@@ -2,7 +2,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "nn/models/model.h"
+#include "nn/models/registry.h"
 
 namespace fledge {
 namespace {
@@ -72,7 +72,8 @@ ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) 
 
 std::string ModelSpec::describe() const {
   std::string text = arch;
-  if (width != 1.0 || arch == "mobilenet_v1") text += " width " + text_of(width);
+  const Architecture* row = find_architecture(arch);
+  if (width != 1.0 || (row && row->says_width)) text += " width " + text_of(width);
   text += embedding > 0 ? ", embedding " + std::to_string(embedding) : ", no head";
   if (classes > 0) text += ", " + std::to_string(classes) + " classes";
   text += ", stem " + stem;

@@ -4,7 +4,7 @@
 
 #include "kernels/api/pool.h"
 #include "nn/layers/conv.h"
-#include "nn/models/model.h"
+#include "nn/models/registry.h"
 
 namespace fledge::test {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 std::vector<ModelSpec> all_networks() {
   std::vector<ModelSpec> specs;
   for (const std::string& arch : model_names())
-    for (const std::string& conventions : conventions_of(arch))
+    for (const std::string& conventions : variant_names(arch))
       for (const std::string stem : {"imagenet", "small"})
         for (const double width : {0.25, 0.5, 0.75, 1.0}) {
           ModelSpec spec;

@@ -44,7 +44,7 @@ TEST_CASE("a layer of a loss is no embedding head") {
   for (const Names& loss : {matrix("proxies", 98, 8), linear_names("criterion", 7, 64), matrix("loss.W", 64, 98)}) {
     const ImportPlan plan = plan_import(root + loss);
     CHECK(flaw_of(root + loss, plan) == "");
-    CHECK(plan.dead.size() == loss.size());
+    CHECK(plan.unused.size() == loss.size());
   }
   // A network that lives inside a loss is not the loss's part.
   const Names inside = names_of("resnet18", 0.125, "criterion.model.") + linear_names("criterion.model.embed", 8, 64);
@@ -78,7 +78,7 @@ TEST_CASE("a classifier without a bias is left out, and a BN neck is named") {
     CHECK(plan.spec.classes == 0);
     CHECK(has_note(plan, "left out: a classifier without bias: '" + outer + "classifier'"));
     CHECK(has_note(plan, "(BNNeck), '" + outer + "bottleneck'"));
-    CHECK(plan.dead.size() == 6);
+    CHECK(plan.unused.size() == 6);
   }
   // The form's own one, under any name.
   Names names = real_names("torchvision_resnet18");

@@ -50,7 +50,7 @@ TEST_CASE("real lists of names are recognised") {
   CHECK(plan.spec.embedding == 0);
   CHECK(plan.spec.stem == "imagenet");
   CHECK(plan.spec.conventions == c.conventions);
-  CHECK(plan.dead.empty());
+  CHECK(plan.unused.empty());
   CAPTURE(plan.notes);
   CHECK(has_note(plan, c.note));
 
@@ -60,7 +60,7 @@ TEST_CASE("real lists of names are recognised") {
   const ImportPlan embedding = plan_import(wrapped);
   CHECK(flaw_of(wrapped, embedding) == "");
   CHECK(embedding.spec.embedding == 16);
-  CHECK(embedding.dead.size() == 2);
+  CHECK(embedding.unused.size() == 2);
 }
 
 TEST_CASE("single places of the forms") {

@@ -76,7 +76,7 @@ Names without(const Names& names, const std::function<bool(const NamedShape&)>& 
 std::string target_of(const Names& names, const ImportPlan& plan, const std::string& name) {
   for (const auto& [source, target] : plan.placed)
     if (names[source].name == name) return target;
-  for (std::size_t i : plan.dead)
+  for (std::size_t i : plan.unused)
     if (names[i].name == name) return "dead";
   for (std::size_t i : plan.dropped)
     if (names[i].name == name) return "dropped";
@@ -95,7 +95,7 @@ std::string flaw_of(const Names& names, const ImportPlan& plan) {
   }
   for (const auto& [name, shape] : open)
     if (!is_counter(name)) return "'" + name + "' stays empty";
-  for (std::size_t i : plan.dead)
+  for (std::size_t i : plan.unused)
     if (!seen.insert(i).second) return "'" + names[i].name + "' is placed and dead";
   for (std::size_t i : plan.dropped)
     if (!seen.insert(i).second) return "'" + names[i].name + "' is dropped and something else";

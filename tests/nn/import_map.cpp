@@ -18,7 +18,7 @@ TEST_CASE("a map renames and drops; the longest match counts") {
   CHECK(target_of(names, plan, "first.1.conv2.weight") == "layer1.1.conv2.weight");
   CHECK(target_of(names, plan, "proj.bias") == "feat.bias");
   CHECK(target_of(names, plan, "first.0.mask") == "dropped");
-  CHECK(plan.dead.empty());
+  CHECK(plan.unused.empty());
   CHECK(has_note(plan, "dropped by the map: 2 tensors ('first.0.mask', ...)"));
   CHECK_FALSE(has_note(plan, "never used"));
 }

@@ -43,7 +43,7 @@ TEST_CASE("every network is found below every prefix, with every head") {
       CHECK(plan.spec.normalize);
       CHECK(plan.spec.embedding == embedding);
       CHECK(plan.spec.classes == classes);
-      CHECK(plan.dead.size() == dead);
+      CHECK(plan.unused.size() == dead);
       CHECK(target_of(names, plan, trunk[0].name) ==
             (std::string(n.arch) == "mobilenet_v1" ? "model.0.0.weight" : "conv1.weight"));
     };
@@ -67,7 +67,7 @@ TEST_CASE("the paper's files: base, feat, and dead Embed and fc") {
   CHECK(flaw_of(names, plan) == "");
   CHECK(plan.spec.embedding == 32);
   CHECK(plan.spec.classes == 0);
-  CHECK(plan.dead.size() == 6);
+  CHECK(plan.unused.size() == 6);
   CHECK(target_of(names, plan, outer + "feat.bias") == "feat.bias");
   CHECK(target_of(names, plan, outer + "base.fc.weight") == "dead");
   CHECK(target_of(names, plan, outer + "Embed.linear.weight") == "dead");
@@ -86,7 +86,7 @@ TEST_CASE("what stands beside a trunk with a prefix is dead and said to be") {
       Names{{"fpn.output1.0.weight", {64, 64, 1, 1}}, {"tied.window", {4, 3}}, {"bbox.weight", {4, 12}}};
   const ImportPlan plan = plan_import(names);
   CHECK(flaw_of(names, plan) == "");
-  CHECK(plan.dead.size() == 3);
+  CHECK(plan.unused.size() == 3);
   CHECK(has_note(plan, "below 'body.'"));
   CHECK(has_note(plan, "no head: the embedding is the pooled features"));
   CHECK(has_note(plan, "never used by the network: 3 tensors"));
@@ -127,6 +127,6 @@ TEST_CASE("options choose what names and shapes leave open") {
   CHECK_FALSE(has_note(plan, "stem: "));
   // A forced architecture tells two networks of different families apart; the other one is dead.
   const Names both = renamed(mobilenet, [](const std::string& n) { return "teacher." + n; }) + resnet;
-  CHECK(plan_import(both, {.arch = "resnet18"}).dead.size() == mobilenet.size());
-  CHECK(plan_import(both, {.arch = "mobilenet_v1"}).dead.size() == resnet.size());
+  CHECK(plan_import(both, {.arch = "resnet18"}).unused.size() == mobilenet.size());
+  CHECK(plan_import(both, {.arch = "mobilenet_v1"}).unused.size() == resnet.size());
 }

@@ -188,7 +188,7 @@ TEST_CASE("impossible models are refused with a way out") {
   CHECK_THAT(usage_of(spec), Contains("'keras' conventions"));
   spec.arch = "mobilenet_v1";
   spec.conventions = "caffe";
-  CHECK_THAT(usage_of(spec), Contains("unknown conventions 'caffe'"));
+  CHECK_THAT(usage_of(spec), Contains("has no 'caffe' conventions"));
 
   const EmbeddingModel model(spec_of("mobilenet_v1", 0.25), 1);
   CHECK_THROWS_WITH(model.forward(Variable(zeros({2, 1, 32, 32}))), Contains("2x1x32x32, not N,3,H,W"));

@@ -7,7 +7,7 @@
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/norm.h"
 #include "autograd/ops/pool.h"
-#include "nn/models/model.h"
+#include "nn/models/registry.h"
 #include "nn/models/resnet.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
@@ -145,14 +145,14 @@ TEST_CASE("weights and sizes are the same wherever a bottleneck strides") {
 TEST_CASE("conventions by architecture") {
   using Names = std::vector<std::string>;
   for (const char* arch : {"resnet50", "resnet101", "resnet152"})
-    CHECK(conventions_of(arch) == Names{"torch", "stride-1x1"});
-  for (const char* arch : {"resnet18", "resnet34"}) CHECK(conventions_of(arch) == Names{"torch"});
-  CHECK(conventions_of("mobilenet_v1") == Names{"torch", "torch-relu6", "keras"});
-  CHECK_THROWS_WITH(conventions_of("resnet81"), Contains("unknown architecture 'resnet81'"));
+    CHECK(variant_names(arch) == Names{"torch", "stride-1x1"});
+  for (const char* arch : {"resnet18", "resnet34"}) CHECK(variant_names(arch) == Names{"torch"});
+  CHECK(variant_names("mobilenet_v1") == Names{"torch", "torch-relu6", "keras"});
+  CHECK_THROWS_WITH(variant_names("resnet81"), Contains("unknown architecture 'resnet81'"));
   for (const std::string& arch : model_names())
-    for (const std::string& conventions : conventions_of(arch))
+    for (const std::string& conventions : variant_names(arch))
       CHECK(usage_of(spec_of(arch, "small", conventions)) == "no error");
-  CHECK_THAT(usage_of(spec_of("resnet18", "small")), Contains("no 'stride-1x1' conventions: its blocks have no 1x1"));
+  CHECK_THAT(usage_of(spec_of("resnet18", "small")), Contains("no 'stride-1x1' conventions; use torch"));
   CHECK_THAT(usage_of(spec_of("resnet50", "small", "keras")), Contains("use torch or stride-1x1"));
   CHECK_THAT(usage_of(spec_of("mobilenet_v1", "small")), Contains("use torch, torch-relu6 or keras"));
 }

@@ -190,7 +190,7 @@ std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead
   }
   for (TensorToSave& t : list) t = checked_weight(std::move(t));
   if (!dead) return list;
-  for (const std::size_t i : foreign.plan.dead) {
+  for (const std::size_t i : foreign.plan.unused) {
     const std::string& name = foreign.tensors[i].name;
     const bool taken = std::any_of(list.begin(), list.end(), [&](const TensorToSave& t) { return t.name == name; });
     list.push_back(to_save((taken ? "dead." : "") + name, *foreign.file, foreign.tensors[i]));

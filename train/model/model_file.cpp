@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "data/degradation.h"
 #include "data/transforms.h"
+#include "nn/import/own_names.h"
 #include "nn/state_dict.h"
 #include "train/run/checkpoint.h"
 
@@ -106,8 +107,10 @@ std::string weight_file_of(const std::string& path) {
 
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
   if (name != "auto") return name;
-  if (spec.conventions == "torch-relu6") return "half";  // timm's MobileNets are trained on (x - 0.5) / 0.5
-  return spec.conventions == "keras" ? "keras" : "imagenet";
+  if (const Architecture* row = find_architecture(spec.arch))
+    for (const ModelVariant& variant : row->variants)
+      if (variant.name == spec.conventions) return variant.normalize;
+  return "imagenet";
 }
 
 Preprocessing preprocessing_of(const ModelSpec& spec) {
@@ -207,7 +210,7 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
     const ModelSpec own = spec_of(*file, unused);
     options.conventions = own.conventions, options.stem = own.stem;
     if (own.arch != spec.arch) options.arch = own.arch;  // check_same_network says what is wrong
-  } else if (spec.conventions != "torch" || spec.arch == "mobilenet_v1") {
+  } else if (spec.conventions != "torch" || !external_names(spec.arch).shapes_tell_stem) {
     options.conventions = spec.conventions, options.stem = spec.stem;
   }
   const ForeignModel foreign = recognise(file, options);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/image/image.h"
+#include "nn/models/registry.h"
 #include "train/spec/words.h"
 
 namespace fledge {

@@ -1,4 +1,4 @@
-#include "nn/import/trunk.h"
+#include "nn/import/backbone.h"
 
 #include <unordered_set>
 
@@ -8,12 +8,13 @@ namespace fledge::importing {
 namespace {
 
 struct Candidate {
+  const ExternalNames* family;
   const NameForm* form;
   std::string prefix;
   int landmarks;  // how many of the form's landmarks are there
 };
 
-constexpr int kEnough = 2;                   // landmarks that make a trunk: one missing tensor must not hide it
+constexpr int kEnough = 2;                   // landmarks that make a backbone: one missing tensor must not hide it
 constexpr std::size_t kMaxCandidates = 100;  // a file made to have many prefixes must not cost quadratic time
 
 std::unordered_set<std::string_view> name_set(const std::vector<Source>& sources) {
@@ -23,20 +24,27 @@ std::unordered_set<std::string_view> name_set(const std::vector<Source>& sources
   return names;
 }
 
+std::vector<std::pair<const ExternalNames*, const NameForm*>> all_forms() {
+  std::vector<std::pair<const ExternalNames*, const NameForm*>> all;
+  for (const ExternalNames* family : all_external_names())
+    for (const NameForm& form : family->forms) all.emplace_back(family, &form);
+  return all;
+}
+
 /// Of each prefix the form that fits best, in the order of the file.
 std::vector<Candidate> candidates(const std::vector<Source>& sources) {
   const auto names = name_set(sources);
   std::vector<Candidate> found;
   std::unordered_map<std::string, std::size_t> by_prefix;
-  for (const NameForm& form : name_forms()) {
-    const std::vector<std::string> landmarks = FormNames(form).landmarks();
+  for (const auto& [family, form] : all_forms()) {
+    const std::vector<std::string> landmarks = FormNames(*family, *form).landmarks();
     std::unordered_set<std::string> seen;
     for (const Source& s : sources) {
       for (const std::string& mark : landmarks) {
         if (s.dropped || !std::string_view(s.name).ends_with(mark)) continue;
         const std::string prefix = s.name.substr(0, s.name.size() - mark.size());
         if ((!prefix.empty() && prefix.back() != '.') || !seen.insert(prefix).second) continue;
-        Candidate c{&form, prefix, 0};
+        Candidate c{family, form, prefix, 0};
         for (const std::string& m : landmarks) c.landmarks += names.count(prefix + m) ? 1 : 0;
         if (c.landmarks < kEnough) continue;
         const auto [at, fresh] = by_prefix.emplace(prefix, found.size());
@@ -52,7 +60,12 @@ std::vector<Candidate> candidates(const std::vector<Source>& sources) {
 }
 
 [[noreturn]] void fail_none(const std::vector<Source>& sources) {
-  std::string some;
+  std::string some, titles, examples;
+  for (const ExternalNames* family : all_external_names()) {
+    if (family->landmarks.size() < 2) continue;
+    titles += (titles.empty() ? "" : " and ") + family->title;
+    examples += (examples.empty() ? "" : " and ") + quoted(family->landmarks[1] + ".weight");
+  }
   int shown = 0;
   for (const Source& s : sources)
     if (!s.dropped && shown++ < 3) some += (some.empty() ? "" : ", ") + s.shown();
@@ -60,8 +73,8 @@ std::vector<Candidate> candidates(const std::vector<Source>& sources) {
               sources.empty() ? "there are no tensors"
                               : "none of the known networks is among the " + std::to_string(sources.size()) +
                                     " tensors" + (some.empty() ? "" : " (" + some + ", ...)"),
-              "fledge knows ResNet-18/34/50/101/152 and MobileNet v1 by names such as 'layer1.0.conv1.weight' and "
-              "'model.1.0.weight'; lines 'from = to' in a --map FILE rename tensors");
+              "fledge knows " + titles + " by names such as " + examples +
+                  "; lines 'from = to' in a --map FILE rename tensors");
 }
 
 std::string shown(const std::string& prefix) { return prefix.empty() ? "without prefix" : quoted(prefix); }
@@ -70,7 +83,7 @@ std::string shown(const std::string& prefix) { return prefix.empty() ? "without 
   constexpr std::size_t kShown = 6;
   std::string list;
   for (std::size_t i = 0; i < all.size() && i < kShown; ++i)
-    list += (i ? ", " : "") + shown(all[i].prefix) + " (" + std::string(all[i].form->label) + ")";
+    list += (i ? ", " : "") + shown(all[i].prefix) + " (" + all[i].form->label + ")";
   if (all.size() > kShown) list += ", ...";
   const std::string other = all[0].prefix.empty() ? all[1].prefix : all[0].prefix;
   throw Error(ErrorKind::BadInput, "", std::to_string(all.size()) + " networks are in the file: " + list,
@@ -79,33 +92,29 @@ std::string shown(const std::string& prefix) { return prefix.empty() ? "without 
 
 }  // namespace
 
-const std::vector<std::int64_t>* Trunk::shape(const std::vector<Source>& sources, const std::string& ours) const {
-  const auto found = at.find(ours);
-  return found == at.end() ? nullptr : &sources[found->second].shape();
-}
-
-Trunk find_trunk(const std::vector<Source>& sources, std::optional<Family> family) {
+FoundBackbone find_backbone(const std::vector<Source>& sources, const ExternalNames* family) {
   std::vector<Candidate> all = candidates(sources);
   if (family) {
     std::vector<Candidate> wanted;
     for (const Candidate& c : all)
-      if (c.form->family == *family) wanted.push_back(c);
+      if (c.family == family) wanted.push_back(c);
     if (!wanted.empty()) all = std::move(wanted);
   }
   if (all.empty()) fail_none(sources);
   if (all.size() > 1) fail_many(all);
 
-  Trunk trunk{.form = all[0].form, .prefix = all[0].prefix};
-  const FormNames names(*trunk.form);
-  trunk.target.resize(sources.size());
+  FoundBackbone backbone{.family = all[0].family, .form = all[0].form, .prefix = all[0].prefix};
+  const FormNames names = backbone.names();
+  backbone.target.resize(sources.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i].dropped || !sources[i].name.starts_with(trunk.prefix)) continue;
-    const std::optional<std::string> ours = names.ours(std::string_view(sources[i].name).substr(trunk.prefix.size()));
+    if (sources[i].dropped || !sources[i].name.starts_with(backbone.prefix)) continue;
+    const std::optional<std::string> ours =
+        names.ours(std::string_view(sources[i].name).substr(backbone.prefix.size()));
     if (!ours) continue;
-    trunk.target[i] = *ours;
-    trunk.at.emplace(*ours, i);
+    backbone.target[i] = *ours;
+    backbone.tensors.add(*ours, sources[i].shape());
   }
-  return trunk;
+  return backbone;
 }
 
 }  // namespace fledge::importing
