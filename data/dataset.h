@@ -52,8 +52,8 @@ class Dataset {
 };
 
 struct DatasetSpec {
-  // A folder of a known layout (one folder a class, CUB-200-2011, ...), a list (.csv, .tsv), a pack or "fashion-mnist",
-  // each with ":train", ":test" or ":all" behind it where it has parts: README.md.
+  /// A folder of a known layout (one folder a class, CUB-200-2011, ...), a list (.csv, .tsv), a pack or
+  /// "fashion-mnist", each with ":train", ":test" or ":all" behind it where it has parts: README.md.
   std::string source;
   std::string
       classes;  // "" all, or ranks "0-4", "0,2,7-9" into the sorted names: only these are kept, relabelled from 0

@@ -47,14 +47,14 @@ struct LoaderOptions {
   int workers = 1;        // 0: in the calling thread
   int batches_ahead = 4;  // bound on finished batches kept
   OnBadImage on_bad_image = OnBadImage::Fail;
-  // Skip: more different bad pictures than this share of a pass's samples is an error. A pass that goes on where it
-  // was stopped says how many samples it has in all (0: those of its batches) and which pictures it knows as bad.
+  /// Skip: more different bad pictures than this share of a pass's samples is an error. A pass that goes on where it
+  /// was stopped says how many samples it has in all (0: those of its batches) and which pictures it knows as bad.
   double max_bad_fraction = 0.001;
   std::int64_t pass_samples = 0;
   std::set<std::string> known_bad = {};  // by name
   bool teacher_view = false;             // every batch has teacher_images; off: a teacher's view, if made, is dropped
-  // Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
-  // batch is used again when nobody holds the batch any more.
+  /// Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
+  /// batch is used again when nobody holds the batch any more.
   bool pixels = false;
   Device device = {};
 };

@@ -12,8 +12,8 @@ namespace fledge {
 struct LabelTable {
   std::vector<std::string> paths;
   std::vector<std::string> labels;
-  // What each picture is, whatever its name: XXH3-128 of its file, 32 digits, or "pixels:" and that of its pixels,
-  // where it has no file of its own; "": not known. Empty: no column.
+  /// What each picture is, whatever its name: XXH3-128 of its file, 32 digits, or "pixels:" and that of its pixels,
+  /// where it has no file of its own; "": not known. Empty: no column.
   std::vector<std::string> contents = {};
 };
 

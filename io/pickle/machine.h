@@ -22,7 +22,7 @@ class Machine {
   static constexpr std::uint64_t kMaxIntegerBytes = 1024;
 
   bool step();
-  // opcode families; false: not one of this family
+  /// opcode families; false: not one of this family
   bool run_number(unsigned char op);
   bool run_text(unsigned char op);
   bool run_container(unsigned char op);

@@ -31,11 +31,11 @@ struct WeightFile::Content {
   WeightFileInfo info;
   std::vector<StoredTensor> tensors, others;
   std::vector<Block> blocks;
-  // Of an index: its shards, and for each of the tensors' blocks which shard's it is, and which one there.
+  /// Of an index: its shards, and for each of the tensors' blocks which shard's it is, and which one there.
   std::vector<WeightFile> shards;
   std::vector<std::pair<std::size_t, std::size_t>> shard_blocks;
 
-  // Blocks whose CRC was found right, and the one block that was inflated last.
+  /// Blocks whose CRC was found right, and the one block that was inflated last.
   std::mutex mutex;
   std::set<std::size_t> sound;
   std::size_t inflated_block = static_cast<std::size_t>(-1);

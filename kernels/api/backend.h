@@ -15,7 +15,7 @@ struct Backend {
   Device::Type device = Device::Type::CPU;
   void* (*allocate)(std::size_t bytes) = nullptr;  // 64-byte aligned; throws Error(Resource) naming the size
   void (*deallocate)(void* p, std::size_t bytes) = nullptr;
-  // From and to the device or the host, in the order of the current stream; done on return where the host is involved.
+  /// From and to the device or the host, in the order of the current stream; done on return where the host is involved.
   void (*copy_bytes)(void* to, const void* from, std::size_t bytes) = nullptr;
   void (*synchronize)() = nullptr;
   const DeviceRuntime* runtime = nullptr;  // null where device memory is host memory

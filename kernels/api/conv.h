@@ -42,19 +42,19 @@ struct ConvEpilogue {
   Activation activation = Activation::None;
 };
 
-// x: N,C,H,W  w: K,C/groups,R,S  bias: K or null  y, dy: N,K,P,Q. Fast kernels demand dense channels-last for every
-// rank-4 view.
+/// x: N,C,H,W  w: K,C/groups,R,S  bias: K or null  y, dy: N,K,P,Q. Fast kernels demand dense channels-last for every
+/// rank-4 view.
 using Conv2dForward = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
                                const TensorView& y, const Conv2dParams&);
-// dx: N,C,H,W, overwritten.
+/// dx: N,C,H,W, overwritten.
 using Conv2dGradInput = void (*)(ExecContext&, const TensorView& dy, const TensorView& w, const TensorView& dx,
                                  const Conv2dParams&);
-// dw: K,C/groups,R,S, overwritten.
+/// dw: K,C/groups,R,S, overwritten.
 using Conv2dGradWeight = void (*)(ExecContext&, const TensorView& dy, const TensorView& x, const TensorView& dw,
                                   const Conv2dParams&);
-// db: K, overwritten with the sum of dy over N,P,Q.
+/// db: K, overwritten with the sum of dy over N,P,Q.
 using Conv2dGradBias = void (*)(ExecContext&, const TensorView& dy, const TensorView& db);
-// Inference only; the weights' packed form is kept in their slot.
+/// Inference only; the weights' packed form is kept in their slot.
 using Conv2dForwardFused = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const ConvEpilogue&,
                                     const TensorView& y, const Conv2dParams&);
 

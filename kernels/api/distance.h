@@ -11,40 +11,40 @@ struct PairwiseDistanceParams {
   bool zero_diagonal = true;  // only when both sides are one matrix: D_ii = 0 exactly, with gradient 0
 };
 
-// y[r,:] = x[r,:] / norm[r],  norm[r] = max(||x[r,:]||_2, eps).   x, y: R,C  norm: R (saved for backward)
+/// y[r,:] = x[r,:] / norm[r],  norm[r] = max(||x[r,:]||_2, eps).   x, y: R,C  norm: R (saved for backward)
 using L2NormalizeForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y, const TensorView& norm,
                                     double eps);
-// dx = (dy - y * sum(y*dy)) / norm (where norm > eps; dy / eps otherwise).
+/// dx = (dy - y * sum(y*dy)) / norm (where norm > eps; dy / eps otherwise).
 using L2NormalizeBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& norm,
                                      const TensorView& dx, double eps);
-// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root (then clamped at 0).
-// a: R,C  b: M,C (may be a)  d: R,M
-// Sums are accumulated in the compute dtype or wider.
+/// d[i,j] = sqrt(max(|a_i|^2 + |b_j|^2 - 2 a_i.b_j, clamp)), or the square without root (then clamped at 0).
+/// a: R,C  b: M,C (may be a)  d: R,M
+/// Sums are accumulated in the compute dtype or wider.
 using PairwiseDistanceForward = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView& d,
                                          const PairwiseDistanceParams&);
-// Gradient through a and b; db null when b is constant. When a and b are the same tensor (self), da receives both parts
-// and db is null. Where the distance was clamped (and on a zero diagonal) the gradient is 0.
+/// Gradient through a and b; db null when b is constant. When a and b are the same tensor (self), da receives both
+/// parts and db is null. Where the distance was clamped (and on a zero diagonal) the gradient is 0.
 using PairwiseDistanceBackward = void (*)(ExecContext&, const TensorView& dd, const TensorView& a, const TensorView& b,
                                           const TensorView& d, const TensorView* da, const TensorView* db, bool self,
                                           const PairwiseDistanceParams&);
 
-// positive[i,j] = labels[i] == reference[j], negative[i,j] = labels[i] != reference[j], as 0 or 1. With first_own >= 0
-// query i is reference first_own + i: that pair is neither.
-// labels: R int64  reference: M int64  positive, negative: R,M uint8; all contiguous
+/// positive[i,j] = labels[i] == reference[j], negative[i,j] = labels[i] != reference[j], as 0 or 1. With first_own >= 0
+/// query i is reference first_own + i: that pair is neither.
+/// labels: R int64  reference: M int64  positive, negative: R,M uint8; all contiguous
 using PairMasks = void (*)(ExecContext&, const TensorView& labels, const TensorView& reference, std::int64_t first_own,
                            const TensorView& positive, const TensorView& negative);
 
-// Every triplet (a, p, n) of a batch, p a positive and n a negative of a, whose gap D_an - D_ap lies in (above, upto]:
-//   z = D_ap - D_an + margin, h = max(0, z), active: z > 0, value = sum h / active triplets      hinge
-//   z = D_ap - D_an, h = log(1 + e^z), active: z > 0, value = sum h / triplets let through        soft
-// The count is a constant for the gradient; without any triplet value and gradient are 0.
+/// Every triplet (a, p, n) of a batch, p a positive and n a negative of a, whose gap D_an - D_ap lies in (above, upto]:
+///   z = D_ap - D_an + margin, h = max(0, z), active: z > 0, value = sum h / active triplets      hinge
+///   z = D_ap - D_an, h = log(1 + e^z), active: z > 0, value = sum h / triplets let through        soft
+/// The count is a constant for the gradient; without any triplet value and gradient are 0.
 struct TripletParams {
   double margin = 0.2;
   bool soft = false;
   double above = -1e300, upto = 1e300;  // cut to the range of the compute dtype
 };
-// d: R,M  positive, negative: R,M uint8  value: 1  counts: 3 float64: triplets, of these let through, of these active
-// gradient: R,M, of value with respect to d. All contiguous.
+/// d: R,M  positive, negative: R,M uint8  value: 1  counts: 3 float64: triplets, of these let through, of these active
+/// gradient: R,M, of value with respect to d. All contiguous.
 using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView& positive, const TensorView& negative,
                              const TripletParams&, const TensorView& value, const TensorView& counts,
                              const TensorView& gradient);

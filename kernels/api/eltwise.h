@@ -64,14 +64,14 @@ struct UnaryParams {
   double a = 0, b = 0;
 };
 
-// x, y: same dims.
+/// x, y: same dims.
 using UnaryForward = void (*)(ExecContext&, UnaryOp, const TensorView& x, const TensorView& y, const UnaryParams&);
-// dx = dy * f'(x); y = f(x) is given too, whichever is cheaper is read. All same dims; dx may be dy (in place).
+/// dx = dy * f'(x); y = f(x) is given too, whichever is cheaper is read. All same dims; dx may be dy (in place).
 using UnaryBackward = void (*)(ExecContext&, UnaryOp, const TensorView& dy, const TensorView& x, const TensorView& y,
                                const TensorView& dx, const UnaryParams&);
-// a, b already expanded to y's dims (stride 0 on broadcast axes); y may be a or b.
+/// a, b already expanded to y's dims (stride 0 on broadcast axes); y may be a or b.
 using BinaryForward = void (*)(ExecContext&, BinaryOp, const TensorView& a, const TensorView& b, const TensorView& y);
-// Any strides on both sides, any pair of dtypes (cast: float to integer truncates).
+/// Any strides on both sides, any pair of dtypes (cast: float to integer truncates).
 using Copy = void (*)(ExecContext&, const TensorView& from, const TensorView& to);
 using Fill = void (*)(ExecContext&, const TensorView& to, double value);
 

@@ -6,14 +6,14 @@
 
 namespace fledge {
 
-// One element per row: y[r] = x[r, index[r]].   x: R,C  index: R  y: R
+/// One element per row: y[r] = x[r, index[r]].   x: R,C  index: R  y: R
 using TakeAlongRow = void (*)(ExecContext&, const TensorView& x, const TensorView& index, const TensorView& y);
-// dx[r, index[r]] = dy[r], everything else 0.   dx: R,C
+/// dx[r, index[r]] = dy[r], everything else 0.   dx: R,C
 using TakeAlongRowBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& index,
                                       const TensorView& dx);
-// Whole rows: y[i,:] = x[index[i],:].   x: R,C  index: M  y: M,C
+/// Whole rows: y[i,:] = x[index[i],:].   x: R,C  index: M  y: M,C
 using IndexSelect = void (*)(ExecContext&, const TensorView& x, const TensorView& index, const TensorView& y);
-// dx = 0; dx[index[i],:] += dy[i,:] in the order of i (deterministic).
+/// dx = 0; dx[index[i],:] += dy[i,:] in the order of i (deterministic).
 using IndexSelectBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& index, const TensorView& dx);
 
 struct GatherKernels {

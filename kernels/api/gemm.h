@@ -11,7 +11,7 @@ struct MatmulParams {
   bool b_is_weight = false;  // b's packed form may be kept in its slot
 };
 
-// a: M,K  b: K,N (after op)  bias: N or null  c: M,N overwritten. All rank 2, row-major contiguous; bias contiguous.
+/// a: M,K  b: K,N (after op)  bias: N or null  c: M,N overwritten. All rank 2, row-major contiguous; bias contiguous.
 using Matmul = void (*)(ExecContext&, const TensorView& a, const TensorView& b, const TensorView* bias,
                         const TensorView& c, const MatmulParams&);
 

@@ -14,18 +14,18 @@ struct BatchNormParams {
   Activation activation = Activation::None;
 };
 
-// Training: uses and returns the batch's statistics; updates running_mean/running_var unless null.
-// x, residual (nullable), y: N,C,H,W   mean, invstd: C, written.
+/// Training: uses and returns the batch's statistics; updates running_mean/running_var unless null.
+/// x, residual (nullable), y: N,C,H,W   mean, invstd: C, written.
 using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
                                        const TensorView& beta, const TensorView* residual, const TensorView& y,
                                        const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
                                        const TensorView* running_var, const BatchNormParams&);
-// Evaluation: uses the given mean and variance.
+/// Evaluation: uses the given mean and variance.
 using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
                                       const TensorView& beta, const TensorView& mean, const TensorView& var,
                                       const TensorView* residual, const TensorView& y, const BatchNormParams&);
-// What both backward kernels read: dz = dy masked by the activation (y is its
-// output: ReLU mask is y > 0, ReLU6 0 < y < 6).
+/// What both backward kernels read: dz = dy masked by the activation (y is its
+/// output: ReLU mask is y > 0, ReLU6 0 < y < 6).
 struct BatchNormBackwardArgs {
   const TensorView& dy;
   const TensorView& x;
@@ -40,7 +40,7 @@ struct BatchNormGrads {
   const TensorView* dbeta = nullptr;      // C, overwritten; nullable
   const TensorView* dresidual = nullptr;  // N,C,H,W = dz, overwritten; nullable
 };
-// `batch_statistics`: true if mean/invstd were computed from x (training), false if they were constants (evaluation).
+/// `batch_statistics`: true if mean/invstd were computed from x (training), false if they were constants (evaluation).
 using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&,
                                    bool batch_statistics, const BatchNormParams&);
 

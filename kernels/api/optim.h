@@ -29,22 +29,22 @@ inline double clip_scale(const StepScalars& s) {
   return s.max_norm > 0 && norm > s.max_norm ? s.max_norm / norm : 1;
 }
 
-// norm: 1 float64 = sqrt(sum of squares of all gradients, each dense); summed in double, in a fixed order.
+/// norm: 1 float64 = sqrt(sum of squares of all gradients, each dense); summed in double, in a fixed order.
 using GradNorm = void (*)(ExecContext&, std::span<const TensorView> grads, const TensorView& norm);
 
-// g = scale * grad + weight_decay * w
-// v = momentum * v + g, or g where there is no buffer   (a buffer of -0 is v = g to the bit: PyTorch's first step)
-// w -= lr * (nesterov ? g + momentum * v : v)
+/// g = scale * grad + weight_decay * w
+/// v = momentum * v + g, or g where there is no buffer   (a buffer of -0 is v = g to the bit: PyTorch's first step)
+/// w -= lr * (nesterov ? g + momentum * v : v)
 struct SgdParams {
   double momentum = 0.9;
   bool nesterov = false;
 };
 using SgdStep = void (*)(ExecContext&, std::span<const OptimTensor>, const SgdParams&, const StepScalars&);
 
-// m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2   (Kingma & Ba 2015; decoupled decay: Loshchilov & Hutter 2019)
-// modern eps:  w -= lr/(1-b1^t) * m / (sqrt(v)/sqrt(1-b2^t) + eps)
-// legacy eps (PyTorch 0.3):  w -= lr*sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + eps)
-// decoupled: w *= 1 - lr*weight_decay before, g = scale * grad; else g = scale * grad + weight_decay * w.
+/// m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2   (Kingma & Ba 2015; decoupled decay: Loshchilov & Hutter 2019)
+/// modern eps:  w -= lr/(1-b1^t) * m / (sqrt(v)/sqrt(1-b2^t) + eps)
+/// legacy eps (PyTorch 0.3):  w -= lr*sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + eps)
+/// decoupled: w *= 1 - lr*weight_decay before, g = scale * grad; else g = scale * grad + weight_decay * w.
 struct AdamParams {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   bool decoupled = false;

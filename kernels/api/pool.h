@@ -17,15 +17,15 @@ struct Pool2dParams {
   }
 };
 
-// x: N,C,H,W  y: N,C,P,Q  indices: int32, y's dims and layout; null when backward is not wanted.
+/// x: N,C,H,W  y: N,C,P,Q  indices: int32, y's dims and layout; null when backward is not wanted.
 using MaxPool2dForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y, const TensorView* indices,
                                   const Pool2dParams&);
-// dx overwritten.
+/// dx overwritten.
 using MaxPool2dBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& indices, const TensorView& dx,
                                    const Pool2dParams&);
-// x: N,C,H,W  y: N,C
+/// x: N,C,H,W  y: N,C
 using GlobalAvgPoolForward = void (*)(ExecContext&, const TensorView& x, const TensorView& y);
-// dy: N,C  dx: N,C,H,W overwritten
+/// dy: N,C  dx: N,C,H,W overwritten
 using GlobalAvgPoolBackward = void (*)(ExecContext&, const TensorView& dy, const TensorView& dx);
 
 struct PoolKernels {

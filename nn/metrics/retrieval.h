@@ -25,11 +25,11 @@ struct RetrievalOptions {
   std::int64_t block = 1024;  // rows of a block; memory: see nn/retrieval/README.md
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
   BootstrapOptions bootstrap = {};
-  // Means over so many queries drawn at random, as the code of Yu et al. 2019 does for large sets; 0: over all. The
-  // gallery stays whole.
+  /// Means over so many queries drawn at random, as the code of Yu et al. 2019 does for large sets; 0: over all. The
+  /// gallery stays whole.
   std::int64_t sample_queries = 0;
   std::uint64_t sample_seed = 0;
-  // For each query the gallery rows that show its own picture: passed over as though they were not there. Empty: none.
+  /// For each query the gallery rows that show its own picture: passed over as though they were not there. Empty: none.
   std::vector<std::vector<std::int32_t>> own = {};
 };
 
