@@ -7,7 +7,7 @@
 #include "data/datasets/folder.h"
 #include "data/datasets/idx.h"
 #include "data/datasets/layouts.h"
-#include "data/pack.h"
+#include "data/pack/pack.h"
 #include "data/subset.h"
 
 namespace fledge {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/content.h"
+#include "data/identity/content.h"
 #include "io/image/image.h"
 #include "io/image/resize.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "data/sampler.h"
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "tensor/tensor.h"
 
 namespace fledge {

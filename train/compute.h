@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "kernels/api/image.h"
 #include "train/spec/options.h"
 

@@ -6,8 +6,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "data/content_map.h"
-#include "data/overlap.h"
+#include "data/identity/content_map.h"
+#include "data/identity/overlap.h"
 #include "io/file.h"
 #include "train/run/run_identity.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "data/overlap.h"
+#include "data/identity/overlap.h"
 
 namespace fledge {
 

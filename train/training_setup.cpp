@@ -5,9 +5,9 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "data/boxes.h"
-#include "data/overlap.h"
-#include "data/similar_names.h"
+#include "data/identity/overlap.h"
+#include "data/identity/similar_names.h"
+#include "data/views/boxes.h"
 #include "nn/layers/norm.h"
 #include "nn/optim/registry.h"
 #include "nn/state_dict.h"

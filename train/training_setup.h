@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "data/content.h"
 #include "data/dataset.h"
 #include "train/loop/step.h"
 #include "train/model/model_file.h"

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "data/datasets/layouts.h"
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "nn/state_dict.h"

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "apps/report/chart.h"
-#include "apps/report/markup.h"
+#include "apps/report/draw/chart.h"
+#include "apps/report/draw/markup.h"
 #include "nn/metrics/metric_table.h"
 
 namespace fledge::report {

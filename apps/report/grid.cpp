@@ -6,10 +6,10 @@
 #include <array>
 #include <cmath>
 
-#include "apps/report/chart.h"
-#include "apps/report/encode.h"
-#include "apps/report/markup.h"
-#include "data/transforms.h"
+#include "apps/report/draw/chart.h"
+#include "apps/report/draw/encode.h"
+#include "apps/report/draw/markup.h"
+#include "data/views/transforms.h"
 
 namespace fledge::report {
 namespace {

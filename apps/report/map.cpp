@@ -7,9 +7,9 @@
 #include <numeric>
 #include <set>
 
-#include "apps/report/chart.h"
-#include "apps/report/markup.h"
-#include "apps/report/style.h"
+#include "apps/report/draw/chart.h"
+#include "apps/report/draw/markup.h"
+#include "apps/report/draw/style.h"
 #include "tensor/random.h"
 
 namespace fledge::report {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "apps/report/curves.h"
+#include "apps/report/draw/markup.h"
+#include "apps/report/draw/style.h"
 #include "apps/report/gallery.h"
-#include "apps/report/markup.h"
-#include "apps/report/style.h"
 #include "apps/report/tables.h"
 
 namespace fledge::report {

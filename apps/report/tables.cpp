@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "apps/report/markup.h"
+#include "apps/report/draw/markup.h"
 
 namespace fledge::report {
 namespace {

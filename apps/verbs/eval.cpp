@@ -13,7 +13,7 @@
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
 #include "base/printable.h"
-#include "data/similar_names.h"
+#include "data/identity/similar_names.h"
 #include "io/folder.h"
 #include "io/table.h"
 #include "nn/state_dict.h"

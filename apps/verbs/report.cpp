@@ -6,7 +6,7 @@
 
 #include "apps/cli/output_files.h"
 #include "apps/cli/signals.h"
-#include "apps/report/markup.h"
+#include "apps/report/draw/markup.h"
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"

@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "data/datasets/annotation_files/mat_annotations.h"
+#include "data/datasets/annotation_files/text_file.h"
 #include "data/datasets/folder.h"
-#include "data/datasets/mat_annotations.h"
 #include "data/datasets/picture_places.h"
-#include "data/datasets/text_file.h"
 
 namespace fledge {
 

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "data/datasets/annotation_files/text_file.h"
 #include "data/datasets/picture_places.h"
-#include "data/datasets/text_file.h"
 
 namespace fledge {
 

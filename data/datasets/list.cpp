@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "data/datasets/text_file.h"
+#include "data/datasets/annotation_files/text_file.h"
 #include "io/label_numbers.h"
 
 namespace fledge {

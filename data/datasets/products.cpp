@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "data/datasets/annotation_files/text_file.h"
 #include "data/datasets/picture_places.h"
-#include "data/datasets/text_file.h"
 
 namespace fledge {
 

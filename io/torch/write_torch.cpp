@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "io/pickle/opcodes.h"
-#include "io/torch/zip_writer.h"
+#include "io/torch/zip/zip_writer.h"
 #include "io/weights/gather.h"
 
 namespace fledge {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "data/content.h"
+#include "data/identity/content.h"
 #include "tests/apps/presets.h"
 
 namespace fs = std::filesystem;

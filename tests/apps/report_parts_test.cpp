@@ -4,9 +4,9 @@
 #include <cmath>
 #include <set>
 
-#include "apps/report/chart.h"
 #include "apps/report/comparison.h"
-#include "apps/report/markup.h"
+#include "apps/report/draw/chart.h"
+#include "apps/report/draw/markup.h"
 #include "apps/report/neighbours.h"
 #include "apps/report/projection.h"
 #include "tensor/random.h"

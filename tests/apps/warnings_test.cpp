@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "data/similar_names.h"
+#include "data/identity/similar_names.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/npy.h"
 #include "io/table.h"

@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "data/exif_choice.h"
-#include "data/pack.h"
-#include "data/pack_index.h"
+#include "data/pack/pack.h"
+#include "data/pack/pack_index.h"
 #include "tests/data/made_dataset.h"
 #include "tests/support/child.h"
 #include "tests/support/sanitized.h"

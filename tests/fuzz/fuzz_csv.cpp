@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <string>
 
+#include "data/datasets/annotation_files/text_file.h"
 #include "data/datasets/list.h"
-#include "data/datasets/text_file.h"
 #include "tests/fuzz/input.h"
 
 using namespace fledge;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "data/datasets/mat_annotations.h"
+#include "data/datasets/annotation_files/mat_annotations.h"
 #include "tests/fuzz/input.h"
 
 using namespace fledge;

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "data/pack.h"
-#include "data/pack_index.h"
+#include "data/pack/pack.h"
+#include "data/pack/pack_index.h"
 #include "tests/fuzz/input.h"
 
 using namespace fledge;

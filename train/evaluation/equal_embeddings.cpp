@@ -5,8 +5,8 @@
 #include <iomanip>
 #include <sstream>
 
-#include "data/content_map.h"
 #include "data/datasets/annotated.h"
+#include "data/identity/content_map.h"
 
 namespace fledge {
 namespace {

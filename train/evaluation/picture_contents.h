@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/content.h"
+#include "data/identity/content.h"
 #include "train/evaluation/evaluate.h"
 
 namespace fledge {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "io/json_file.h"
 
 namespace fledge {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "data/degradation.h"
-#include "data/transforms.h"
+#include "data/views/degradation.h"
+#include "data/views/transforms.h"
 #include "nn/import/own_names.h"
 #include "nn/state_dict.h"
 #include "train/run/checkpoint.h"

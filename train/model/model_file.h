@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "nn/models/model.h"
 #include "train/model/foreign_model.h"
 
@@ -17,7 +17,7 @@ struct Preprocessing {
   std::string normalize = "imagenet";
   int size = 224;
   int resize_short = 256;  // of test pictures; 0: none
-  std::string degrade;     // what poor pictures it was trained for (data/degradation.h); "": good ones
+  std::string degrade;     // what poor pictures it was trained for (data/views/degradation.h); "": good ones
   bool box = false;        // pictures are cut to their bounding boxes, where the data set has them
 };
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "data/transforms.h"
+#include "data/views/transforms.h"
 #include "nn/models/model.h"
 #include "train/model/model_file.h"
 

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "data/content.h"
+#include "data/identity/content.h"
 #include "tensor/tensor.h"
 
 namespace fledge {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/content.h"
 #include "data/dataset.h"
+#include "data/identity/content.h"
 
 namespace fledge {
 

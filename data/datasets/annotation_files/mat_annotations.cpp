@@ -1,0 +1,199 @@
+#include "data/datasets/annotation_files/mat_annotations.h"
+
+#include <matio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "base/error.h"
+#include "data/datasets/annotation_files/mat_unpack.h"
+
+namespace fledge {
+
+namespace {
+
+constexpr const char* kRecords = "annotations";
+constexpr const char* kNames = "class_names";
+
+[[noreturn]] void refuse(const std::string& path, const std::string& problem) {
+  throw Error(ErrorKind::BadInput, "", "cannot read MATLAB file '" + path + "': " + problem);
+}
+
+/// libmatio prints its complaints on stderr, and ends the process at the worst ones, unless it is given somewhere else.
+void silence_matio() {
+  static std::once_flag once;
+  std::call_once(once, [] { Mat_LogInitFunc("fledge", [](int, char*) {}); });
+}
+
+/// libmatio reads by name: the checked bytes lie in a file that is in memory only.
+class MemoryFile {
+ public:
+  explicit MemoryFile(const std::vector<std::uint8_t>& bytes) : fd_(memfd_create("annotations", MFD_CLOEXEC)) {
+    std::size_t done = 0;
+    while (fd_ >= 0 && done < bytes.size()) {
+      const ssize_t n = write(fd_, bytes.data() + done, bytes.size() - done);
+      if (n <= 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    if (done == bytes.size()) return;
+    if (fd_ >= 0) close(fd_);
+    throw Error(ErrorKind::Resource, "",
+                "no memory to unpack a MATLAB file of " + std::to_string(bytes.size()) + " bytes");
+  }
+  ~MemoryFile() { close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  int fd_;
+};
+
+using MatFile = std::unique_ptr<mat_t, int (*)(mat_t*)>;
+using MatVariable = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
+
+std::size_t count_of(const matvar_t& v) {
+  std::size_t n = v.rank < 1 ? 0 : 1;
+  for (int d = 0; d < v.rank; ++d) n *= v.dims[d];
+  return n;
+}
+
+template <class T>
+bool read_as(const matvar_t& v, double& out) {
+  T value;
+  if (v.data_size != static_cast<int>(sizeof value) || v.nbytes < sizeof value) return false;
+  std::memcpy(&value, v.data, sizeof value);
+  out = static_cast<double>(value);
+  return true;
+}
+
+bool read_scalar(const matvar_t* v, double& out) {
+  if (!v || !v->data || v->isComplex || count_of(*v) != 1) return false;
+  switch (v->data_type) {
+    case MAT_T_INT8:
+      return read_as<std::int8_t>(*v, out);
+    case MAT_T_UINT8:
+      return read_as<std::uint8_t>(*v, out);
+    case MAT_T_INT16:
+      return read_as<std::int16_t>(*v, out);
+    case MAT_T_UINT16:
+      return read_as<std::uint16_t>(*v, out);
+    case MAT_T_INT32:
+      return read_as<std::int32_t>(*v, out);
+    case MAT_T_UINT32:
+      return read_as<std::uint32_t>(*v, out);
+    case MAT_T_INT64:
+      return read_as<std::int64_t>(*v, out);
+    case MAT_T_UINT64:
+      return read_as<std::uint64_t>(*v, out);
+    case MAT_T_SINGLE:
+      return read_as<float>(*v, out);
+    case MAT_T_DOUBLE:
+      return read_as<double>(*v, out);
+    default:
+      return false;
+  }
+}
+
+void append_utf8(std::string& text, unsigned code) {
+  if (code < 0x80) {
+    text += static_cast<char>(code);
+  } else if (code < 0x800) {
+    text += {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
+  } else {
+    text += {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
+             static_cast<char>(0x80 | (code & 63))};
+  }
+}
+
+/// A row of characters: bytes, or 16-bit units (none of the known files leaves the basic plane).
+bool read_text(const matvar_t* v, std::string& out) {
+  if (!v || !v->data || v->class_type != MAT_C_CHAR || v->rank != 2 || v->dims[0] != 1) return false;
+  const std::size_t n = v->dims[1];
+  const auto* bytes = static_cast<const unsigned char*>(v->data);
+  out.clear();
+  if (v->data_type == MAT_T_UINT16 || v->data_type == MAT_T_UTF16) {
+    if (n > v->nbytes / 2) return false;
+    for (std::size_t i = 0; i < n; ++i) append_utf8(out, bytes[2 * i] | bytes[2 * i + 1] << 8);
+    return true;
+  }
+  const bool utf8 = v->data_type == MAT_T_UTF8;
+  if ((!utf8 && v->data_type != MAT_T_UINT8 && v->data_type != MAT_T_INT8) || n > v->nbytes) return false;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (utf8)
+      out += static_cast<char>(bytes[i]);
+    else
+      append_utf8(out, bytes[i]);
+  }
+  return true;
+}
+
+bool has_field(const matvar_t& v, const std::string& wanted) {
+  char* const* names = Mat_VarGetStructFieldnames(&v);
+  const unsigned count = Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&v));
+  return names && std::any_of(names, names + count, [&](const char* name) { return name && wanted == name; });
+}
+
+std::int64_t read_class(const std::string& path, const matvar_t* v, const std::string& entry) {
+  double value = 0;
+  if (!read_scalar(v, value) || !(value >= 1 && value <= 1e6) || value != std::floor(value))
+    refuse(path, entry + " has no whole number above 0 as its class");
+  return static_cast<std::int64_t>(value);
+}
+
+std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
+  if (v.class_type != MAT_C_STRUCT || !v.data) refuse(path, "'annotations' is no struct array");
+  const std::size_t count = count_of(v);
+  if (count == 0) refuse(path, "'annotations' is empty");
+  const char* file_field = has_field(v, "relative_im_path") ? "relative_im_path" : "fname";
+  const bool labelled = has_field(v, "class"), split = has_field(v, "test");
+  std::vector<MatRecord> records(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    MatRecord& r = records[i];
+    const std::string entry = "annotations(" + std::to_string(i + 1) + ")";
+    const auto field = [&](const char* name) { return Mat_VarGetStructFieldByName(&v, name, i); };
+    if (!read_text(field(file_field), r.file)) refuse(path, entry + " has no text in '" + file_field + "'");
+    const std::pair<const char*, double*> corners[] = {
+        {"bbox_x1", &r.x1}, {"bbox_y1", &r.y1}, {"bbox_x2", &r.x2}, {"bbox_y2", &r.y2}};
+    for (const auto& [name, value] : corners)
+      if (!read_scalar(field(name), *value)) refuse(path, entry + " has no number in '" + name + "'");
+    if (labelled) r.class_id = read_class(path, field("class"), entry);
+    if (double test = 0; split && read_scalar(field("test"), test)) r.test = test != 0;
+  }
+  return records;
+}
+
+std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
+  if (v.class_type != MAT_C_CELL || !v.data) refuse(path, "'class_names' is no cell array");
+  std::vector<std::string> names(count_of(v));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (!read_text(Mat_VarGetCell(&v, static_cast<int>(i)), names[i]) || names[i].empty())
+      refuse(path, "class_names{" + std::to_string(i + 1) + "} is no text");
+  return names;
+}
+
+}  // namespace
+
+MatAnnotations read_mat_annotations(const std::string& path) {
+  silence_matio();
+  const MemoryFile memory(unpack_mat(path, {kRecords, kNames}));
+  const MatFile file(Mat_Open(memory.path().c_str(), MAT_ACC_RDONLY), Mat_Close);
+  if (!file) refuse(path, "libmatio does not open it");
+  MatAnnotations found;
+  bool any = false;
+  while (const MatVariable v{Mat_VarReadNext(file.get()), Mat_VarFree}) {
+    any = true;
+    const std::string name = v->name ? v->name : "";
+    if (name == kRecords) found.records = read_records(path, *v);
+    if (name == kNames) found.class_names = read_names(path, *v);
+  }
+  if (!any) refuse(path, "it holds neither 'annotations' nor 'class_names'");
+  return found;
+}
+
+}  // namespace fledge

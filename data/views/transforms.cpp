@@ -1,0 +1,177 @@
+#include "data/views/transforms.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "base/error.h"
+#include "data/views/crop_sampling.h"
+
+namespace fledge {
+
+namespace {
+
+/// Python 3's round: half to even (the rounding mode that nearbyint starts with).
+int round_half_even(double v) { return static_cast<int>(std::nearbyint(v)); }
+
+struct Size {
+  int width, height;
+};
+
+/// torchvision's Resize: the short side becomes `side`, the long side is cut to a whole number, not rounded.
+Size short_side_to(const Image& image, int side) {
+  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  if (shorter == side) return {image.width, image.height};
+  const int other = static_cast<int>(static_cast<double>(side * longer) / static_cast<double>(shorter));
+  return image.width <= image.height ? Size{side, other} : Size{other, side};
+}
+
+PixelBox centre_box(const Size& of, int size) {
+  return {round_half_even((of.width - size) / 2.0), round_half_even((of.height - size) / 2.0), size, size};
+}
+
+/// Pads with black on all sides, then cuts the old size out at a random place.
+Image shift(const Image& image, int pad, Generator& g) {
+  const int dx = static_cast<int>(g.below(2 * pad + 1)) - pad, dy = static_cast<int>(g.below(2 * pad + 1)) - pad;
+  Image out{image.width, image.height, std::vector<std::uint8_t>(image.rgb.size(), 0)};
+  const int left = std::max(0, dx), right = std::min(image.width, image.width + dx);
+  if (right <= left) return out;
+  for (int y = std::max(0, dy); y < std::min(image.height, image.height + dy); ++y)
+    std::memcpy(out.row(y) + 3 * left, image.row(y - dy) + 3 * (left - dx), static_cast<std::size_t>(right - left) * 3);
+  return out;
+}
+
+Image random_resized_crop(const TrainTransform& t, const Image& image, Generator& g) {
+  return crop_and_resize(image, sample_crop(t, image.width, image.height, g), t.size, t.size);
+}
+
+/// What depends on the picture's size, in values and in the number of draws.
+Image cut(const TrainTransform& t, const Image& image, Generator& g) {
+  if (!t.random_crop) return apply(EvalTransform{t.resize_short, t.size}, image);
+  if (t.resize_short > 0) {  // the crop's part of the resized picture only: of a thin picture the whole is gigabytes
+    const Size resized = short_side_to(image, t.resize_short);
+    const PixelBox box = sample_crop(t, resized.width, resized.height, g);
+    return resize(resize_and_crop(image, resized.width, resized.height, box), t.size, t.size);
+  }
+  return random_resized_crop(t, image, g);
+}
+
+/// What comes after, whose draws are the same for every picture.
+void shift_and_flip(const TrainTransform& t, Image& image, Generator& g) {
+  if (t.pad_shift > 0) image = shift(image, t.pad_shift, g);
+  if (g.uniform() < t.flip) flip_horizontal(image);
+}
+
+}  // namespace
+
+namespace {
+
+constexpr const char* kNormalizations = "imagenet, keras, half, or numbers: MEAN,MEAN,MEAN/STD,STD,STD";
+
+/// "a,b,c/d,e,f": finite numbers, the last three above 0.
+std::optional<Normalization> normalization_of_numbers(const std::string& text) {
+  Normalization n;
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (int i = 0; i < 6; ++i) {
+    float& value = i < 3 ? n.mean[i] : n.std[i - 3];
+    const auto [stop, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || !std::isfinite(value) || (i >= 3 && value <= 0)) return std::nullopt;
+    at = stop;
+    if (i == 5) break;
+    if (at == end || *at++ != (i == 2 ? '/' : ',')) return std::nullopt;
+  }
+  return at == end ? std::optional(n) : std::nullopt;
+}
+
+bool same(const Normalization& a, const Normalization& b) {
+  return std::equal(a.mean, a.mean + 3, b.mean) && std::equal(a.std, a.std + 3, b.std);
+}
+
+}  // namespace
+
+Normalization Normalization::named(const std::string& name) {
+  if (name == "imagenet") return {};
+  if (name == "keras" || name == "half") return {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};
+  if (const auto numbers = normalization_of_numbers(name)) return *numbers;
+  throw Error(ErrorKind::Usage, "", "unknown normalisation '" + name + "'", kNormalizations);
+}
+
+std::string Normalization::name() const {
+  for (const char* known : {"imagenet", "half"})
+    if (same(*this, named(known))) return known;
+  std::string text;
+  for (int i = 0; i < 6; ++i) {
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, i < 3 ? mean[i] : std[i - 3]);
+    text += (i == 0 ? "" : i == 3 ? "/" : ",") + std::string(digits, end.ptr);
+  }
+  return text;
+}
+
+TrainTransform train_preset(const std::string& name, int size) {
+  TrainTransform t;
+  t.size = size;
+  const int before_crop = static_cast<int>(std::lround(size * 256.0 / 224.0));
+  if (name == "modern") return t;
+  if (name == "paper") {
+    t.resize_short = before_crop;
+    t.sampling = CropSampling::Paper;
+  } else if (name == "rkd") {
+    t.resize_short = before_crop;
+    t.area_low = 0.16;
+  } else if (name == "shift") {
+    t.random_crop = false;
+    t.pad_shift = std::max(1, size / 14);
+  } else if (name == "none") {
+    t.random_crop = false;
+    t.flip = 0;
+  } else {
+    throw Error(ErrorKind::Usage, "", "unknown augmentation '" + name + "'", "modern, paper, rkd, shift or none");
+  }
+  return t;
+}
+
+Image resize_short_side(const Image& image, int size) {
+  const Size to = short_side_to(image, size);
+  return to.width == image.width && to.height == image.height ? image : resize(image, to.width, to.height);
+}
+
+Image apply(const TrainTransform& t, const Image& image, Generator& g) {
+  Image out = cut(t, image, g);
+  shift_and_flip(t, out, g);
+  return out;
+}
+
+TransformedPair apply_to_both(const TrainTransform& t, const Image& first, const Image& second, Generator& g) {
+  Generator crop_of_second = g;
+  TransformedPair out{cut(t, first, g), cut(t, second, crop_of_second)};
+  // A crop takes as many draws as it needs attempts: from here on both pictures go on with the first one's generator.
+  Generator rest_of_second = g;
+  shift_and_flip(t, out.first, g);
+  shift_and_flip(t, out.second, rest_of_second);
+  return out;
+}
+
+Image apply(const EvalTransform& t, const Image& image) {
+  // Never smaller than the crop: torchvision would pad with black, which no trained network has seen.
+  const int shorter = std::min(image.width, image.height);
+  const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
+  const Size resized = short_side_to(image, target);
+  const Image out = resize_and_crop(image, resized.width, resized.height, centre_box(resized, t.size));
+  return t.degradation.any() ? apply(t.degradation, out) : out;
+}
+
+void normalize_to(const Image& image, const Normalization& n, float* out) {
+  // 3 x 256 possible results: a table is both exact (the same operations in the same order) and faster than dividing.
+  float table[256][3];
+  for (int v = 0; v < 256; ++v)
+    for (int c = 0; c < 3; ++c) table[v][c] = (static_cast<float>(v) / 255.0f - n.mean[c]) / n.std[c];
+  const std::uint8_t* p = image.rgb.data();
+  for (std::size_t i = 0; i + 2 < image.rgb.size(); i += 3)
+    for (int c = 0; c < 3; ++c) out[i + c] = table[p[i + c]][c];
+}
+
+}  // namespace fledge
