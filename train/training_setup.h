@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/identity/content.h"
 #include "train/loop/step.h"
 #include "train/model/model_file.h"
 #include "train/model/teacher.h"
