@@ -187,7 +187,7 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
   LossSetup setup;
   setup.classes = s.train->classes();
   setup.embedding = s.model->embedding_size();
-  setup.student_stages = s.model->stage_channels();
+  setup.student_stages = s.model->feature_map_channels();
   setup.seed = o.policy.seed;
   if (!distill.empty()) {
     s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.foreign_teacher, s.loading.normalization);
@@ -195,7 +195,7 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
     s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
-    setup.teacher_stages = teacher.stage_channels();
+    setup.teacher_stages = teacher.feature_map_channels();
     s.notes.push_back("teacher: " + teacher.spec().describe() + " from " + s.teacher->loaded().source);
     for (const auto& note : s.teacher->loaded().notes) s.notes.push_back("teacher: " + note);
   }

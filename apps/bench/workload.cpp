@@ -91,7 +91,7 @@ class TrainingStep : public Workload {
   }
 
   void forward_and_back() {
-    Features taught;
+    ModelOutput taught;
     taught.embedding = Variable(teacher_ ? teacher_embedding() : target_);
     StepHooks hooks;
     if (teacher_ && streams_ == Streams::AsInTraining) hooks.forward_done = [this] { teacher_ready_.wait(); };

@@ -110,17 +110,17 @@ class MobileNetV1 : public Backbone {
     for (int i : kStageEnds) channels_.push_back(scaled(kBlocks[i - 1].channels));
   }
 
-  Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
+  Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
     Variable y = x;
     for (int i = 0; i < static_cast<int>(model_->blocks.size()); ++i) {
       y = model_->blocks[i]->forward(std::move(y));
-      if (stages && is_stage_end(i)) stages->push_back(y);
+      if (feature_maps && is_stage_end(i)) feature_maps->push_back(y);
     }
     return y;
   }
 
   std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> stage_channels() const override { return channels_; }
+  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
   Activation activation() const override { return activation_; }
 
  private:

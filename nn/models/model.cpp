@@ -59,7 +59,7 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spe
   return std::make_shared<EmbeddingModel>(spec, 0);
 }
 
-Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
+ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
   const Dims& dims = images.dims();
   if (dims.rank() != 4 || dims[1] != 3) {
     throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W",
@@ -69,13 +69,13 @@ Features EmbeddingModel::forward(const Variable& images, const ForwardOptions& o
     throw Error(ErrorKind::Usage, spec_.arch, "the model has no classifier, so no logits",
                 "its description needs 'classes' above 0");
   }
-  Features features;
-  const Variable map = backbone_->forward(images, options.stages ? &features.stages : nullptr);
-  features.pooled = global_avg_pool(map);
-  const Variable raw = head_ && !options.pooled_only ? head_->forward(features.pooled) : features.pooled;
-  features.embedding = spec_.normalize || options.pooled_only ? l2_normalize(raw) : raw;
-  if (options.logits) features.logits = classifier_->forward(features.pooled);
-  return features;
+  ModelOutput output;
+  const Variable map = backbone_->forward(images, options.feature_maps ? &output.feature_maps : nullptr);
+  output.features = global_avg_pool(map);
+  const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
+  output.embedding = spec_.normalize || options.features_only ? l2_normalize(raw) : raw;
+  if (options.logits) output.logits = classifier_->forward(output.features);
+  return output;
 }
 
 std::int64_t EmbeddingModel::embedding_size() const { return head_ ? spec_.embedding : backbone_->feature_size(); }

@@ -15,16 +15,16 @@ namespace fledge {
 
 class Linear;
 
-struct Features {
+struct ModelOutput {
   Variable embedding;            // N,D, rows of unit length (when normalised)
-  Variable pooled;               // N,F: after global average pooling
+  Variable features;             // N,F: after global average pooling
   Variable logits;               // N,classes: of the classifier "fc"; only when asked for
-  std::vector<Variable> stages;  // N,C,H,W stage maps, shallow to deep; filled only when asked for
+  std::vector<Variable> feature_maps;  // N,C,H,W after each stage, shallow to deep; filled only when asked for
 };
 
 struct ForwardOptions {
-  bool stages = false;       // keep the stage maps (hints, attention)
-  bool pooled_only = false;  // no head: embedding = L2-normalised pooled features
+  bool feature_maps = false;   // keep them (hints, attention)
+  bool features_only = false;  // no head: embedding = L2-normalised features
   bool logits = false;       // the classifier's too. Errors (Usage): the model has none
 };
 
@@ -45,10 +45,10 @@ struct ModelSpec {
 
 class Backbone : public Module {
  public:
-  /// x: N,3,H,W -> the last stage map; stage maps are appended to `stages` when it is not null.
-  virtual Variable forward(const Variable& x, std::vector<Variable>* stages) const = 0;
+  /// x: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not null.
+  virtual Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const = 0;
   virtual std::int64_t feature_size() const = 0;
-  virtual std::vector<std::int64_t> stage_channels() const = 0;
+  virtual std::vector<std::int64_t> feature_map_channels() const = 0;
   /// Of all activations inside.
   virtual Activation activation() const { return Activation::ReLU; }
   /// The max pool behind the first convolution; none: there is no such.
@@ -67,15 +67,15 @@ class EmbeddingModel : public Module {
   static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);
   /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the trunk and its
   /// stage maps are bfloat16, and pooled features, head, embedding and logits float32.
-  Features forward(const Variable& images, const ForwardOptions& options = {}) const;
+  ModelOutput forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
   const Linear* head() const { return head_.get(); }              // null when spec().embedding is 0
   const Linear* classifier() const { return classifier_.get(); }  // null when spec().classes is 0
-  /// Sizes: of the embedding, and of what forward() puts into Features::embedding.
+  /// Sizes: of the embedding, and of what forward() puts into ModelOutput::embedding.
   std::int64_t embedding_size() const;
   /// Channels of the stage maps, shallow to deep.
-  std::vector<std::int64_t> stage_channels() const { return backbone_->stage_channels(); }
+  std::vector<std::int64_t> feature_map_channels() const { return backbone_->feature_map_channels(); }
 
  private:
   ModelSpec spec_;

@@ -63,12 +63,12 @@ class ResNet : public Backbone {
     }
   }
 
-  Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
+  Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
     Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
     if (const auto pool = stem_pool()) y = max_pool2d(y, *pool);
     for (const auto& stage : stages_) {
       y = stage->forward(std::move(y));
-      if (stages) stages->push_back(y);
+      if (feature_maps) feature_maps->push_back(y);
     }
     return y;
   }
@@ -77,7 +77,7 @@ class ResNet : public Backbone {
     return small_stem_ ? std::nullopt : std::optional(Pool2dParams{});
   }
   std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> stage_channels() const override { return channels_; }
+  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
 
  private:
   bool small_stem_;

@@ -24,9 +24,9 @@ Tensor labels_in_turn(std::int64_t n, std::int64_t classes) {
   return from_vector(y, {n});
 }
 
-Features random_features(std::int64_t n, std::int64_t d, std::uint64_t seed) {
+ModelOutput random_features(std::int64_t n, std::int64_t d, std::uint64_t seed) {
   Generator g(seed);
-  Features features;
+  ModelOutput features;
   features.embedding = Variable(rand_normal({n, d}, g), true);
   return features;
 }
@@ -56,7 +56,7 @@ TEST_CASE("Adam on free embeddings lowers each loss and gathers the classes", "[
   for (const Course& course : courses) {
     INFO(course.name << " " << (course.options.empty() ? "" : course.options.begin()->first));
     const auto loss = make_loss(course.name, course.options, kSetup);
-    const Features student = random_features(24, 8, 5);
+    const ModelOutput student = random_features(24, 8, 5);
     const Tensor y = labels_in_turn(24, 4);
     const auto optimizer =
         make_optimizer({{"embeddings", {{"f", student.embedding}}}, {"loss", loss->named_parameters()}}, {});
@@ -98,7 +98,7 @@ TEST_CASE("parameters of the losses, drawn from the seed alone", "[losses][class
 }
 
 TEST_CASE("options reach the class losses", "[losses][class-losses][registry]") {
-  const Features student = random_features(12, 8, 6);
+  const ModelOutput student = random_features(12, 8, 6);
   const Tensor y = labels_in_turn(12, 4);
   const Variable& f = student.embedding;
   const auto check = [&](const char* name, const LossOptions& options, const auto& expected) {
@@ -137,7 +137,7 @@ TEST_CASE("setups and options that class losses refuse", "[losses][class-losses]
 
 TEST_CASE("losses with parameters also work in float64", "[losses][class-losses]") {
   Generator g(7);
-  Features student;
+  ModelOutput student;
   student.embedding = Variable(rand_normal({8, 8}, g, 0, 1, DType::Float64), true);
   for (const char* name : kNames) {
     INFO(name);

@@ -79,7 +79,7 @@ const std::vector<std::int64_t> kLabels = {0, 1, 0, 2, 2, 1, 0, 5, 3, 3, 3, 1};
 
 /// Both networks' outputs. The teacher's second map has the size of the student's; the others are smaller or larger.
 struct Batch {
-  Features student, teacher;
+  ModelOutput student, teacher;
   Tensor labels;
 
   Batch(const LossSetup& setup, const std::vector<std::int64_t>& y)
@@ -93,8 +93,8 @@ struct Batch {
       const auto map = [&](std::int64_t channels, std::int64_t h, std::int64_t w) {
         return rand_normal({n, channels, h, w}, g, 0, 1, DType::Float32, Layout::ChannelsLast);
       };
-      student.stages.emplace_back(map(setup.student_stages[i], student_sizes[i], student_sizes[i]), true);
-      teacher.stages.emplace_back(map(setup.teacher_stages[i], teacher_sizes[i][0], teacher_sizes[i][1]));
+      student.feature_maps.emplace_back(map(setup.student_stages[i], student_sizes[i], student_sizes[i]), true);
+      teacher.feature_maps.emplace_back(map(setup.teacher_stages[i], teacher_sizes[i][0], teacher_sizes[i][1]));
     }
   }
 
@@ -105,14 +105,14 @@ struct Batch {
     };
     student.embedding = moved(b.student.embedding, DType::Float32);
     teacher.embedding = moved(b.teacher.embedding, DType::Float32);
-    for (const Variable& v : b.student.stages) student.stages.push_back(moved(v, maps));
-    for (const Variable& v : b.teacher.stages) teacher.stages.push_back(moved(v, maps));
+    for (const Variable& v : b.student.feature_maps) student.feature_maps.push_back(moved(v, maps));
+    for (const Variable& v : b.teacher.feature_maps) teacher.feature_maps.push_back(moved(v, maps));
   }
 
   LossInput input() const { return {student, labels, &teacher}; }
   std::vector<Variable> leaves(const Loss& loss) const {
     std::vector<Variable> all{student.embedding};
-    all.insert(all.end(), student.stages.begin(), student.stages.end());
+    all.insert(all.end(), student.feature_maps.begin(), student.feature_maps.end());
     for (const Variable& p : loss.parameters()) all.push_back(p);
     return all;
   }
@@ -234,8 +234,8 @@ TEST_CASE("stage maps in bfloat16 are compared in float32", "[losses][device]") 
     CHECK(on_device.value.item() == Approx(out.value.item()).epsilon(0.01));
     out.value.backward();
     on_device.value.backward();
-    CHECK(there.student.stages[2].grad().dtype() == DType::BFloat16);
-    CHECK(cosine_similarity(there.student.stages[2].grad(), here.student.stages[2].grad()) > 0.999);
+    CHECK(there.student.feature_maps[2].grad().dtype() == DType::BFloat16);
+    CHECK(cosine_similarity(there.student.feature_maps[2].grad(), here.student.feature_maps[2].grad()) > 0.999);
   }
 }
 

@@ -138,7 +138,7 @@ TEST_CASE("empty cases of the margin loss", "[losses][margin-loss]") {
       INFO(sampling << ", " << b.what);
       const auto loss = make_loss("margin", {{"sampling", sampling}}, {.classes = 4, .embedding = 6, .seed = 1});
       loss->to(DType::Float64);
-      Features student;
+      ModelOutput student;
       student.embedding = Variable(b.f.clone(), true);
       const LossOutput out = loss->forward({student, labels_of(b.y)});
       CHECK(out.value.item() == Approx(b.value).epsilon(1e-5));  // beta starts as a float32
@@ -156,7 +156,7 @@ TEST_CASE("empty cases of the margin loss", "[losses][margin-loss]") {
 TEST_CASE("order does not count, nor does length", "[losses][margin-loss]") {
   const LossSetup setup{.classes = 3, .embedding = 6, .seed = 1};
   const auto value = [&](const Tensor& f, const Tensor& y, const char* sampling) {
-    Features student;
+    ModelOutput student;
     student.embedding = Variable(f);
     const auto loss = make_loss("margin", {{"sampling", sampling}}, setup);
     loss->to(DType::Float64);
@@ -252,7 +252,7 @@ TEST_CASE("each (anchor, positive) draws one negative of another class", "[losse
 }
 
 TEST_CASE("the draw is a function of seed and step", "[losses][margin-loss][sampling]") {
-  Features student;
+  ModelOutput student;
   student.embedding = Variable(random(24, 8, 10, DType::Float32));
   std::vector<std::int64_t> y;
   for (std::int64_t i = 0; i < 24; ++i) y.push_back(i / 4);

@@ -116,7 +116,7 @@ TEST_CASE("the memory over five batches equals pytorch-metric-learning's", "[los
     memory.to(DType::Float64);
     for (int t = 0; t < 5; ++t) {
       const Tensor labels = golden("memory.labels" + std::to_string(t));
-      Features student;
+      ModelOutput student;
       const auto forward = [&](const Variable& f) {
         student.embedding = f;
         return memory.forward({student, labels, nullptr, t});

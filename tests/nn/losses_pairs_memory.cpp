@@ -20,7 +20,7 @@ namespace {
 Tensor labels_of(const std::vector<std::int64_t>& y) { return from_vector(y, {static_cast<std::int64_t>(y.size())}); }
 
 struct Batch {
-  Features student;
+  ModelOutput student;
   Tensor labels;
   std::int64_t step;
   LossInput input() const { return {student, labels, nullptr, step}; }

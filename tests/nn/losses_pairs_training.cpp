@@ -55,7 +55,7 @@ TEST_CASE("each loss of pairs pulls classes apart in training", "[losses][pairs]
     const double before = separation(embed(held_out), labels);
     const auto optimizer = make_optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
     for (std::int64_t step = 0; step < 60; ++step) {
-      Features student;
+      ModelOutput student;
       student.embedding = embed(noisy_pictures(centres, draws));
       const LossInput input{student, labels, nullptr, step};
       optimizer->zero_grad();

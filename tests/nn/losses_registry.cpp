@@ -22,15 +22,15 @@ const LossSetup kSetup{.classes = 3,
                        .seed = 4};
 
 struct Batch {
-  Features student, teacher;
+  ModelOutput student, teacher;
   Tensor labels = from_vector(std::vector<std::int64_t>{0, 0, 1, 1, 2, 2}, {6});
   Batch() {
     Generator g(3);
     student.embedding = Variable(l2_normalize(rand_normal({6, 6}, g)).y, true);
     teacher.embedding = Variable(l2_normalize(rand_normal({6, 6}, g)).y);
     for (std::size_t i = 0; i < kSetup.student_stages.size(); ++i) {
-      student.stages.emplace_back(rand_normal({6, kSetup.student_stages[i], 3, 3}, g), true);
-      teacher.stages.emplace_back(rand_normal({6, kSetup.teacher_stages[i], 3, 3}, g));
+      student.feature_maps.emplace_back(rand_normal({6, kSetup.student_stages[i], 3, 3}, g), true);
+      teacher.feature_maps.emplace_back(rand_normal({6, kSetup.teacher_stages[i], 3, 3}, g));
     }
   }
   LossInput input() const { return {student, labels, &teacher}; }
@@ -62,7 +62,7 @@ TEST_CASE("every registered loss can be made with its defaults and back-propagat
     CHECK(out.value.dims().numel() == 1);
     CHECK(out.value.item() > 0);
     CHECK_FALSE(out.numbers.empty());
-    Variable f = needs.student_stages ? batch.student.stages.back() : batch.student.embedding;
+    Variable f = needs.student_stages ? batch.student.feature_maps.back() : batch.student.embedding;
     f.zero_grad();
     out.value.backward();
     CHECK(f.grad().defined());
@@ -162,7 +162,7 @@ TEST_CASE("accuracy is the share of rows whose own class wins", "[losses][regist
   const Variable proxies = loss->parameters()[0];
   const std::vector<std::int64_t> y = {2, 0, 1, 2};
   const Tensor labels = from_vector(y, {4});
-  Features student;
+  ModelOutput student;
   // Rows 0 to 2 are their own proxies, row 3 is that of class 0.
   std::vector<float> rows;
   const std::vector<float> p = proxies.value().to_vector<float>();

@@ -23,7 +23,7 @@ const LossSetup kSetup{
 
 /// Both networks' outputs; the teacher's maps are larger.
 struct Batch {
-  Features student, teacher;
+  ModelOutput student, teacher;
   Batch() {
     Generator g(3);
     const auto maps = [&](const std::vector<std::int64_t>& channels, std::int64_t size, bool wants) {
@@ -37,8 +37,8 @@ struct Batch {
     };
     student.embedding = Variable(rand_normal({5, 6}, g), true);
     teacher.embedding = l2_normalize(Variable(rand_normal({5, 8}, g)));
-    student.stages = maps(kSetup.student_stages, 8, true);
-    teacher.stages = maps(kSetup.teacher_stages, 11, false);
+    student.feature_maps = maps(kSetup.student_stages, 8, true);
+    teacher.feature_maps = maps(kSetup.teacher_stages, 11, false);
   }
   LossInput input() const { return {student, {}, &teacher}; }
 };
@@ -75,7 +75,7 @@ TEST_CASE("every teacher loss runs with its defaults and moves the student", "[l
     out.value.backward();
     CHECK(batch.student.embedding.grad().defined() == needs.teacher_embedding);
     for (std::size_t i = 0; i < 4; ++i)
-      CHECK(batch.student.stages[i].grad().defined() == (needs.student_stages && i >= 1));
+      CHECK(batch.student.feature_maps[i].grad().defined() == (needs.student_stages && i >= 1));
     for (const Variable& p : loss->parameters()) CHECK(p.grad().defined());
     CHECK_THROWS_WITH(loss->forward({batch.student, {}, nullptr}), Contains("no teacher"));
   }
@@ -98,7 +98,7 @@ TEST_CASE("options of the teacher losses reach them", "[losses][teacher][registr
   CHECK(value(b, "relaxed-contrastive", {{"rc-sigma", "2"}, {"rc-delta", "1.5"}}) ==
         relaxed_contrastive(f, g, 2, 1.5).value.item());
   const auto attended = [&](std::size_t i) {
-    return attention(b.student.stages[i], b.teacher.stages[i].value()).value.item();
+    return attention(b.student.feature_maps[i], b.teacher.feature_maps[i].value()).value.item();
   };
   CHECK(value(b, "attention", {}) == Approx((attended(1) + attended(2) + attended(3)) / 3));
   CHECK(value(b, "attention", {{"attention-stages", "1"}}) == Approx(attended(0)));
@@ -120,7 +120,8 @@ TEST_CASE("hints: a regressor for each stage, drawn from the seed", "[losses][te
   // The embedding's: the mean over N and D' of (W f - g)^2, over the mean of g^2 = 1 / D'.
   const Variable& f = b.student.embedding;
   const Tensor g = b.teacher.embedding.value(), w = parameters[1].second.value().reshape({8, 6});
-  const double maps = hint(b.student.stages[0], parameters[0].second, b.teacher.stages[0].value(), true).value.item();
+  const double maps =
+      hint(b.student.feature_maps[0], parameters[0].second, b.teacher.feature_maps[0].value(), true).value.item();
   const double embeddings = 8 * absolute_teacher(linear(f, Variable(w), {}), g, AbsoluteForm::Squared).item() / 8;
   CHECK(loss->forward(b.input()).value.item() == Approx((maps + embeddings) / 2).epsilon(1e-5));
   const auto drawn = [](std::uint64_t seed) {
@@ -143,7 +144,7 @@ TEST_CASE("lists of stages that do not fit are refused", "[losses][teacher][regi
                     Contains("the teacher 0") && Contains("--teacher"));
   CHECK_THROWS_WITH(make_loss("hints", {{"hint-stages", "embedding"}}, {.embedding = 6}), Contains("the embedding"));
   Batch b;
-  b.student.stages.clear();
+  b.student.feature_maps.clear();
   CHECK_THROWS_WITH(make_loss("attention", {}, kSetup)->forward(b.input()), Contains("no maps of stage 2"));
 }
 
@@ -184,15 +185,15 @@ TEST_CASE("some steps with a ResNet as teacher of a MobileNet lower every teache
   const EmbeddingModel teacher({.arch = "resnet18", .width = 0.125, .embedding = 24, .stem = "small"}, 1);
   Generator g(5);
   const Variable images(rand_normal({8, 3, 16, 16}, g, 0, 1, DType::Float32, Layout::ChannelsLast));
-  Features expected = teacher.forward(images, {.stages = true});
+  ModelOutput expected = teacher.forward(images, {.feature_maps = true});
   expected.embedding = expected.embedding.detach();
-  for (Variable& stage : expected.stages) stage = stage.detach();
+  for (Variable& stage : expected.feature_maps) stage = stage.detach();
   for (const std::string& name : kNames) {
     EmbeddingModel student({.arch = "mobilenet_v1", .width = 0.25, .embedding = 16, .stem = "small"}, 2);
     const LossSetup setup{.embedding = 16,
                           .teacher_embedding = 24,
-                          .student_stages = student.stage_channels(),
-                          .teacher_stages = teacher.stage_channels(),
+                          .student_stages = student.feature_map_channels(),
+                          .teacher_stages = teacher.feature_map_channels(),
                           .seed = 3};
     const std::shared_ptr<Loss> loss = make_loss(name, {}, setup);
     auto parameters = student.named_parameters();
@@ -200,7 +201,7 @@ TEST_CASE("some steps with a ResNet as teacher of a MobileNet lower every teache
     const auto optimizer = make_optimizer({{name, parameters}}, {});
     double first = 0, last = 0;
     for (int step = 0; step <= 20; ++step) {
-      const Features features = student.forward(images, {.stages = true});
+      const ModelOutput features = student.forward(images, {.feature_maps = true});
       const Variable value = loss->forward({features, {}, &expected}).value;
       (step == 0 ? first : last) = value.item();
       optimizer->zero_grad();

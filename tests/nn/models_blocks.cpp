@@ -73,16 +73,16 @@ TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating an
   model.train(training);
 
   const Variable x(formula("pictures", training ? Dims{8, 3, 64, 64} : Dims{2, 3, 32, 32}).to(dtype), true);
-  const Features f = model.forward(x, {.stages = true});
-  REQUIRE(f.stages.size() == 4);
+  const ModelOutput f = model.forward(x, {.feature_maps = true});
+  REQUIRE(f.feature_maps.size() == 4);
   const int blocks[] = {3, 5, 11};
   for (int i = 0; i < 3; ++i) {
     INFO("stage " << i);
-    CHECK(relative_error(global_avg_pool(f.stages[i]).value(),
+    CHECK(relative_error(global_avg_pool(f.feature_maps[i]).value(),
                          find(golden, "stage_mean." + std::to_string(blocks[i]))) <= tolerance);
   }
-  CHECK(relative_error(f.pooled.value(), find(golden, "pooled")) <= tolerance);
-  f.pooled.backward(formula("cotangent", f.pooled.dims()).to(dtype));
+  CHECK(relative_error(f.features.value(), find(golden, "pooled")) <= tolerance);
+  f.features.backward(formula("cotangent", f.features.dims()).to(dtype));
   if (!training) CHECK(relative_error(x.grad(), find(golden, "grad.input")) <= tolerance);
   // Twenty-seven batch norms of few pixels make float32 rounding grow to 1e-4, and some input of a ReLU is nearer to
   // zero than that (2e-7 here): on which side it falls decides percents of the gradients below. They are compared in

@@ -71,9 +71,9 @@ TEST_CASE("logits are the classifier of the pooled features") {
     model.eval();
     NoGradGuard no_grad;
     const Tensor x = formula("picture", {2, 3, 40, 33});
-    const Features f = model.forward(Variable(x), {.logits = true});
+    const ModelOutput f = model.forward(Variable(x), {.logits = true});
     REQUIRE(f.logits.dims() == Dims{2, 5});
-    const std::vector<double> pooled = f.pooled.value().to_vector<double>(),
+    const std::vector<double> pooled = f.features.value().to_vector<double>(),
                               logits = f.logits.value().to_vector<double>();
     const std::vector<double> w = model.classifier()->weight().value().to_vector<double>();
     const std::vector<double> b = model.classifier()->bias().value().to_vector<double>();
@@ -112,7 +112,7 @@ TEST_CASE("torch-relu6 is MobileNet with padding 1, eps 1e-5 and ReLU6") {
   model.eval();
   NoGradGuard no_grad;
   const Tensor x = formula("picture", {2, 3, 33, 40});
-  const Tensor pooled = model.forward(Variable(x)).pooled.value();
+  const Tensor pooled = model.forward(Variable(x)).features.value();
   const NamedTensors weights = model.named_state();
   const auto distance = [&](double eps, Activation activation) {
     return relative_error(pooled, by_hand(weights, x, {.eps = eps, .momentum = 0.1, .activation = activation}));

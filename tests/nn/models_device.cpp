@@ -36,12 +36,12 @@ Tensor pictures() {
 
 /// Forward, and the gradients of a sum that reads embedding and logits.
 struct Pass {
-  Features features;
+  ModelOutput features;
   Variable x;
 
   Pass(const EmbeddingModel& model, const Tensor& images, DType activations) {
     x = Variable(images, true);
-    features = model.forward(cast(x, activations), {.stages = true, .logits = true});
+    features = model.forward(cast(x, activations), {.feature_maps = true, .logits = true});
     Generator g(5);
     const auto weigh = [&](const Variable& v) {
       return sum(v * Variable(rand_normal(v.dims(), g).to(v.value().device())));
@@ -107,8 +107,8 @@ TEST_CASE("forward and backward of a network on a device equal the CPU's", "[dev
   const Pass a(here, pictures(), DType::Float32), b(there, pictures().to(*device), DType::Float32);
   CHECK(relative_error(b.features.embedding.value(), a.features.embedding.value()) < 1e-4);
   CHECK(relative_error(b.features.logits.value(), a.features.logits.value()) < 1e-4);
-  for (std::size_t i = 0; i < a.features.stages.size(); ++i)
-    CHECK(relative_error(b.features.stages[i].value(), a.features.stages[i].value()) < 1e-4);
+  for (std::size_t i = 0; i < a.features.feature_maps.size(); ++i)
+    CHECK(relative_error(b.features.feature_maps[i].value(), a.features.feature_maps[i].value()) < 1e-4);
   // Gradients as directions: where a ReLU's input is within rounding of 0, single elements differ.
   CHECK(cosine_similarity(all_gradients(there), all_gradients(here)) > 0.9999);
   CHECK(cosine_similarity(b.x.grad(), a.x.grad()) > 0.999);
@@ -137,10 +137,10 @@ TEST_CASE("mixed precision: the gradients of a network point where those of floa
   here.train(training);
   there.train(training);
   const Pass a(here, pictures(), DType::Float32), b(there, pictures().to(*device), DType::BFloat16);
-  CHECK(b.features.pooled.value().dtype() == DType::Float32);
+  CHECK(b.features.features.value().dtype() == DType::Float32);
   CHECK(b.features.embedding.value().dtype() == DType::Float32);
-  for (const Variable& stage : b.features.stages) CHECK(stage.value().dtype() == DType::BFloat16);
-  CHECK(cosine_similarity(b.features.stages[0].value(), a.features.stages[0].value()) > 0.9995);
+  for (const Variable& stage : b.features.feature_maps) CHECK(stage.value().dtype() == DType::BFloat16);
+  CHECK(cosine_similarity(b.features.feature_maps[0].value(), a.features.feature_maps[0].value()) > 0.9995);
   CHECK(cosine_similarity(b.features.embedding.value(), a.features.embedding.value()) > (training ? 0.95 : 0.999));
   for (const auto& [name, p] : there.named_parameters()) {
     INFO(name);
@@ -167,15 +167,15 @@ TEST_CASE("inference on a device equals the CPU's", "[device]") {
     model.to(where);
     return model.forward(Variable(pictures().to(where).to(activations)), {.logits = true});
   };
-  const Features here = run(Device{}, DType::Float32), there = run(*device, DType::Float32),
-                 mixed = run(*device, DType::BFloat16);
+  const ModelOutput here = run(Device{}, DType::Float32), there = run(*device, DType::Float32),
+                    mixed = run(*device, DType::BFloat16);
   CHECK(there.embedding.value().device() == *device);
   CHECK(relative_error(there.embedding.value(), here.embedding.value()) < 1e-4);
-  CHECK(relative_error(there.pooled.value(), here.pooled.value()) < 1e-4);
+  CHECK(relative_error(there.features.value(), here.features.value()) < 1e-4);
   CHECK(relative_error(there.logits.value(), here.logits.value()) < 1e-4);
   CHECK(mixed.embedding.value().dtype() == DType::Float32);
   CHECK(cosine_similarity(mixed.embedding.value(), here.embedding.value()) > 0.999);
-  CHECK(relative_error(mixed.pooled.value(), here.pooled.value()) < 0.05);
+  CHECK(relative_error(mixed.features.value(), here.features.value()) < 0.05);
   const auto same = [](const Variable& a, const Variable& b) {
     return a.value().to_vector<float>() == b.value().to_vector<float>();
   };

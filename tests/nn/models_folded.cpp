@@ -74,15 +74,15 @@ TEST_CASE("inference equals evaluation with a graph") {
   const std::unique_ptr<EmbeddingModel> model(make(c, dtype));
   for (const Dims& dims : {Dims{2, 3, 33, 40}, Dims{1, 3, 32, 32}}) {
     const Tensor x = formula("picture", dims).to(dtype);
-    const Features plain = model->forward(Variable(x), {.stages = true});
+    const ModelOutput plain = model->forward(Variable(x), {.feature_maps = true});
     REQUIRE(plain.embedding.creator());
     const NoGradGuard no_grad;
-    const Features folded = model->forward(Variable(x), {.stages = true});
-    for (std::size_t i = 0; i < plain.stages.size(); ++i)
-      CHECK(relative_error(folded.stages[i].value(), plain.stages[i].value()) <= tolerance);
-    CHECK(relative_error(folded.pooled.value(), plain.pooled.value()) <= tolerance);
+    const ModelOutput folded = model->forward(Variable(x), {.feature_maps = true});
+    for (std::size_t i = 0; i < plain.feature_maps.size(); ++i)
+      CHECK(relative_error(folded.feature_maps[i].value(), plain.feature_maps[i].value()) <= tolerance);
+    CHECK(relative_error(folded.features.value(), plain.features.value()) <= tolerance);
     CHECK(relative_error(folded.embedding.value(), plain.embedding.value()) <= tolerance);
-    const Features last = model->forward(Variable(x.contiguous(Layout::ChannelsLast)));
+    const ModelOutput last = model->forward(Variable(x.contiguous(Layout::ChannelsLast)));
     CHECK(relative_error(last.embedding.value(), plain.embedding.value()) <= tolerance);
   }
 }

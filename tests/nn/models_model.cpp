@@ -95,12 +95,12 @@ TEST_CASE("stage maps have the documented channels and sizes") {
   EmbeddingModel model(spec, 1);
   NoGradGuard no_grad;
   model.eval();
-  const Features f = model.forward(Variable(zeros({2, 3, c.picture, c.picture})), {.stages = true});
-  REQUIRE(f.stages.size() == 4);
-  CHECK(model.backbone().stage_channels() == c.channels);
+  const ModelOutput f = model.forward(Variable(zeros({2, 3, c.picture, c.picture})), {.feature_maps = true});
+  REQUIRE(f.feature_maps.size() == 4);
+  CHECK(model.backbone().feature_map_channels() == c.channels);
   CHECK(model.backbone().feature_size() == c.channels.back());
-  for (int i = 0; i < 4; ++i) CHECK(f.stages[i].dims() == Dims{2, c.channels[i], c.sizes[i], c.sizes[i]});
-  CHECK(f.pooled.dims() == Dims{2, c.channels.back()});
+  for (int i = 0; i < 4; ++i) CHECK(f.feature_maps[i].dims() == Dims{2, c.channels[i], c.sizes[i], c.sizes[i]});
+  CHECK(f.features.dims() == Dims{2, c.channels.back()});
   CHECK(f.embedding.dims() == Dims{2, 16});
   CHECK(model.embedding_size() == 16);
   CHECK_FALSE(f.embedding.creator());
@@ -117,11 +117,11 @@ TEST_CASE("the embedding is the normalised head, the head itself, or the normali
   ModelSpec spec = spec_of("resnet18", 0.125, "small", 16);
   EmbeddingModel model(spec, 1);
   model.eval();
-  const Features f = model.forward(x);
-  CHECK(f.stages.empty());
+  const ModelOutput f = model.forward(x);
+  CHECK(f.feature_maps.empty());
   for (double n : norms(f.embedding.value())) CHECK(n == Approx(1).epsilon(1e-5));
 
-  const Features pooled = model.forward(x, {.pooled_only = true});
+  const ModelOutput pooled = model.forward(x, {.features_only = true});
   CHECK(pooled.embedding.dims() == Dims{2, 64});
   for (double n : norms(pooled.embedding.value())) CHECK(n == Approx(1).epsilon(1e-5));
 

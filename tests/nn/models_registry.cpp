@@ -35,7 +35,7 @@ class Steps : public Backbone {
     return y;
   }
   std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> stage_channels() const override { return channels_; }
+  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
 
  private:
   std::vector<std::shared_ptr<Conv2d>> convs_;
@@ -63,7 +63,7 @@ TEST_CASE("a registered architecture is built by its name") {
   CHECK(variant_names("steps") == std::vector<std::string>{"torch", "flat"});
   ModelSpec spec;
   spec.arch = "steps", spec.width = 0.5, spec.embedding = 4;
-  CHECK(EmbeddingModel(spec, 1).backbone().stage_channels() == std::vector<std::int64_t>{8, 16, 24});
+  CHECK(EmbeddingModel(spec, 1).backbone().feature_map_channels() == std::vector<std::int64_t>{8, 16, 24});
   CHECK(ModelSpec::from_map(spec.to_map()).describe() == "steps width 0.5, embedding 4, stem imagenet");
   spec.conventions = "keras";
   CHECK_THROWS_WITH(EmbeddingModel(spec, 1), Contains("has no 'keras' conventions; use torch or flat"));

@@ -112,14 +112,14 @@ TEST_CASE("a ResNet with the stride in its 1x1 convolutions equals its plain ope
   NamedTensors state;  // a copy: training moves the running statistics
   for (const auto& [name, tensor] : state_dict(model)) state.push_back({name, tensor.clone()});
   const std::vector<Variable> plain = Plain{state, training}.network(Variable(x), c.blocks, stem == "small");
-  const Features features = model.forward(Variable(x), {.stages = true});
-  REQUIRE(features.stages.size() == 4);
+  const ModelOutput features = model.forward(Variable(x), {.feature_maps = true});
+  REQUIRE(features.feature_maps.size() == 4);
   for (std::size_t s = 0; s < 4; ++s) {
     CAPTURE(s);
-    CHECK(relative_error(features.stages[s].value(), plain[s].value()) <= 1e-10);
+    CHECK(relative_error(features.feature_maps[s].value(), plain[s].value()) <= 1e-10);
   }
   const Variable pooled = global_avg_pool(plain[3]);
-  CHECK(relative_error(features.pooled.value(), pooled.value()) <= 1e-10);
+  CHECK(relative_error(features.features.value(), pooled.value()) <= 1e-10);
   if (training) return;
 
   // The same weights with the stride in the 3x3 convolution are another network.
@@ -127,7 +127,7 @@ TEST_CASE("a ResNet with the stride in its 1x1 convolutions equals its plain ope
   torch.to(DType::Float64);
   load_state_dict(torch, state_dict(model));
   torch.eval();
-  CHECK(relative_error(torch.forward(Variable(x)).pooled.value(), pooled.value()) > 1e-3);
+  CHECK(relative_error(torch.forward(Variable(x)).features.value(), pooled.value()) > 1e-3);
 }
 
 TEST_CASE("weights and sizes are the same wherever a bottleneck strides") {

@@ -61,7 +61,7 @@ Run train(DType dtype) {
   const Tensor labels = from_vector(std::vector<std::int64_t>{0, 0, 1, 1, 2, 2, 3, 3}, {kPictures});
   Run run;
   for (int step = 0; step < 10; ++step) {
-    const Features f = model.forward(Variable(turned(pictures, step, dtype)));
+    const ModelOutput f = model.forward(Variable(turned(pictures, step, dtype)));
     const Variable metric = triplet_all(f.embedding, labels, 0.2, TripletMargin::Hinge).value;
     const Variable loss =
         metric + 0.3 * relative_teacher(f.embedding, turned(teacher, step, dtype), RelativeForm::Frobenius);

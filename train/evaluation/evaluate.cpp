@@ -52,7 +52,8 @@ EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& fl
 Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output) {
   const NoGradGuard no_grad;
   const bool logits = output == Output::Logits;
-  const Features all = model.forward(Variable(images), {.pooled_only = output != Output::Embedding, .logits = logits});
+  const ModelOutput all =
+      model.forward(Variable(images), {.features_only = output != Output::Embedding, .logits = logits});
   return (logits ? all.logits : all.embedding).value();
 }
 

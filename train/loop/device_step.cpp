@@ -114,8 +114,8 @@ void DeviceStep::take_inputs(Upload& u, const StepPlace& place) {
 }
 
 /// In the teacher's stream, beside the student's forward; teacher_ready_ says when they are there.
-Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_images) {
-  Features features;
+ModelOutput DeviceStep::teacher_features(const Kind& kind, const Tensor& student_images) {
+  ModelOutput features;
   if (!s_.teacher) return features;
   if (!kind.live_teacher) {
     features.embedding = Variable(rows_);
@@ -133,7 +133,7 @@ Features DeviceStep::teacher_features(const Kind& kind, const Tensor& student_im
 
 void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outcome) {
   const Tensor images = normalize_images(pixels_, normalize_, activations_);
-  const Features teacher = teacher_features(kind, images);
+  const ModelOutput teacher = teacher_features(kind, images);
   StepHooks hooks;
   if (kind.live_teacher) hooks.forward_done = [&] { teacher_ready_.wait(); };
   StepLosses losses = forward_backward(s_, {images, labels_, kind.labelled, place.step}, teacher, hooks);

@@ -48,7 +48,7 @@ class DeviceStep : public StepRunner {
 
   Upload& uploaded(const Batch& batch, std::int64_t epoch);
   void take_inputs(Upload& u, const StepPlace& place);
-  Features teacher_features(const Kind& kind, const Tensor& student_images);
+  ModelOutput teacher_features(const Kind& kind, const Tensor& student_images);
   void compute(const Kind& kind, const StepPlace& place, Outcome& outcome);
   void write_report(const StepLosses& losses, const Tensor& norm, Outcome& outcome);
   Outcome& outcome_of(const Kind& kind);

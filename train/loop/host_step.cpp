@@ -27,7 +27,7 @@ StepResult HostStep::run(const Batch& batch, const StepPlace& place, const std::
 StepResult HostStep::look_and_update(const Batch& batch, const StepPlace& place,
                                      const std::function<void()>& meanwhile) {
   StepResult result;
-  const Features teacher = teacher_features(batch, place.epoch);
+  const ModelOutput teacher = teacher_features(batch, place.epoch);
   if ((result.not_finite = unsound_rows("teacher's embedding", teacher.embedding))) return result;
   const StepInput input{batch.images, batch.labels, count_labelled(batch.labels), place.step};
   StepHooks hooks;
@@ -63,13 +63,13 @@ bool HostStep::look_at(const StepLosses& losses, StepResult& result) {
 }
 
 /// What the teacher says of a batch: kept, or computed and then kept.
-Features HostStep::teacher_features(const Batch& batch, std::int64_t epoch) {
+ModelOutput HostStep::teacher_features(const Batch& batch, std::int64_t epoch) {
   if (!s_.teacher) return {};
   const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
   if (!s_.cache) return s_.teacher->forward(images, s_.needs.teacher_stages);
   const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.views.crops);
   const TeacherCache::Kept kept = s_.cache->find(crops);
-  Features features;
+  ModelOutput features;
   features.embedding = Variable(kept.rows);
   if (kept.all) return features;
   const Tensor fresh = s_.teacher->forward(images, false).embedding.value().contiguous();

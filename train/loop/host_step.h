@@ -12,7 +12,7 @@ class HostStep : public StepRunner {
  private:
   StepResult look_and_update(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile);
   bool look_at(const StepLosses& losses, StepResult& result);
-  Features teacher_features(const Batch& batch, std::int64_t epoch);
+  ModelOutput teacher_features(const Batch& batch, std::int64_t epoch);
 
   TrainingSetup& s_;
   const RunSpec& o_;

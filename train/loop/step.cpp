@@ -7,29 +7,29 @@
 namespace fledge {
 namespace {
 
-Features each_of(const Features& all, const std::function<Variable(const Variable&)>& f) {
+ModelOutput each_of(const ModelOutput& all, const std::function<Variable(const Variable&)>& f) {
   const auto apply = [&](const Variable& v) { return v.defined() ? f(v) : v; };
-  Features part;
+  ModelOutput part;
   part.embedding = apply(all.embedding);
-  part.pooled = apply(all.pooled);
+  part.features = apply(all.features);
   part.logits = apply(all.logits);
-  for (const Variable& stage : all.stages) part.stages.push_back(apply(stage));
+  for (const Variable& stage : all.feature_maps) part.feature_maps.push_back(apply(stage));
   return part;
 }
 
-Features first_rows(const Features& all, std::int64_t rows) {
+ModelOutput first_rows(const ModelOutput& all, std::int64_t rows) {
   return each_of(all, [rows](const Variable& v) { return slice(v, 0, 0, rows); });
 }
 
 /// On the host, with the way back for gradients.
-Features on_host(const Features& all) {
+ModelOutput on_host(const ModelOutput& all) {
   return each_of(all, [](const Variable& v) { return to_device(v, Device{}); });
 }
 
 /// The same features on the host, made when the first loss wants them.
 struct HostFeatures {
   bool made = false;
-  Features student, teacher, labelled, labelled_teacher;
+  ModelOutput student, teacher, labelled, labelled_teacher;
   Tensor labels;
 
   void make(const StepLosses& l, std::int64_t rows) {
@@ -50,11 +50,12 @@ struct HostFeatures {
 template <class StepFeatures>
 LossInput input_of(const Loss& loss, const StepFeatures& l, std::int64_t step) {
   const bool labels = loss.needs().labels;
-  const Features* teacher = !l.teacher.embedding.defined() ? nullptr : labels ? &l.labelled_teacher : &l.teacher;
+  const ModelOutput* teacher = !l.teacher.embedding.defined() ? nullptr : labels ? &l.labelled_teacher : &l.teacher;
   return {labels ? l.labelled : l.student, l.labels, teacher, step};
 }
 
-StepLosses losses_of(const Learner& learner, const StepInput& input, const Features& student, const Features& teacher) {
+StepLosses losses_of(const Learner& learner, const StepInput& input, const ModelOutput& student,
+                     const ModelOutput& teacher) {
   StepLosses l;
   l.teacher = teacher;
   l.student = student;
@@ -83,8 +84,10 @@ StepLosses losses_of(const Learner& learner, const StepInput& input, const Featu
 
 }  // namespace
 
-StepLosses forward_backward(Learner& learner, const StepInput& input, const Features& teacher, const StepHooks& hooks) {
-  const Features student = learner.model->forward(Variable(input.images), {.stages = learner.needs.student_stages});
+StepLosses forward_backward(Learner& learner, const StepInput& input, const ModelOutput& teacher,
+                            const StepHooks& hooks) {
+  const ModelOutput student =
+      learner.model->forward(Variable(input.images), {.feature_maps = learner.needs.student_stages});
   if (hooks.forward_done) hooks.forward_done();
   StepLosses losses = losses_of(learner, input, student, teacher);
   if (hooks.may_go_back && !hooks.may_go_back(losses)) return losses;

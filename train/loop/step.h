@@ -37,8 +37,8 @@ struct StepLosses {
   Variable total;  // scalar, the weighted sum
   LossNumbers numbers;
   std::vector<LossNumbers> own;
-  Features student, teacher;            // of all rows
-  Features labelled, labelled_teacher;  // of the rows with a label; the same as above when all have one
+  ModelOutput student, teacher;            // of all rows
+  ModelOutput labelled, labelled_teacher;  // of the rows with a label; the same as above when all have one
   Tensor labels;                        // of those
 };
 
@@ -51,7 +51,7 @@ struct StepHooks {
 /// what it said of the same pictures, without a graph; empty where nothing is distilled. Losses that need labels
 /// see the first `labelled` rows, the others see all. A loss that does not run on a device gets its features, and gives
 /// its gradient, through the host.
-StepLosses forward_backward(Learner& learner, const StepInput& input, const Features& teacher,
+StepLosses forward_backward(Learner& learner, const StepInput& input, const ModelOutput& teacher,
                             const StepHooks& hooks = {});
 
 /// To be called after the optimiser's step: losses that remember do it now.

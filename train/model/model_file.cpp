@@ -70,9 +70,9 @@ void fill_own(EmbeddingModel& model, const WeightFile& file) {
 /// A trunk for `model`, told apart by what a user can set.
 void check_same_network(const ModelSpec& found, const EmbeddingModel& model, const std::string& path) {
   const ModelSpec& wanted = model.spec();
-  const bool same =
-      found.arch == wanted.arch && found.stem == wanted.stem && found.conventions == wanted.conventions &&
-      model.backbone().stage_channels() == EmbeddingModel::uninitialised(found)->backbone().stage_channels();
+  const bool same = found.arch == wanted.arch && found.stem == wanted.stem && found.conventions == wanted.conventions &&
+                    model.backbone().feature_map_channels() ==
+                        EmbeddingModel::uninitialised(found)->backbone().feature_map_channels();
   const bool head_fits = found.embedding == 0 || wanted.embedding == 0 || found.embedding == wanted.embedding;
   if (same && head_fits) return;
   throw Error(

@@ -30,10 +30,10 @@ void Teacher::move_to(Device device, DType activations) {
   }
 }
 
-Features Teacher::forward(const Tensor& images, bool stages) const {
+ModelOutput Teacher::forward(const Tensor& images, bool stages) const {
   const NoGradGuard no_grad;
   const Tensor x = scale_.defined() ? add(mul(images, scale_), shift_) : images;
-  return loaded_.model->forward(Variable(x), {.stages = stages});
+  return loaded_.model->forward(Variable(x), {.feature_maps = stages});
 }
 
 }  // namespace fledge

@@ -15,7 +15,7 @@ class Teacher {
   /// Where it computes from now on.
   void move_to(Device device, DType activations);
   /// images: normalised for the student. No graph is recorded.
-  Features forward(const Tensor& images, bool stages) const;
+  ModelOutput forward(const Tensor& images, bool stages) const;
   const LoadedModel& loaded() const { return loaded_; }
 
  private:

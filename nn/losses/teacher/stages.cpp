@@ -102,11 +102,11 @@ StagePair stage_pair(const LossInput& input, int stage, const char* loss) {
     return {reshape(f, {f.dim(0), f.dim(1), 1, 1}), embedding.reshape({embedding.dim(0), embedding.dim(1), 1, 1})};
   }
   const std::size_t index = static_cast<std::size_t>(stage) - 1;
-  if (index >= input.student.stages.size() || index >= input.teacher->stages.size())
+  if (index >= input.student.feature_maps.size() || index >= input.teacher->feature_maps.size())
     throw Error(ErrorKind::Usage, std::string("loss ") + loss, "there are no maps of " + stage_name(stage),
                 "student and teacher must be run with their stage maps kept");
-  const Variable& map = input.student.stages[index];
-  return {cast(map, accumulated(map.value().dtype())), input.teacher->stages[index].value()};
+  const Variable& map = input.student.feature_maps[index];
+  return {cast(map, accumulated(map.value().dtype())), input.teacher->feature_maps[index].value()};
 }
 
 /// What a list of stages asks of the networks' outputs.
