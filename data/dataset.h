@@ -71,9 +71,9 @@ std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int
 /// The images of some classes only (ranks), relabelled from 0 in the order given.
 std::shared_ptr<Dataset> select_classes(std::shared_ptr<Dataset> dataset, const std::vector<std::int64_t>& classes);
 /// Keeps the labels of a seeded share of each class (at least one picture of each) and hides the others: label -1.
-std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double labelled, std::uint64_t seed);
+std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double labeled, std::uint64_t seed);
 /// The pictures of `labelled`, then those of `unlabelled` with label -1.
-std::shared_ptr<Dataset> append_unlabelled(std::shared_ptr<Dataset> labelled, std::shared_ptr<Dataset> unlabelled);
+std::shared_ptr<Dataset> append_unlabeled(std::shared_ptr<Dataset> labeled, std::shared_ptr<Dataset> unlabeled);
 /// A seeded class-disjoint split: `fraction` of the classes go to the second part (at least one).
 std::pair<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> split_classes(std::shared_ptr<Dataset> dataset,
                                                                             double fraction, std::uint64_t seed);

@@ -38,7 +38,7 @@ struct Loader::State {
   const MakeViews make_views;
   const LoaderOptions options;
   std::vector<std::vector<std::int64_t>> by_class;  // for Skip
-  std::vector<std::int64_t> unlabelled;             // for Skip
+  std::vector<std::int64_t> unlabeled;              // for Skip
   std::int64_t total = 0;                           // samples of all batches
 
   std::mutex mutex;
@@ -162,7 +162,7 @@ Views Loader::State::make_or_replace(SampleRef& ref, std::string& bad) {
   }
   if (options.on_bad_image == OnBadImage::LeaveOut) return {};
   const std::int64_t label = dataset->label(wanted.index);
-  const std::vector<std::int64_t>& mates = label < 0 ? unlabelled : by_class[label];
+  const std::vector<std::int64_t>& mates = label < 0 ? unlabeled : by_class[label];
   const std::size_t at = static_cast<std::size_t>(std::find(mates.begin(), mates.end(), wanted.index) - mates.begin());
   for (std::size_t step = 1; step < mates.size(); ++step) {
     ref.index = mates[(at + step) % mates.size()];
@@ -248,7 +248,7 @@ Loader::Loader(std::shared_ptr<Dataset> dataset, std::vector<BatchRefs> batches,
   if (options.on_bad_image == OnBadImage::Skip) {
     s.by_class = s.dataset->by_class();
     for (std::int64_t i = 0; i < s.dataset->size(); ++i)
-      if (s.dataset->label(i) < 0) s.unlabelled.push_back(i);
+      if (s.dataset->label(i) < 0) s.unlabeled.push_back(i);
   }
   s.slots.resize(options.workers == 0 ? 1 : static_cast<std::size_t>(options.batches_ahead));
   s.open_slots();

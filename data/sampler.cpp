@@ -48,11 +48,11 @@ class Deck {
   std::size_t at_;
 };
 
-std::int64_t labelled_part(const PKSamplerOptions& o) { return o.batch_size - o.unlabelled_per_batch; }
-std::int64_t classes_per_batch(const PKSamplerOptions& o) { return labelled_part(o) / o.images_per_class; }
+std::int64_t labeled_part(const PKSamplerOptions& o) { return o.batch_size - o.unlabeled_per_batch; }
+std::int64_t classes_per_batch(const PKSamplerOptions& o) { return labeled_part(o) / o.images_per_class; }
 
 void check_batch(const PKSamplerOptions& o) {
-  const std::int64_t k = o.images_per_class, m = o.unlabelled_per_batch;
+  const std::int64_t k = o.images_per_class, m = o.unlabeled_per_batch;
   if (o.batch_size < 1 || k < 1)
     throw Error(ErrorKind::Usage, "",
                 "batch size " + std::to_string(o.batch_size) + " and images per class " + std::to_string(k) +
@@ -61,8 +61,8 @@ void check_batch(const PKSamplerOptions& o) {
     throw Error(ErrorKind::Usage, "",
                 std::to_string(m) + " pictures without a label in a batch of " + std::to_string(o.batch_size) +
                     ": there must be at least 0, and fewer than the batch has");
-  if (labelled_part(o) % k == 0) return;
-  const std::int64_t below = labelled_part(o) / k * k;
+  if (labeled_part(o) % k == 0) return;
+  const std::int64_t below = labeled_part(o) / k * k;
   throw Error(
       ErrorKind::Usage, "",
       "batch size " + std::to_string(o.batch_size) +
@@ -76,12 +76,11 @@ void check_classes(std::int64_t classes, const PKSamplerOptions& o) {
   if (classes >= wanted) return;
   std::string hint = "use a data set with more classes";
   if (classes > 0)
-    hint = "use a batch size of at most " + std::to_string(classes * o.images_per_class + o.unlabelled_per_batch) +
+    hint = "use a batch size of at most " + std::to_string(classes * o.images_per_class + o.unlabeled_per_batch) +
            ", or more images per class";
   throw Error(ErrorKind::Usage, "",
-              "a batch of " + std::to_string(labelled_part(o)) +
-                  (o.unlabelled_per_batch > 0 ? " labelled images" : "") + " with " +
-                  std::to_string(o.images_per_class) + " images per class needs " + std::to_string(wanted) +
+              "a batch of " + std::to_string(labeled_part(o)) + (o.unlabeled_per_batch > 0 ? " labelled images" : "") +
+                  " with " + std::to_string(o.images_per_class) + " images per class needs " + std::to_string(wanted) +
                   " classes, the data set has " + std::to_string(classes),
               hint);
 }
@@ -150,15 +149,15 @@ PKSampler::PKSampler(const Dataset& dataset, const PKSamplerOptions& options) : 
   }
   check_classes(static_cast<std::int64_t>(by_class_.size()), options);
   if (options.super_classes_per_batch != 0) take_super_classes(dataset);
-  if (options.unlabelled_per_batch > 0) {
+  if (options.unlabeled_per_batch > 0) {
     for (std::int64_t i = 0; i < dataset.size(); ++i)
-      if (dataset.label(i) < 0) unlabelled_.push_back(i);
-    if (unlabelled_.empty())
+      if (dataset.label(i) < 0) unlabeled_.push_back(i);
+    if (unlabeled_.empty())
       throw Error(ErrorKind::Usage, "",
-                  std::to_string(options.unlabelled_per_batch) +
+                  std::to_string(options.unlabeled_per_batch) +
                       " pictures without a label per batch, but every picture of the data set has one",
                   "hide a share of the labels or add a folder of pictures without labels");
-    images += static_cast<std::int64_t>(unlabelled_.size());
+    images += static_cast<std::int64_t>(unlabeled_.size());
   }
   batches_ = options.batches_per_epoch > 0 ? options.batches_per_epoch
                                            : std::max<std::int64_t>(1, images / options.batch_size);
@@ -191,13 +190,13 @@ void PKSampler::take_super_classes(const Dataset& dataset) {
 std::vector<BatchRefs> PKSampler::epoch(std::int64_t epoch) const {
   const std::uint64_t e = static_cast<std::uint64_t>(epoch);
   Generator g = Generator::of({options_.seed, e, 0x504bull});                   // "PK": apart from the augmentation's
-  Generator g_unlabelled = Generator::of({options_.seed, e, 0x756e6c6162ull});  // "unlab"
+  Generator g_unlabeled = Generator::of({options_.seed, e, 0x756e6c6162ull});   // "unlab"
   const std::size_t k = static_cast<std::size_t>(options_.images_per_class),
                     p = static_cast<std::size_t>(classes_per_batch(options_)),
-                    m = static_cast<std::size_t>(options_.unlabelled_per_batch);
+                    m = static_cast<std::size_t>(options_.unlabeled_per_batch);
   ClassDecks class_decks(by_class_.size(), by_super_class_, static_cast<std::size_t>(options_.super_classes_per_batch));
   std::vector<Deck> image_decks(by_class_.begin(), by_class_.end());
-  Deck unlabelled(unlabelled_);
+  Deck unlabeled(unlabeled_);
   std::unordered_map<std::int64_t, std::int64_t> seen;
 
   std::vector<BatchRefs> batches(static_cast<std::size_t>(batches_));
@@ -208,7 +207,7 @@ std::vector<BatchRefs> PKSampler::epoch(std::int64_t epoch) const {
     images.clear();
     for (const std::int64_t c : drawn_classes)
       image_decks[c].draw(options_.repeat_small_classes ? k : std::min(k, by_class_[c].size()), images, g);
-    unlabelled.draw(m, images, g_unlabelled);
+    unlabeled.draw(m, images, g_unlabeled);
     for (const std::int64_t i : images) batch.push_back({i, seen[i]++});
   }
   return batches;

@@ -21,7 +21,7 @@ struct PKSamplerOptions {
   std::int64_t images_per_class = 8;   // K; (batch_size - unlabelled_per_batch) / K = P must be whole
   std::int64_t batches_per_epoch = 0;  // 0: images it draws from / batch_size, whole (at least 1); else so many
   std::uint64_t seed = 0;
-  std::int64_t unlabelled_per_batch = 0;     // of the batch_size so many pictures without a label, the last ones
+  std::int64_t unlabeled_per_batch = 0;      // of the batch_size so many pictures without a label, the last ones
   std::int64_t super_classes_per_batch = 0;  // draw the classes of a batch from so many super-classes; 0: from all
   bool repeat_small_classes = true;  // false: a class below K gives what it has (Park et al. 2019): smaller batches
 };
@@ -51,7 +51,7 @@ class PKSampler {
 
   std::vector<std::vector<std::int64_t>> by_class_;
   std::vector<std::vector<std::int64_t>> by_super_class_;  // places in by_class_; empty: classes are drawn from all
-  std::vector<std::int64_t> unlabelled_;
+  std::vector<std::int64_t> unlabeled_;
   PKSamplerOptions options_;
   std::int64_t batches_ = 0;
   std::vector<std::string> warnings_;

@@ -12,11 +12,11 @@ namespace {
 
 class HiddenLabels : public Dataset {
  public:
-  HiddenLabels(std::shared_ptr<Dataset> base, std::vector<bool> labelled)
-      : base_(std::move(base)), labelled_(std::move(labelled)) {}
+  HiddenLabels(std::shared_ptr<Dataset> base, std::vector<bool> labeled)
+      : base_(std::move(base)), labeled_(std::move(labeled)) {}
 
   std::int64_t size() const override { return base_->size(); }
-  std::int64_t label(std::int64_t i) const override { return labelled_[i] ? base_->label(i) : -1; }
+  std::int64_t label(std::int64_t i) const override { return labeled_[i] ? base_->label(i) : -1; }
   std::string name(std::int64_t i) const override { return base_->name(i); }
   Image image(std::int64_t i) const override { return base_->image(i); }
   PictureFile file(std::int64_t i) const override { return base_->file(i); }
@@ -26,65 +26,62 @@ class HiddenLabels : public Dataset {
   std::optional<bool> turned() const override { return base_->turned(); }
   std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   /// A hidden label hides the coarser class with it.
-  std::int64_t super_class(std::int64_t i) const override { return labelled_[i] ? base_->super_class(i) : -1; }
+  std::int64_t super_class(std::int64_t i) const override { return labeled_[i] ? base_->super_class(i) : -1; }
   std::string description() const override {
-    return base_->description() + "; of these " + std::to_string(std::count(labelled_.begin(), labelled_.end(), true)) +
+    return base_->description() + "; of these " + std::to_string(std::count(labeled_.begin(), labeled_.end(), true)) +
            " with a label";
   }
 
  private:
   std::shared_ptr<Dataset> base_;
-  std::vector<bool> labelled_;
+  std::vector<bool> labeled_;
 };
 
-class WithUnlabelled : public Dataset {
+class WithUnlabeled : public Dataset {
  public:
-  WithUnlabelled(std::shared_ptr<Dataset> labelled, std::shared_ptr<Dataset> unlabelled)
-      : labelled_(std::move(labelled)), unlabelled_(std::move(unlabelled)), first_(labelled_->size()) {}
+  WithUnlabeled(std::shared_ptr<Dataset> labeled, std::shared_ptr<Dataset> unlabeled)
+      : labeled_(std::move(labeled)), unlabeled_(std::move(unlabeled)), first_(labeled_->size()) {}
 
-  std::int64_t size() const override { return first_ + unlabelled_->size(); }
-  std::int64_t label(std::int64_t i) const override { return i < first_ ? labelled_->label(i) : -1; }
+  std::int64_t size() const override { return first_ + unlabeled_->size(); }
+  std::int64_t label(std::int64_t i) const override { return i < first_ ? labeled_->label(i) : -1; }
   std::string name(std::int64_t i) const override {
-    return i < first_ ? labelled_->name(i) : unlabelled_->name(i - first_);
+    return i < first_ ? labeled_->name(i) : unlabeled_->name(i - first_);
   }
-  Image image(std::int64_t i) const override {
-    return i < first_ ? labelled_->image(i) : unlabelled_->image(i - first_);
-  }
+  Image image(std::int64_t i) const override { return i < first_ ? labeled_->image(i) : unlabeled_->image(i - first_); }
   PictureFile file(std::int64_t i) const override {
-    return i < first_ ? labelled_->file(i) : unlabelled_->file(i - first_);
+    return i < first_ ? labeled_->file(i) : unlabeled_->file(i - first_);
   }
   Content content(std::int64_t i) const override {
-    return i < first_ ? labelled_->content(i) : unlabelled_->content(i - first_);
+    return i < first_ ? labeled_->content(i) : unlabeled_->content(i - first_);
   }
   Content origin(std::int64_t i) const override {
-    return i < first_ ? labelled_->origin(i) : unlabelled_->origin(i - first_);
+    return i < first_ ? labeled_->origin(i) : unlabeled_->origin(i - first_);
   }
-  const std::vector<std::string>& class_names() const override { return labelled_->class_names(); }
+  const std::vector<std::string>& class_names() const override { return labeled_->class_names(); }
   std::optional<PixelBox> box(std::int64_t i) const override {
-    return i < first_ ? labelled_->box(i) : unlabelled_->box(i - first_);
+    return i < first_ ? labeled_->box(i) : unlabeled_->box(i - first_);
   }
-  std::int64_t super_class(std::int64_t i) const override { return i < first_ ? labelled_->super_class(i) : -1; }
+  std::int64_t super_class(std::int64_t i) const override { return i < first_ ? labeled_->super_class(i) : -1; }
   std::string description() const override {
-    return labelled_->description() + "; and without their labels: " + unlabelled_->description();
+    return labeled_->description() + "; and without their labels: " + unlabeled_->description();
   }
 
  private:
-  std::shared_ptr<Dataset> labelled_, unlabelled_;
+  std::shared_ptr<Dataset> labeled_, unlabeled_;
   std::int64_t first_;
 };
 
 }  // namespace
 
-std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double labelled, std::uint64_t seed) {
-  if (!(labelled > 0 && labelled <= 1))
-    throw Error(ErrorKind::Usage, "",
-                "the labelled share " + std::to_string(labelled) + " is not above 0 and at most 1",
+std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double labeled, std::uint64_t seed) {
+  if (!(labeled > 0 && labeled <= 1))
+    throw Error(ErrorKind::Usage, "", "the labelled share " + std::to_string(labeled) + " is not above 0 and at most 1",
                 "0.1 keeps the labels of a tenth of each class");
   std::vector<bool> keeps(static_cast<std::size_t>(dataset->size()), false);
   auto groups = dataset->by_class();
   for (std::size_t c = 0; c < groups.size(); ++c) {
     const std::int64_t n = static_cast<std::int64_t>(groups[c].size());
-    const std::int64_t wanted = std::min(n, std::max<std::int64_t>(1, std::llround(labelled * static_cast<double>(n))));
+    const std::int64_t wanted = std::min(n, std::max<std::int64_t>(1, std::llround(labeled * static_cast<double>(n))));
     Generator g = Generator::of({seed, 0x6c6162656cull, c});  // "label"
     g.shuffle(groups[c]);
     for (std::int64_t i = 0; i < wanted; ++i) keeps[groups[c][i]] = true;
@@ -92,8 +89,8 @@ std::shared_ptr<Dataset> hide_labels(std::shared_ptr<Dataset> dataset, double la
   return std::make_shared<HiddenLabels>(std::move(dataset), std::move(keeps));
 }
 
-std::shared_ptr<Dataset> append_unlabelled(std::shared_ptr<Dataset> labelled, std::shared_ptr<Dataset> unlabelled) {
-  return std::make_shared<WithUnlabelled>(std::move(labelled), std::move(unlabelled));
+std::shared_ptr<Dataset> append_unlabeled(std::shared_ptr<Dataset> labeled, std::shared_ptr<Dataset> unlabeled) {
+  return std::make_shared<WithUnlabeled>(std::move(labeled), std::move(unlabeled));
 }
 
 }  // namespace fledge

@@ -56,25 +56,25 @@ std::vector<std::pair<std::string, double>> parse_distill(const std::string& tex
 }
 
 /// Half of the batch, so that the rest is still whole classes.
-std::int64_t default_unlabelled(const RunSpec& o) {
+std::int64_t default_unlabeled(const RunSpec& o) {
   const std::int64_t k = std::max<std::int64_t>(1, o.data.images_per_class);
   return o.data.batch_size - (o.data.batch_size / 2 + k - 1) / k * k;
 }
 
 /// Semi-supervised: hides labels, adds pictures without any. Returns how many of a batch have none.
 std::int64_t take_labels(TrainingSetup& s, const RunSpec& o) {
-  if (o.data.labelled >= 1 && o.data.unlabelled.empty()) {
-    if (o.data.unlabelled_per_batch > 0)
+  if (o.data.labeled >= 1 && o.data.unlabeled.empty()) {
+    if (o.data.unlabeled_per_batch > 0)
       throw Error(ErrorKind::Usage, "", "--unlabelled-per-batch, but every picture has its label",
                   "say --labelled 0.1 or name further pictures with --unlabelled FOLDER");
     return 0;
   }
-  if (o.data.labelled < 1) s.train = hide_labels(s.train, o.data.labelled, o.policy.seed);
-  if (!o.data.unlabelled.empty()) s.train = append_unlabelled(s.train, open_dataset({o.data.unlabelled, ""}));
-  std::int64_t labelled = 0;
-  for (std::int64_t i = 0; i < s.train->size(); ++i) labelled += s.train->label(i) >= 0;
-  s.notes.push_back("labels: of " + std::to_string(labelled) + " of " + std::to_string(s.train->size()) + " pictures");
-  return o.data.unlabelled_per_batch > 0 ? o.data.unlabelled_per_batch : default_unlabelled(o);
+  if (o.data.labeled < 1) s.train = hide_labels(s.train, o.data.labeled, o.policy.seed);
+  if (!o.data.unlabeled.empty()) s.train = append_unlabeled(s.train, open_dataset({o.data.unlabeled, ""}));
+  std::int64_t labeled = 0;
+  for (std::int64_t i = 0; i < s.train->size(); ++i) labeled += s.train->label(i) >= 0;
+  s.notes.push_back("labels: of " + std::to_string(labeled) + " of " + std::to_string(s.train->size()) + " pictures");
+  return o.data.unlabeled_per_batch > 0 ? o.data.unlabeled_per_batch : default_unlabeled(o);
 }
 
 void open_pictures(TrainingSetup& s, const RunSpec& o) {
@@ -112,7 +112,7 @@ void open_data(TrainingSetup& s, const RunSpec& o) {
   sampling.images_per_class = o.data.images_per_class;
   sampling.batches_per_epoch = o.data.batches_per_epoch;
   sampling.seed = o.policy.seed;
-  sampling.unlabelled_per_batch = take_labels(s, o);
+  sampling.unlabeled_per_batch = take_labels(s, o);
   sampling.repeat_small_classes = o.data.small_classes == SmallClasses::Repeat;
   sampling.super_classes_per_batch = o.data.super_classes;
   s.sampler.emplace(*s.train, sampling);

@@ -41,18 +41,18 @@ SearchAnswers search_index(IndexQuestion question, std::int64_t top, double thre
   SearchAnswers answers;
   answers.own = std::move(question.own);
   answers.queries.resize(static_cast<std::size_t>(rows.query.dim(0)));
-  const auto answer = [&](std::size_t q, std::vector<Neighbour> found) {
+  const auto answer = [&](std::size_t q, std::vector<FoundPicture> found) {
     Answer& a = answers.queries[q];
-    for (Neighbour& neighbour : found) neighbour.distance /= rows.scale;
+    for (FoundPicture& neighbor : found) neighbor.distance /= rows.scale;
     a.nearest = found.front().distance;
     a.nearest_other = std::numeric_limits<double>::infinity();
     a.own_found = answers.own.rows.empty() ? 0 : static_cast<std::int64_t>(answers.own.rows[q].size());
-    for (const Neighbour& neighbour : found) {
-      const bool own = answers.is_own(q, neighbour.row);
-      if (!own) a.nearest_other = std::min(a.nearest_other, neighbour.distance);
-      if (neighbour.distance > threshold) break;
-      if (static_cast<std::int64_t>(a.neighbours.size()) < wanted) a.neighbours.push_back(neighbour);
-      if (!own && static_cast<std::int64_t>(a.voters.size()) < wanted) a.voters.push_back(neighbour);
+    for (const FoundPicture& neighbor : found) {
+      const bool own = answers.is_own(q, neighbor.row);
+      if (!own) a.nearest_other = std::min(a.nearest_other, neighbor.distance);
+      if (neighbor.distance > threshold) break;
+      if (static_cast<std::int64_t>(a.neighbors.size()) < wanted) a.neighbors.push_back(neighbor);
+      if (!own && static_cast<std::int64_t>(a.voters.size()) < wanted) a.voters.push_back(neighbor);
     }
   };
   for (const auto& [more, queries] : by_own(answers.own, answers.queries.size())) {

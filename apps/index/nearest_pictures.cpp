@@ -26,26 +26,26 @@ double cosine_of(const T* a, const T* b, std::int64_t d) {
 
 }  // namespace
 
-std::vector<Neighbour> described(const Tensor& queries, std::int64_t query, const Tensor& rows,
-                                 const std::vector<Neighbor>& nearest) {
+std::vector<FoundPicture> described(const Tensor& queries, std::int64_t query, const Tensor& rows,
+                                    const std::vector<Neighbor>& nearest) {
   const std::int64_t d = rows.dim(1);
-  std::vector<Neighbour> neighbours;
+  std::vector<FoundPicture> neighbors;
   for (const Neighbor& n : nearest) {
     const double cosine = rows.dtype() == DType::Float32
                               ? cosine_of(queries.data<float>() + query * d, rows.data<float>() + n.row * d, d)
                               : cosine_of(queries.data<double>() + query * d, rows.data<double>() + n.row * d, d);
-    neighbours.push_back({n.row, std::sqrt(n.square), cosine});
+    neighbors.push_back({n.row, std::sqrt(n.square), cosine});
   }
-  return neighbours;
+  return neighbors;
 }
 
-Vote vote(const std::vector<Neighbour>& neighbours, const std::vector<std::string>& labels) {
+Vote vote(const std::vector<FoundPicture>& neighbors, const std::vector<std::string>& labels) {
   Vote best;
-  best.of = static_cast<std::int64_t>(neighbours.size());
-  for (const Neighbour& candidate : neighbours) {
+  best.of = static_cast<std::int64_t>(neighbors.size());
+  for (const FoundPicture& candidate : neighbors) {
     const std::string& label = labels[candidate.row];
     const auto votes =
-        std::count_if(neighbours.begin(), neighbours.end(), [&](const auto& n) { return labels[n.row] == label; });
+        std::count_if(neighbors.begin(), neighbors.end(), [&](const auto& n) { return labels[n.row] == label; });
     if (votes > best.votes) best.label = label, best.votes = votes;
   }
   return best;

@@ -60,14 +60,14 @@ void check_one_embed(const StoredEmbeddings& e, const std::string& file, const s
           index_file(e.name));
 }
 
-StoredEmbeddings load(const std::string& name, const std::string& file, const std::string& table, bool labelled) {
+StoredEmbeddings load(const std::string& name, const std::string& file, const std::string& table, bool labeled) {
   StoredEmbeddings e;
   e.name = name;
   e.vectors = load_npy(file).contiguous();
   const auto bytes = read_file(table);
   const std::string text(bytes.begin(), bytes.end());
   LabelTable rows = parse_table(text, table);
-  if (labelled) {
+  if (labeled) {
     refuse_blank_labels(table, rows);
     refuse_doubled_paths(table, rows);
     refuse_doubled_numbers({{table, &rows.labels}});

@@ -14,7 +14,7 @@ std::string test_set_of(const RunRecord& run);
 struct Kind {
   std::string name, test_set;
   std::vector<const RunRecord*> runs;
-  int colour = 0;  // its place among all kinds
+  int color = 0;  // its place among all kinds
 };
 /// In order of first appearance.
 std::vector<Kind> kinds_of(const std::vector<RunRecord>& runs);

@@ -35,11 +35,11 @@ void add_kind(const Kind& kind, const std::vector<std::pair<std::string, std::ve
   std::vector<const std::vector<Point>*> all;
   for (const auto& [name, points] : curves) {
     all.push_back(&points);
-    if (curves.size() > 1) chart.series.push_back({name, points, kind.colour, true});
+    if (curves.size() > 1) chart.series.push_back({name, points, kind.color, true});
   }
   const std::string name =
       curves.size() > 1 ? fmt::format("{}, mean of {}", kind.name, curves.size()) : curves[0].first;
-  chart.series.push_back({name, mean_curve(all), kind.colour, false});
+  chart.series.push_back({name, mean_curve(all), kind.color, false});
 }
 
 Chart chart_of(const std::vector<Kind>& kinds, const std::string& key, Curves RunRecord::*kept) {
@@ -106,7 +106,7 @@ Chart recall_by_size(const std::vector<const Kind*>& kinds) {
   for (const Kind* kind : kinds) {
     const Spread s = spread_of(*kind, "recall@1");
     const double thousands = std::round(static_cast<double>(kind->runs[0]->weights) / 1e3);
-    if (s.count && thousands > 0) chart.series.push_back({kind->name, {{thousands, s.mean}}, kind->colour, false});
+    if (s.count && thousands > 0) chart.series.push_back({kind->name, {{thousands, s.mean}}, kind->color, false});
   }
   return chart;
 }
@@ -123,7 +123,7 @@ Section result_plots(const std::vector<Kind>& kinds, bool files) {
       const Spread s = spread_of(kind, "recall@1");
       if (kind.test_set != sets[i]) continue;
       here.push_back(&kind);
-      if (s.count) bars.push_back({kind.name, s.mean, s.deviation, kind.colour});
+      if (s.count) bars.push_back({kind.name, s.mean, s.deviation, kind.color});
     }
     if (bars.empty()) continue;
     const std::string number = sets.size() > 1 ? fmt::format("-{}", i + 1) : "";

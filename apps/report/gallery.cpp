@@ -107,7 +107,7 @@ void add_cards(const Gallery& gallery, const ReportOptions& o, Section& section)
     QueryGrid grid{fmt::format("{}q{}", gallery.id, k + 1), queries[k], {}};
     for (std::size_t r = 0; r < rows.size(); ++r)
       grid.rows.push_back(
-          {gallery.runs[r].name, nearest_to(*rows[r], gallery.runs[r].embeddings, queries[k], o.neighbours)});
+          {gallery.runs[r].name, nearest_to(*rows[r], gallery.runs[r].embeddings, queries[k], o.neighbors)});
     const std::string svg = grid_svg(grid, *gallery.dataset);
     section.html += "<div class=\"card scroll\">" + svg + "</div>\n";
     const std::string name = fmt::format("query-{}-{}", gallery.id, k + 1);

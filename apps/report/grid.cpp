@@ -71,10 +71,10 @@ const Stroke& mark(bool right) {
   static const Stroke kCross = {{-3.2, -3.2, 3.2, 3.2}, {-3.2, 3.2, 3.2, -3.2}};
   return right ? kCheck : kCross;
 }
-Place badge_centre(const Place& cell) { return {cell.right() - 6, cell.bottom() - 6, 0}; }
+Place badge_center(const Place& cell) { return {cell.right() - 6, cell.bottom() - 6, 0}; }
 
 std::string thumbnail_overlay(const Place& cell, bool right, const std::string& title) {
-  const Place badge = badge_centre(cell);
+  const Place badge = badge_center(cell);
   std::string d;
   for (const auto& s : mark(right))
     d += fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", badge.x + s[0], badge.y + s[1], badge.x + s[2], badge.y + s[3]);
@@ -96,7 +96,7 @@ std::string clip_paths(const QueryGrid& grid) {
 }
 
 // A line with soft ends, antialiased by its distance to each pixel's middle.
-void draw_line(Image& image, const std::array<double, 4>& line, double width, const std::array<int, 3>& colour) {
+void draw_line(Image& image, const std::array<double, 4>& line, double width, const std::array<int, 3>& color) {
   const auto [x0, y0, x1, y1] = line;
   const double dx = x1 - x0, dy = y1 - y0, length = dx * dx + dy * dy;
   const int left = std::max(0, static_cast<int>(std::min(x0, x1) - width)),
@@ -111,20 +111,20 @@ void draw_line(Image& image, const std::array<double, 4>& line, double width, co
       const double cover = std::clamp(width / 2 + 0.5 - distance, 0.0, 1.0);
       for (int k = 0; k < 3; ++k) {
         std::uint8_t& value = image.row(y)[3 * x + k];
-        value = static_cast<std::uint8_t>(std::lround(value + cover * (colour[k] - value)));
+        value = static_cast<std::uint8_t>(std::lround(value + cover * (color[k] - value)));
       }
     }
 }
 
 void draw_marks(Image& card, const Place& cell, bool right) {
-  const std::array<int, 3> colour = right ? std::array{0, 132, 95} : std::array{201, 71, 27}, white = {255, 255, 255};
+  const std::array<int, 3> color = right ? std::array{0, 132, 95} : std::array{201, 71, 27}, white = {255, 255, 255};
   const double a = cell.x * kPixels, b = cell.y * kPixels, c = cell.right() * kPixels, d = cell.bottom() * kPixels;
   for (const auto& side : {std::array{a, b, c, b}, {c, b, c, d}, {c, d, a, d}, {a, d, a, b}})
-    draw_line(card, side, 3 * kPixels, colour);
-  const Place badge = badge_centre(cell);
+    draw_line(card, side, 3 * kPixels, color);
+  const Place badge = badge_center(cell);
   const double x = badge.x * kPixels, y = badge.y * kPixels;
   draw_line(card, {x, y, x, y}, 20 * kPixels, white);
-  draw_line(card, {x, y, x, y}, 17 * kPixels, colour);
+  draw_line(card, {x, y, x, y}, 17 * kPixels, color);
   for (const auto& s : mark(right))
     draw_line(card, {x + s[0] * kPixels, y + s[1] * kPixels, x + s[2] * kPixels, y + s[3] * kPixels}, 2 * kPixels,
               white);

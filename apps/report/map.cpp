@@ -24,8 +24,8 @@ std::string dots(const std::string& classes, const std::vector<Point>& places, c
   return fmt::format("<path class=\"{}\" d=\"{}\"><title>{}</title></path>\n", classes, d, escape(title));
 }
 
-std::string dot_class(int colour) {
-  return fmt::format("s{} {}", colour % kSeriesColours, colour < kSeriesColours ? "dot round" : "dot square");
+std::string dot_class(int color) {
+  return fmt::format("s{} {}", color % kSeriesColors, color < kSeriesColors ? "dot round" : "dot square");
 }
 
 }  // namespace
@@ -50,8 +50,8 @@ MapSelection choose_map(const Embeddings& e, std::int64_t most, std::uint64_t se
   selection.class_names.resize(classes.size());
   for (const std::int64_t row : selection.rows) {
     const auto it = std::lower_bound(classes.begin(), classes.end(), e.labels[row]);
-    const bool coloured = it != classes.end() && *it == e.labels[row];
-    selection.colours.push_back(coloured ? static_cast<int>(it - classes.begin()) : -1);
+    const bool colored = it != classes.end() && *it == e.labels[row];
+    selection.colors.push_back(colored ? static_cast<int>(it - classes.begin()) : -1);
   }
   for (std::size_t i = 0; i < e.labels.size(); ++i) {
     const auto it = std::lower_bound(classes.begin(), classes.end(), e.labels[i]);
@@ -75,8 +75,8 @@ std::string map_svg(const std::string& title, const std::string& note, const std
   };
   std::vector<std::vector<Point>> of_class(selection.class_names.size() + 1);  // the last: the rest
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const int colour = selection.colours[i];
-    of_class[colour < 0 ? selection.class_names.size() : static_cast<std::size_t>(colour)].push_back(placed(points[i]));
+    const int color = selection.colors[i];
+    of_class[color < 0 ? selection.class_names.size() : static_cast<std::size_t>(color)].push_back(placed(points[i]));
   }
   std::string out = svg_start(kSide, kTop + kSide, title);
   out +=
@@ -98,7 +98,7 @@ std::string map_legend(const MapSelection& selection) {
   };
   for (std::size_t k = 0; k < selection.class_names.size(); ++k)
     out += entry(dot_class(static_cast<int>(k)), selection.class_names[k]);
-  if (std::count(selection.colours.begin(), selection.colours.end(), -1))
+  if (std::count(selection.colors.begin(), selection.colors.end(), -1))
     out += entry("dot round faint", "other classes");
   return out + "</ul>\n";
 }

@@ -12,7 +12,7 @@ namespace fledge::report {
 /// coloured ones, -1 for the grey rest.
 struct MapSelection {
   std::vector<std::int64_t> rows;
-  std::vector<int> colours;
+  std::vector<int> colors;
   std::vector<std::string> class_names;  // of the coloured classes
 };
 inline constexpr int kMapClasses = 12;

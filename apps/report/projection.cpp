@@ -25,7 +25,7 @@ double normalize(Axis& a) {
   return length;
 }
 
-std::vector<double> centred(const Matrix& m) {
+std::vector<double> centered(const Matrix& m) {
   std::vector<double> out(m.values.begin(), m.values.end());
   for (std::int64_t c = 0; c < m.columns; ++c) {
     double mean = 0;
@@ -168,7 +168,7 @@ PcaMap pca(const Matrix& m) {
   PcaMap out;
   out.points.resize(static_cast<std::size_t>(m.rows));
   if (m.rows == 0 || m.columns == 0) return out;
-  const std::vector<double> x = centred(m);
+  const std::vector<double> x = centered(m);
   double variance = 0;
   for (const double v : x) variance += v * v / static_cast<double>(m.rows);
   if (variance <= 0) return out;

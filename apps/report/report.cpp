@@ -73,7 +73,7 @@ Report make_report(const ReportOptions& o) {
                      "run gets right and one half that it gets wrong. Beside each, the {} nearest others by "
                      "each run: a check mark where the class is the query's, a cross where it is not. Point at "
                      "a picture for its class.</p>\n",
-                     o.neighbours) +
+                     o.neighbors) +
              notes + galleries.queries.html});
   if (o.map != MapKind::None)
     parts.push_back(

@@ -14,7 +14,7 @@ enum class MapKind { None, Pca, Tsne, Both };
 struct ReportOptions {
   std::vector<std::string> runs;
   std::string title = "fledge report", output = "report.html", plots;  // plots: folder, "" none
-  std::int64_t queries = 6, neighbours = 10, map_points = 1000;
+  std::int64_t queries = 6, neighbors = 10, map_points = 1000;
   MapKind map = MapKind::Both;
   std::uint64_t seed = 0;
   EvalDataOptions data;  // data.data empty: what each run was tested on

@@ -20,7 +20,7 @@ std::vector<Kind> kinds_on(const std::vector<Kind>& kinds, const std::string& te
 std::vector<Kind> each_run_alone(const std::vector<Kind>& kinds) {
   std::vector<Kind> out;
   for (const Kind& k : kinds)
-    for (const RunRecord* run : k.runs) out.push_back({run->name, k.test_set, {run}, k.colour});
+    for (const RunRecord* run : k.runs) out.push_back({run->name, k.test_set, {run}, k.color});
   return out;
 }
 

@@ -173,7 +173,7 @@ int run_convert(ConvertOptions o) {
   } else if (is_model_file(*file)) {
     c = convert_own(*file, o);
   } else {
-    foreign = std::make_unique<ForeignModel>(recognise(file, o.foreign));
+    foreign = std::make_unique<ForeignModel>(recognize(file, o.foreign));
     c = convert_foreign(*foreign, o);
   }
   try {

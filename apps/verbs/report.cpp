@@ -99,7 +99,7 @@ Verb report_verb() {
   f.add_switch("json", o->json, "what was written as one JSON object");
   f.group("Pictures");
   f.add("queries", r.queries, "test pictures whose nearest ones are shown; 0: none").between(0, 1000);
-  f.add("neighbours", r.neighbours, "pictures shown for each").between(1, 20);
+  f.add("neighbours", r.neighbors, "pictures shown for each").between(1, 20);
   f.add("map", o->map, "two-dimensional map of the embeddings: pca, tsne, both or none")
       .one_of({"pca", "tsne", "both", "none"});
   f.add("map-points", r.map_points, "pictures of a map at most, a seeded choice; t-SNE takes their square")

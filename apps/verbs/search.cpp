@@ -186,7 +186,7 @@ void print_json(const SearchOptions& o, const StoredEmbeddings& index, const Que
       if (a.own_found) entry["own"] = a.own_found;
     } else {
       Json results = Json::array();
-      for (const Neighbour& n : a.neighbours) {
+      for (const FoundPicture& n : a.neighbors) {
         results.push_back({{"rank", results.size() + 1},
                            {"distance", n.distance},
                            {"cosine", n.cosine},
@@ -212,15 +212,15 @@ void print_lists(const SearchOptions& o, const StoredEmbeddings& index, const Qu
   for (std::size_t i = 0; i < answers.queries.size(); ++i) {
     const Answer& a = answers.queries[i];
     fmt::print("{}{}\n", i ? "\n" : "", printable(queries.names[i]));
-    if (a.neighbours.empty()) {
+    if (a.neighbors.empty()) {
       fmt::print("  none within {}: the nearest picture is {:.4f} away\n", o.threshold, a.nearest);
       continue;
     }
     std::size_t width = 5;
-    for (const Neighbour& n : a.neighbours) width = std::max(width, printable(index.labels[n.row]).size());
+    for (const FoundPicture& n : a.neighbors) width = std::max(width, printable(index.labels[n.row]).size());
     fmt::print("  rank  distance   cosine  {:<{}}  path\n", "label", width);
-    for (std::size_t r = 0; r < a.neighbours.size(); ++r) {
-      const Neighbour& n = a.neighbours[r];
+    for (std::size_t r = 0; r < a.neighbors.size(); ++r) {
+      const FoundPicture& n = a.neighbors[r];
       fmt::print("  {:>4}  {:>8.4f}  {:>7.4f}  {:<{}}  {}{}\n", r + 1, n.distance, n.cosine,
                  printable(index.labels[n.row]), width, printable(index.paths[n.row]),
                  answers.is_own(i, n.row) ? "  (own picture)" : "");

@@ -62,7 +62,7 @@ void add_records(Annotations& a, const std::vector<MatRecord>& records, const st
   throw Error(ErrorKind::BadInput, "", problem, hint);
 }
 
-MatAnnotations read_labelled(const std::string& path) {
+MatAnnotations read_labeled(const std::string& path) {
   MatAnnotations mat = read_mat_annotations(path);
   if (mat.records.empty()) refuse("'" + path + "' has no variable 'annotations'", "take the file of the data set");
   if (mat.records[0].class_id == 0) refuse("'" + path + "' has no field 'class'", "take the file of the data set");
@@ -86,9 +86,9 @@ std::string devkit_file(const std::string& root, const std::string& name) {
 std::string needed_devkit_file(const std::string& root, const std::string& name) {
   const std::string path = devkit_file(root, name);
   if (!path.empty()) return path;
-  const bool unlabelled = name == "cars_test_annos_withlabels.mat" && !devkit_file(root, "cars_test_annos.mat").empty();
+  const bool unlabeled = name == "cars_test_annos_withlabels.mat" && !devkit_file(root, "cars_test_annos.mat").empty();
   refuse("Cars-196 in '" + root + "' lacks " + name +
-             (unlabelled ? " (cars_test_annos.mat is there, but tells no classes)" : ""),
+             (unlabeled ? " (cars_test_annos.mat is there, but tells no classes)" : ""),
          "put it into '" + root + "/devkit' or beside that folder");
 }
 
@@ -96,7 +96,7 @@ std::string needed_devkit_file(const std::string& root, const std::string& name)
 MatAnnotations read_whole_list(Annotations& a, std::string& path) {
   path = devkit_file(a.root, "cars_annos.mat");
   if (path.empty()) path = a.root + "/cars_annos.mat";  // reading it says that it is missing
-  MatAnnotations mat = read_labelled(path);
+  MatAnnotations mat = read_labeled(path);
   if (mat.class_names.empty()) refuse("'" + path + "' has no variable 'class_names'", "take the file of the data set");
   set_names(a, mat.class_names);
   return mat;
@@ -120,7 +120,7 @@ void read_b(Annotations& a) {
   for (const auto& [folder, name] :
        {std::pair{"cars_train/", "cars_train_annos.mat"}, std::pair{"cars_test/", "cars_test_annos_withlabels.mat"}}) {
     const std::string path = needed_devkit_file(a.root, name);
-    add_records(a, read_labelled(path).records, folder, path);
+    add_records(a, read_labeled(path).records, folder, path);
   }
   PicturePlaces places(a);
   settle(a, places, "cars_train/");

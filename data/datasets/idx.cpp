@@ -149,8 +149,8 @@ class IdxDataset : public Dataset {
     Image image{static_cast<int>(p.columns), static_cast<int>(p.rows), {}};
     const std::int64_t n = p.rows * p.columns;
     image.rgb.resize(static_cast<std::size_t>(n) * 3);
-    const std::uint8_t* grey = p.pixels.data() + i * n;
-    for (std::int64_t k = 0; k < n; ++k) image.rgb[3 * k] = image.rgb[3 * k + 1] = image.rgb[3 * k + 2] = grey[k];
+    const std::uint8_t* gray = p.pixels.data() + i * n;
+    for (std::int64_t k = 0; k < n; ++k) image.rgb[3 * k] = image.rgb[3 * k + 1] = image.rgb[3 * k + 2] = gray[k];
     return image;
   }
   Content content(std::int64_t i) const override {

@@ -16,7 +16,7 @@ PixelBox place(int w, int h, int width, int height, Generator& g) {
   return {left, top, w, h};
 }
 
-PixelBox centred(int w, int h, int width, int height) {
+PixelBox centered(int w, int h, int width, int height) {
   w = std::clamp(w, 1, width);
   h = std::clamp(h, 1, height);
   return {(width - w) / 2, (height - h) / 2, w, h};
@@ -34,10 +34,10 @@ PixelBox sample_modern(const TrainTransform& t, int width, int height, Generator
   }
   const double ratio = static_cast<double>(width) / height;
   if (ratio < t.aspect_low)
-    return centred(width, static_cast<int>(std::nearbyint(width / t.aspect_low)), width, height);
+    return centered(width, static_cast<int>(std::nearbyint(width / t.aspect_low)), width, height);
   if (ratio > t.aspect_high)
-    return centred(static_cast<int>(std::nearbyint(height * t.aspect_high)), height, width, height);
-  return centred(width, height, width, height);
+    return centered(static_cast<int>(std::nearbyint(height * t.aspect_high)), height, width, height);
+  return centered(width, height, width, height);
 }
 
 /// Aspect uniform, sides swapped with p = 0.5, Python 2 rounding; fallback: the centred square.
@@ -52,7 +52,7 @@ PixelBox sample_paper(const TrainTransform& t, int width, int height, Generator&
     if (w > 0 && w <= width && h > 0 && h <= height) return place(w, h, width, height, g);
   }
   const int side = std::min(width, height);
-  return centred(side, side, width, height);
+  return centered(side, side, width, height);
 }
 
 }  // namespace

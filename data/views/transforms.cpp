@@ -28,7 +28,7 @@ Size short_side_to(const Image& image, int side) {
   return image.width <= image.height ? Size{side, other} : Size{other, side};
 }
 
-PixelBox centre_box(const Size& of, int size) {
+PixelBox center_box(const Size& of, int size) {
   return {round_half_even((of.width - size) / 2.0), round_half_even((of.height - size) / 2.0), size, size};
 }
 
@@ -160,7 +160,7 @@ Image apply(const EvalTransform& t, const Image& image) {
   const int shorter = std::min(image.width, image.height);
   const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
   const Size resized = short_side_to(image, target);
-  const Image out = resize_and_crop(image, resized.width, resized.height, centre_box(resized, t.size));
+  const Image out = resize_and_crop(image, resized.width, resized.height, center_box(resized, t.size));
   return t.degradation.any() ? apply(t.degradation, out) : out;
 }
 

@@ -42,9 +42,9 @@ void blur_row(const std::uint8_t* row, int width, const std::vector<float>& half
   const int radius = static_cast<int>(half.size()) - 1, count = width * 3;
   for (int x = -radius; x < width + radius; ++x)
     for (int c = 0; c < 3; ++c) padded[(x + radius) * 3 + c] = row[mirrored(x, width) * 3 + c];
-  const float* centre = padded.data() + radius * 3;
-  for (int x = 0; x < count; ++x) out[x] = half[0] * centre[x];
-  for (int i = 1; i <= radius; ++i) add_weighted(centre - 3 * i, centre + 3 * i, half[i], count, out);
+  const float* center = padded.data() + radius * 3;
+  for (int x = 0; x < count; ++x) out[x] = half[0] * center[x];
+  for (int i = 1; i <= radius; ++i) add_weighted(center - 3 * i, center + 3 * i, half[i], count, out);
 }
 
 }  // namespace

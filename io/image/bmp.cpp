@@ -17,7 +17,7 @@ constexpr std::size_t kFileHeader = 14, kInfoHeader = 40;
 constexpr std::uint32_t kPlain = 0, kBitFields = 3;
 
 struct BmpHeader {
-  std::uint32_t size, pixels_at, compression, colours;
+  std::uint32_t size, pixels_at, compression, colors;
   std::int64_t width, height, bits;
   bool top_down;
 
@@ -46,7 +46,7 @@ BmpHeader read_header(const ImageBytes& file) {
   if (h.top_down) h.height = -h.height;
   h.bits = file.little16(h.core() ? 24 : 28);
   h.compression = h.core() ? kPlain : file.little32(30);
-  h.colours = h.core() ? 0 : file.little32(46);
+  h.colors = h.core() ? 0 : file.little32(46);
   return h;
 }
 
@@ -87,7 +87,7 @@ std::vector<std::uint8_t> plain_head(const ImageBytes& file, const BmpHeader& h,
   if (h.compression == kBitFields)
     for (const std::uint32_t mask : masks) append32(head, mask);
   const std::size_t bytes = h.core() ? 3 : 4, start = kFileHeader + h.size;
-  const std::size_t named = h.colours ? std::min<std::size_t>(h.colours, entries) : entries;
+  const std::size_t named = h.colors ? std::min<std::size_t>(h.colors, entries) : entries;
   for (std::size_t i = 0; i < entries; ++i) {
     const std::size_t at = start + i * bytes;
     const bool there = i < named && at + bytes <= std::min<std::size_t>(file.size, h.pixels_at);

@@ -44,9 +44,9 @@ void StorageTable::take_storage(const pickle::Source& source, const Graph& graph
   const Meaning meaning = meaning_of(graph, parts[1]);
   if (meaning != Meaning::Storage && meaning != Meaning::UntypedStorage) {
     const std::string name = dotted_name(graph, parts[1]);
-    const bool quantised = name.find("torch.Q") == 0 || name.find("torch.quint") == 0;
+    const bool quantized = name.find("torch.Q") == 0 || name.find("torch.quint") == 0;
     source.refuse(id.at, "a storage of type " + name + ", which " +
-                             (quantised ? "is quantised and not supported" : "fledge does not know"));
+                             (quantized ? "is quantised and not supported" : "fledge does not know"));
   }
   if (!graph.is_string(parts[2])) source.refuse(id.at, "a storage whose key is no text");
   const std::string_view key = graph.text(parts[2]);

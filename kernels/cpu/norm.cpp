@@ -189,8 +189,8 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
   const float* dy = in.dy.as<float>();
   const float* y = masked ? in.y.as<float>() : nullptr;
   float* dz = out.dresidual ? out.dresidual->as<float>() : nullptr;
-  const bool centre = batch_statistics && out.dx;
-  if (centre || out.dgamma || out.dbeta) {
+  const bool center = batch_statistics && out.dx;
+  if (center || out.dgamma || out.dbeta) {
     gradient_sums(ctx, m, w, {dy, in.x.as<float>(), y, dz, mean, bounds.lo, bounds.hi, nullptr, nullptr});
     if (dz) {  // written on the way: the second pass reads it instead of dy and y
       dy = dz;
@@ -212,7 +212,7 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
   m.repeat(m1, m1);
   m.repeat(m2, m2);
   apply_gradient(ctx, m,
-                 {dy, centre ? in.x.as<float>() : nullptr, y, out.dx ? out.dx->as<float>() : nullptr, dz, mean, scale,
+                 {dy, center ? in.x.as<float>() : nullptr, y, out.dx ? out.dx->as<float>() : nullptr, dz, mean, scale,
                   m1, m2, bounds.lo, bounds.hi});
 }
 

@@ -66,7 +66,7 @@ __global__ __launch_bounds__(kColumnThreads) void gradient_sums(Gradient<T> grad
 __global__ __launch_bounds__(kMergeColumns* kMergeLanes) void finish_gradient_sums(const float* partial, ColumnGrid g,
                                                                                    int columns, const float* invstd,
                                                                                    float* dgamma, float* dbeta,
-                                                                                   float* centring) {
+                                                                                   float* centering) {
   __shared__ MergeLanes shared;
   const int wanted = static_cast<int>(blockIdx.x * kMergeColumns + threadIdx.x);
   const int column = wanted < columns ? wanted : columns - 1;
@@ -78,13 +78,13 @@ __global__ __launch_bounds__(kMergeColumns* kMergeLanes) void finish_gradient_su
   const double rows = static_cast<double>(g.rows), sum = sums.first, product = sums.second * invstd[column];
   if (dgamma) dgamma[column] = static_cast<float>(product);
   if (dbeta) dbeta[column] = static_cast<float>(sum);
-  centring[column] = static_cast<float>(sum / rows);
-  centring[columns + column] = static_cast<float>(product * invstd[column] / rows);
+  centering[column] = static_cast<float>(sum / rows);
+  centering[columns + column] = static_cast<float>(product * invstd[column] / rows);
 }
 
 /// dx = gamma * invstd * (dz - dbeta/m - (x - mean) * invstd * dgamma/m); without `centring` gamma * invstd * dz.
 struct Correction {
-  const float *gamma, *mean, *invstd, *centring;
+  const float *gamma, *mean, *invstd, *centering;
 };
 
 template <class T, int V>
@@ -97,9 +97,9 @@ __global__ __launch_bounds__(kColumnThreads) void apply_gradient(Gradient<T> gra
   float scale[V], mean[V], first[V] = {}, second[V] = {};
   read_columns<V>(by.mean, at.column, mean);
   read_columns<V>(by.invstd, at.column, scale);
-  if (by.centring) {
-    read_columns<V>(by.centring, at.column, first);
-    read_columns<V>(by.centring + columns, at.column, second);
+  if (by.centering) {
+    read_columns<V>(by.centering, at.column, first);
+    read_columns<V>(by.centering + columns, at.column, second);
   }
 #pragma unroll
   for (int i = 0; i < V; ++i) scale[i] *= by.gamma[at.column + i];
@@ -107,11 +107,11 @@ __global__ __launch_bounds__(kColumnThreads) void apply_gradient(Gradient<T> gra
   for (std::int64_t row = at.begin; row < at.end; row += at.step) {
     const std::int64_t offset = row * columns + at.column;
     float d[V], v[V];
-    if (by.centring) load<V>(x + offset, v);  // first: masking waits for dy and y
+    if (by.centering) load<V>(x + offset, v);  // first: masking waits for dy and y
     gradient.load_dz(offset, d);
     if (dz) store<V>(dz + offset, d);
     if (!dx) continue;
-    if (by.centring) {
+    if (by.centering) {
 #pragma unroll
       for (int i = 0; i < V; ++i) d[i] = (d[i] - first[i]) - (v[i] - mean[i]) * second[i];
     }
@@ -132,7 +132,7 @@ struct Backward {
 };
 
 template <class T>
-void sums(const Backward<T>& b, const BatchNormBackwardArgs& in, const BatchNormGrads& out, float* centring) {
+void sums(const Backward<T>& b, const BatchNormBackwardArgs& in, const BatchNormGrads& out, float* centering) {
   constexpr const char* op = "batch_norm_backward";
   const auto run = [&](auto v) {
     constexpr int V = decltype(v)::value;
@@ -142,7 +142,7 @@ void sums(const Backward<T>& b, const BatchNormBackwardArgs& in, const BatchNorm
            partial.as<float>());
     launch(op, finish_gradient_sums, merge_grid(b.columns), merge_block(), partial.as<float>(), g, b.columns,
            in.invstd.as<float>(), out.dgamma ? out.dgamma->as<float>() : nullptr,
-           out.dbeta ? out.dbeta->as<float>() : nullptr, centring);
+           out.dbeta ? out.dbeta->as<float>() : nullptr, centering);
   };
   with_pack<kPack<T>>(b.columns, run, b.gradient.dy, b.gradient.y, b.x, b.dz);
 }
@@ -171,10 +171,10 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
                 out.dresidual ? out.dresidual->as<T>() : nullptr,
                 in.x.numel() / in.x.dims[1],
                 static_cast<int>(in.x.dims[1])};
-  const bool centred = batch_statistics && out.dx;
-  const Scratch centring(static_cast<std::size_t>(2 * b.columns) * sizeof(float));
-  if (centred || out.dgamma || out.dbeta) {
-    sums(b, in, out, centring.as<float>());
+  const bool centered = batch_statistics && out.dx;
+  const Scratch centering(static_cast<std::size_t>(2 * b.columns) * sizeof(float));
+  if (centered || out.dgamma || out.dbeta) {
+    sums(b, in, out, centering.as<float>());
     if (b.dz) {
       b.gradient = {b.dz, nullptr, Activation::None};
       b.dz = nullptr;
@@ -182,7 +182,7 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
   }
   if (!b.dx && !b.dz) return;
   apply(b,
-        {in.gamma.as<float>(), in.mean.as<float>(), in.invstd.as<float>(), centred ? centring.as<float>() : nullptr});
+        {in.gamma.as<float>(), in.mean.as<float>(), in.invstd.as<float>(), centered ? centering.as<float>() : nullptr});
 }
 
 template void batch_norm_backward<float>(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&, bool,

@@ -31,10 +31,10 @@ struct Moments {
       float sum = 0, around = 0;
 #pragma unroll
       for (int u = 0; u < N; ++u) sum += rows[u][i];
-      const float centre = sum * (1.0f / N);
+      const float center = sum * (1.0f / N);
 #pragma unroll
-      for (int u = 0; u < N; ++u) around = fmaf(rows[u][i] - centre, rows[u][i] - centre, around);
-      const float delta = centre - mean[i];
+      for (int u = 0; u < N; ++u) around = fmaf(rows[u][i] - center, rows[u][i] - center, around);
+      const float delta = center - mean[i];
       mean[i] = fmaf(delta, share, mean[i]);
       squares[i] += fmaf(delta * delta, count * share, around);
     }

@@ -90,9 +90,9 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
     if (!out.dx && !out.dresidual) continue;
     for_each_pixel(in.x.dims, [&](int64_t n, int64_t h, int64_t w) {
       const double g = dz(n, h, w), xhat = (at<T>(in.x, n, c, h, w) - mean) * invstd;
-      const double centred = batch_statistics ? g - dbeta / m - xhat * dgamma / m : g;
+      const double centered = batch_statistics ? g - dbeta / m - xhat * dgamma / m : g;
       if (out.dresidual) at<T>(*out.dresidual, n, c, h, w) = static_cast<T>(g);
-      if (out.dx) at<T>(*out.dx, n, c, h, w) = static_cast<T>(gamma * invstd * centred);
+      if (out.dx) at<T>(*out.dx, n, c, h, w) = static_cast<T>(gamma * invstd * centered);
     });
   }
 }

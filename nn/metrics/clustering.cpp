@@ -30,12 +30,12 @@ void check(const Tensor& x, const KMeansOptions& o) {
 /// The nearest centre of a row so far, and a lower bound of what the others' values may be.
 struct Choice {
   float value = std::numeric_limits<float>::infinity(), low = value, second = value;
-  std::int64_t centre = 0;
+  std::int64_t center = 0;
   void offer(float v, float half, std::int64_t c, float slack) {
     const float bound = v - slack * half;
     if (v < value) {
       second = std::min(second, low);
-      value = v, low = bound, centre = c;
+      value = v, low = bound, center = c;
     } else {
       second = std::min(second, bound);
     }
@@ -55,14 +55,14 @@ class Lloyd {
         d_(x_.dim(1)),
         distances_(n_, std::numeric_limits<double>::infinity()) {
     out_.labels.assign(n_, 0);
-    out_.centres = Tensor::empty({o_.k, d_}, x_.dtype());
-    choose_centres(Generator::of({o_.seed, start}));
+    out_.centers = Tensor::empty({o_.k, d_}, x_.dtype());
+    choose_centers(Generator::of({o_.seed, start}));
   }
 
   Clustering run() {
     out_.inertia = sum(distances_);  // of the labels that k-means++ leaves
     for (int t = 0; t < o_.iterations; ++t) {
-      move_centres();
+      move_centers();
       assign();
       const double inertia = sum(distances_);
       out_.course.push_back(inertia);
@@ -76,7 +76,7 @@ class Lloyd {
 
  private:
   const T* row(std::int64_t i) const { return x_.data<T>() + i * d_; }
-  T* centre(std::int64_t c) const { return out_.centres.template data<T>() + c * d_; }
+  T* center(std::int64_t c) const { return out_.centers.template data<T>() + c * d_; }
 
   static double sum(const std::vector<double>& v) {
     double s = 0;
@@ -85,15 +85,15 @@ class Lloyd {
   }
 
   /// Each next centre is a picture, drawn in proportion to its squared distance from the nearest centre so far.
-  void choose_centres(Generator generator) {
+  void choose_centers(Generator generator) {
     std::int64_t chosen = generator.below(n_);
     for (std::int64_t c = 0; c < o_.k; ++c) {
       stop_if_asked();
       if (c > 0) chosen = draw(generator);
-      std::copy_n(row(chosen), d_, centre(c));
+      std::copy_n(row(chosen), d_, center(c));
 #pragma omp parallel for schedule(static) num_threads(num_threads())
       for (std::int64_t i = 0; i < n_; ++i) {
-        const double distance = exact_squared_distance(row(i), centre(c), d_);
+        const double distance = exact_squared_distance(row(i), center(c), d_);
         if (distance >= distances_[i]) continue;
         distances_[i] = distance;
         out_.labels[i] = c;
@@ -115,30 +115,30 @@ class Lloyd {
     return last;
   }
 
-  void move_centres() {
+  void move_centers() {
     std::vector<double> sums(o_.k * d_), counts(o_.k);
     for (std::int64_t i = 0; i < n_; ++i) {
       double* to = &sums[out_.labels[i] * d_];
       ++counts[out_.labels[i]];
-      for (std::int64_t k = 0; k < d_; ++k) to[k] += row(i)[k] - frame_.centre[k];
+      for (std::int64_t k = 0; k < d_; ++k) to[k] += row(i)[k] - frame_.center[k];
     }
     for (std::int64_t c = 0; c < o_.k; ++c)
       for (std::int64_t k = 0; k < d_ && counts[c] > 0; ++k)
-        centre(c)[k] = static_cast<T>(frame_.centre[k] + sums[c * d_ + k] / counts[c]);
+        center(c)[k] = static_cast<T>(frame_.center[k] + sums[c * d_ + k] / counts[c]);
     measure();
     for (std::int64_t c = 0; c < o_.k; ++c)
       if (counts[c] == 0) take_farthest(c);
-    out_.centres.bump_version();
+    out_.centers.bump_version();
   }
 
   void measure() {
 #pragma omp parallel for schedule(static) num_threads(num_threads())
-    for (std::int64_t i = 0; i < n_; ++i) distances_[i] = exact_squared_distance(row(i), centre(out_.labels[i]), d_);
+    for (std::int64_t i = 0; i < n_; ++i) distances_[i] = exact_squared_distance(row(i), center(out_.labels[i]), d_);
   }
 
   void take_farthest(std::int64_t c) {
     const auto farthest = std::max_element(distances_.begin(), distances_.end()) - distances_.begin();
-    std::copy_n(row(farthest), d_, centre(c));
+    std::copy_n(row(farthest), d_, center(c));
     out_.labels[farthest] = c;
     distances_[farthest] = 0;
   }
@@ -148,10 +148,10 @@ class Lloyd {
   void assign() {
     constexpr std::int64_t kBlock = 1024;
     constexpr float kFar = std::numeric_limits<float>::infinity();
-    const FramedRows centres = in_frame(out_.centres, frame_);
+    const FramedRows centers = in_frame(out_.centers, frame_);
     const float slack = distance_slack(d_), least = underflow_slack(d_);
     std::vector<float> half(o_.k);
-    for (std::int64_t c = 0; c < o_.k; ++c) half[c] = centres.squares[c] / 2;
+    for (std::int64_t c = 0; c < o_.k; ++c) half[c] = centers.squares[c] / 2;
     for (std::int64_t first = 0; first < n_; first += kBlock) {
       stop_if_asked();
       const std::int64_t rows = std::min(kBlock, n_ - first);
@@ -159,7 +159,7 @@ class Lloyd {
       for (std::int64_t start = 0; start < o_.k; start += kBlock) {
         const std::int64_t width = std::min(kBlock, o_.k - start);
         const Tensor products =
-            matmul(framed_.framed.slice(0, first, rows), centres.framed.slice(0, start, width), false, true);
+            matmul(framed_.framed.slice(0, first, rows), centers.framed.slice(0, start, width), false, true);
         const float* p = products.data<float>();
 #pragma omp parallel for schedule(static) num_threads(num_threads())
         for (std::int64_t i = 0; i < rows; ++i)
@@ -170,11 +170,11 @@ class Lloyd {
       for (std::int64_t i = 0; i < rows; ++i) {
         const Choice& b = best[i];
         if (distances_[first + i] == 0) continue;  // nothing is nearer
-        const float unsure = slack * framed_.squares[first + i] + slack * half[b.centre] + least;
+        const float unsure = slack * framed_.squares[first + i] + slack * half[b.center] + least;
         if (b.second < kFar && b.second <= b.value + unsure)
           reconsider_all(first + i);
         else
-          reconsider(first + i, b.centre);
+          reconsider(first + i, b.center);
       }
     }
   }
@@ -185,7 +185,7 @@ class Lloyd {
 
   void reconsider(std::int64_t i, std::int64_t candidate) {
     if (candidate == out_.labels[i]) return;
-    const double distance = exact_squared_distance(row(i), centre(candidate), d_);
+    const double distance = exact_squared_distance(row(i), center(candidate), d_);
     if (distance >= distances_[i]) return;
     distances_[i] = distance;
     out_.labels[i] = candidate;

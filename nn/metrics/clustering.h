@@ -29,7 +29,7 @@ struct KMeansOptions {
 };
 struct Clustering {
   std::vector<std::int64_t> labels;  // N, in 0 .. k - 1
-  Tensor centres;                    // k,D
+  Tensor centers;                    // k,D
   double inertia = 0;                // sum of squared distances to the centres
   std::vector<double> course;        // the inertia after each iteration: never rises (but for the last digits)
 };

@@ -49,7 +49,7 @@ EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec
   if (spec.classes > 0) classifier_ = child<Linear>("fc", backbone_->feature_size(), spec.classes, g);
 }
 
-std::shared_ptr<EmbeddingModel> EmbeddingModel::uninitialised(const ModelSpec& spec) {
+std::shared_ptr<EmbeddingModel> EmbeddingModel::uninitialized(const ModelSpec& spec) {
   const InitGuard no_values(InitMode::Memory);
   return std::make_shared<EmbeddingModel>(spec, 0);
 }

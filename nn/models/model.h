@@ -62,7 +62,7 @@ class EmbeddingModel : public Module {
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
   /// The same network with weights allocated but not written (nothing drawn,
   /// large ones not touched): for a file to fill.
-  static std::shared_ptr<EmbeddingModel> uninitialised(const ModelSpec& spec);
+  static std::shared_ptr<EmbeddingModel> uninitialized(const ModelSpec& spec);
   /// The same network to be listed, not run: its weights have shapes and no memory.
   static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);
   /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the trunk and its

@@ -54,12 +54,12 @@ Frame frame_of_rows(const Tensor& query, const Tensor& gallery) {
   Frame frame{std::vector<double>(d, 0.0)};
   const T* v = gallery.data<T>();
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t k = 0; k < d; ++k) frame.centre[k] += v[i * d + k] / static_cast<double>(n);
+    for (std::int64_t k = 0; k < d; ++k) frame.center[k] += v[i * d + k] / static_cast<double>(n);
   double largest = 0;
   for (const Tensor* side : {&query, &gallery}) {
     const T* x = side->data<T>();
     for (std::int64_t i = 0; i < side->dim(0); ++i)
-      for (std::int64_t k = 0; k < d; ++k) largest = std::max(largest, std::abs(x[i * d + k] - frame.centre[k]));
+      for (std::int64_t k = 0; k < d; ++k) largest = std::max(largest, std::abs(x[i * d + k] - frame.center[k]));
     if (query.raw() == gallery.raw()) break;
   }
   if (largest > 0) frame.scale = std::exp2(-std::ceil(std::log2(largest)));
@@ -90,7 +90,7 @@ void fill_frame(const Frame& frame, FramedRows& side) {
   for (std::int64_t r = 0; r < n; ++r) {
     double squares = 0;
     for (std::int64_t k = 0; k < d; ++k) {
-      const float v = static_cast<float>((from[r * d + k] - frame.centre[k]) * frame.scale);
+      const float v = static_cast<float>((from[r * d + k] - frame.center[k]) * frame.scale);
       to[r * d + k] = v;
       squares += static_cast<double>(v) * v;
     }
@@ -126,7 +126,7 @@ FramedRows in_frame(const Tensor& x, const Frame& frame) {
   side.squares.resize(x.dim(0));
   side.d = x.dim(1);
   side.scale = frame.scale;
-  if (frame.centre.empty()) {
+  if (frame.center.empty()) {
     side.framed = x;
     fill_squares(side);
     return side;

@@ -15,7 +15,7 @@ double exact_squared_distance(const double* a, const double* b, std::int64_t n);
 /// gallery's mean, makes the rows short, so that a tight cloud far from the origin keeps its digits in float32. Rows of
 /// float64 are shifted in double, before anything is rounded.
 struct Frame {
-  std::vector<double> centre;  // empty: none
+  std::vector<double> center;  // empty: none
   double scale = 1;
 };
 /// Both sides N,D contiguous, of one dtype, float32 or float64.

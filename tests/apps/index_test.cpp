@@ -206,8 +206,8 @@ TEST_CASE("search in float64 and whole numbers is that of the plain program in d
         }
         std::sort(all.begin(), all.end());
         for (std::size_t r = 0; r < 9; ++r) {
-          const Neighbour& neighbour = found.queries[i].neighbours[r];
-          wrong += neighbour.row != all[r].second || neighbour.distance != Approx(all[r].first).epsilon(1e-13);
+          const FoundPicture& neighbor = found.queries[i].neighbors[r];
+          wrong += neighbor.row != all[r].second || neighbor.distance != Approx(all[r].first).epsilon(1e-13);
         }
       }
       CHECK(wrong == 0);

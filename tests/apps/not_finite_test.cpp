@@ -68,7 +68,7 @@ std::vector<json> bad_steps(const std::string& run) {
 }
 
 /// Almost grey pictures; class0/0.png alone is black and white.
-void make_grey_pictures(const std::string& folder, int classes, int per_class) {
+void make_gray_pictures(const std::string& folder, int classes, int per_class) {
   for (int c = 0; c < classes; ++c)
     for (int i = 0; i < per_class; ++i) {
       Image image{28, 28, {}};
@@ -89,8 +89,8 @@ void make_grey_pictures(const std::string& folder, int classes, int per_class) {
 struct Overflowing {
   TempFolder folder;
   Overflowing() {
-    make_grey_pictures(folder / "train", 9, 4);
-    make_grey_pictures(folder / "test", 2, 4);
+    make_gray_pictures(folder / "train", 9, 4);
+    make_gray_pictures(folder / "test", 2, 4);
     fs::create_directories(folder / "quiet");
     for (int c = 1; c < 9; ++c)
       fs::copy(folder / ("train/class" + std::to_string(c)), folder / ("quiet/class" + std::to_string(c)));

@@ -11,7 +11,7 @@
 
 using namespace fledge::test;
 using Catch::Contains;
-using fledge::Neighbour;
+using fledge::FoundPicture;
 using fledge::Tensor;
 using nlohmann::json;
 
@@ -37,11 +37,11 @@ std::vector<Plain> plain_search(const Tensor& rows, const float* query) {
   return all;
 }
 
-Tensor random_rows(std::int64_t n, std::int64_t d, unsigned seed, float centre = 0, float spread = 1) {
+Tensor random_rows(std::int64_t n, std::int64_t d, unsigned seed, float center = 0, float spread = 1) {
   std::mt19937 random(seed);
   const Tensor t = Tensor::empty({n, d});
   for (std::int64_t i = 0; i < n * d; ++i)
-    t.data<float>()[i] = centre + spread * (static_cast<float>(random() >> 8) / (1 << 23) - 1);
+    t.data<float>()[i] = center + spread * (static_cast<float>(random() >> 8) / (1 << 23) - 1);
   return t;
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("cosines and votes", "[search]") {
   const Tensor rows = tensor_of({{3, 4}, {0, 0}, {-2, 0}, {0, 5}}), query = tensor_of({{2, 0}});
   const auto found = fledge::described(query, 0, rows, fledge::exact_neighbors(query, rows, 4)[0]);
   const auto cosine = [&](std::int64_t row) {
-    return std::find_if(found.begin(), found.end(), [&](const Neighbour& n) { return n.row == row; })->cosine;
+    return std::find_if(found.begin(), found.end(), [&](const FoundPicture& n) { return n.row == row; })->cosine;
   };
   CHECK(cosine(0) == 0.6);
   CHECK(cosine(1) == 0);  // no length, no direction
@@ -168,9 +168,9 @@ TEST_CASE("cosines and votes", "[search]") {
 
   const std::vector<std::string> labels = {"a", "b", "b", "c", "c"};
   const auto voted = [&](const std::vector<std::int64_t>& rows) {
-    std::vector<Neighbour> neighbours;
-    for (const auto row : rows) neighbours.push_back({row, 0, 0});
-    const fledge::Vote v = fledge::vote(neighbours, labels);
+    std::vector<FoundPicture> neighbors;
+    for (const auto row : rows) neighbors.push_back({row, 0, 0});
+    const fledge::Vote v = fledge::vote(neighbors, labels);
     return v.label + " " + std::to_string(v.votes) + "/" + std::to_string(v.of);
   };
   CHECK(voted({0}) == "a 1/1");

@@ -20,10 +20,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Tensor rows_around(float centre, float spread, int n = 12, int d = 4) {
+Tensor rows_around(float center, float spread, int n = 12, int d = 4) {
   Generator g(3);
   std::vector<float> x;
-  for (int i = 0; i < n * d; ++i) x.push_back(centre + spread * static_cast<float>(g.normal()));
+  for (int i = 0; i < n * d; ++i) x.push_back(center + spread * static_cast<float>(g.normal()));
   return from_vector(x, {n, d});
 }
 

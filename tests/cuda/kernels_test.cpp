@@ -102,7 +102,7 @@ __global__ void recurse(int* y) {
 
 /// Wrong without a barrier after the store, in whichever order the threads run.
 template <bool BARRIER>
-__global__ void neighbours(int* y) {
+__global__ void neighbors(int* y) {
   __shared__ int shared[64];
   const unsigned t = threadIdx.x;
   shared[t] = 0;
@@ -162,9 +162,9 @@ TEST_CASE("a missing barrier shows", "[emulator]") {
   const Buffer<int> y(64);
   int wrong = 0;
   for (int launch = 0; launch < 4; ++launch) {
-    run(&neighbours<true>, 1, 64, y.data);
+    run(&neighbors<true>, 1, 64, y.data);
     CHECK(y.values() == std::vector<int>(64, 1));
-    run(&neighbours<false>, 1, 64, y.data);
+    run(&neighbors<false>, 1, 64, y.data);
     wrong += y.values() != std::vector<int>(64, 1);
   }
   CHECK(wrong > 0);

@@ -143,8 +143,8 @@ TEST_CASE("random crops keep their bounds and fall back as torchvision does") {
 
 TEST_CASE("evaluation: short side, centre crop with Python's rounding, small pictures enlarged") {
   const Image wide = pattern(23, 16);
-  const Image centre = apply(EvalTransform{0, 16}, wide);
-  CHECK(centre.rgb == crop(wide, {4, 0, 16, 16}).rgb);  // 3.5 rounds to 4
+  const Image center = apply(EvalTransform{0, 16}, wide);
+  CHECK(center.rgb == crop(wide, {4, 0, 16, 16}).rgb);  // 3.5 rounds to 4
   CHECK(apply(EvalTransform{0, 16}, pattern(21, 16)).rgb ==
         crop(pattern(21, 16), {2, 0, 16, 16}).rgb);  // 2.5 rounds to 2
   const Image big = pattern(50, 33);

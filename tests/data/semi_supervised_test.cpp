@@ -10,24 +10,24 @@ using Catch::Contains;
 
 namespace {
 
-std::vector<std::int64_t> labelled_per_class(const Dataset& d) {
+std::vector<std::int64_t> labeled_per_class(const Dataset& d) {
   std::vector<std::int64_t> counts;
   for (const auto& images : d.by_class()) counts.push_back(static_cast<std::int64_t>(images.size()));
   return counts;
 }
 
-std::set<std::int64_t> labelled(const Dataset& d) {
+std::set<std::int64_t> labeled(const Dataset& d) {
   std::set<std::int64_t> out;
   for (std::int64_t i = 0; i < d.size(); ++i)
     if (d.label(i) >= 0) out.insert(i);
   return out;
 }
 
-PKSamplerOptions sampling(std::int64_t batch, std::int64_t k, std::int64_t unlabelled) {
+PKSamplerOptions sampling(std::int64_t batch, std::int64_t k, std::int64_t unlabeled) {
   PKSamplerOptions o;
   o.batch_size = batch;
   o.images_per_class = k;
-  o.unlabelled_per_batch = unlabelled;
+  o.unlabeled_per_batch = unlabeled;
   o.seed = 5;
   return o;
 }
@@ -36,17 +36,16 @@ PKSamplerOptions sampling(std::int64_t batch, std::int64_t k, std::int64_t unlab
 
 TEST_CASE("hidden labels: the share of every class, at least one picture, chosen by the seed") {
   const auto d = std::make_shared<Made>(std::vector<int>{10, 20, 1, 3, 100});
-  CHECK(labelled_per_class(*hide_labels(d, 0.1, 0)) == std::vector<std::int64_t>{1, 2, 1, 1, 10});
-  CHECK(labelled_per_class(*hide_labels(d, 0.25, 0)) ==
-        std::vector<std::int64_t>{3, 5, 1, 1, 25});  // 2.5 is rounded up
-  CHECK(labelled_per_class(*hide_labels(d, 0.5, 0)) == std::vector<std::int64_t>{5, 10, 1, 2, 50});
-  CHECK(labelled(*hide_labels(d, 1, 0)).size() == 134);
+  CHECK(labeled_per_class(*hide_labels(d, 0.1, 0)) == std::vector<std::int64_t>{1, 2, 1, 1, 10});
+  CHECK(labeled_per_class(*hide_labels(d, 0.25, 0)) == std::vector<std::int64_t>{3, 5, 1, 1, 25});  // 2.5 is rounded up
+  CHECK(labeled_per_class(*hide_labels(d, 0.5, 0)) == std::vector<std::int64_t>{5, 10, 1, 2, 50});
+  CHECK(labeled(*hide_labels(d, 1, 0)).size() == 134);
   const auto a = hide_labels(d, 0.3, 7);
-  CHECK(labelled(*a) == labelled(*hide_labels(d, 0.3, 7)));
-  CHECK(labelled(*a) != labelled(*hide_labels(d, 0.3, 8)));
-  for (const std::int64_t i : labelled(*a)) {
+  CHECK(labeled(*a) == labeled(*hide_labels(d, 0.3, 7)));
+  CHECK(labeled(*a) != labeled(*hide_labels(d, 0.3, 8)));
+  for (const std::int64_t i : labeled(*a)) {
     CHECK(a->label(i) == d->label(i));
-    CHECK(labelled(*hide_labels(d, 0.6, 7)).count(i) == 1);  // a larger share holds the smaller one
+    CHECK(labeled(*hide_labels(d, 0.6, 7)).count(i) == 1);  // a larger share holds the smaller one
   }
   CHECK(a->size() == d->size());
   CHECK(a->classes() == d->classes());
@@ -66,10 +65,10 @@ TEST_CASE("pictures without labels stand behind those with") {
   b->super_classes = {0, 0, 0};
   a->boxes[1] = {1, 2, 3, 4};
   b->boxes[3] = {5, 6, 7, 8};
-  const auto d = append_unlabelled(a, b);
+  const auto d = append_unlabeled(a, b);
   CHECK(d->size() == 9);
   CHECK(d->classes() == 2);
-  CHECK(labelled(*d) == std::set<std::int64_t>{0, 1, 2, 3, 4});
+  CHECK(labeled(*d) == std::set<std::int64_t>{0, 1, 2, 3, 4});
   CHECK(d->label(4) == 1);
   CHECK(d->super_class(4) == 1);
   CHECK(d->super_class(5) == -1);
@@ -145,7 +144,7 @@ TEST_CASE("what the sampler says of unlabelled pictures it cannot have") {
 
 TEST_CASE("the loader carries pictures without a label, and replaces a bad one by another of them") {
   const auto bad = std::make_shared<Made>(std::vector<int>{6}, std::set<std::int64_t>{1, 2, 5});
-  const auto d = append_unlabelled(std::make_shared<Made>(std::vector<int>{2, 2}), bad);
+  const auto d = append_unlabeled(std::make_shared<Made>(std::vector<int>{2, 2}), bad);
   LoaderOptions o;
   o.size = 16;
   o.on_bad_image = OnBadImage::Skip;
@@ -160,8 +159,8 @@ TEST_CASE("the loader carries pictures without a label, and replaces a bad one b
     for (std::size_t i = 0; i < 10; ++i) CHECK(batch->samples[i].index == shown[i]);
     CHECK(loader.bad_images().size() == 3);
   }
-  const auto none = append_unlabelled(std::make_shared<Made>(std::vector<int>{2}),
-                                      std::make_shared<Made>(std::vector<int>{2}, std::set<std::int64_t>{0, 1}));
+  const auto none = append_unlabeled(std::make_shared<Made>(std::vector<int>{2}),
+                                     std::make_shared<Made>(std::vector<int>{2}, std::set<std::int64_t>{0, 1}));
   Loader stuck(none, sequential_batches(4, 4), evaluation_views(none, {0, 16}), o);
   CHECK_THAT(error_of([&] { stuck.next(); }), Contains("no other image without a label"));
 }

@@ -51,9 +51,9 @@ TEST_CASE("shapes_of is the state of the real model") {
         spec.embedding = embedding;
         spec.classes = classes;
         check_same(shapes_of(spec), EmbeddingModel(spec, 1).named_state());
-        check_same(shapes_of(spec), EmbeddingModel::uninitialised(spec)->named_state());
+        check_same(shapes_of(spec), EmbeddingModel::uninitialized(spec)->named_state());
       }
-  check_same(shapes_of(spec_of(arch, 1)), EmbeddingModel::uninitialised(spec_of(arch, 1))->named_state());
+  check_same(shapes_of(spec_of(arch, 1)), EmbeddingModel::uninitialized(spec_of(arch, 1))->named_state());
 }
 
 TEST_CASE("neither shapes nor a model without values touch the memory of the weights") {
@@ -64,7 +64,7 @@ TEST_CASE("neither shapes nor a model without values touch the memory of the wei
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   CHECK(resident_bytes() - before < 8 << 20);
   CHECK(seconds < 0.1);  // about 2 ms; a busy machine is not to fail
-  const auto model = EmbeddingModel::uninitialised(spec);
+  const auto model = EmbeddingModel::uninitialized(spec);
   REQUIRE(model->parameter_count() > 90'000'000);
   CHECK(resident_bytes() - before < 40 << 20);
   for (const auto& [name, t] : model->named_state()) REQUIRE((t.rank() == 0 || t.is_dense()));
@@ -76,7 +76,7 @@ TEST_CASE("a model without values loads like any other") {
   ModelSpec spec = spec_of("resnet18", 0.125);
   spec.classes = 5;
   const EmbeddingModel real(spec, 3);
-  const auto empty = EmbeddingModel::uninitialised(spec);
+  const auto empty = EmbeddingModel::uninitialized(spec);
   load_state_dict(*empty, real.named_state());
   const NamedTensors a = real.named_state(), b = empty->named_state();
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -15,11 +15,11 @@ namespace {
 constexpr std::int64_t kClasses = 8, kPerClass = 4, kInput = 24, kEmbedding = 8;
 
 /// Noisy pictures around a centre for each class, all with a common offset, as pooled features after a ReLU have.
-Tensor noisy_pictures(const std::vector<float>& centres, Generator& g) {
+Tensor noisy_pictures(const std::vector<float>& centers, Generator& g) {
   std::vector<float> x;
   for (std::int64_t i = 0; i < kClasses * kPerClass; ++i)
     for (std::int64_t k = 0; k < kInput; ++k)
-      x.push_back(static_cast<float>(2 + centres[i / kPerClass * kInput + k] + 0.7 * g.normal()));
+      x.push_back(static_cast<float>(2 + centers[i / kPerClass * kInput + k] + 0.7 * g.normal()));
   return from_vector(x, {kClasses * kPerClass, kInput});
 }
 
@@ -34,10 +34,10 @@ double separation(const Variable& embedding, const Tensor& labels) {
 
 TEST_CASE("each loss of pairs pulls classes apart in training", "[losses][pairs][training]") {
   Generator g(11);
-  const std::vector<float> centres = rand_normal({kClasses, kInput}, g).to_vector<float>();
+  const std::vector<float> centers = rand_normal({kClasses, kInput}, g).to_vector<float>();
   std::vector<std::int64_t> y;
   for (std::int64_t i = 0; i < kClasses * kPerClass; ++i) y.push_back(i / kPerClass);
-  const Tensor labels = from_vector(y, {kClasses * kPerClass}), held_out = noisy_pictures(centres, g);
+  const Tensor labels = from_vector(y, {kClasses * kPerClass}), held_out = noisy_pictures(centers, g);
   std::vector<std::pair<std::string, LossOptions>> runs = {{"triplet", {{"miner", "semihard"}}},
                                                            {"memory", {{"memory-loss", "multi-similarity"}}},
                                                            {"memory", {{"memory-loss", "triplet"}}},
@@ -56,7 +56,7 @@ TEST_CASE("each loss of pairs pulls classes apart in training", "[losses][pairs]
     const auto optimizer = make_optimizer({{"all", {{"w", w}}}}, {.kind = "adam"});
     for (std::int64_t step = 0; step < 60; ++step) {
       ModelOutput student;
-      student.embedding = embed(noisy_pictures(centres, draws));
+      student.embedding = embed(noisy_pictures(centers, draws));
       const LossInput input{student, labels, nullptr, step};
       optimizer->zero_grad();
       loss->forward(input).value.backward();

@@ -94,12 +94,12 @@ TEST_CASE("intervals in the metrics: the seed decides, threads do not", "[metric
 TEST_CASE("a sample of the queries in the whole gallery", "[metrics]") {
   // 12 classes around centres of their own, as far apart as they are wide.
   Generator g(41);
-  const std::vector<double> centres = rand_normal({12, 6}, g).to_vector<double>();
+  const std::vector<double> centers = rand_normal({12, 6}, g).to_vector<double>();
   Labels labels;
   std::vector<float> x;
   for (int i = 0; i < 300; ++i) {
     labels.push_back(i % 12);
-    for (int k = 0; k < 6; ++k) x.push_back(static_cast<float>(centres[(i % 12) * 6 + k] + 1.5 * g.normal()));
+    for (int k = 0; k < 6; ++k) x.push_back(static_cast<float>(centers[(i % 12) * 6 + k] + 1.5 * g.normal()));
   }
   const Tensor rows = from_vector(x, {300, 6});
   const auto measure = [&](std::int64_t queries, std::uint64_t seed) {

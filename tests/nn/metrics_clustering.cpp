@@ -38,12 +38,12 @@ namespace {
 /// Overlapping clusters.
 Tensor cloud(std::int64_t n, std::int64_t d, std::int64_t classes, double noise, Labels* labels = nullptr) {
   Generator g(41);
-  const std::vector<float> centres = rand_normal({classes, d}, g).to_vector<float>();
+  const std::vector<float> centers = rand_normal({classes, d}, g).to_vector<float>();
   std::vector<float> x;
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t y = g.below(classes);
     if (labels) labels->push_back(y);
-    for (std::int64_t k = 0; k < d; ++k) x.push_back(static_cast<float>(centres[y * d + k] + noise * g.normal()));
+    for (std::int64_t k = 0; k < d; ++k) x.push_back(static_cast<float>(centers[y * d + k] + noise * g.normal()));
   }
   return from_vector(x, {n, d});
 }
@@ -51,7 +51,7 @@ Tensor cloud(std::int64_t n, std::int64_t d, std::int64_t classes, double noise,
 double inertia_of(const Tensor& x, const Clustering& c) {
   double sum = 0;
   for (std::int64_t i = 0; i < x.dim(0); ++i)
-    sum += exact_squared_distance(x.data<float>() + i * x.dim(1), c.centres.data<float>() + c.labels[i] * x.dim(1),
+    sum += exact_squared_distance(x.data<float>() + i * x.dim(1), c.centers.data<float>() + c.labels[i] * x.dim(1),
                                   x.dim(1));
   return sum;
 }
@@ -76,7 +76,7 @@ TEST_CASE("the inertia of k-means never rises, and every picture ends at its nea
   CHECK(c.inertia == Approx(inertia_of(x, c)));
   for (std::int64_t i = 0; i < 700; ++i) {
     const auto distance = [&](std::int64_t k) {
-      return exact_squared_distance(x.data<float>() + i * 5, c.centres.data<float>() + k * 5, 5);
+      return exact_squared_distance(x.data<float>() + i * 5, c.centers.data<float>() + k * 5, 5);
     };
     for (std::int64_t k = 0; k < 20; ++k) CHECK(distance(c.labels[i]) <= distance(k) + 1e-6);
   }
@@ -97,7 +97,7 @@ TEST_CASE("k-means: the seed decides, threads do not; hard cases", "[metrics]") 
   CHECK(k_means(x, {.k = 200}).inertia == 0);           // a centre for each
   CHECK(k_means(ones({9, 3}), {.k = 4}).inertia == 0);  // copies only
   const Clustering single = k_means(from_vector(std::vector<float>{1, 2, 6}, {3, 1}), {.k = 1});
-  CHECK(single.centres.item() == 3);
+  CHECK(single.centers.item() == 3);
   CHECK(single.inertia == Approx(4 + 1 + 9));
   CHECK_THROWS_WITH(k_means(x, {.k = 201}), Contains("201") && Contains("200"));
   CHECK_THROWS_AS(k_means(x, {.k = 0}), Error);

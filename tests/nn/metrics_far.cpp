@@ -26,12 +26,12 @@ struct Rows {
 /// Overlapping classes around the origin.
 Rows rows_of(std::int64_t n, std::int64_t d, std::int64_t classes, std::uint64_t seed) {
   Generator g(7), noise(seed);
-  std::vector<double> centres;
-  for (std::int64_t i = 0; i < classes * d; ++i) centres.push_back(g.normal());
+  std::vector<double> centers;
+  for (std::int64_t i = 0; i < classes * d; ++i) centers.push_back(g.normal());
   Rows r{{}, {}, d};
   for (std::int64_t i = 0; i < n; ++i) {
     r.labels.push_back(noise.below(classes));
-    for (std::int64_t k = 0; k < d; ++k) r.x.push_back(centres[r.labels[i] * d + k] + 1.2 * noise.normal());
+    for (std::int64_t k = 0; k < d; ++k) r.x.push_back(centers[r.labels[i] * d + k] + 1.2 * noise.normal());
   }
   return r;
 }

@@ -28,13 +28,13 @@ struct Set {
 };
 Set clusters(std::int64_t n, std::int64_t d, std::int64_t classes, double noise, std::uint64_t seed) {
   Generator g(seed);
-  const std::vector<float> centres = rand_normal({classes, d}, g).to_vector<float>();
+  const std::vector<float> centers = rand_normal({classes, d}, g).to_vector<float>();
   std::vector<float> x;
   Set set;
   for (std::int64_t i = 0; i < n; ++i) {
     set.labels.push_back(g.below(classes));
     for (std::int64_t k = 0; k < d; ++k)
-      x.push_back(static_cast<float>(centres[set.labels[i] * d + k] + noise * g.normal()));
+      x.push_back(static_cast<float>(centers[set.labels[i] * d + k] + noise * g.normal()));
   }
   set.rows = from_vector(x, {n, d});
   return set;

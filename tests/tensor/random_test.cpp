@@ -68,17 +68,17 @@ TEST_CASE("uniform and normal have the right moments", "[random]") {
   CHECK(*std::min_element(u.begin(), u.end()) >= 0);
   CHECK(*std::max_element(u.begin(), u.end()) < 1);
   const std::vector<double> z = rand_normal({n}, g, 0, 1, DType::Float64).to_vector<double>();
-  double moments[5] = {}, neighbours = 0, below_one = 0;
+  double moments[5] = {}, neighbors = 0, below_one = 0;
   for (int i = 0; i < n; ++i) {
     for (int k = 1; k <= 4; ++k) moments[k] += std::pow(z[i], k) / n;
-    if (i > 0) neighbours += z[i] * z[i - 1] / n;
+    if (i > 0) neighbors += z[i] * z[i - 1] / n;
     below_one += z[i] < 1;
   }
   CHECK(std::abs(moments[1]) < 5 / std::sqrt(n));
   CHECK(std::abs(moments[2] - 1) < 5 * std::sqrt(2.0 / n));
   CHECK(std::abs(moments[3]) < 5 * std::sqrt(15.0 / n));
   CHECK(std::abs(moments[4] - 3) < 5 * std::sqrt(96.0 / n));
-  CHECK(std::abs(neighbours) < 5 / std::sqrt(n));
+  CHECK(std::abs(neighbors) < 5 / std::sqrt(n));
   CHECK(std::abs(below_one / n - 0.841345) < 5 * std::sqrt(0.1335 / n));
 }
 

@@ -96,10 +96,10 @@ TEST_CASE(
     "[collapse]") {
   // 8 classes x 4 noisy pictures of 24 numbers with a common offset, as pooled features after a ReLU have.
   Generator g(11);
-  const Tensor centres = rand_normal({8, 24}, g);
+  const Tensor centers = rand_normal({8, 24}, g);
   const auto batch = [&](std::vector<std::int64_t>& y) {
     std::vector<float> x;
-    const std::vector<float> c = centres.to_vector<float>();
+    const std::vector<float> c = centers.to_vector<float>();
     for (int i = 0; i < 32; ++i) {
       y.push_back(i / 4);
       for (int k = 0; k < 24; ++k) x.push_back(static_cast<float>(3 + 0.3 * c[i / 4 * 24 + k] + g.normal()));

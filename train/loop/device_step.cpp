@@ -63,7 +63,7 @@ void DeviceStep::prepare(const Batch& batch, std::int64_t epoch) {
   next_upload_ = 1 - next_upload_;
   u.arrived->synchronize();  // costs nothing then
   u.source = batch.pixels.raw();
-  u.kind = {batch.pixels.dim(0), count_labelled(batch.labels), s_.teacher != nullptr};
+  u.kind = {batch.pixels.dim(0), count_labeled(batch.labels), s_.teacher != nullptr};
   u.crops.clear();
   if (s_.cache) {
     u.crops = crops_of(s_, batch, epoch, o_.views.crops);
@@ -136,7 +136,7 @@ void DeviceStep::compute(const Kind& kind, const StepPlace& place, Outcome& outc
   const ModelOutput teacher = teacher_features(kind, images);
   StepHooks hooks;
   if (kind.live_teacher) hooks.forward_done = [&] { teacher_ready_.wait(); };
-  StepLosses losses = forward_backward(s_, {images, labels_, kind.labelled, place.step}, teacher, hooks);
+  StepLosses losses = forward_backward(s_, {images, labels_, kind.labeled, place.step}, teacher, hooks);
   // Not finite where the loss is not though its gradients are: nothing is updated then.
   const Tensor norm = s_.optimizer->gradient_norm(losses.total.value());
   s_.optimizer->update({rates_, norm, o_.optim.clip_grad});

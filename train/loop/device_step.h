@@ -22,7 +22,7 @@ class DeviceStep : public StepRunner {
  private:
   /// Whether a recording fits a step.
   struct Kind {
-    std::int64_t rows = 0, labelled = 0;
+    std::int64_t rows = 0, labeled = 0;
     bool live_teacher = false;  // the teacher runs; else its rows were kept, or there is none
     auto operator<=>(const Kind&) const = default;
   };

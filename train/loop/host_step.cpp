@@ -29,7 +29,7 @@ StepResult HostStep::look_and_update(const Batch& batch, const StepPlace& place,
   StepResult result;
   const ModelOutput teacher = teacher_features(batch, place.epoch);
   if ((result.not_finite = unsound_rows("teacher's embedding", teacher.embedding))) return result;
-  const StepInput input{batch.images, batch.labels, count_labelled(batch.labels), place.step};
+  const StepInput input{batch.images, batch.labels, count_labeled(batch.labels), place.step};
   StepHooks hooks;
   hooks.may_go_back = [&](const StepLosses& losses) { return look_at(losses, result); };
   const StepLosses losses = forward_backward(s_, input, teacher, hooks);

@@ -29,7 +29,7 @@ ModelOutput on_host(const ModelOutput& all) {
 /// The same features on the host, made when the first loss wants them.
 struct HostFeatures {
   bool made = false;
-  ModelOutput student, teacher, labelled, labelled_teacher;
+  ModelOutput student, teacher, labeled, labeled_teacher;
   Tensor labels;
 
   void make(const StepLosses& l, std::int64_t rows) {
@@ -37,10 +37,10 @@ struct HostFeatures {
     made = true;
     student = on_host(l.student);
     const bool all = rows == student.embedding.dim(0);
-    labelled = all ? student : first_rows(student, rows);
+    labeled = all ? student : first_rows(student, rows);
     if (l.teacher.embedding.defined()) {
       teacher = on_host(l.teacher);
-      labelled_teacher = all ? teacher : first_rows(teacher, rows);
+      labeled_teacher = all ? teacher : first_rows(teacher, rows);
     }
     labels = l.labels.to(Device{});
   }
@@ -50,8 +50,8 @@ struct HostFeatures {
 template <class StepFeatures>
 LossInput input_of(const Loss& loss, const StepFeatures& l, std::int64_t step) {
   const bool labels = loss.needs().labels;
-  const ModelOutput* teacher = !l.teacher.embedding.defined() ? nullptr : labels ? &l.labelled_teacher : &l.teacher;
-  return {labels ? l.labelled : l.student, l.labels, teacher, step};
+  const ModelOutput* teacher = !l.teacher.embedding.defined() ? nullptr : labels ? &l.labeled_teacher : &l.teacher;
+  return {labels ? l.labeled : l.student, l.labels, teacher, step};
 }
 
 StepLosses losses_of(const Learner& learner, const StepInput& input, const ModelOutput& student,
@@ -59,16 +59,16 @@ StepLosses losses_of(const Learner& learner, const StepInput& input, const Model
   StepLosses l;
   l.teacher = teacher;
   l.student = student;
-  const auto& [images, labels, labelled, step] = input;
-  const bool all = labelled == labels.dim(0);
-  l.labelled = all ? student : first_rows(student, labelled);
-  l.labelled_teacher = all ? teacher : first_rows(teacher, labelled);
-  l.labels = all ? labels : labels.slice(0, 0, labelled);
+  const auto& [images, labels, labeled, step] = input;
+  const bool all = labeled == labels.dim(0);
+  l.labeled = all ? student : first_rows(student, labeled);
+  l.labeled_teacher = all ? teacher : first_rows(teacher, labeled);
+  l.labels = all ? labels : labels.slice(0, 0, labeled);
   const Device device = labels.device();
   HostFeatures host;
   for (const auto& [loss, weight] : learner.losses) {
     const bool through_host = device != Device{} && !loss->runs_on_device();
-    if (through_host) host.make(l, labelled);
+    if (through_host) host.make(l, labeled);
     LossOutput out = loss->forward(through_host ? input_of(*loss, host, step) : input_of(*loss, l, step));
     const Variable value = through_host ? to_device(out.value, device) : out.value;
     l.numbers.emplace_back(loss->name(), LoggedNumber(value.value()));

@@ -28,7 +28,7 @@ struct Learner {
 struct StepInput {
   Tensor images;              // N,3,H,W, normalised, where the model is
   Tensor labels;              // N int64, there too; -1: none
-  std::int64_t labelled = 0;  // the first rows have a label, the others have none
+  std::int64_t labeled = 0;   // the first rows have a label, the others have none
   std::int64_t step = 0;      // of the run, from 0
 };
 
@@ -38,7 +38,7 @@ struct StepLosses {
   LossNumbers numbers;
   std::vector<LossNumbers> own;
   ModelOutput student, teacher;            // of all rows
-  ModelOutput labelled, labelled_teacher;  // of the rows with a label; the same as above when all have one
+  ModelOutput labeled, labeled_teacher;    // of the rows with a label; the same as above when all have one
   Tensor labels;                        // of those
 };
 

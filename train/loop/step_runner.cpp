@@ -48,7 +48,7 @@ std::vector<CropId> crops_of(const TrainingSetup& s, const Batch& batch, std::in
   return ids;
 }
 
-std::int64_t count_labelled(const Tensor& labels) {
+std::int64_t count_labeled(const Tensor& labels) {
   const std::int64_t* y = labels.data<std::int64_t>();
   std::int64_t rows = 0;
   while (rows < labels.dim(0) && y[rows] >= 0) ++rows;

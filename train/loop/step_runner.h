@@ -70,7 +70,7 @@ std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const RunSpec
 // ---- the parts that both runners share ----
 
 /// How many pictures of the batch have a label; those without are the last ones.
-std::int64_t count_labelled(const Tensor& labels);
+std::int64_t count_labeled(const Tensor& labels);
 /// The crops of a batch, as the teacher's cache knows them.
 std::vector<CropId> crops_of(const TrainingSetup& setup, const Batch& batch, std::int64_t epoch, std::int64_t crops);
 

@@ -101,7 +101,7 @@ std::string describe(const WeightFile& file) {
   return what + ", " + std::to_string(file.tensors().size()) + " tensors, " + printable(info.root);
 }
 
-ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options) {
+ForeignModel recognize(std::shared_ptr<WeightFile> file, const ForeignOptions& options) {
   ForeignModel foreign;
   refuse_single_shard(file->path());
   foreign.file = std::move(file);

@@ -35,7 +35,7 @@ struct ForeignModel {
 
 /// Notes of the plan say which of two sets of weights was taken, and what a config.json beside the file says.
 /// Errors (BadInput): "cannot use FILE as ...", with what the file looks like and the way out.
-ForeignModel recognise(std::shared_ptr<WeightFile> file, const ForeignOptions& options);
+ForeignModel recognize(std::shared_ptr<WeightFile> file, const ForeignOptions& options);
 
 /// Names that `fledge convert` noted as tensors which the network does not use; metadata "dead", a line each.
 std::set<std::string> dead_names(const WeightFile& file);

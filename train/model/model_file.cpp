@@ -72,7 +72,7 @@ void check_same_network(const ModelSpec& found, const EmbeddingModel& model, con
   const ModelSpec& wanted = model.spec();
   const bool same = found.arch == wanted.arch && found.stem == wanted.stem && found.conventions == wanted.conventions &&
                     model.backbone().feature_map_channels() ==
-                        EmbeddingModel::uninitialised(found)->backbone().feature_map_channels();
+                        EmbeddingModel::uninitialized(found)->backbone().feature_map_channels();
   const bool head_fits = found.embedding == 0 || wanted.embedding == 0 || found.embedding == wanted.embedding;
   if (same && head_fits) return;
   throw Error(
@@ -186,12 +186,12 @@ LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
   if (is_model_file(*file)) {
     const ModelSpec spec = spec_of(*file, loaded.preprocessing);
     refuse_foreign_flags(path, options, spec);
-    loaded.model = EmbeddingModel::uninitialised(spec);
+    loaded.model = EmbeddingModel::uninitialized(spec);
     fill_own(*loaded.model, *file);
   } else {
-    const ForeignModel foreign = recognise(file, options);
+    const ForeignModel foreign = recognize(file, options);
     loaded.preprocessing = preprocessing_of(foreign);
-    loaded.model = EmbeddingModel::uninitialised(foreign.plan.spec);
+    loaded.model = EmbeddingModel::uninitialized(foreign.plan.spec);
     loaded.notes = foreign.plan.notes;
     fill(*loaded.model, *file, entries_of(foreign));
   }
@@ -213,7 +213,7 @@ std::string load_backbone_weights(EmbeddingModel& model, const std::string& path
   } else if (spec.conventions != "torch" || !external_names(spec.arch).shapes_tell_stem) {
     options.conventions = spec.conventions, options.stem = spec.stem;
   }
-  const ForeignModel foreign = recognise(file, options);
+  const ForeignModel foreign = recognize(file, options);
   check_same_network(foreign.plan.spec, model, path);
   std::vector<StateEntry> entries = entries_of(foreign);
   const bool take_head = spec.embedding > 0;

@@ -79,10 +79,10 @@ void bind_settings(Fields& f, RunSpec& o, bool teacher) {
       "or test (best on the test pictures: an optimistic number, said so in the result)");
   f.add("patience", o.policy.patience, "stop after so many evaluations without a better one; 0: never").at_least_zero();
   if (!teacher) return;
-  f.add("labelled", o.data.labelled, "semi-supervised: share of each class whose labels are used").between(0.0, 1.0);
-  f.add("unlabelled", o.data.unlabelled,
+  f.add("labelled", o.data.labeled, "semi-supervised: share of each class whose labels are used").between(0.0, 1.0);
+  f.add("unlabelled", o.data.unlabeled,
         "semi-supervised: a folder of further pictures, whose labels are not looked at");
-  f.add("unlabelled-per-batch", o.data.unlabelled_per_batch,
+  f.add("unlabelled-per-batch", o.data.unlabeled_per_batch,
         "of the batch so many pictures without labels, which only the teacher's losses see; 0: half, if there are any")
       .at_least_zero();
 }

@@ -34,9 +34,9 @@ struct DataSpec {
   std::int64_t super_classes = 0;
   SmallClasses small_classes = SmallClasses::Repeat;
   PictureSpec pictures;
-  double labelled = 1.0;
-  std::string unlabelled;
-  std::int64_t unlabelled_per_batch = 0;
+  double labeled = 1.0;
+  std::string unlabeled;
+  std::int64_t unlabeled_per_batch = 0;
   double validation = 0;
   std::uint64_t validation_seed = 0;
 };

@@ -86,7 +86,7 @@ std::string polyline(const Series& s, const Scale& x, const Scale& y) {
     d += fmt::format("{}{:.1f} {:.1f}", open ? "L" : "M", x(p.x), y(p.y));
     open = true;
   }
-  return fmt::format("<path class=\"line {}{}\" d=\"{}\"><title>{}</title></path>\n", stroke_class(s.colour),
+  return fmt::format("<path class=\"line {}{}\" d=\"{}\"><title>{}</title></path>\n", stroke_class(s.color),
                      s.thin ? " thin" : "", d, escape(s.name));
 }
 
@@ -112,7 +112,7 @@ double legend(const Chart& chart, double top, std::string& out) {
     if (x > kLeft && x + width > kWidth) x = kLeft, y += 18;
     out += fmt::format(
         "<line class=\"line {}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>{}<text x=\"{}\" y=\"{}\">{}</text>\n",
-        stroke_class(s.colour), x, y, x + 22, y, marker(s.colour, x + 11, y, 3.5), x + 29, y + 4, escape(s.name));
+        stroke_class(s.color), x, y, x + 22, y, marker(s.color, x + 11, y, 3.5), x + 29, y + 4, escape(s.name));
     x += width;
   }
   return y + 18 - top;
@@ -213,7 +213,7 @@ std::string line_chart(const Chart& given) {
     const std::size_t first = s.points.size() <= 8 ? 0 : s.points.size() - 1;
     for (std::size_t i = first; !s.thin && i < s.points.size(); ++i)
       if (std::isfinite(s.points[i].y) && (!axis.scale.logarithmic || s.points[i].y > 0))
-        body += marker(s.colour, x(s.points[i].x), axis.scale(s.points[i].y), 3.5) + "\n";
+        body += marker(s.color, x(s.points[i].x), axis.scale(s.points[i].y), 3.5) + "\n";
   }
   for (const Series& s : chart.series) body += hover_points(chart, s, x, axis.scale);
   return svg_start(kWidth, bottom + 46, chart.title) + body + "</svg>\n";
@@ -232,7 +232,7 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars) {
     body += fmt::format(
         "<g><title>{0}: {1}{2} %</title><text x=\"8\" y=\"{3}\">{0}</text>"
         "<rect class=\"{4}\" x=\"8\" y=\"{5}\" width=\"{6:.1f}\" height=\"14\" rx=\"3\"/>",
-        escape(bar.name), percent_text(bar.value), spread, y + 13, fill_class(bar.colour), y + 21,
+        escape(bar.name), percent_text(bar.value), spread, y + 13, fill_class(bar.color), y + 21,
         std::max(1.0, end - 8));
     double text_at = end + 7;
     if (bar.deviation > 0) {

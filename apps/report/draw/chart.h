@@ -11,7 +11,7 @@ namespace fledge::report {
 struct Series {
   std::string name;  // in the legend when it is the first of its colour, and in hover titles
   std::vector<Point> points;
-  int colour = 0;     // see style.h
+  int color = 0;      // see style.h
   bool thin = false;  // one of several seeds: drawn light, without a legend entry
 };
 
@@ -29,7 +29,7 @@ std::string line_chart(const Chart& chart);
 struct Bar {
   std::string name;
   double value = 0, deviation = 0;  // shares; deviation 0: not drawn
-  int colour = 0;
+  int color = 0;
 };
 /// Horizontal bars from 0 to 100 percent with their values.
 std::string bar_chart(const std::string& title, const std::vector<Bar>& bars);

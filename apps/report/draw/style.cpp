@@ -7,23 +7,23 @@
 namespace fledge::report {
 namespace {
 
-struct Colour {
+struct Color {
   const char *light, *dark;
 };
 // Blue, vermillion, bluish green, reddish purple, orange, sky blue; grey stands for black. Yellow is left out: it
 // cannot be seen on white.
-constexpr Colour kSeries[kSeriesColours] = {{"#0072b2", "#4aa8e8"}, {"#d55e00", "#f2853a"}, {"#009e73", "#22c08f"},
-                                            {"#b8588e", "#e08fbd"}, {"#c98a00", "#f0b429"}, {"#3a9bd1", "#8fd3f7"},
-                                            {"#4d4d4d", "#c4c4c4"}};
-constexpr Colour kInk = {"#1c1f23", "#e6e8eb"}, kMuted = {"#626a73", "#9aa3ad"}, kGrid = {"#e6e8eb", "#2c3138"},
-                 kFaint = {"#c9ced4", "#4a515a"}, kCard = {"#ffffff", "#1b1f24"}, kGood = {"#00845f", "#22c08f"},
-                 kBad = {"#c9471b", "#f2853a"};
+constexpr Color kSeries[kSeriesColors] = {{"#0072b2", "#4aa8e8"}, {"#d55e00", "#f2853a"}, {"#009e73", "#22c08f"},
+                                          {"#b8588e", "#e08fbd"}, {"#c98a00", "#f0b429"}, {"#3a9bd1", "#8fd3f7"},
+                                          {"#4d4d4d", "#c4c4c4"}};
+constexpr Color kInk = {"#1c1f23", "#e6e8eb"}, kMuted = {"#626a73", "#9aa3ad"}, kGrid = {"#e6e8eb", "#2c3138"},
+                kFaint = {"#c9ced4", "#4a515a"}, kCard = {"#ffffff", "#1b1f24"}, kGood = {"#00845f", "#22c08f"},
+                kBad = {"#c9471b", "#f2853a"};
 
 // Rules with plain colours, not variables: programs other than browsers read the files too.
 std::string rules(bool dark) {
-  const auto pick = [dark](const Colour& c) { return dark ? c.dark : c.light; };
+  const auto pick = [dark](const Color& c) { return dark ? c.dark : c.light; };
   std::string css;
-  for (int i = 0; i < kSeriesColours; ++i)
+  for (int i = 0; i < kSeriesColors; ++i)
     css += fmt::format(".plot .s{0}{{stroke:{1}}}.plot .f{0}{{fill:{1}}}\n", i, pick(kSeries[i]));
   css += fmt::format(
       ".plot text{{fill:{}}}.plot .muted{{fill:{}}}.plot .grid{{stroke:{}}}.plot .axis{{stroke:{}}}\n"
@@ -110,11 +110,11 @@ constexpr const char* kPrint = R"css(
 }  // namespace
 
 std::string stroke_class(int series) {
-  const int repeat = series / kSeriesColours;
-  return fmt::format("s{}{}", series % kSeriesColours, repeat ? fmt::format(" dash{}", 1 + (repeat - 1) % 2) : "");
+  const int repeat = series / kSeriesColors;
+  return fmt::format("s{}{}", series % kSeriesColors, repeat ? fmt::format(" dash{}", 1 + (repeat - 1) % 2) : "");
 }
 
-std::string fill_class(int series) { return fmt::format("f{}", series % kSeriesColours); }
+std::string fill_class(int series) { return fmt::format("f{}", series % kSeriesColors); }
 
 std::string plot_style() {
   return fmt::format(

@@ -6,7 +6,7 @@ namespace fledge::report {
 
 /// Colours of series, those of Okabe and Ito (2008) that can be seen on white and on black. Series beyond them repeat
 /// the colours with dashes; markers tell them apart without any colour.
-inline constexpr int kSeriesColours = 7;
+inline constexpr int kSeriesColors = 7;
 
 /// Classes of a series: "s0" (stroke), "f0" (fill), with " dash1" and so on for what lies beyond the colours.
 std::string stroke_class(int series);

@@ -151,7 +151,7 @@ std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
   const std::size_t count = count_of(v);
   if (count == 0) refuse(path, "'annotations' is empty");
   const char* file_field = has_field(v, "relative_im_path") ? "relative_im_path" : "fname";
-  const bool labelled = has_field(v, "class"), split = has_field(v, "test");
+  const bool labeled = has_field(v, "class"), split = has_field(v, "test");
   std::vector<MatRecord> records(count);
   for (std::size_t i = 0; i < count; ++i) {
     MatRecord& r = records[i];
@@ -162,7 +162,7 @@ std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
         {"bbox_x1", &r.x1}, {"bbox_y1", &r.y1}, {"bbox_x2", &r.x2}, {"bbox_y2", &r.y2}};
     for (const auto& [name, value] : corners)
       if (!read_scalar(field(name), *value)) refuse(path, entry + " has no number in '" + name + "'");
-    if (labelled) r.class_id = read_class(path, field("class"), entry);
+    if (labeled) r.class_id = read_class(path, field("class"), entry);
     if (double test = 0; split && read_scalar(field("test"), test)) r.test = test != 0;
   }
   return records;

@@ -31,11 +31,11 @@ template <int ROWS>
 void add_moments(const float* x, const float* shift, std::int64_t c, float* sum1, float* sum2) {
   for_columns(
       c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-        const V centre = get(shift + k, n);
+        const V center = get(shift + k, n);
         V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
 #pragma GCC unroll 4
         for (int i = 0; i < ROWS; ++i) {
-          const V d = get(x + i * c + k, n) - centre;
+          const V d = get(x + i * c + k, n) - center;
           s1 += d;
           s2 = fma(d, d, s2);
         }
@@ -124,7 +124,7 @@ void norm_reduce(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, 
     a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
 }
 
-template <bool MASK, bool CENTRE>
+template <bool MASK, bool CENTER>
 void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
   const V lo = set1(a.lo), hi = set1(a.hi);
   for (std::int64_t i = begin; i < end; ++i) {
@@ -135,7 +135,7 @@ void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std:
           if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
           if (a.dz) put(a.dz + row + k, g, n);
           if (!a.dx) return;
-          if (CENTRE) {
+          if (CENTER) {
             const V d = get(a.x + row + k, n) - get(a.mean + k, n);
             g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
           }

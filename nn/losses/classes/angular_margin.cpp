@@ -22,9 +22,9 @@ void check_margin(const char* op, double scale, double margin, double largest) {
 }
 
 /// N,classes * sub_centres -> N,classes: the largest of each class.
-Variable of_nearest_sub_centre(const Variable& cosine, std::int64_t sub_centres) {
-  if (sub_centres == 1) return cosine;
-  return max(reshape(cosine, {cosine.dim(0), cosine.dim(1) / sub_centres, sub_centres}), {2});
+Variable of_nearest_sub_center(const Variable& cosine, std::int64_t sub_centers) {
+  if (sub_centers == 1) return cosine;
+  return max(reshape(cosine, {cosine.dim(0), cosine.dim(1) / sub_centers, sub_centers}), {2});
 }
 
 /// cos(theta + margin) of N cosines, continued as in the header beyond pi - margin.
@@ -40,10 +40,10 @@ Variable with_angle(const Variable& t, double margin) {
 }  // namespace
 
 LossOutput arcface(const Variable& f, const Variable& proxies, const Tensor& labels, double scale, double margin,
-                   std::int64_t sub_centres) {
-  const std::int64_t classes = check_proxies("arcface", f, proxies, labels, sub_centres);
+                   std::int64_t sub_centers) {
+  const std::int64_t classes = check_proxies("arcface", f, proxies, labels, sub_centers);
   check_margin("arcface", scale, margin, kLargestAngle);
-  const Variable cosine = of_nearest_sub_centre(cosines(f, proxies), sub_centres);
+  const Variable cosine = of_nearest_sub_center(cosines(f, proxies), sub_centers);
   const Variable own = take_along_row(cosine, labels);
   const Variable change = reshape(with_angle(own, margin) - own, {f.dim(0), 1});
   const Variable at_own(label_matrix(labels, classes, 1, 0, cosine.value().dtype()));

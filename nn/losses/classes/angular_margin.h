@@ -15,7 +15,7 @@ namespace fledge {
 /// of a class is the largest of its sub-centres' (equal ones share the gradient).
 /// Errors (Usage): shapes, labels, scale <= 0, margin outside [0, pi / 2].
 LossOutput arcface(const Variable& f, const Variable& proxies, const Tensor& labels, double scale, double margin,
-                   std::int64_t sub_centres = 1);
+                   std::int64_t sub_centers = 1);
 
 /// CosFace (Wang et al. 2018, eq. 4): m(t) = t - margin. Errors (Usage): shapes, labels, scale <= 0, margin < 0.
 LossOutput cosface(const Variable& f, const Variable& proxies, const Tensor& labels, double scale, double margin);

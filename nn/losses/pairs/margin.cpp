@@ -18,12 +18,12 @@ namespace {
 
 constexpr double kNearest = 0.5, kFarthest = 1.4;  // the authors' code
 
-struct Neighbours {
+struct Neighbors {
   std::vector<std::size_t> positive, negative;
 };
 
-Neighbours neighbours_of(std::size_t a, const std::vector<std::int64_t>& y) {
-  Neighbours found;
+Neighbors neighbors_of(std::size_t a, const std::vector<std::int64_t>& y) {
+  Neighbors found;
   for (std::size_t j = 0; j < y.size(); ++j)
     if (j != a) (y[j] == y[a] ? found.positive : found.negative).push_back(j);
   return found;
@@ -83,7 +83,7 @@ PairCounts every_triplet_pairs(const Tensor& labels) {
   double* positive = counts.positive.data<double>();
   double* negative = counts.negative.data<double>();
   for (std::size_t a = 0; a < y.size(); ++a, positive += y.size(), negative += y.size()) {
-    const Neighbours of_anchor = neighbours_of(a, y);
+    const Neighbors of_anchor = neighbors_of(a, y);
     for (std::size_t p : of_anchor.positive) positive[p] = static_cast<double>(of_anchor.negative.size());
     for (std::size_t n : of_anchor.negative) negative[n] = static_cast<double>(of_anchor.positive.size());
   }
@@ -101,7 +101,7 @@ PairCounts distance_weighted_pairs(const Tensor& distances, const Tensor& labels
   double* positive = counts.positive.data<double>();
   double* negative = counts.negative.data<double>();
   for (std::size_t a = 0; a < y.size(); ++a, positive += y.size(), negative += y.size()) {
-    const Neighbours of_anchor = neighbours_of(a, y);
+    const Neighbors of_anchor = neighbors_of(a, y);
     if (of_anchor.positive.empty() || of_anchor.negative.empty()) continue;
     const std::vector<double> sums = running_weights(&d[a * y.size()], of_anchor.negative, static_cast<double>(k));
     for (std::size_t p : of_anchor.positive) {

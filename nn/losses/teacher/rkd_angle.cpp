@@ -25,7 +25,7 @@ constexpr double kNearest = 1e-12;  // the clamp of every squared distance in nn
 /// Elements of a block's matrices: on the CPU they stay in the cache, on a device they are few launches.
 std::int64_t block_size(Device device) { return device == Device{} ? std::int64_t{1} << 14 : std::int64_t{1} << 22; }
 
-Tensor centred(const Tensor& x) { return sub(x, mean(x, {0}, true)); }
+Tensor centered(const Tensor& x) { return sub(x, mean(x, {0}, true)); }
 
 /// Halves of squared distances between rows, inverse distances, and 1 where there is a direction: n,n.
 struct Sides {
@@ -68,8 +68,8 @@ struct AngleSums {
 /// f: N,D  g: N,D' of the same dtype. Memory is a few blocks, or n^2, whichever is more.
 AngleSums angle_sums(const Tensor& f, const Tensor& g, bool with_gradient) {
   const std::int64_t n = f.dim(0), block = std::clamp<std::int64_t>(block_size(f.device()) / (n * n), 1, n);
-  const Tensor x = centred(f);
-  const Sides student(x), teacher(centred(g));
+  const Tensor x = centered(f);
+  const Sides student(x), teacher(centered(g));
   const Tensor others = off_diagonal(n, x).value().reshape({1, n, n});
   // j with itself has cosine 1, or 0 without direction: kept out of the sums below, where it would only add rounding.
   const Tensor own = abs(sub(student.directed, teacher.directed));

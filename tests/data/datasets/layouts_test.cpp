@@ -68,7 +68,7 @@ bool same_box(const std::optional<PixelBox>& box, int left, int top, int width, 
   return box && box->left == left && box->top == top && box->width == width && box->height == height;
 }
 
-bool grey(const Image& image) {
+bool gray(const Image& image) {
   for (std::size_t i = 0; i < image.rgb.size(); i += 3)
     if (image.rgb[i] != image.rgb[i + 1] || image.rgb[i] != image.rgb[i + 2]) return false;
   return true;
@@ -83,8 +83,8 @@ TEST_CASE("CUB-200-2011: split by class id, boxes, from its folder or the one ab
   CHECK(train->name(0) == "images/001.Bird_001/Bird_0001_796101.jpg");
   CHECK(same_box(train->box(0), 2, 3, 12, 15));  // 2.0 3.0 12.0 15.0
   CHECK(train->super_class(0) == -1);
-  CHECK(grey(train->image(6)));
-  CHECK_FALSE(grey(train->image(5)));
+  CHECK(gray(train->image(6)));
+  CHECK_FALSE(gray(train->image(5)));
   check_pictures(*train, true);
 
   const auto test = open(tree("cub:test"));
@@ -166,7 +166,7 @@ TEST_CASE("Cars-196: the three forms give the same classes, boxes and split", "[
   const auto a = open(tree("cars_a"));
   CHECK(a->name(4) == "car_ims/000005.jpg");
   CHECK(a->label(4) == 4);  // class 173
-  CHECK(grey(a->image(3)));
+  CHECK(gray(a->image(3)));
   const auto b = open(tree("cars_b:train")), c = open(tree("cars_c:train"));
   CHECK(b->name(0) == "cars_train/00001.jpg");
   CHECK(b->name(6) == "cars_test/00001.jpg");  // the same number, another picture

@@ -86,10 +86,10 @@ TEST_CASE("MATLAB files: compressed, plain, and with doubles kept as bytes", "[m
   const MatAnnotations meta = read_mat_annotations(tree("cars_b/devkit/cars_meta.mat"));
   CHECK(meta.records.empty());
   CHECK(meta.class_names == packed.class_names);
-  const MatAnnotations unlabelled = read_mat_annotations(tree("cars_b/devkit/cars_test_annos.mat"));
-  CHECK(unlabelled.records.size() == 12);
-  CHECK(unlabelled.records[0].class_id == 0);
-  CHECK(unlabelled.records[0].file == "00001.jpg");
+  const MatAnnotations unlabeled = read_mat_annotations(tree("cars_b/devkit/cars_test_annos.mat"));
+  CHECK(unlabeled.records.size() == 12);
+  CHECK(unlabeled.records[0].class_id == 0);
+  CHECK(unlabeled.records[0].file == "00001.jpg");
 }
 
 TEST_CASE("MATLAB files: other versions, other variables and lying sizes are refused with a reason", "[mat]") {

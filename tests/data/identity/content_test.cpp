@@ -81,7 +81,7 @@ TEST_CASE("contents of a set: by file, through all that wraps a set, found out o
   CHECK(plain.complete());
   for (std::int64_t i = 0; i < set->size(); ++i)
     CHECK(plain.of(i) == content_of_file(folder / ("set/" + set->name(i))));
-  Contents other(append_unlabelled(hide_labels(cache_images(select_classes(set, {1, 3}), 1 << 20), 0.5, 1), set));
+  Contents other(append_unlabeled(hide_labels(cache_images(select_classes(set, {1, 3}), 1 << 20), 0.5, 1), set));
   CHECK(other.of(0) == content_of_file(folder / ("set/" + set->name(3))));
   CHECK(other.of(7) == plain.of(0));
   // What is known is not asked for again.

@@ -25,7 +25,7 @@ std::shared_ptr<Dataset> sample() {
   const auto d = std::make_shared<Made>(std::vector<int>{3, 2, 4});
   d->super_classes = {1, 0, 1};
   d->boxes = {{0, {3, 4, 10, 12}}, {4, {-2, 5, 100, 100}}};
-  return append_unlabelled(d, std::make_shared<Made>(std::vector<int>{2}));
+  return append_unlabeled(d, std::make_shared<Made>(std::vector<int>{2}));
 }
 
 /// "" when the pack opens and every picture can be read, else the message; its kind must be BadInput.

@@ -25,7 +25,7 @@ Image smooth(int width, int height) {
   return image;
 }
 
-Image grey(int width, int height, const std::function<int(int x, int y)>& value) {
+Image gray(int width, int height, const std::function<int(int x, int y)>& value) {
   Image image{width, height, {}};
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) image.rgb.insert(image.rgb.end(), 3, static_cast<std::uint8_t>(value(x, y)));
@@ -71,7 +71,7 @@ TEST_CASE("degraded pictures are those of scipy and Pillow, byte for byte") {
 
 TEST_CASE("blur: a point becomes the Gaussian, a constant stays, brightness stays at mirrored borders") {
   const double sigma = 2;
-  const Image point = grey(41, 41, [](int x, int y) { return x == 20 && y == 20 ? 255 : 0; });
+  const Image point = gray(41, 41, [](int x, int y) { return x == 20 && y == 20 ? 255 : 0; });
   const Image blurred = gaussian_blur(point, sigma);
   for (int y = 0; y < 41; ++y)
     for (int x = 0; x < 41; ++x) {
@@ -80,9 +80,9 @@ TEST_CASE("blur: a point becomes the Gaussian, a constant stays, brightness stay
       const double wanted = 255 * std::exp(-r2 / (2 * sigma * sigma)) / (2 * std::numbers::pi * sigma * sigma);
       CHECK(std::abs(blurred.row(y)[3 * x] - wanted) <= 0.52);
     }
-  const Image flat = grey(7, 5, [](int, int) { return 131; });
+  const Image flat = gray(7, 5, [](int, int) { return 131; });
   CHECK(gaussian_blur(flat, 30).rgb == flat.rgb);
-  const Image edge = gaussian_blur(grey(8, 1, [](int x, int) { return x == 0 ? 200 : 0; }), 1);
+  const Image edge = gaussian_blur(gray(8, 1, [](int x, int) { return x == 0 ? 200 : 0; }), 1);
   int sum = 0;
   for (int x = 0; x < 8; ++x) sum += edge.row(0)[3 * x];
   CHECK(std::abs(sum - 200) <= 4);  // nothing is lost at the border but rounding
@@ -92,11 +92,11 @@ TEST_CASE("blur: a point becomes the Gaussian, a constant stays, brightness stay
 }
 
 TEST_CASE("downsampling takes fine structure away and keeps coarse structure") {
-  const Image checks = grey(32, 32, [](int x, int y) { return (x + y) % 2 * 255; });
+  const Image checks = gray(32, 32, [](int x, int y) { return (x + y) % 2 * 255; });
   const Image halved = apply(Degradation{0, 2, 0}, checks);
   for (int y = 2; y < 30; ++y)
     for (int x = 2; x < 30; ++x) CHECK(std::abs(halved.row(y)[3 * x] - 127.5) <= 1.5);
-  const Image ramp = grey(32, 32, [](int x, int) { return 8 * x; });
+  const Image ramp = gray(32, 32, [](int x, int) { return 8 * x; });
   const Image ramp_halved = apply(Degradation{0, 2, 0}, ramp);
   for (int x = 3; x < 29; ++x) CHECK(std::abs(ramp_halved.row(16)[3 * x] - 8 * x) <= 1);
   double before = 0;

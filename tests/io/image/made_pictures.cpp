@@ -76,12 +76,12 @@ class Packer {
 }  // namespace
 
 Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind, std::optional<std::size_t> unfolded) {
-  const std::size_t samples = kind.colour == 2 ? 3 : kind.colour == 6 ? 4 : 1;
+  const std::size_t samples = kind.color == 2 ? 3 : kind.color == 6 ? 4 : 1;
   Bytes png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header;
   big32(header, width), big32(header, height);
-  header.insert(header.end(), {kind.depth, kind.colour, 0, 0, std::uint8_t{kind.interlaced}});
+  header.insert(header.end(), {kind.depth, kind.color, 0, 0, std::uint8_t{kind.interlaced}});
   chunk(png, "IHDR", header);
-  if (kind.colour == 3) chunk(png, "PLTE", Bytes(6, 200));
+  if (kind.color == 3) chunk(png, "PLTE", Bytes(6, 200));
   Packer packer;
   if (unfolded) {
     for (std::size_t left = *unfolded; left > 0;) {

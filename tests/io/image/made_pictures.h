@@ -9,7 +9,7 @@
 namespace fledge::test {
 
 struct PngKind {
-  std::uint8_t depth, colour;  // as in IHDR: 2 is RGB, 3 palette, 6 RGBA
+  std::uint8_t depth, color;  // as in IHDR: 2 is RGB, 3 palette, 6 RGBA
   bool interlaced;
 };
 
