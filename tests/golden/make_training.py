@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ten losses of a short training run, for tests/nn/training_golden.cpp.
+"""Ten losses of a short training run, for tests/nn/training_golden_test.cpp.
 
 A ResNet-18 a sixteenth as wide (torchvision's, first convolution 3x3 with stride 1, no max pool) with the paper's head learns from eight
 pictures of 16 px in four classes: every active triplet with margin 0.2, plus 0.3 times the relative teacher's Frobenius norm to fixed
