@@ -80,7 +80,7 @@ void check_near(const std::vector<float>& a, const std::vector<float>& b) {
 TEST_CASE("an optimiser composed of tensor ops steps as one with a kernel", "[optim][device]") {
   add_once();
   std::vector<Device> devices = {Device{}};
-  if (gpu_module().backend) devices.push_back({Device::Type::CUDA, 0});
+  if (gpu_module().backend) devices.push_back({Device::Type::GPU, 0});
   for (Device device : devices)
     for (double max_norm : {0.0, 1.0, 100.0}) {
       INFO(to_string(device) << " max norm " << max_norm);
