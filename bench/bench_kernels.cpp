@@ -11,8 +11,8 @@
 #include <sstream>
 #include <vector>
 
-#include "bench/conv_tensors.h"
 #include "bench/conv_check.h"
+#include "bench/conv_tensors.h"
 #include "kernels/api/backend.h"
 #include "kernels/profile/machine.h"
 

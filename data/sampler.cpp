@@ -189,8 +189,8 @@ void PKSampler::take_super_classes(const Dataset& dataset) {
 
 std::vector<BatchRefs> PKSampler::epoch(std::int64_t epoch) const {
   const std::uint64_t e = static_cast<std::uint64_t>(epoch);
-  Generator g = Generator::of({options_.seed, e, 0x504bull});                   // "PK": apart from the augmentation's
-  Generator g_unlabeled = Generator::of({options_.seed, e, 0x756e6c6162ull});   // "unlab"
+  Generator g = Generator::of({options_.seed, e, 0x504bull});                  // "PK": apart from the augmentation's
+  Generator g_unlabeled = Generator::of({options_.seed, e, 0x756e6c6162ull});  // "unlab"
   const std::size_t k = static_cast<std::size_t>(options_.images_per_class),
                     p = static_cast<std::size_t>(classes_per_batch(options_)),
                     m = static_cast<std::size_t>(options_.unlabeled_per_batch);

@@ -11,7 +11,7 @@
 namespace fledge {
 
 struct RunOutcome {
-  int signal = 0;       // not 0: a stop was asked for (base/interrupt.h); what was done is in a checkpoint
+  int signal = 0;  // not 0: a stop was asked for (base/interrupt.h); what was done is in a checkpoint
   std::optional<RetrievalMetrics> metrics;  // of metrics.json; nothing where nothing was measured
 };
 

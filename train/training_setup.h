@@ -17,7 +17,7 @@
 namespace fledge {
 
 struct TrainingSetup : Learner {
-  std::shared_ptr<Dataset> train, validation, test;  // the last two may be null
+  std::shared_ptr<Dataset> train, validation, test;                              // the last two may be null
   std::unique_ptr<Contents> train_contents, validation_contents, test_contents;  // of those; null where they are
   std::vector<FileStamp> train_stamps, validation_stamps, test_stamps;           // from before anything was read
   std::optional<PKSampler> sampler;

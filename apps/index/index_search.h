@@ -16,9 +16,9 @@ struct IndexQuestion {
 struct Answer {
   std::vector<FoundPicture> neighbors;  // the nearest pictures within the threshold, the query's own among them
   std::vector<FoundPicture> voters;     // the nearest others within the threshold
-  double nearest = 0;                 // distance of the nearest picture, within the threshold or not
-  double nearest_other = 0;           // of the nearest that is not the query's own; infinity: there is none
-  std::int64_t own_found = 0;         // own pictures in the index
+  double nearest = 0;                   // distance of the nearest picture, within the threshold or not
+  double nearest_other = 0;             // of the nearest that is not the query's own; infinity: there is none
+  std::int64_t own_found = 0;           // own pictures in the index
 };
 
 struct SearchAnswers {

@@ -126,8 +126,8 @@ LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
 }
 
 /// The embeddings of pictures, and who they are. `tested`: these are what the figures are about.
-Embeddings embed(const EvalOptions& o, EmbeddingModel& model, const DatasetSpec& spec,
-                 const EmbedOptions& options, bool tested) {
+Embeddings embed(const EvalOptions& o, EmbeddingModel& model, const DatasetSpec& spec, const EmbedOptions& options,
+                 bool tested) {
   const std::shared_ptr<Dataset> dataset = open_dataset(spec);
   Embeddings e = embed_shown(model, dataset, options, o.machine.quiet, tested ? "embed" : "embed gallery");
   Contents contents(dataset);

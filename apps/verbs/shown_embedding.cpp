@@ -6,8 +6,8 @@
 
 namespace fledge {
 
-Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options,
-                       bool quiet, const std::string& bar) {
+Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options, bool quiet,
+                       const std::string& bar) {
   for (const std::string& text : preparation_warnings(options.preprocessing, *dataset))
     std::fprintf(stderr, "warning: %s\n", text.c_str());
   options.progress = progress_bar(bar, quiet);

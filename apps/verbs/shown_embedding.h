@@ -8,8 +8,8 @@
 namespace fledge {
 
 /// embed_dataset() after its warnings, with a bar called `bar` unless `quiet`.
-Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options,
-                       bool quiet, const std::string& bar = "embed");
+Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options, bool quiet,
+                       const std::string& bar = "embed");
 /// On stderr, where there are any.
 void say_skipped(const std::string& what, const SkippedPictures& skipped);
 

@@ -15,9 +15,9 @@ struct DeviceProperties {
   std::string name;          // as the maker calls it
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;
-  std::size_t memory_bytes = 0;  // in all
-  std::size_t free_bytes = 0;    // now, of all processes
-  std::string driver;            // version, "13.0"
+  std::size_t memory_bytes = 0;                                // in all
+  std::size_t free_bytes = 0;                                  // now, of all processes
+  std::string driver;                                          // version, "13.0"
   std::vector<std::pair<std::string, std::string>> libraries;  // name and version of those in use
   bool emulated = false;  // kernels run on the host (tests/cuda): for checking, never for speed
 };

@@ -17,8 +17,8 @@ __device__ float normalized(std::uint8_t pixel, int channel, const NormalizePara
 
 /// One thread for V neighbouring elements.
 template <class T, int V>
-__global__ __launch_bounds__(kThreads) void normalize_packs(const std::uint8_t* __restrict__ pixels,
-                                                            NormalizeParams p, T* __restrict__ y, std::int64_t packs) {
+__global__ __launch_bounds__(kThreads) void normalize_packs(const std::uint8_t* __restrict__ pixels, NormalizeParams p,
+                                                            T* __restrict__ y, std::int64_t packs) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
   for (std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; k < packs; k += step) {
     const int first = static_cast<int>(k * V % 3);

@@ -53,7 +53,8 @@ __global__ void __launch_bounds__(kBlock)
   __shared__ std::int32_t shared[kBlock / kWarp];
   const std::int64_t i = blockIdx.x;
   std::int32_t count = 0;
-  for (std::int64_t j = threadIdx.x; j < width; j += kBlock) count += certain(products[i * width + j], queries, i, items, j);
+  for (std::int64_t j = threadIdx.x; j < width; j += kBlock)
+    count += certain(products[i * width + j], queries, i, items, j);
   count = block_fold<kBlock>(count, shared, Sum{});
   if (threadIdx.x == 0) before[i] = count;
 }
@@ -84,8 +85,8 @@ void scan_products(ExecContext&, const TensorView& products, const TensorView& q
   launch("scan_products", &count_rows, static_cast<unsigned>(rows), kBlock, width, p, of_rows, of_items,
          before.as<std::int32_t>());
   if (columns)
-    launch("scan_products", &count_columns, static_cast<unsigned>((width + kBlock - 1) / kBlock), kBlock, rows, width, p,
-           of_columns, of_row_items, columns->before.as<std::int32_t>());
+    launch("scan_products", &count_columns, static_cast<unsigned>((width + kBlock - 1) / kBlock), kBlock, rows, width,
+           p, of_columns, of_row_items, columns->before.as<std::int32_t>());
 }
 
 }  // namespace fledge::cuda

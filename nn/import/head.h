@@ -8,12 +8,12 @@
 namespace fledge::importing {
 
 struct Heads {
-  std::string embedding;                // module of the embedding head, in the file: "feat", "module.head"; empty: none
-  std::string classifier;  // of the classifier that is kept; empty: none, or unused beside an embedding head
-  std::int64_t outputs = 0;             // of the one of the two that is there
-  bool without_bias = false;            // of the embedding head: taken as 0
+  std::string embedding;      // module of the embedding head, in the file: "feat", "module.head"; empty: none
+  std::string classifier;     // of the classifier that is kept; empty: none, or unused beside an embedding head
+  std::int64_t outputs = 0;   // of the one of the two that is there
+  bool without_bias = false;  // of the embedding head: taken as 0
   std::set<std::string> unused_modules;  // classifiers that an embedding head makes useless or that have no bias, norms
-  std::vector<std::string> notes = {};  // about what is left out
+  std::vector<std::string> notes = {};   // about what is left out
 };
 
 /// `features`: inputs that a head must have. Layers of losses are none. Errors (BadInput): several candidates, or a

@@ -24,7 +24,7 @@ struct LossInput {
   const ModelOutput& student;
   Tensor labels;  // N int64, where the features are; for losses that need labels only rows with one are there
   const ModelOutput* teacher = nullptr;  // frozen; no graph; the same pictures, row by row
-  std::int64_t step = 0;              // of the run: what a loss draws at random is a function of (seed, step)
+  std::int64_t step = 0;                 // of the run: what a loss draws at random is a function of (seed, step)
 };
 
 struct LossOutput {

@@ -16,16 +16,16 @@ namespace fledge {
 class Linear;
 
 struct ModelOutput {
-  Variable embedding;            // N,D, rows of unit length (when normalised)
-  Variable features;             // N,F: after global average pooling
-  Variable logits;               // N,classes: of the classifier "fc"; only when asked for
+  Variable embedding;                  // N,D, rows of unit length (when normalised)
+  Variable features;                   // N,F: after global average pooling
+  Variable logits;                     // N,classes: of the classifier "fc"; only when asked for
   std::vector<Variable> feature_maps;  // N,C,H,W after each stage, shallow to deep; filled only when asked for
 };
 
 struct ForwardOptions {
   bool feature_maps = false;   // keep them (hints, attention)
   bool features_only = false;  // no head: embedding = L2-normalised features
-  bool logits = false;       // the classifier's too. Errors (Usage): the model has none
+  bool logits = false;         // the classifier's too. Errors (Usage): the model has none
 };
 
 /// Everything needed to build a model again; stored in checkpoints.
@@ -36,7 +36,7 @@ struct ModelSpec {
   std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
   std::string conventions = "torch";  // what weights do not show: a variant that the architecture has
-  bool normalize = true;  // L2-normalise the embedding
+  bool normalize = true;              // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
   static ModelSpec from_map(const std::map<std::string, std::string>& values);  // unknown or malformed: Error(BadInput)

@@ -26,10 +26,10 @@ struct Learner {
 };
 
 struct StepInput {
-  Tensor images;              // N,3,H,W, normalised, where the model is
-  Tensor labels;              // N int64, there too; -1: none
-  std::int64_t labeled = 0;   // the first rows have a label, the others have none
-  std::int64_t step = 0;      // of the run, from 0
+  Tensor images;             // N,3,H,W, normalised, where the model is
+  Tensor labels;             // N int64, there too; -1: none
+  std::int64_t labeled = 0;  // the first rows have a label, the others have none
+  std::int64_t step = 0;     // of the run, from 0
 };
 
 /// What one batch gave. Kept until the optimiser has stepped, as losses that remember look at it again.
@@ -37,9 +37,9 @@ struct StepLosses {
   Variable total;  // scalar, the weighted sum
   LossNumbers numbers;
   std::vector<LossNumbers> own;
-  ModelOutput student, teacher;            // of all rows
-  ModelOutput labeled, labeled_teacher;    // of the rows with a label; the same as above when all have one
-  Tensor labels;                        // of those
+  ModelOutput student, teacher;          // of all rows
+  ModelOutput labeled, labeled_teacher;  // of the rows with a label; the same as above when all have one
+  Tensor labels;                         // of those
 };
 
 struct StepHooks {
