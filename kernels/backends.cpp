@@ -1,5 +1,5 @@
-// The list of backends: the CPU's, and those of GPUs, each a module that is opened where its GPU is asked for. A further
-// GPU backend is one folder and one row here; a process uses one of them.
+// The list of backends: the CPU's, and those of GPUs, each a module that is opened where its GPU is asked for. A
+// further GPU backend is one folder and one row here; a process uses one of them.
 #include <dlfcn.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-// Which network a backbone is: architecture, width, stem. Relatives of the known networks (ResNeXt, deep stems, ...) are
-// refused here by what sets them apart; whether every tensor fits is verify.h's question.
+// Which network a backbone is: architecture, width, stem. Relatives of the known networks (ResNeXt, deep stems, ...)
+// are refused here by what sets them apart; whether every tensor fits is verify.h's question.
 #pragma once
 #include <string>
 

@@ -12,7 +12,8 @@ bool is_one_of(std::string_view text, std::initializer_list<std::string_view> al
   return std::find(all.begin(), all.end(), text) != all.end();
 }
 
-/// Those that stand between the layers of backbones. Sigmoid, Softmax and Tanh, at a file's root, belong to the outputs.
+/// Those that stand between the layers of backbones. Sigmoid, Softmax and Tanh, at a file's root, belong to the
+/// outputs.
 bool is_hidden_activation(std::string_view kind) {
   return is_one_of(kind, {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU",
                           "Swish", "Mish", "Hardswish", "HardSwish", "Softplus", "Threshold"});
@@ -55,7 +56,8 @@ class Sorter {
   explicit Sorter(const FoundBackbone& backbone)
       : backbone_(backbone), form_(*backbone.form), names_(backbone.names()) {}
 
-  /// `module`: relative to the backbone. none: not the backbone's, or of no interest. `container`: has children or weights.
+  /// `module`: relative to the backbone. none: not the backbone's, or of no interest. `container`: has children or
+  /// weights.
   std::optional<BackboneFact> sort(const std::string& module, const LayerFacts& facts, bool container) const {
     BackboneFact fact{.facts = facts};
     const std::optional<std::string> weight = names_.ours(module + ".weight");

@@ -21,8 +21,8 @@ struct BackboneFact {
 };
 
 /// Facts about the backbone's layers, by name. Containers are left out, and so is what the map drops and what stands
-/// outside the backbone; at the root of a file without a prefix, where head and backbone lie side by side, only activations
-/// that can be the backbone's and poolings count.
+/// outside the backbone; at the root of a file without a prefix, where head and backbone lie side by side, only
+/// activations that can be the backbone's and poolings count.
 std::vector<BackboneFact> backbone_facts(const std::vector<Source>& sources, const FoundBackbone& backbone,
                                          const ImportOptions& options);
 

@@ -57,7 +57,8 @@ bool is_classifier(const FoundBackbone& backbone, const std::string& module) {
   return is_own_classifier(backbone, module) || is_classifier_by_name(backbone, module);
 }
 
-/// The container of a head that is one of several layers in it: "encoder.fc." of "encoder.fc.2"; empty: it stands alone.
+/// The container of a head that is one of several layers in it: "encoder.fc." of "encoder.fc.2"; empty: it stands
+/// alone.
 std::string stack_of(const std::vector<Source>& sources, const FoundBackbone& backbone, const std::string& module,
                      const Source** other = nullptr) {
   if (stands_by(backbone, module)) return "";

@@ -5,8 +5,8 @@
 
 namespace fledge::importing {
 
-/// Our names of the file's tensors (FoundBackbone::target, filled up with the head's) and, where empty, whether the tensor is
-/// one the network never uses.
+/// Our names of the file's tensors (FoundBackbone::target, filled up with the head's) and, where empty, whether the
+/// tensor is one the network never uses.
 struct Assignment {
   std::vector<std::string> target;
   std::vector<bool> unused;

@@ -37,7 +37,8 @@ struct Clustering {
 /// is chosen by float32 products, in double where they cannot tell centres apart; a picture moves only when its
 /// distance in double falls; centres are means of double sums, of the rows' dtype. A centre without pictures takes the
 /// one farthest from its own. The same for any number of threads.
-/// Errors (Usage): not N,D float32 or float64, k not in 1 .. N, starts or iterations below 1; NaN or infinity (Numeric).
+/// Errors (Usage): not N,D float32 or float64, k not in 1 .. N, starts or iterations below 1; NaN or infinity
+/// (Numeric).
 Clustering k_means(const Tensor& x, const KMeansOptions& options);
 
 }  // namespace fledge

@@ -21,8 +21,8 @@ float distance_slack(std::int64_t d);
 /// For products too small for float32, twice each.
 float underflow_slack(std::int64_t d);
 
-/// The two parts for one query or item of `square` = |x|^2 in the frame; rounded to the safe side. A query's `limit` may
-/// be infinite: everything comes before it.
+/// The two parts for one query or item of `square` = |x|^2 in the frame; rounded to the safe side. A query's `limit`
+/// may be infinite: everything comes before it.
 float query_strict(float square, double limit, std::int64_t d);
 float query_loose(float square, double limit, std::int64_t d);
 float item_strict(float square, std::int64_t d);

@@ -28,9 +28,9 @@ struct FramedRows {
   std::vector<float> squares;  // |x|^2 in the frame
   std::int64_t d = 0;
   double scale = 1;
-  /// Once find_twins() was asked: how many earlier rows hold the very same bits, and the first of them (itself, where there is none). Of rows with
-  /// more twins than a list keeps, the later ones come after all of them: a gallery collapsed to one point costs no
-  /// more than another.
+  /// Once find_twins() was asked: how many earlier rows hold the very same bits, and the first of them (itself, where
+  /// there is none). Of rows with more twins than a list keeps, the later ones come after all of them: a gallery
+  /// collapsed to one point costs no more than another.
   std::vector<std::int32_t> twins_before, first_twin;
 
   const float* original(std::int64_t i) const { return rows.data<float>() + i * d; }  // float32 only

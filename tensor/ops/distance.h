@@ -42,8 +42,8 @@ struct ScanResult {
   Tensor marks;          // R,ceil(M / kScanChunk) uint8
   Tensor column_before;  // M int32; undefined where the columns are no queries
 };
-/// Products compared with limits (kernels/api/distance.h). products: R,M contiguous  queries: 3,R  items: 2,M; where the
-/// columns are queries too, column_queries: 3,M and row_items: 2,R. One dtype; limits' rows dense.
+/// Products compared with limits (kernels/api/distance.h). products: R,M contiguous  queries: 3,R  items: 2,M; where
+/// the columns are queries too, column_queries: 3,M and row_items: 2,R. One dtype; limits' rows dense.
 ScanResult scan_products(const Tensor& products, const Tensor& queries, const Tensor& items,
                          const Tensor& column_queries = {}, const Tensor& row_items = {});
 

@@ -1,5 +1,5 @@
-// --on-bad-image: a picture that cannot be read ends a command with its name, or is left out (training: replaced), named
-// and counted, and everything else is as if it had not been there.
+// --on-bad-image: a picture that cannot be read ends a command with its name, or is left out (training: replaced),
+// named and counted, and everything else is as if it had not been there.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <csignal>

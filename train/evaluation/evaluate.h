@@ -45,9 +45,9 @@ struct EmbedOptions {
   std::function<void(std::int64_t done, std::int64_t of)> progress = nullptr;  // after each batch
 };
 
-/// Moves the model to the device of `options` and runs it, in evaluation, over all pictures, in order. Throws Error(BadInput) naming a picture that cannot be read; where
-/// such ones are skipped, when none is left. Error(Numeric) naming the picture whose embedding is not finite: nothing
-/// that is made of such a row means anything.
+/// Moves the model to the device of `options` and runs it, in evaluation, over all pictures, in order. Throws
+/// Error(BadInput) naming a picture that cannot be read; where such ones are skipped, when none is left. Error(Numeric)
+/// naming the picture whose embedding is not finite: nothing that is made of such a row means anything.
 Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
 /// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
 void keep_common_rows(Embeddings& a, Embeddings& b);

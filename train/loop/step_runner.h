@@ -1,5 +1,5 @@
-// A step of training as the trainer sees it: a batch through teacher, student and losses (step.h), a look at its numbers,
-// and the update. On the CPU: host_step.h; on a device: device_step.h.
+// A step of training as the trainer sees it: a batch through teacher, student and losses (step.h), a look at its
+// numbers, and the update. On the CPU: host_step.h; on a device: device_step.h.
 #pragma once
 #include <functional>
 #include <memory>

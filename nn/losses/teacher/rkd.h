@@ -13,8 +13,8 @@ LossOutput rkd_distance(const Variable& f, const Tensor& g);
 
 /// (1/n^3) sum_ijk H( cos^S_ijk - cos^T_ijk ), cos_ijk the cosine of the angle at picture i between j and k (section
 /// 3.2.2). A picture nearer to the anchor than 1e-6 has no direction: cosine 0, gradient 0. Does not change when f is
-/// scaled or shifted. One node: time n^3 + n^2 D, memory n^2 + n D and a block of anchors. In the dtype of f: on a device
-/// a side of length d makes cosines wrong by the rounding unit over d.
+/// scaled or shifted. One node: time n^3 + n^2 D, memory n^2 + n D and a block of anchors. In the dtype of f: on a
+/// device a side of length d makes cosines wrong by the rounding unit over d.
 /// numbers: angle_error, the mean over ijk of |cos^S - cos^T|.
 LossOutput rkd_angle(const Variable& f, const Tensor& g);
 

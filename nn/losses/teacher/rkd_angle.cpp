@@ -1,6 +1,6 @@
 // The angles of all triples as one node: the composition would hold n^3 cosines and n^2 D differences. Every product
-// comes from the squared distances q by the law of cosines, <x_j - x_i, x_k - x_i> = (q_ij + q_ik - q_jk) / 2, for all j
-// and k and a block of anchors i at once.
+// comes from the squared distances q by the law of cosines, <x_j - x_i, x_k - x_i> = (q_ij + q_ik - q_jk) / 2, for all
+// j and k and a block of anchors i at once.
 #include <algorithm>
 #include <limits>
 
