@@ -2,6 +2,7 @@
 // each worked out by the plain formula in double at the full batch size (the implementation may depend on the batch, so
 // a smaller batch would check another kernel than the one that is timed).
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>

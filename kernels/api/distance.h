@@ -50,7 +50,7 @@ using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView
                              const TensorView& gradient);
 
 // The loop of an exact search (nn/retrieval): products of queries with items, compared with limits.
-//   certain: p[i,j] > strict_i + strict'_j    possible: p[i,j] >= loose_i + loose'_j    near: p[i,j] >= list_i + loose'_j
+//   certain: p[i,j] > strict_i + strict'_j   possible: p[i,j] >= loose_i + loose'_j   near: p[i,j] >= list_i + loose'_j
 //   before[i] = number of certain items
 //   marks[i,c] = 1 where chunk c holds an item that is possible and not certain, or near; else 0
 // queries: 3,R (strict, loose, list)  items: 2,M (strict', loose')  products: R,M  before: R int32
