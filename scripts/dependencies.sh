@@ -2,11 +2,12 @@
 # Installs what fledge needs to build and run, in one list: Debian packages, and from wheels pinned by hash oneDNN and,
 # where a CUDA toolkit is, the headers of cudnn-frontend.
 #
-# usage: scripts/dependencies.sh [BUILD_FOLDER]      (default: build; what the wheels hold goes to BUILD_FOLDER/deps)
+# usage: scripts/dependencies.sh [BUILD_FOLDER [PACKAGE...]]      (default: build; what the wheels hold goes to
+# BUILD_FOLDER/deps; PACKAGE: Debian packages to install besides)
 # Works as root or with sudo; what is already there is left alone, so a second call costs a moment and needs no network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:-build}
+build=${1:-build}; shift || true
 
 packages=(
   g++ cmake ninja-build python3-pip                 # build (Python only fetches wheels; nothing needs it at run time)
@@ -17,6 +18,7 @@ packages=(
   libdeflate-dev libssl-dev                         # weight files: zip members, SHA-256
   catch2 libbenchmark-dev                           # tests, benchmarks
   dataset-fashion-mnist                             # real pictures for the quickstart and the tests
+  "$@"
 )
 
 missing=()

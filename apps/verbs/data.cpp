@@ -158,7 +158,7 @@ int run_prepare(const DataVerbOptions& o) {
                                       {"short_side", o.short_side},
                                       {"bytes", bytes},
                                       {"seconds", seconds}};
-    fmt::print("{}\n", json_text(std::move(j)));
+    fmt::print("{}\n", json_text(j));
   } else {
     fmt::print("{}: {} images, {} classes, {} bytes, {:.1f} seconds\n", shown(o.output), dataset->size(),
                dataset->classes(), bytes, seconds);

@@ -111,7 +111,7 @@ void add_groups(const Dataset& dataset, const std::vector<std::int64_t>& same_ha
     const auto it =
         std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return same_pixels(g.first, image); });
     if (it == groups.end()) {
-      groups.push_back({std::move(image), {i}});
+      groups.emplace_back(std::move(image), std::vector<std::int64_t>{i});
     } else {
       it->second.push_back(i);
     }

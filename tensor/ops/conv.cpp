@@ -10,8 +10,6 @@ namespace fledge {
 
 namespace {
 
-using check::Arg;
-
 std::string sizes(const Dims& x, const Dims& w) { return "input " + to_string(x) + ", weight " + to_string(w); }
 
 [[noreturn]] void fail_channels(const char* op, const Dims& x, const Dims& w, int groups) {

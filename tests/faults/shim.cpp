@@ -4,11 +4,9 @@
 //
 //   FLEDGE_FAULT_FOLDER   only calls on files below this folder count
 //   FLEDGE_FAULT          ACTION:CALL:K: at the K-th (from 1) CALL; ACTION is kill, torn (half of a write, then kill)
-// or
-//                         the name of an error (EIO, ENOSPC, EMFILE, EACCES). Empty: only count
+//                         or the name of an error (EIO, ENOSPC, EMFILE, EACCES). Empty: only count
 //   FLEDGE_FAULT_REPORT   the counts so far are appended here, a line of "CALL COUNT ...", at each mkdir below the
-// folder
-//                         (a save begins with one) and at the end
+//                         folder (a save begins with one) and at the end
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -69,7 +69,7 @@ int Trainer::run_epoch() {
   std::optional<Batch> batch = loader.next(), following;
   if (batch) runner_->prepare(*batch, state_.epoch);
   int signal = 0;
-  for (; batch && !signal; batch = std::move(following)) {
+  for (; batch && !signal; batch = std::exchange(following, std::nullopt)) {
     train_step(*batch, [&] {
       following = loader.next();
       if (following) runner_->prepare(*following, state_.epoch);
