@@ -13,15 +13,6 @@ using Catch::Contains;
 
 namespace {
 
-struct Pictures {
-  TempFolder folder;
-  Pictures() {
-    make_pictures(folder / "train", 4, 6, 28, 21);
-    make_pictures(folder / "test", 2, 4, 28, 22);
-  }
-  Arguments train(const Arguments& more) const { return Arguments{"train"} + tiny() + more; }
-};
-
 /// Runs, and checks the exit code and that stderr is one error with all of these words.
 void fails(const TempFolder& folder, const Arguments& arguments, int code, const std::vector<std::string>& words) {
   const Outcome outcome = run_fledge(folder, arguments);
@@ -48,7 +39,7 @@ TEST_CASE("help of every verb, with examples; version", "[e2e][errors]") {
 }
 
 TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   fails(p.folder, {}, 2, {"--help"});
   fails(p.folder, {"trian"}, 2, {"'trian' is no verb", "train"});
   fails(p.folder, p.train({"--batch-sze", "12"}), 2, {"--batch-sze", "did you mean", "batch-size"});
@@ -94,7 +85,7 @@ TEST_CASE("a printed config gives itself back", "[e2e]") {
 }
 
 TEST_CASE("pictures that are missing or broken", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   fails(p.folder, p.train({"--train", "nowhere"}), 3, {"nowhere"});
   std::filesystem::create_directories(p.folder / "empty");
   fails(p.folder, p.train({"--train", "empty"}), 3, {"empty", "hint"});
@@ -130,7 +121,7 @@ TEST_CASE("pictures that are missing or broken", "[e2e][errors]") {
 }
 
 TEST_CASE("models that do not fit", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   must(p.folder, p.train({"--run", "run", "--final-eval", "false"}));
   const std::string file = p.folder / "run/checkpoints/step-00000003/model.safetensors";
   fails(p.folder, p.train({"--run", "other", "--weights", file, "--width", "0.125"}), 3, {file, "resnet18"});
@@ -169,7 +160,7 @@ TEST_CASE("models that do not fit", "[e2e][errors]") {
 }
 
 TEST_CASE("run folders: taken, locked, changed, impossible", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   must(p.folder, p.train({"--run", "run"}));
   fails(p.folder, p.train({"--run", "run"}), 2, {"run", "--resume auto"});
   fails(p.folder, p.train({"--run", "run", "--resume", "auto", "--lr", "0.5"}), 2,
@@ -196,7 +187,7 @@ TEST_CASE("run folders: taken, locked, changed, impossible", "[e2e][errors]") {
 }
 
 TEST_CASE("a loss that is no number stops the run before it is saved", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   fails(p.folder, p.train({"--run", "nan", "--lr", "1e30", "--epochs", "4", "--save-every", "1"}), 5,
         {"step", "--lr", "class"});
   REQUIRE_FALSE(checkpoints(p.folder / "nan").empty());
@@ -204,7 +195,7 @@ TEST_CASE("a loss that is no number stops the run before it is saved", "[e2e][er
 }
 
 TEST_CASE("a disk that fills up: earlier checkpoints stay, no scrap is left", "[e2e][errors]") {
-  const Pictures p;
+  const SmallPictures p;
   const auto check_rest = [&](const std::string& run, const std::vector<std::string>& expected) {
     CHECK(checkpoints(run) == expected);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(run))

@@ -71,6 +71,16 @@ Arguments operator+(Arguments a, const Arguments& b);
 /// one thread, so that no machine is too busy.
 Arguments tiny(const std::string& arch = "resnet18");
 
+/// A folder with pictures that such a run learns from.
+struct SmallPictures {
+  TempFolder folder;
+  SmallPictures() {
+    make_pictures(folder / "train", 4, 6, 28, 21);
+    make_pictures(folder / "test", 2, 4, 28, 22);
+  }
+  Arguments train(const Arguments& more) const { return Arguments{"train"} + tiny() + more; }
+};
+
 }  // namespace fledge::test
 
 #include <catch2/catch.hpp>

@@ -25,10 +25,6 @@ std::vector<ModelSpec> all_networks() {
   return specs;
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// Follows the picture's size through a network's convolutions, in the order in which the model registers them.
 void append_convolutions(const ModelSpec& spec, std::int64_t batch, std::int64_t size,
                          std::vector<NetworkConv>& convolutions) {
@@ -39,12 +35,12 @@ void append_convolutions(const ModelSpec& spec, std::int64_t batch, std::int64_t
     const auto* conv = dynamic_cast<const Conv2d*>(module);
     if (!conv) continue;
     const bool in_block = name.find("layer") == 0, shortcut = name.find("downsample") != std::string::npos;
-    if (in_block && ends_with(name, ".conv1")) block_input = y;
+    if (in_block && name.ends_with(".conv1")) block_input = y;
     NetworkConv c;
     c.x = shortcut ? block_input : y;
     c.w = conv->weight().value().dims();
     c.params = conv->options().params;
-    c.joins = in_block && ends_with(name, bottleneck ? ".conv3" : ".conv2");
+    c.joins = in_block && name.ends_with(bottleneck ? ".conv3" : ".conv2");
     c.relu6 = model->backbone().activation() == Activation::ReLU6;
     c.has_activation = !shortcut;
     y = c.params.output_dims(c.x, c.w);

@@ -17,27 +17,23 @@ using namespace fledge::test;
 
 namespace {
 
-bool ends_with(const std::string& name, const std::string& end) {
-  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-}
-
 /// `fill` of make_parity.py.
 Tensor weight(const std::string& name, const Dims& dims) {
-  if (ends_with(name, "num_batches_tracked")) return zeros({}, DType::Int64);
+  if (name.ends_with("num_batches_tracked")) return zeros({}, DType::Int64);
   double scale = 1, shift = 0;
   const double filter = static_cast<double>(dims.numel() / dims[0]);
-  if (ends_with(name, "running_mean"))
+  if (name.ends_with("running_mean"))
     scale = 0.2;
-  else if (ends_with(name, "running_var"))
+  else if (name.ends_with("running_var"))
     scale = 0.5, shift = 1;
-  else if (ends_with(name, "bias"))
+  else if (name.ends_with("bias"))
     scale = 0.1;
   else if (dims.rank() == 4)
     scale = std::sqrt(6.0 / filter);
   else if (dims.rank() == 2)
     scale = std::sqrt(3.0 / filter);
   else
-    shift = ends_with(name, "bn2.weight") || ends_with(name, "bn3.weight") ? 0.25 : 1, scale = 0.3 * shift;
+    shift = name.ends_with("bn2.weight") || name.ends_with("bn3.weight") ? 0.25 : 1, scale = 0.3 * shift;
   const Tensor t = formula(name, dims);
   double* values = t.data<double>();
   for (std::int64_t i = 0; i < t.numel(); ++i) values[i] = scale * values[i] + shift;

@@ -17,13 +17,7 @@ using Catch::Contains;
 
 namespace {
 
-struct Pictures {
-  TempFolder folder;
-  Pictures() {
-    make_pictures(folder / "train", 4, 6, 28, 21);
-    make_pictures(folder / "test", 2, 4, 28, 22);
-  }
-  Arguments train(const Arguments& more) const { return Arguments{"train"} + tiny() + more; }
+struct Pictures : SmallPictures {
   Arguments loud(const Arguments& more) const {
     Arguments a = train(more);
     a.erase(std::find(a.begin(), a.end(), "--quiet"));

@@ -13,10 +13,6 @@ using namespace fledge::test;
 
 namespace {
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// NAME.io.safetensors and the weight file NAME.* beside it.
 struct Recorded {
   std::string weights, io;
@@ -27,7 +23,7 @@ std::vector<Recorded> recorded_networks(const std::string& folder) {
   std::vector<Recorded> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string path = entry.path().string();
-    if (!ends_with(path, kIo)) continue;
+    if (!path.ends_with(kIo)) continue;
     const std::string stem = path.substr(0, path.size() - kIo.size());
     for (const char* end : {".pth", ".pkl", ".pth.tar", ".safetensors"})
       if (fs::exists(stem + end)) found.push_back({stem + end, path});

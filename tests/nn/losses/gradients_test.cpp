@@ -10,18 +10,12 @@
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"
+#include "tests/nn/losses/batches.h"
 
 using namespace fledge;
+using namespace fledge::test;
 
 namespace {
-
-Tensor random(std::int64_t n, std::int64_t d, std::uint64_t seed) {
-  Generator g(seed);
-  return rand_normal({n, d}, g, 0, 1, DType::Float64);
-}
-Tensor unit(const Tensor& x) { return l2_normalize(x).y; }
-Tensor labels_of(const std::vector<std::int64_t>& y) { return from_vector(y, {static_cast<std::int64_t>(y.size())}); }
-const std::vector<std::int64_t> kLabels = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
 
 void check(const char* name, const std::function<Variable(const std::vector<Variable>&)>& f,
            const std::vector<Tensor>& inputs) {

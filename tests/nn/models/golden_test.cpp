@@ -47,17 +47,14 @@ NamedTensors below(const NamedTensors& tensors, const std::string& prefix) {
 }
 
 void fill_by_formula(Module& module, double gain) {
-  const auto ends_with = [](const std::string& name, const std::string& end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
   for (const auto& [name, t] : module.named_state()) {
     if (t.rank() == 0) continue;  // num_batches_tracked
     double scale = 1, shift = 0;
-    if (ends_with(name, "running_mean"))
+    if (name.ends_with("running_mean"))
       scale = 0.2;
-    else if (ends_with(name, "running_var"))
+    else if (name.ends_with("running_var"))
       scale = 0.5, shift = 1;
-    else if (ends_with(name, "bias"))
+    else if (name.ends_with("bias"))
       scale = 0.1;
     else if (t.rank() == 1)
       shift = name == "model.1.1.weight" ? gain : 1, scale = 0.3 * shift;

@@ -12,17 +12,14 @@
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/random.h"
+#include "tests/nn/losses/batches.h"
 
 using namespace fledge;
+using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
 
-Tensor random(std::int64_t n, std::int64_t d, std::uint64_t seed, DType dtype = DType::Float64) {
-  Generator g(seed);
-  return rand_normal({n, d}, g, 0, 1, DType::Float64).to(dtype);
-}
-Tensor labels_of(const std::vector<std::int64_t>& y) { return from_vector(y, {static_cast<std::int64_t>(y.size())}); }
 Tensor rows(const std::vector<double>& values, std::int64_t d, DType dtype) {
   return from_vector(values, {static_cast<std::int64_t>(values.size()) / d, d}).to(dtype);
 }

@@ -11,13 +11,13 @@
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/random.h"
+#include "tests/nn/losses/batches.h"
 
 using namespace fledge;
+using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
-
-Tensor labels_of(const std::vector<std::int64_t>& y) { return from_vector(y, {static_cast<std::int64_t>(y.size())}); }
 
 struct Batch {
   ModelOutput student;
