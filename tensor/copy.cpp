@@ -3,42 +3,26 @@
 #include <type_traits>
 
 #include "tensor/context.h"
-#include "tensor/ops/check.h"
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/check.h"
+#include "tensor/ops/call/dispatch.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
 
 namespace {
 
-float widen(BFloat16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16); }
+float value_of(BFloat16 v) { return widen(v); }
 template <class S>
-S widen(S v) {
+S value_of(S v) {
   return v;
-}
-
-template <class S, class T>
-void convert(const void* from, T* to, std::int64_t n) {
-  const S* source = static_cast<const S*>(from);
-  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(widen(source[i]));
 }
 
 template <class T>
 void convert(DType dtype, const void* from, T* to, std::int64_t n) {
-  switch (dtype) {
-    case DType::Float32:
-      return convert<float>(from, to, n);
-    case DType::Float64:
-      return convert<double>(from, to, n);
-    case DType::BFloat16:
-      return convert<BFloat16>(from, to, n);
-    case DType::Int32:
-      return convert<std::int32_t>(from, to, n);
-    case DType::Int64:
-      return convert<std::int64_t>(from, to, n);
-    case DType::UInt8:
-      return convert<std::uint8_t>(from, to, n);
-  }
+  with_type(dtype, [&](auto type) {
+    const auto* source = static_cast<const decltype(type)*>(from);
+    for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(value_of(source[i]));
+  });
 }
 
 // The values row-major in host memory, converted.

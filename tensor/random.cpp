@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/ops/check.h"
+#include "tensor/ops/call/check.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/philox.h"
 

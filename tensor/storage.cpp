@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/dispatch.h"
 
 namespace fledge {
 

@@ -1,8 +1,8 @@
 #include "tensor/stream.h"
 
 #include "base/error.h"
-#include "tensor/ops/check.h"
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/check.h"
+#include "tensor/ops/call/dispatch.h"
 #include "tensor/strides.h"
 
 namespace fledge {

@@ -1,16 +1,16 @@
 #include "tensor/tensor.h"
 
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/dispatch.h"
 #include "tensor/strides.h"
 
 namespace fledge {
-
-namespace {
 
 void require_defined(const Tensor& t, const char* op) {
   if (!t.defined()) [[unlikely]]
     throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
 }
+
+namespace {
 
 [[noreturn]] void fail_sizes(const Dims& dims, DType dtype, const char* reason) {
   throw Error(ErrorKind::Usage, "empty", std::string(reason) + ": " + to_string(dims) + " " + name_of(dtype));

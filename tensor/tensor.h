@@ -93,6 +93,9 @@ class Tensor {
   bool contiguous_ = false, channels_last_ = false;
 };
 
+/// Throws Error(Usage), in the name of `op`, where `t` has no value.
+void require_defined(const Tensor& t, const char* op);
+
 /// "8x64x56x56 float32 channels-last cpu", for messages.
 std::string describe(const Tensor& t);
 

@@ -10,11 +10,6 @@ namespace {
   throw Error(ErrorKind::Usage, op, problem + ": tensor " + describe(t), hint);
 }
 
-void require_defined(const Tensor& t, const char* op) {
-  if (!t.defined()) [[unlikely]]
-    throw Error(ErrorKind::Usage, op, "the tensor is undefined", "give it a value first");
-}
-
 int checked_axis(const char* op, const Tensor& t, int axis) {
   const int positive = axis < 0 ? axis + t.rank() : axis;
   if (positive < 0 || positive >= t.rank()) [[unlikely]]

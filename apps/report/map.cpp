@@ -15,7 +15,7 @@
 namespace fledge::report {
 namespace {
 
-constexpr double kSide = 360, kTop = 46, kMargin = 12;
+constexpr double kSide = 360, kTitleHeight = 46, kMargin = 12;
 
 // Every point of a class in one path: a stroke of no length with round or square ends is a disc or a square.
 std::string dots(const std::string& classes, const std::vector<Point>& places, const std::string& title) {
@@ -71,14 +71,14 @@ std::string map_svg(const std::string& title, const std::string& note, const std
   const double reach = std::max({high_x - low_x, high_y - low_y, 1e-12}), scale = (kSide - 2 * kMargin) / reach;
   const auto placed = [&](const Point& p) {
     return Point{kSide / 2 + (p.x - (low_x + high_x) / 2) * scale,
-                 kTop + kSide / 2 - (p.y - (low_y + high_y) / 2) * scale};
+                 kTitleHeight + kSide / 2 - (p.y - (low_y + high_y) / 2) * scale};
   };
   std::vector<std::vector<Point>> of_class(selection.class_names.size() + 1);  // the last: the rest
   for (std::size_t i = 0; i < points.size(); ++i) {
     const int color = selection.colors[i];
     of_class[color < 0 ? selection.class_names.size() : static_cast<std::size_t>(color)].push_back(placed(points[i]));
   }
-  std::string out = svg_start(kSide, kTop + kSide, title);
+  std::string out = svg_start(kSide, kTitleHeight + kSide, title);
   out +=
       fmt::format("<text class=\"head\" x=\"4\" y=\"18\">{}</text><text class=\"muted\" x=\"4\" y=\"36\">{}</text>\n",
                   escape(title), escape(note));

@@ -1,7 +1,7 @@
 #include "autograd/ops/with_gradient.h"
 
 #include "autograd/node.h"
-#include "tensor/ops/check.h"
+#include "tensor/ops/call/check.h"
 #include "tensor/ops/eltwise.h"
 
 namespace fledge {

@@ -13,7 +13,7 @@ namespace fledge {
 
 namespace {
 
-constexpr std::int64_t kLastTrainingClass = 98;
+constexpr std::int64_t kCarsTrainingClasses = 98;
 
 const KnownSet kCars = {"Cars-196",
                         {8054, 98},
@@ -46,7 +46,7 @@ void add(Annotations& a, const std::string& file, std::int64_t class_id, const P
     throw Error(ErrorKind::BadInput, "",
                 where + ": class " + std::to_string(class_id) + " is not one of the " +
                     std::to_string(a.class_names.size()) + " named ones");
-  a.images.push_back({file, class_id, class_id <= kLastTrainingClass ? SplitPart::Train : SplitPart::Test, box});
+  a.images.push_back({file, class_id, class_id <= kCarsTrainingClasses ? SplitPart::Train : SplitPart::Test, box});
 }
 
 void add_records(Annotations& a, const std::vector<MatRecord>& records, const std::string& folder,

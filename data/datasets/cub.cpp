@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kLastTrainingClass = 100;
+constexpr std::int64_t kCubTrainingClasses = 100;
 
 const KnownSet kCub = {
     "CUB-200-2011", {5864, 100}, {5924, 100}, {{"CUB_200_2011.tgz", "97eceeb196236b17998738112f37df78", true}}};
@@ -67,7 +67,7 @@ Annotations read_cub(const std::string& root) {
     if (name == a.class_names.end()) label.refuse("class " + std::to_string(image.class_id) + " is not in classes.txt");
     if (file.substr(0, file.find('/')) != name->second)
       row.refuse("'" + file + "' does not lie in the folder of its class, '" + name->second + "'");
-    image.part = image.class_id <= kLastTrainingClass ? SplitPart::Train : SplitPart::Test;
+    image.part = image.class_id <= kCubTrainingClasses ? SplitPart::Train : SplitPart::Test;
     if (boxed) image.box = box_of(find(boxes, id, row, "bounding_boxes.txt"));
     a.images.push_back(std::move(image));
   }

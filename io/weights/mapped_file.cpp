@@ -15,7 +15,7 @@
 namespace fledge {
 namespace {
 
-[[noreturn]] void refuse(const std::string& path, const std::string& reason, const std::string& hint = "") {
+[[noreturn]] void cannot_open(const std::string& path, const std::string& reason, const std::string& hint = "") {
   throw Error(ErrorKind::BadInput, "", "cannot open '" + path + "': " + reason, hint);
 }
 
@@ -29,9 +29,9 @@ namespace {
 MappedFile::MappedFile(const std::string& path, bool follow) : path_(path) {
   // O_NONBLOCK: a pipe is refused, not waited for.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
-  if (fd_ < 0 && errno == ELOOP && !follow) refuse(path, "it is a symbolic link, which leads out of the folder");
+  if (fd_ < 0 && errno == ELOOP && !follow) cannot_open(path, "it is a symbolic link, which leads out of the folder");
   if (fd_ < 0 && !names_nothing(errno)) unreadable(path, errno);
-  if (fd_ < 0) refuse(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
+  if (fd_ < 0) cannot_open(path, errno == ENOENT ? "no such file or directory" : std::strerror(errno));
   struct stat status {};
   if (::fstat(fd_, &status) != 0) {
     const int error = errno;
@@ -53,7 +53,7 @@ MappedFile::MappedFile(const std::string& path, bool follow) : path_(path) {
   }
   const int error = errno;
   ::close(fd_);
-  if (!problem.empty()) refuse(path, problem);
+  if (!problem.empty()) cannot_open(path, problem);
   throw Error(ErrorKind::Resource, "", "cannot map '" + path + "': " + std::strerror(error));
 }
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxBytes = std::size_t{32} << 20, kMaxTensors = 100'000, kMaxFiles = 256, kMaxName = 4096;
 constexpr int kMaxDepth = 4;
 
-[[noreturn]] void refuse(const std::string& path, const std::string& problem, const std::string& hint = "") {
+[[noreturn]] void refuse_index(const std::string& path, const std::string& problem, const std::string& hint = "") {
   throw Error(ErrorKind::BadInput, "", "cannot read the index '" + path + "': " + printable(problem), hint);
 }
 
@@ -33,9 +33,9 @@ void place(WeightFile::Content& content, std::size_t shard, std::map<std::string
   for (const StoredTensor& t : file.tensors()) {
     const auto found = expected.find(t.name);
     if (found == expected.end())
-      refuse(content.path,
-             "shard '" + file.path() + "' holds " + shown(t.name) + ", which the index does not place there",
-             "index and shards are of different models, or one is damaged");
+      refuse_index(content.path,
+                   "shard '" + file.path() + "' holds " + shown(t.name) + ", which the index does not place there",
+                   "index and shards are of different models, or one is damaged");
     found->second = true;
     StoredTensor here = t;
     here.block = content.shard_blocks.size();
@@ -44,8 +44,8 @@ void place(WeightFile::Content& content, std::size_t shard, std::map<std::string
   }
   for (const auto& [name, there] : expected)
     if (!there)
-      refuse(content.path, "tensor " + shown(name) + " is not in its shard '" + file.path() + "'",
-             "index and shards are of different models, or one is damaged");
+      refuse_index(content.path, "tensor " + shown(name) + " is not in its shard '" + file.path() + "'",
+                   "index and shards are of different models, or one is damaged");
 }
 
 }  // namespace
@@ -54,24 +54,24 @@ bool is_shard_index(const std::string& path) { return path.ends_with(".index.jso
 
 std::map<std::string, std::map<std::string, bool>> parse_shard_index(std::string_view text, const std::string& path) {
   if (text.size() > kMaxBytes)
-    refuse(path, "it has " + std::to_string(text.size()) + " bytes; 33,554,432 are the most");
+    refuse_index(path, "it has " + std::to_string(text.size()) + " bytes; 33,554,432 are the most");
   const nlohmann::json index = parse_json(text, kMaxDepth);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-    refuse(path, "it is no JSON object with a \"weight_map\"");
+    refuse_index(path, "it is no JSON object with a \"weight_map\"");
   const nlohmann::json& map = index["weight_map"];
-  if (map.empty()) refuse(path, "its \"weight_map\" is empty");
-  if (map.size() > kMaxTensors) refuse(path, "it names more than 100,000 tensors");
+  if (map.empty()) refuse_index(path, "its \"weight_map\" is empty");
+  if (map.size() > kMaxTensors) refuse_index(path, "it names more than 100,000 tensors");
   std::map<std::string, std::map<std::string, bool>> shards;
   for (const auto& [tensor, file] : map.items()) {
-    if (tensor.size() > kMaxName) refuse(path, "it names a tensor of more than 4,096 bytes");
+    if (tensor.size() > kMaxName) refuse_index(path, "it names a tensor of more than 4,096 bytes");
     if (!file.is_string() || !is_plain_name(file.get<std::string>()))
-      refuse(path,
-             "tensor " + shown(tensor) + " lies in " +
-                 (file.is_string() ? shown(file.get<std::string>()) : "something that is no text") +
-                 ", which is no file's name",
-             "shards lie beside their index, under plain names");
+      refuse_index(path,
+                   "tensor " + shown(tensor) + " lies in " +
+                       (file.is_string() ? shown(file.get<std::string>()) : "something that is no text") +
+                       ", which is no file's name",
+                   "shards lie beside their index, under plain names");
     shards[file.get<std::string>()].emplace(tensor, false);
-    if (shards.size() > kMaxFiles) refuse(path, "it names more than 256 files");
+    if (shards.size() > kMaxFiles) refuse_index(path, "it names more than 256 files");
   }
   return shards;
 }
@@ -79,7 +79,7 @@ std::map<std::string, std::map<std::string, bool>> parse_shard_index(std::string
 void read_shard_index(WeightFile::Content& content) {
   std::error_code none;  // what cannot be opened is said by read_file
   if (const auto size = fs::file_size(content.path, none); !none && size > kMaxBytes)
-    refuse(content.path, "it has " + std::to_string(size) + " bytes; 33,554,432 are the most");
+    refuse_index(content.path, "it has " + std::to_string(size) + " bytes; 33,554,432 are the most");
   const auto bytes = read_file(content.path);
   auto shards = parse_shard_index({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, content.path);
   // In a download cache index and shards are links to where the bytes lie; else a link is not followed.

@@ -1,5 +1,6 @@
 // Element types. Every type exists here from the start; a backend says which of them it computes in.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,74 +13,61 @@ struct BFloat16 {
   std::uint16_t bits = 0;
 };
 
-constexpr std::size_t size_of(DType t) {
-  switch (t) {
-    case DType::Float32:
-      return 4;
-    case DType::Float64:
-      return 8;
-    case DType::BFloat16:
-      return 2;
-    case DType::Int32:
-      return 4;
-    case DType::Int64:
-      return 8;
-    case DType::UInt8:
-      return 1;
-  }
-  return 0;
-}
+constexpr float widen(BFloat16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16); }
 
-constexpr const char* name_of(DType t) {
-  switch (t) {
-    case DType::Float32:
-      return "float32";
-    case DType::Float64:
-      return "float64";
-    case DType::BFloat16:
-      return "bfloat16";
-    case DType::Int32:
-      return "int32";
-    case DType::Int64:
-      return "int64";
-    case DType::UInt8:
-      return "uint8";
-  }
-  return "?";
-}
+/// What there is to say of each element type, in the order of DType.
+struct DTypeFacts {
+  std::size_t size;    // bytes
+  const char* name;    // as messages and files call it
+  const char* suffix;  // behind a shape in a profile; nothing for the commonest
+  bool floating;
+};
+inline constexpr DTypeFacts kDTypes[] = {
+    {4, "float32", "", true},    {8, "float64", ":f64", true}, {2, "bfloat16", ":bf16", true},
+    {4, "int32", ":i32", false}, {8, "int64", ":i64", false},  {1, "uint8", ":u8", false},
+};
+
+constexpr const DTypeFacts& facts_of(DType t) { return kDTypes[static_cast<std::size_t>(t)]; }
+constexpr std::size_t size_of(DType t) { return facts_of(t).size; }
+constexpr const char* name_of(DType t) { return facts_of(t).name; }
+constexpr bool is_floating(DType t) { return facts_of(t).floating; }
 
 /// What statistics, sums and parameters of activations in `t` are kept in.
 constexpr DType accumulated(DType t) { return t == DType::BFloat16 ? DType::Float32 : t; }
 
-constexpr bool is_floating(DType t) { return t == DType::Float32 || t == DType::Float64 || t == DType::BFloat16; }
+/// Calls f(T{}) with the C++ type of a dtype.
+template <class F>
+constexpr void with_type(DType t, F&& f) {
+  switch (t) {
+    case DType::Float32:
+      return f(float{});
+    case DType::Float64:
+      return f(double{});
+    case DType::BFloat16:
+      return f(BFloat16{});
+    case DType::Int32:
+      return f(std::int32_t{});
+    case DType::Int64:
+      return f(std::int64_t{});
+    case DType::UInt8:
+      return f(std::uint8_t{});
+  }
+}
 
+/// The dtype of a C++ type; others do not compile.
 template <class T>
-struct DTypeOf;
+inline constexpr DType dtype_of = T::has_no_dtype;
 template <>
-struct DTypeOf<float> {
-  static constexpr DType value = DType::Float32;
-};
+inline constexpr DType dtype_of<float> = DType::Float32;
 template <>
-struct DTypeOf<double> {
-  static constexpr DType value = DType::Float64;
-};
+inline constexpr DType dtype_of<double> = DType::Float64;
 template <>
-struct DTypeOf<BFloat16> {
-  static constexpr DType value = DType::BFloat16;
-};
+inline constexpr DType dtype_of<BFloat16> = DType::BFloat16;
 template <>
-struct DTypeOf<std::int32_t> {
-  static constexpr DType value = DType::Int32;
-};
+inline constexpr DType dtype_of<std::int32_t> = DType::Int32;
 template <>
-struct DTypeOf<std::int64_t> {
-  static constexpr DType value = DType::Int64;
-};
+inline constexpr DType dtype_of<std::int64_t> = DType::Int64;
 template <>
-struct DTypeOf<std::uint8_t> {
-  static constexpr DType value = DType::UInt8;
-};
-template <class T>
-inline constexpr DType dtype_of = DTypeOf<T>::value;
+inline constexpr DType dtype_of<std::uint8_t> = DType::UInt8;
 
 }  // namespace fledge

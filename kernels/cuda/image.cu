@@ -2,7 +2,7 @@
 // written V elements at a time; any other strides element by element.
 #include "kernels/cuda/device/pack.cuh"
 #include "kernels/cuda/overlays.h"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Which pairs of labels are positive, which negative.
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/device/pack.cuh"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 namespace {

@@ -2,10 +2,10 @@
 #include <cuda_runtime.h>
 
 #include "kernels/api/gpu_module.h"
-#include "kernels/cuda/allocator.h"
 #include "kernels/cuda/overlays.h"
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/allocator.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 #include "kernels/cudnn/table.h"
 
 namespace fledge::cuda {

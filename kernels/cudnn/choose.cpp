@@ -7,8 +7,8 @@
 #include "base/environment.h"
 #include "base/error.h"
 #include "kernels/api/device_runtime.h"
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 #include "kernels/plan/fastest.h"
 
 namespace fledge::cudnn {

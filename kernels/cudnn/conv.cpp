@@ -1,8 +1,8 @@
 #include "kernels/cudnn/conv.h"
 
 #include "base/environment.h"
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 #include "kernels/cudnn/choose.h"
 #include "kernels/cudnn/epilogue.h"
 #include "kernels/cudnn/table.h"

@@ -1,6 +1,6 @@
 #include "kernels/cudnn/state.h"
 
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 #include "kernels/cudnn/table.h"
 
 namespace fledge::cudnn {

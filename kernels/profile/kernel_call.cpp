@@ -5,25 +5,6 @@
 namespace fledge {
 namespace {
 
-/// Nothing for float32, which most are.
-const char* suffix_of(DType t) {
-  switch (t) {
-    case DType::Float32:
-      return "";
-    case DType::Float64:
-      return ":f64";
-    case DType::BFloat16:
-      return ":bf16";
-    case DType::Int32:
-      return ":i32";
-    case DType::Int64:
-      return ":i64";
-    case DType::UInt8:
-      return ":u8";
-  }
-  return "";
-}
-
 /// As it lies in memory: a repeated axis has size 1.
 Dims stored_dims(const TensorView& t) {
   Dims d = t.dims;
@@ -54,7 +35,7 @@ void CallReader::add(const TensorView& t) {
     seen_.push_back(t.data);
   }
   bytes_ += bytes_behind(t);
-  word(to_string(stored_dims(t)) + suffix_of(t.dtype));
+  word(to_string(stored_dims(t)) + facts_of(t.dtype).suffix);
 }
 
 void CallReader::add(const ConvEpilogue& e) {
@@ -98,7 +79,7 @@ void CallReader::add(ReduceOp op) { word(name_of(op)); }
 
 void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w, const TensorView& y,
                      const Conv2dParams& p) {
-  call.descriptor = p.descriptor(x.dims, w.dims) + suffix_of(x.dtype);
+  call.descriptor = p.descriptor(x.dims, w.dims) + facts_of(x.dtype).suffix;
   call.flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w.dims[1] * w.dims[2] * w.dims[3]);
 }
 

@@ -1,11 +1,10 @@
-// One element from any dtype to any other, and the switch from a DType to a C++ type.
+// One element from any dtype to any other.
 #pragma once
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <type_traits>
 
-#include "base/error.h"
 #include "kernels/api/dtype.h"
 
 namespace fledge::ref {
@@ -23,15 +22,13 @@ inline BFloat16 to_bfloat16(double v) {
   return {static_cast<std::uint16_t>((bits + round) >> 16)};
 }
 
-inline float to_float(BFloat16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16); }
-
 /// Float to integer truncates towards zero, saturates at the integer's range, and turns NaN into 0.
 template <class To, class From>
 To cast(From v) {
   if constexpr (std::is_same_v<From, To>) {
     return v;
   } else if constexpr (std::is_same_v<From, BFloat16>) {
-    return cast<To>(to_float(v));
+    return cast<To>(widen(v));
   } else if constexpr (std::is_same_v<To, BFloat16>) {
     return to_bfloat16(static_cast<double>(v));
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
@@ -44,26 +41,6 @@ To cast(From v) {
   } else {
     return static_cast<To>(v);
   }
-}
-
-/// Calls f(T{}) with the C++ type of a dtype.
-template <class F>
-void with_type(DType t, F&& f) {
-  switch (t) {
-    case DType::Float32:
-      return f(float{});
-    case DType::Float64:
-      return f(double{});
-    case DType::BFloat16:
-      return f(BFloat16{});
-    case DType::Int32:
-      return f(std::int32_t{});
-    case DType::Int64:
-      return f(std::int64_t{});
-    case DType::UInt8:
-      return f(std::uint8_t{});
-  }
-  throw Error(ErrorKind::Internal, "cast", "unknown dtype " + std::to_string(static_cast<int>(t)));
 }
 
 }  // namespace fledge::ref

@@ -7,7 +7,7 @@
 namespace fledge::importing {
 namespace {
 
-struct Candidate {
+struct FoundForm {
   const ExternalNames* family;
   const NameForm* form;
   std::string prefix;
@@ -32,9 +32,9 @@ std::vector<std::pair<const ExternalNames*, const NameForm*>> all_forms() {
 }
 
 /// Of each prefix the form that fits best, in the order of the file.
-std::vector<Candidate> candidates(const std::vector<Source>& sources) {
+std::vector<FoundForm> candidates(const std::vector<Source>& sources) {
   const auto names = name_set(sources);
-  std::vector<Candidate> found;
+  std::vector<FoundForm> found;
   std::unordered_map<std::string, std::size_t> by_prefix;
   for (const auto& [family, form] : all_forms()) {
     const std::vector<std::string> landmarks = FormNames(*family, *form).landmarks();
@@ -44,7 +44,7 @@ std::vector<Candidate> candidates(const std::vector<Source>& sources) {
         if (s.dropped || !std::string_view(s.name).ends_with(mark)) continue;
         const std::string prefix = s.name.substr(0, s.name.size() - mark.size());
         if ((!prefix.empty() && prefix.back() != '.') || !seen.insert(prefix).second) continue;
-        Candidate c{family, form, prefix, 0};
+        FoundForm c{family, form, prefix, 0};
         for (const std::string& m : landmarks) c.landmarks += names.count(prefix + m) ? 1 : 0;
         if (c.landmarks < kEnough) continue;
         const auto [at, fresh] = by_prefix.emplace(prefix, found.size());
@@ -79,7 +79,7 @@ std::vector<Candidate> candidates(const std::vector<Source>& sources) {
 
 std::string shown(const std::string& prefix) { return prefix.empty() ? "without prefix" : quoted(prefix); }
 
-[[noreturn]] void fail_many(const std::vector<Candidate>& all) {
+[[noreturn]] void fail_many(const std::vector<FoundForm>& all) {
   constexpr std::size_t kShown = 6;
   std::string list;
   for (std::size_t i = 0; i < all.size() && i < kShown; ++i)
@@ -93,10 +93,10 @@ std::string shown(const std::string& prefix) { return prefix.empty() ? "without 
 }  // namespace
 
 FoundBackbone find_backbone(const std::vector<Source>& sources, const ExternalNames* family) {
-  std::vector<Candidate> all = candidates(sources);
+  std::vector<FoundForm> all = candidates(sources);
   if (family) {
-    std::vector<Candidate> wanted;
-    for (const Candidate& c : all)
+    std::vector<FoundForm> wanted;
+    for (const FoundForm& c : all)
       if (c.family == family) wanted.push_back(c);
     if (!wanted.empty()) all = std::move(wanted);
   }

@@ -10,7 +10,7 @@
 namespace fledge::importing {
 namespace {
 
-struct Candidate {
+struct LinearLayer {
   std::string module;
   std::int64_t outputs;
   bool bias;
@@ -73,10 +73,10 @@ std::string stack_of(const std::vector<Source>& sources, const FoundBackbone& ba
 
 /// Lines of a map after which the file opens: stacks are dropped, one of the rest is chosen.
 std::string lines_that_help(const std::vector<Source>& sources, const FoundBackbone& backbone,
-                            const std::vector<Candidate>& all) {
+                            const std::vector<LinearLayer>& all) {
   std::set<std::string> lines;
   std::string chosen;
-  for (const Candidate& c : all) {
+  for (const LinearLayer& c : all) {
     const std::string stack = stack_of(sources, backbone, c.module);
     if (!stack.empty())
       lines.insert(quoted(stack + " ="));
@@ -94,7 +94,7 @@ std::string lines_that_help(const std::vector<Source>& sources, const FoundBackb
 }
 
 [[noreturn]] void fail_many(const char* what, const std::vector<Source>& sources, const FoundBackbone& backbone,
-                            const std::vector<Candidate>& all, std::int64_t features) {
+                            const std::vector<LinearLayer>& all, std::int64_t features) {
   constexpr std::size_t kShown = 6;
   std::string list;
   bool stacks = true;
@@ -123,10 +123,10 @@ void check_alone(const std::vector<Source>& sources, const FoundBackbone& backbo
 }
 
 /// The one that counts; null when there is none.
-const Candidate* choose(const char* what, const std::vector<Source>& sources, const FoundBackbone& backbone,
-                        const std::vector<Candidate>& all, std::int64_t features, const auto& preferred) {
-  std::vector<const Candidate*> best;
-  for (const Candidate& c : all)
+const LinearLayer* choose(const char* what, const std::vector<Source>& sources, const FoundBackbone& backbone,
+                          const std::vector<LinearLayer>& all, std::int64_t features, const auto& preferred) {
+  std::vector<const LinearLayer*> best;
+  for (const LinearLayer& c : all)
     if (preferred(c.module)) best.push_back(&c);
   if (best.size() == 1) return best[0];
   if (all.size() > 1) fail_many(what, sources, backbone, all, features);
@@ -136,7 +136,7 @@ const Candidate* choose(const char* what, const std::vector<Source>& sources, co
 }  // namespace
 
 Heads find_heads(const std::vector<Source>& sources, const FoundBackbone& backbone, std::int64_t features) {
-  std::vector<Candidate> embeddings, classifiers;
+  std::vector<LinearLayer> embeddings, classifiers;
   Heads heads;
   const Modules modules(sources);
   const auto leave_out = [&](const std::string& module, const std::string& note) {
@@ -164,16 +164,16 @@ Heads find_heads(const std::vector<Source>& sources, const FoundBackbone& backbo
     else
       (classifier ? classifiers : embeddings).push_back({module, shape[0], bias});
   }
-  if (const Candidate* head = choose("embedding head", sources, backbone, embeddings, features, is_feat)) {
+  if (const LinearLayer* head = choose("embedding head", sources, backbone, embeddings, features, is_feat)) {
     check_alone(sources, backbone, head->module);
     heads.embedding = head->module;
     heads.outputs = head->outputs;
     heads.without_bias = !head->bias;
-    for (const Candidate& c : classifiers) heads.unused_modules.insert(c.module);
+    for (const LinearLayer& c : classifiers) heads.unused_modules.insert(c.module);
     return heads;
   }
   const auto own = [&](const std::string& module) { return is_own_classifier(backbone, module); };
-  if (const Candidate* classifier = choose("classifier", sources, backbone, classifiers, features, own)) {
+  if (const LinearLayer* classifier = choose("classifier", sources, backbone, classifiers, features, own)) {
     check_alone(sources, backbone, classifier->module);
     heads.classifier = classifier->module;
     heads.outputs = classifier->outputs;

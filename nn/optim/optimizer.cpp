@@ -9,13 +9,10 @@
 #include "tensor/ops/eltwise.h"
 
 namespace fledge {
-namespace {
 
-void require(bool holds, const std::string& problem, const std::string& hint) {
+void check_optimizer(bool holds, const std::string& problem, const std::string& hint) {
   if (!holds) throw Error(ErrorKind::Usage, "optimizer", problem, hint);
 }
-
-}  // namespace
 
 Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, const OptimizerOptions& options,
                      std::vector<Moment> moments)
@@ -24,11 +21,11 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, const OptimizerO
   std::set<const void*> seen;
   for (const ParameterGroup& group : groups)
     for (const auto& [name, p] : group.parameters) {
-      require(p.defined(), "parameter '" + name + "' of group '" + group.name + "' is undefined", "");
-      require(names.insert(name).second, "the name '" + name + "' occurs twice",
-              "the state is kept by name: give each module its own prefix");
-      require(seen.insert(p.impl().get()).second, "parameter '" + name + "' is in two places of the groups",
-              "it would be updated twice a step");
+      check_optimizer(p.defined(), "parameter '" + name + "' of group '" + group.name + "' is undefined", "");
+      check_optimizer(names.insert(name).second, "the name '" + name + "' occurs twice",
+                      "the state is kept by name: give each module its own prefix");
+      check_optimizer(seen.insert(p.impl().get()).second, "parameter '" + name + "' is in two places of the groups",
+                      "it would be updated twice a step");
       entries_.push_back({name, p, group.lr_scale, group.weight_decay ? options.weight_decay : 0, {}, 0});
     }
 }
@@ -68,7 +65,7 @@ Tensor Optimizer::next_rates(double lr) const {
   std::int64_t count = -1;
   for (const Entry& e : entries_) {
     if (e.step == 0 && !e.takes_part()) continue;  // has never taken part
-    require(
+    check_optimizer(
         count < 0 || e.step == count,
         "parameter '" + e.name + "' has had " + std::to_string(e.step) + " updates and others " + std::to_string(count),
         "on a GPU all parameters are updated together: start without the optimiser's state");

@@ -11,6 +11,9 @@
 
 namespace fledge {
 
+/// Throws Error(Usage) in the name of optimizers unless `holds`.
+void check_optimizer(bool holds, const std::string& problem, const std::string& hint);
+
 struct ParameterGroup {
   std::string name;  // "backbone", "head", "proxies"
   std::vector<std::pair<std::string, Variable>> parameters;

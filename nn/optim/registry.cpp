@@ -25,19 +25,17 @@ const OptimizerEntry* find(const std::string& name) {
   return found == rows().end() ? nullptr : &*found;
 }
 
-void require(bool holds, const std::string& problem, const std::string& hint) {
-  if (!holds) throw Error(ErrorKind::Usage, "optimizer", problem, hint);
-}
-
 void check_options(const OptimizerOptions& o, const OptimizerEntry& entry) {
-  require(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1,
-          "beta1 is " + std::to_string(o.beta1) + " and beta2 is " + std::to_string(o.beta2), "both must be in [0, 1)");
-  require(o.momentum >= 0 && o.momentum < 1, "momentum is " + std::to_string(o.momentum), "it must be in [0, 1)");
-  require(o.eps >= 0, "eps is " + std::to_string(o.eps), "it must not be negative");
-  require(o.weight_decay >= 0, "weight decay is " + std::to_string(o.weight_decay), "it must not be negative");
+  check_optimizer(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1,
+                  "beta1 is " + std::to_string(o.beta1) + " and beta2 is " + std::to_string(o.beta2),
+                  "both must be in [0, 1)");
+  check_optimizer(o.momentum >= 0 && o.momentum < 1, "momentum is " + std::to_string(o.momentum),
+                  "it must be in [0, 1)");
+  check_optimizer(o.eps >= 0, "eps is " + std::to_string(o.eps), "it must not be negative");
+  check_optimizer(o.weight_decay >= 0, "weight decay is " + std::to_string(o.weight_decay), "it must not be negative");
   const bool reads_nesterov = std::count(entry.settings.begin(), entry.settings.end(), "nesterov") > 0;
-  require(!o.nesterov || (reads_nesterov && o.momentum > 0), "nesterov needs sgd with a momentum",
-          "set a momentum above 0 or leave nesterov out");
+  check_optimizer(!o.nesterov || (reads_nesterov && o.momentum > 0), "nesterov needs sgd with a momentum",
+                  "set a momentum above 0 or leave nesterov out");
 }
 
 }  // namespace
@@ -45,7 +43,7 @@ void check_options(const OptimizerOptions& o, const OptimizerEntry& entry) {
 const std::vector<OptimizerEntry>& optimizer_registry() { return rows(); }
 
 void register_optimizer(OptimizerEntry entry) {
-  require(!find(entry.name), "there is an optimiser '" + entry.name + "' already", "choose another name");
+  check_optimizer(!find(entry.name), "there is an optimiser '" + entry.name + "' already", "choose another name");
   rows().push_back(std::move(entry));
 }
 

@@ -14,7 +14,7 @@
 namespace fledge {
 namespace {
 
-constexpr std::int64_t kProducts = 64 << 20;  // numbers
+constexpr std::int64_t kDeviceProducts = 64 << 20;  // numbers
 constexpr std::int64_t kSpare = 64;           // rows beyond those wanted: ties and rounding
 
 /// The bound is about products in float32.
@@ -41,7 +41,7 @@ std::vector<std::int64_t> DeviceNeighbors::nearest(const FramedRows& queries, st
                                                    std::vector<std::vector<Neighbor>>& found) const {
   const StrictGuard strict;
   const std::int64_t n = gallery_.rows.dim(0), d = gallery_.d, shortlist = std::min(n, 2 * k + kSpare);
-  const std::int64_t block = std::max<std::int64_t>(1, kProducts / n);
+  const std::int64_t block = std::max<std::int64_t>(1, kDeviceProducts / n);
   std::vector<std::int64_t> open;
   for (std::int64_t begin = 0; begin < queries.rows.dim(0); begin += block) {
     const std::int64_t count = std::min(block, queries.rows.dim(0) - begin);

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <optional>
 
-#include "tensor/ops/check.h"
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/check.h"
+#include "tensor/ops/call/dispatch.h"
+#include "tensor/ops/call/layout.h"
 #include "tensor/ops/eltwise.h"
-#include "tensor/ops/layout.h"
 
 namespace fledge {
 

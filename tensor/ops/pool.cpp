@@ -1,8 +1,8 @@
 #include "tensor/ops/pool.h"
 
-#include "tensor/ops/check.h"
-#include "tensor/ops/dispatch.h"
-#include "tensor/ops/layout.h"
+#include "tensor/ops/call/check.h"
+#include "tensor/ops/call/dispatch.h"
+#include "tensor/ops/call/layout.h"
 
 namespace fledge {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 #include "kernels/cudnn/epilogue.h"
 #include "kernels/cudnn/table.h"
 #include "kernels/ref/cast.h"
@@ -35,7 +35,7 @@ class Floats {
  public:
   explicit Floats(const TensorView& v) : original_(v), view_(v) {
     if (v.dtype != DType::BFloat16) return;
-    for (const BFloat16 *p = v.as<BFloat16>(), *end = p + v.numel(); p != end; ++p) copy_.push_back(ref::to_float(*p));
+    for (const BFloat16 *p = v.as<BFloat16>(), *end = p + v.numel(); p != end; ++p) copy_.push_back(widen(*p));
     view_.data = copy_.data();
     view_.dtype = DType::Float32;
   }

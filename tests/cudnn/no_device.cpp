@@ -1,6 +1,6 @@
 // What kernels/cudnn takes from kernels/cuda, for a program that has no GPU and runs nothing on one.
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 
 namespace fledge::cuda {
 namespace {

@@ -107,7 +107,7 @@ std::int64_t HostTensor::offset_of(std::int64_t number) const {
 double HostTensor::get(std::int64_t number) const {
   fetch();
   double value = 0;
-  ref::with_type(view_.dtype, [&](auto t) {
+  with_type(view_.dtype, [&](auto t) {
     value = ref::cast<double>(static_cast<const decltype(t)*>(host_data())[offset_of(number)]);
   });
   return value;
@@ -115,7 +115,7 @@ double HostTensor::get(std::int64_t number) const {
 
 void HostTensor::set(std::int64_t number, double value) {
   fetch();
-  ref::with_type(view_.dtype, [&](auto t) {
+  with_type(view_.dtype, [&](auto t) {
     using T = decltype(t);
     reinterpret_cast<T*>(memory_.get() + start_)[offset_of(number)] = ref::cast<T>(value);
   });

@@ -15,7 +15,7 @@
 namespace fledge {
 namespace {
 
-constexpr const char* kFormat = "fledge-identity-1";
+constexpr const char* kIdentityFormat = "fledge-identity-1";
 constexpr std::size_t kShown = 5, kPictureFields = 10;  // an eleventh, the origin, where there is one
 
 std::string box_text(const std::optional<PixelBox>& box) {
@@ -249,7 +249,8 @@ std::string machine_difference(const RunIdentity& before, const RunIdentity& now
 }
 
 std::string identity_text(const RunIdentity& identity) {
-  std::string text = std::string(kFormat) + "\nteacher\t" + (identity.teacher.empty() ? "-" : identity.teacher) + "\n";
+  std::string text =
+      std::string(kIdentityFormat) + "\nteacher\t" + (identity.teacher.empty() ? "-" : identity.teacher) + "\n";
   for (const auto& [key, value] : identity.machine) text += "machine\t" + key + "\t" + escaped_for_line(value) + "\n";
   for (const auto& [name, pictures] : identity.sets) {
     text += "set\t" + name + "\t" + std::to_string(pictures.size()) + "\n";
@@ -271,7 +272,7 @@ std::optional<RunIdentity> parse_identity(const std::string& text) {
     return true;
   };
   std::string line;
-  if (!next(line) || line != kFormat) return std::nullopt;
+  if (!next(line) || line != kIdentityFormat) return std::nullopt;
   while (next(line)) {
     const std::vector<std::string> f = fields_of(line);
     std::int64_t count = 0;

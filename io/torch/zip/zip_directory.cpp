@@ -12,7 +12,6 @@ namespace fledge::torch_file {
 namespace {
 
 constexpr std::uint64_t kEndBytes = 22, kLocatorBytes = 20, kEnd64Bytes = 56, kCentralBytes = 46;
-constexpr std::uint32_t kMax32 = 0xffffffffu;
 constexpr std::size_t kMaxMembers = 200'000;
 
 /// Where the central directory lies and how many entries it has.

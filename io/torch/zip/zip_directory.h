@@ -9,6 +9,9 @@
 
 namespace fledge::torch_file {
 
+/// A 32-bit number that sends to the ZIP64 record for the real one.
+constexpr std::uint32_t kMax32 = 0xffffffffu;
+
 struct ZipMember {
   std::string name;
   std::uint16_t flags = 0, method = 0;  // 0 stored, 8 deflated

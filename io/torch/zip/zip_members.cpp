@@ -7,7 +7,6 @@ namespace fledge::torch_file {
 namespace {
 
 constexpr std::uint64_t kLocalBytes = 30;
-constexpr std::uint32_t kMax32 = 0xffffffffu;
 constexpr std::uint16_t kDescriptor = 1u << 3, kUtf8 = 1u << 11, kDeflateLevel = 3u << 1;
 
 template <class T>

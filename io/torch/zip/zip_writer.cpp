@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "io/torch/zip/zip_members.h"
+
 namespace fledge::torch_file {
 namespace {
 
-constexpr std::uint64_t kMax32 = 0xffffffffu, kAlignment = 64;
+constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint16_t kFlags = 0x808;  // sizes behind the data, names in UTF-8
 
 /// Little-endian numbers, one after the other.
@@ -20,7 +22,7 @@ class Record {
     return *this;
   }
   Record& u16(std::uint64_t v) { return put(static_cast<std::uint16_t>(v)); }
-  Record& u32(std::uint64_t v) { return put(static_cast<std::uint32_t>(std::min(v, kMax32))); }
+  Record& u32(std::uint64_t v) { return put(static_cast<std::uint32_t>(std::min<std::uint64_t>(v, kMax32))); }
   Record& u64(std::uint64_t v) { return put(v); }
   Record& text(const std::string& t) {
     bytes_ += t;

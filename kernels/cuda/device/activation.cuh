@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/api/conv.h"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

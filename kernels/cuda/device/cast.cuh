@@ -5,15 +5,10 @@
 #include <limits>
 #include <type_traits>
 
-#include "base/error.h"
 #include "kernels/api/dtype.h"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
-
-__host__ __device__ inline float widen(BFloat16 v) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16);
-}
 
 /// V: float, or double, whose digits beyond float break the tie where float has the midpoint of two bfloat16.
 template <class V>
@@ -53,26 +48,6 @@ __host__ __device__ inline To cast(From v) {
   } else {
     return static_cast<To>(v);
   }
-}
-
-/// Calls f(T{}) with the C++ type of a dtype.
-template <class F>
-void with_type(DType t, F&& f) {
-  switch (t) {
-    case DType::Float32:
-      return f(float{});
-    case DType::Float64:
-      return f(double{});
-    case DType::BFloat16:
-      return f(BFloat16{});
-    case DType::Int32:
-      return f(std::int32_t{});
-    case DType::Int64:
-      return f(std::int64_t{});
-    case DType::UInt8:
-      return f(std::uint8_t{});
-  }
-  throw Error(ErrorKind::Internal, "cast", "unknown dtype " + std::to_string(static_cast<int>(t)));
 }
 
 /// Calls f(From{}, To{}). Equal dtypes are copied as words of their size, whose kernels they share.

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/device/pack.cuh"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

@@ -1,7 +1,7 @@
 // Many tensors in few launches: lists of pointers travel in the kernel's parameters (4 KiB at most), so that nothing is
 // uploaded and a recorded launch can be run again. Work is cut into chunks of one size, a block each.
 #pragma once
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

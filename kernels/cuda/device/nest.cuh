@@ -5,7 +5,7 @@
 #include <array>
 
 #include "kernels/api/tensor_view.h"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <bit>
 
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

@@ -1,6 +1,6 @@
 // Sums and other folds over a warp or a block, in an order that does not change from run to run.
 #pragma once
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

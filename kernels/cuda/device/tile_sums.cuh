@@ -1,7 +1,7 @@
 // The second half of a reduction over rows: what the tiles of a ColumnGrid left is added in the order of the tiles, in
 // double. No atomics: results do not change from run to run.
 #pragma once
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

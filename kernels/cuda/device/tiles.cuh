@@ -3,7 +3,7 @@
 // beside the arithmetic on every device, where doubles would be slow on some.
 #pragma once
 #include "kernels/cuda/device/pack.cuh"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 namespace fledge::cuda {
 

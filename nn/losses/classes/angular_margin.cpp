@@ -60,8 +60,6 @@ LossOutput cosface(const Variable& f, const Variable& proxies, const Tensor& lab
 
 namespace {
 
-constexpr double kMinScale = 1e-3;
-
 std::shared_ptr<Loss> make_arcface(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("arc-scale", kMinScale, std::numeric_limits<double>::infinity());
   const double margin = read.number("arc-margin", 0, kLargestAngle);

@@ -9,6 +9,9 @@
 
 namespace fledge {
 
+/// The least factor on cosines that options take: below it every gradient is lost in rounding.
+constexpr double kMinScale = 1e-3;
+
 /// cos(a_i, b_j). a: N,D  b: M,D  ->  N,M. Rows are normalised inside; a row of zeros has cosine 0 with everything.
 Variable cosines(const Variable& a, const Variable& b);
 

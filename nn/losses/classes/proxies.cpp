@@ -59,8 +59,6 @@ LossOutput proxy_anchor(const Variable& f, const Variable& proxies, const Tensor
 
 namespace {
 
-constexpr double kMinScale = 1e-3;
-
 std::shared_ptr<Loss> make_proxy_nca(const OptionReader& read, const LossSetup& setup) {
   const double scale = read.number("nca-scale", kMinScale, std::numeric_limits<double>::infinity());
   const bool exclude_own = read.flag("nca-exclude-own");

@@ -10,7 +10,7 @@
 #include "nn/losses/teacher/maps.h"
 #include "nn/losses/teacher/rows.h"
 #include "tensor/creation.h"
-#include "tensor/ops/check.h"
+#include "tensor/ops/call/check.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/reduce.h"

@@ -30,7 +30,7 @@ double slope(UnaryOp op, double x, UnaryParams p = {}) {
   return dx.get(0) / 3;
 }
 
-float bf16(double v) { return ref::to_float(ref::to_bfloat16(v)); }
+float bf16(double v) { return widen(ref::to_bfloat16(v)); }
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-#include "tensor/ops/check.h"
+#include "tensor/ops/call/check.h"
 
 namespace fledge::check {
 

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "kernels/cuda/allocator.h"
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/allocator.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 
 namespace fledge::cuda {
 namespace {

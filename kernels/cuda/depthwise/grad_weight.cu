@@ -1,6 +1,6 @@
 // Depthwise convolution, gradient of the weights, and the gradient of any convolution's bias: sums over tiles of rows
 // into scratch memory, then a small kernel that adds the tiles up.
-#include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/depthwise/depthwise.h"
 #include "kernels/cuda/device/columns.cuh"
 #include "kernels/cuda/device/tile_sums.cuh"
 

@@ -1,4 +1,4 @@
-#include "tensor/ops/layout.h"
+#include "tensor/ops/call/layout.h"
 
 #include <cstdio>
 

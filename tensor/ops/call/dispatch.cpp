@@ -1,4 +1,4 @@
-#include "tensor/ops/dispatch.h"
+#include "tensor/ops/call/dispatch.h"
 
 namespace fledge {
 

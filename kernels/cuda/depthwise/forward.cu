@@ -1,6 +1,6 @@
 // Depthwise convolution forward, with bias, residual and activation. A thread keeps V channels of the filter and walks
 // over pixels. 3x3 with stride 1 or 2: four neighbouring outputs share their inputs in registers.
-#include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/depthwise/depthwise.h"
 #include "kernels/cuda/device/activation.cuh"
 #include "kernels/cuda/device/columns.cuh"
 

@@ -1,11 +1,11 @@
 // Errors, properties, streams and events: CUDA's runtime in the terms of kernels/api/device_runtime.h.
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/runtime/runtime.h"
 
 #include <algorithm>
 #include <atomic>
 #include <string>
 
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/streams.h"
 
 namespace fledge::cuda {
 

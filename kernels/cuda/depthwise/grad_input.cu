@@ -1,6 +1,6 @@
 // Depthwise convolution, gradient of the input, in gather form. Stride 1: a forward convolution of dy with the filter
 // turned by 180 degrees. 3x3 with stride 2: 2 x 4 neighbouring elements share six of dy. Else: element by element.
-#include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/depthwise/depthwise.h"
 #include "kernels/cuda/device/columns.cuh"
 
 namespace fledge::cuda {

@@ -1,5 +1,5 @@
 // Best fit with splitting and merging inside segments taken from the driver.
-#include "kernels/cuda/allocator.h"
+#include "kernels/cuda/runtime/allocator.h"
 
 #include <map>
 #include <memory>
@@ -9,9 +9,9 @@
 #include <unordered_map>
 
 #include "base/environment.h"
-#include "kernels/cuda/memory_text.h"
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/memory_text.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 
 namespace fledge::cuda {
 namespace {

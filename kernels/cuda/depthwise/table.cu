@@ -1,5 +1,5 @@
 // The tables' convolution entries: depthwise problems go to own kernels, all others to whoever had the entry before.
-#include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/depthwise/depthwise.h"
 
 #include "kernels/cuda/device/bf16.cuh"
 #include "kernels/cuda/overlays.h"

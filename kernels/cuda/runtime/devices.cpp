@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "kernels/cuda/runtime.h"
-#include "kernels/cuda/streams.h"
+#include "kernels/cuda/runtime/runtime.h"
+#include "kernels/cuda/runtime/streams.h"
 #include "kernels/cudnn/table.h"
 
 namespace fledge::cuda {
