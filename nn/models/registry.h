@@ -13,7 +13,7 @@ namespace fledge {
 
 /// Networks of equal weights that compute differently.
 struct ModelVariant {
-  std::string name;                    // of ModelSpec::conventions
+  std::string name;                    // of ModelSpec::variant
   std::string normalize = "imagenet";  // how pictures are prepared for external weights of it
   std::string shown_by = {};           // what the layers of a pickled module show it by, for a note
 };

@@ -94,8 +94,7 @@ std::shared_ptr<Backbone> make(const ResNetShape& shape, const ModelSpec& spec, 
                 "use at least 0.015625");
   }
   return std::make_shared<ResNet>(shape, base, spec.stem == "small",
-                                  spec.conventions == kStrideFirst ? BottleneckStride::In1x1 : BottleneckStride::In3x3,
-                                  g);
+                                  spec.variant == kStrideFirst ? BottleneckStride::In1x1 : BottleneckStride::In3x3, g);
 }
 
 }  // namespace

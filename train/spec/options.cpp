@@ -73,7 +73,7 @@ void bind_model(Fields& f, ModelSpec& spec, std::string& weights) {
   f.add("embedding", spec.embedding, "size of the embedding; 0: the pooled features, no head").between(0, 65536);
   f.add("unit-embedding", spec.normalize, "embeddings of unit length (false: as the head gives them, as RKD's)");
   f.add("stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)");
-  f.add("conventions", spec.conventions,
+  f.add("conventions", spec.variant,
         "torch; MobileNet also torch-relu6 (timm's) and keras (padding right/bottom, ReLU6, eps 1e-3); ResNet-50 "
         "and deeper also stride-1x1 (He et al. as published)");
   f.add("weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's");
