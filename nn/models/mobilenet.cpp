@@ -17,15 +17,16 @@ constexpr int kStemChannels = 32;
 
 /// What differs between ports of the network.
 struct Variant {
-  const char *name, *normalize;
+  const char *name, *normalize, *about;
   double eps;
   Activation activation;
   bool pad_end_only;  // stride-2 convolutions pad bottom and right, nothing at top and left
 };
 
-constexpr Variant kVariants[] = {{"torch", "imagenet", 1e-5, Activation::ReLU, false},
-                                 {"torch-relu6", "half", 1e-5, Activation::ReLU6, false},
-                                 {"keras", "keras", 1e-3, Activation::ReLU6, true}};
+constexpr Variant kVariants[] = {
+    {"torch", "imagenet", "", 1e-5, Activation::ReLU, false},
+    {"torch-relu6", "half", "timm's", 1e-5, Activation::ReLU6, false},
+    {"keras", "keras", "padding right/bottom, ReLU6, eps 1e-3", 1e-3, Activation::ReLU6, true}};
 
 const Variant& variant_named(const std::string& name) {
   for (const Variant& variant : kVariants)
@@ -151,9 +152,11 @@ std::shared_ptr<Backbone> make(const ModelSpec& spec, Generator& g) {
 std::vector<Architecture> mobilenets() {
   Architecture row{.name = "mobilenet_v1", .make = make, .variants = {}};
   for (const Variant& variant : kVariants)
-    row.variants.push_back({.name = variant.name, .normalize = variant.normalize});
+    row.variants.push_back({.name = variant.name, .normalize = variant.normalize, .about = variant.about});
   row.external = std::make_shared<const ExternalNames>(mobilenet_external());
   row.says_width = true;
+  row.has_variants = "MobileNet";
+  row.widths = "MobileNet 0.25, 0.5, 0.75, 1";
   return {row};
 }
 

@@ -108,8 +108,12 @@ std::vector<Architecture> resnets() {
     Architecture row{.name = shape.arch,
                      .make = [&shape](const ModelSpec& s, Generator& g) { return make(shape, s, g); }};
     if (shape.bottleneck)
-      row.variants.push_back({.name = kStrideFirst, .shown_by = "blocks stride in conv1, not in conv2"});
+      row.variants.push_back({.name = kStrideFirst,
+                              .shown_by = "blocks stride in conv1, not in conv2",
+                              .about = "He et al. as published"});
     row.external = external;
+    row.has_variants = "ResNet-50 and deeper";
+    row.widths = "ResNets scale their 64 channels";
     all.push_back(std::move(row));
   }
   return all;

@@ -11,9 +11,11 @@
 #include "base/printable.h"
 #include "io/file.h"
 #include "io/weights/finite_bytes.h"
+#include "nn/models/registry.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
 #include "train/model/weight_sets.h"
+#include "train/spec/architecture_help.h"
 
 namespace fledge {
 namespace {
@@ -73,13 +75,15 @@ void bind_external(Fields& fields, ExternalOptions& o, const std::string& prefix
                    bool given) {
   fields.group(group);
   const auto add = [&](const std::string& name, std::string& value, const std::string& text) {
-    if (!fields.find(prefix + name)) fields.add(prefix + name, value, text);
+    return fields.find(prefix + name) ? nullptr : &fields.add(prefix + name, value, text);
   };
   const std::string file = "weights from elsewhere: ";
   if (!given) {
-    add("arch", o.arch, file + "the network they are of; empty: found from the tensors");
-    add("conventions", o.variant,
-        file + "torch, torch-relu6, keras (MobileNet), stride-1x1 (ResNet-50 and deeper); empty: what the file says");
+    if (Field* arch = add("arch", o.arch, file + "the network they are of; empty: found from the tensors"))
+      arch->checked_by([](const std::string& name) {
+        if (!name.empty()) architecture(name);
+      });
+    add("conventions", o.variant, file + variant_list() + "; empty: what the file says");
     add("stem", o.stem, file + "imagenet or small; empty: found from the tensors");
   }
   add("map", o.map, file + "file of lines 'from = to' for names that fledge does not know");
