@@ -1,4 +1,4 @@
-// Real and foreign weight files give their published features (shared folder; left out where it is absent).
+// Real and external weight files give their published features (shared folder; left out where it is absent).
 #include <catch2/catch.hpp>
 
 #include "autograd/grad_mode.h"
