@@ -72,7 +72,7 @@ TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
 
 TEST_CASE("an unknown architecture is told when its flag is read, before any file is looked for", "[e2e][errors]") {
   const TempFolder folder;
-  const std::string told = "error: model: unknown architecture 'resnet19'\n  hint: did you mean 'resnet18'?";
+  const std::string told = "error: [model] unknown architecture 'resnet19'\n  hint: did you mean 'resnet18'?";
   const Arguments train = {"train", "--train", "none", "--test", "none", "--run", "run"};
   fails(folder, train + Arguments{"--arch", "resnet19"}, 2, {told});
   spill(folder / "run.toml", std::string("arch = \"resnet19\"\n"));
