@@ -22,7 +22,7 @@ struct LoadOptions {
   std::vector<std::string> may_miss = {};    // name prefixes that may be missing ("feat.": a fresh head)
   std::vector<std::string> may_ignore = {};  // name prefixes in the file that are dropped ("fc.": the classifier)
   /// Removed from the front of names that the module does not have: DataParallel's,
-  /// and the trunk's in the paper's checkpoints.
+  /// and the backbone's in the paper's checkpoints.
   std::vector<std::string> strip = {"module.", "base."};
 };
 

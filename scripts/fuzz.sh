@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of foreign files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds,
+# Fuzzes the readers of external files (tests/fuzz): builds libFuzzer targets with clang and runs each for some seconds,
 # two at a time, from their seeds: tests/fuzz/seeds/TARGET, the attack corpus, files of other tests, and, where they
 # are, the small shared fixtures. Leaves with 1 and the place of the reproducer on a finding.
 #

@@ -10,7 +10,7 @@ namespace fledge {
 
 struct Compute {
   Device device;
-  DType activations = DType::Float32;  // of the trunk; weights, statistics, distances and losses are float32 always
+  DType activations = DType::Float32;  // of the backbone; weights, statistics, distances and losses are float32 always
 
   bool on_device() const { return device.type != Device::Type::CPU; }
 };

@@ -190,7 +190,7 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
   setup.student_stages = s.model->feature_map_channels();
   setup.seed = o.policy.seed;
   if (!distill.empty()) {
-    s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.foreign_teacher, s.loading.normalization);
+    s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.external_teacher, s.loading.normalization);
     s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
     s.teacher->move_to(device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
@@ -289,7 +289,7 @@ TrainingSetup set_up_training(const RunSpec& o, Device device, DType activations
   look_at_contents(s, o.data.workers);
   s.model = std::make_shared<EmbeddingModel>(o.model.network, o.policy.seed);
   s.notes.push_back("model: " + o.model.network.describe());
-  if (!o.model.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.model.weights, o.model.foreign));
+  if (!o.model.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.model.weights, o.model.external));
   build_losses(s, o, device, activations);
   look_at_ancestors(s, o);
   open_cache(s, o);

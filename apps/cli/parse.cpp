@@ -38,6 +38,7 @@ class Binding {
       if (option->count() == 0) continue;
       field->given = option->results();
       if (const auto* words = std::get_if<Words>(&field->target)) words->set(field->given.back());
+      if (field->check) field->check(field->given.back());
     }
     for (auto& action : actions_) action->take_up();
     for (auto& [verb, app] : inner_) verb->chosen = app->parsed();

@@ -24,9 +24,9 @@ namespace {
 
 struct ConvertOptions {
   std::string file, output, normalize, labels;
-  ForeignOptions foreign;
+  ExternalOptions external;
   int size = 0, resize_short = -1;
-  bool drop_dead = false, raw = false, quiet = false;
+  bool drop_unused = false, raw = false, quiet = false;
 };
 
 enum class Target { Safetensors, Torch };
@@ -83,31 +83,31 @@ Preprocessing with_flags(Preprocessing p, const ConvertOptions& o) {
   return p;
 }
 
-Conversion convert_foreign(const ForeignModel& foreign, const ConvertOptions& o) {
+Conversion convert_external(const ExternalModel& external, const ConvertOptions& o) {
   Conversion c;
-  const WeightFile& file = *foreign.file;
-  const ModelSpec& spec = foreign.plan.spec;
-  c.tensors = tensors_to_save(foreign, !o.drop_dead);
-  c.metadata = model_metadata(spec, with_flags(preprocessing_of(foreign), o));
+  const WeightFile& file = *external.file;
+  const ModelSpec& spec = external.plan.spec;
+  c.tensors = tensors_to_save(external, !o.drop_unused);
+  c.metadata = model_metadata(spec, with_flags(preprocessing_of(external), o));
   c.metadata["converted_from"] =
       std::filesystem::path(file.path()).filename().string() + " (" + file.info().writer + ", " + describe(file) + ")";
   add_labels(c, o.labels.empty() ? file.info().labels : read_labels(o.labels), spec, o);
   c.summary = spec.describe();
-  for (const auto& note : foreign.plan.notes) tell(o, note);
+  for (const auto& note : external.plan.notes) tell(o, note);
   for (const auto& warning : file.info().warnings) tell(o, "warning: " + printable(warning));
-  if (foreign.plan.unused.empty()) return c;
-  if (!o.drop_dead) {
-    std::string& dead = c.metadata["dead"];
-    for (std::size_t i = c.tensors.size() - foreign.plan.unused.size(); i < c.tensors.size(); ++i)
-      dead += (dead.empty() ? "" : "\n") + c.tensors[i].name;
+  if (external.plan.unused.empty()) return c;
+  if (!o.drop_unused) {
+    std::string& unused = c.metadata["dead"];
+    for (std::size_t i = c.tensors.size() - external.plan.unused.size(); i < c.tensors.size(); ++i)
+      unused += (unused.empty() ? "" : "\n") + c.tensors[i].name;
   }
-  tell(o, fmt::format("dead: {} tensors that the network does not use{}:", foreign.plan.unused.size(),
-                      o.drop_dead ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
+  tell(o, fmt::format("dead: {} tensors that the network does not use{}:", external.plan.unused.size(),
+                      o.drop_unused ? ", left out" : ", kept as they are (--drop-dead leaves them out)"));
   constexpr std::size_t kShown = 40;
-  for (std::size_t i = 0; i < foreign.plan.unused.size() && i < kShown; ++i)
-    tell(o, "  " + printable(foreign.tensors[foreign.plan.unused[i]].name));
-  if (foreign.plan.unused.size() > kShown)
-    tell(o, fmt::format("  ... and {} more", foreign.plan.unused.size() - kShown));
+  for (std::size_t i = 0; i < external.plan.unused.size() && i < kShown; ++i)
+    tell(o, "  " + printable(external.tensors[external.plan.unused[i]].name));
+  if (external.plan.unused.size() > kShown)
+    tell(o, fmt::format("  ... and {} more", external.plan.unused.size() - kShown));
   return c;
 }
 
@@ -130,18 +130,18 @@ void require_whole(const WeightFile& file, const ModelSpec& spec) {
 Conversion convert_own(const WeightFile& file, const ConvertOptions& o) {
   Preprocessing preprocessing;
   const ModelSpec spec = spec_of(file, preprocessing);
-  refuse_foreign_flags(file.path(), o.foreign, spec);
+  refuse_external_flags(file.path(), o.external, spec);
   require_whole(file, spec);
   Conversion c;
-  const std::set<std::string> dead = dead_names(file);
+  const std::set<std::string> unused = unused_names(file);
   for (const StoredTensor& t : file.tensors())
-    if (!dead.count(t.name))
+    if (!unused.count(t.name))
       c.tensors.push_back(checked_weight(to_save(t.name, file, t)));
-    else if (!o.drop_dead)
+    else if (!o.drop_unused)
       c.tensors.push_back(to_save(t.name, file, t));
   c.metadata = file.info().metadata;
   for (const auto& [key, value] : model_metadata(spec, with_flags(preprocessing, o))) c.metadata[key] = value;
-  if (o.drop_dead) c.metadata.erase("dead");
+  if (o.drop_unused) c.metadata.erase("dead");
   if (!o.labels.empty()) add_labels(c, read_labels(o.labels), spec, o);
   c.summary = spec.describe();
   return c;
@@ -162,19 +162,19 @@ int run_convert(ConvertOptions o) {
   if (o.output.empty())
     throw Error(ErrorKind::Usage, "", "no output", "name it with -o OUT.safetensors, or -o OUT.pth");
   const Target target = target_of(o.output);
-  o.drop_dead |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
+  o.drop_unused |= target == Target::Torch;  // a state dict that a network loads strictly has nothing else in it
   const auto file = std::make_shared<WeightFile>(weight_file_of(o.file));
   refuse_input_as_output(o.output, {file->path()});
   remove_dead_temporaries(o.output);
   Conversion c;
-  std::unique_ptr<ForeignModel> foreign;  // the tensors are read from it while they are written
+  std::unique_ptr<ExternalModel> external;  // the tensors are read from it while they are written
   if (o.raw) {
     c = convert_raw(*file);
   } else if (is_model_file(*file)) {
     c = convert_own(*file, o);
   } else {
-    foreign = std::make_unique<ForeignModel>(recognize(file, o.foreign));
-    c = convert_foreign(*foreign, o);
+    external = std::make_unique<ExternalModel>(recognize(file, o.external));
+    c = convert_external(*external, o);
   }
   try {
     if (target == Target::Safetensors)
@@ -207,10 +207,10 @@ Verb convert_verb() {
       "weight file: .pth, .pt, .pkl (tar, stacked pickles, zip) or .safetensors; or a run or checkpoint folder");
   f.group("Output");
   f.add("output", o->output, "OUT.safetensors, or OUT.pth for torch.load(weights_only=True)").with_letter('o');
-  f.add_switch("drop-dead", o->drop_dead, "leave out tensors that the network does not use (always so for .pth)");
+  f.add_switch("drop-dead", o->drop_unused, "leave out tensors that the network does not use (always so for .pth)");
   f.add_switch("raw", o->raw, "every tensor under its own name: no network is looked for");
   f.add_switch("quiet", o->quiet, "only the result and errors");
-  bind_foreign(f, o->foreign, "", "Model");
+  bind_external(f, o->external, "", "Model");
   f.group("Model");
   f.add("labels", o->labels, "file of class names, a line each; empty: those in the checkpoint, if any");
   f.group("Data");

@@ -23,7 +23,7 @@ namespace {
 struct EmbedVerbOptions {
   std::string model, input, output = "embeddings";
   bool pooled = false, logits = false;
-  ForeignOptions foreign;
+  ExternalOptions external;
   EvalDataOptions data;
   MachineSpec machine;
 };
@@ -77,7 +77,7 @@ int run_embed(const EmbedVerbOptions& o) {
   if (o.pooled && o.logits)
     throw Error(ErrorKind::Usage, "", "--pooled and --logits cannot both be had", "run it twice");
   prepare_output(o.output);  // said now, not after an hour of work
-  const LoadedModel loaded = load_model(o.model, o.foreign);
+  const LoadedModel loaded = load_model(o.model, o.external);
   if (!o.machine.quiet)
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   const Output output = o.pooled ? Output::Pooled : o.logits ? Output::Logits : Output::Embedding;
@@ -111,7 +111,7 @@ Verb embed_verb() {
   f.add("model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file");
   f.add_switch("pooled", o->pooled, "the pooled features, L2-normalised, instead of the head's embedding");
   f.add_switch("logits", o->logits, "the classifier's scores instead, for networks that have one");
-  bind_foreign(f, o->foreign, "", "Model");
+  bind_external(f, o->external, "", "Model");
   bind_eval_data(f, o->data);
   f.group("Data");
   f.add("input", o->input,

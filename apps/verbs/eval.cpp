@@ -66,7 +66,7 @@ void number_labels(Embeddings& a, Embeddings& b) {
 
 LoadedModel model_of(const EvalOptions& o) {
   if (!o.model.empty()) {
-    const LoadedModel loaded = load_model(o.model, o.foreign);
+    const LoadedModel loaded = load_model(o.model, o.external);
     if (!o.machine.quiet)
       for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
     return loaded;
@@ -74,9 +74,9 @@ LoadedModel model_of(const EvalOptions& o) {
   LoadedModel loaded;
   loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
   if (!o.weights.empty() && !o.machine.quiet)
-    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights, o.foreign).c_str());
+    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights, o.external).c_str());
   else if (!o.weights.empty())
-    load_backbone_weights(*loaded.model, o.weights, o.foreign);
+    load_backbone_weights(*loaded.model, o.weights, o.external);
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
   loaded.preprocessing.normalize = resolve_normalize("auto", o.spec);
@@ -113,7 +113,7 @@ std::int64_t size_of_output(const EvalOptions& o, const EmbeddingModel& model) {
 
 LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
   if (o.gallery_model.empty()) return query;
-  const LoadedModel loaded = load_model(o.gallery_model, o.gallery_foreign);
+  const LoadedModel loaded = load_model(o.gallery_model, o.gallery_external);
   if (!o.machine.quiet)
     for (const auto& note : loaded.notes) std::fprintf(stderr, "gallery: %s\n", note.c_str());
   const std::int64_t ours = size_of_output(o, *query.model), theirs = size_of_output(o, *loaded.model);
@@ -262,8 +262,8 @@ Verb eval_verb() {
         "embeds the gallery (the same pictures, each query's own left out, or --gallery); --model the queries");
   f.add("model", o->model, "run folder, checkpoint folder, model file, or any PyTorch weight file");
   bind_model(f, o->spec, o->weights);
-  bind_foreign(f, o->foreign, "", "Model");
-  bind_foreign(f, o->gallery_foreign, "gallery-", "Model");
+  bind_external(f, o->external, "", "Model");
+  bind_external(f, o->gallery_external, "gallery-", "Model");
   f.add_switch("pooled", o->pooled, "the pooled features instead of the head's embedding");
   f.group("Data");
   f.add("copies", o->copies,
@@ -289,9 +289,9 @@ Verb eval_verb() {
   verb.run = [o](const Verb& verb, const std::string&) {
     check_flags(verb, *o);
     // For weights from elsewhere only what was said counts, not the defaults of a network that is built anew.
-    if (verb.fields.given("arch")) o->foreign.arch = o->spec.arch;
-    if (verb.fields.given("conventions")) o->foreign.conventions = o->spec.conventions;
-    if (verb.fields.given("stem")) o->foreign.stem = o->spec.stem;
+    if (verb.fields.given("arch")) o->external.arch = o->spec.arch;
+    if (verb.fields.given("conventions")) o->external.variant = o->spec.variant;
+    if (verb.fields.given("stem")) o->external.stem = o->spec.stem;
     return run_eval(*o);
   };
   return verb;

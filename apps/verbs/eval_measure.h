@@ -6,7 +6,7 @@
 #include "nn/metrics/retrieval.h"
 #include "nn/models/model.h"
 #include "train/evaluation/evaluate.h"
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 #include "train/spec/options.h"
 
 namespace fledge {
@@ -17,7 +17,7 @@ struct EvalOptions {
   std::vector<std::string> runs;
   ModelSpec spec;
   std::string weights;
-  ForeignOptions foreign, gallery_foreign;
+  ExternalOptions external, gallery_external;
   std::string gallery_model, gallery_degrade, per_class;
   std::string copies = "auto";
   bool pooled = false, json = false, spread = false, all = false, clusters = false, by_class = false;

@@ -36,7 +36,7 @@ struct SearchOptions {
   bool pooled = false, match = false, json = false, allow_mismatch = false;
   std::int64_t top = 10;
   double threshold = kNoLimit;
-  ForeignOptions foreign;
+  ExternalOptions external;
   EvalDataOptions data;
   MachineSpec machine;
 };
@@ -100,7 +100,7 @@ void say(const SearchOptions& o, const std::vector<std::string>& notes) {
 }
 
 Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
-  const LoadedModel loaded = load_model(o.model, o.foreign);
+  const LoadedModel loaded = load_model(o.model, o.external);
   if (!o.machine.quiet)
     for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
   check_size(index, o.model, o.pooled ? loaded.model->backbone().feature_size() : loaded.model->embedding_size(),
@@ -297,7 +297,7 @@ Verb search_verb() {
   f.add_switch("pooled", o->pooled, "the index was written with --pooled");
   f.add_switch("allow-mismatch", o->allow_mismatch,
                "search although another model or preparation of pictures wrote the index");
-  bind_foreign(f, o->foreign, "", "Model");
+  bind_external(f, o->external, "", "Model");
   bind_eval_data(f, o->data);
   f.group("Output");
   f.add("top", o->top, "how many pictures a query; with --match so many vote, 1: the nearest decides")

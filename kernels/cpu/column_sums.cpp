@@ -22,7 +22,7 @@ const double* column_sums(ExecContext& ctx, const float* x, std::int64_t rows, s
   if (m.rest) simd().column_sums(x + m.rest_offset(), m.rest, c, sums, partial);
   for (int part = 1; part < parts; ++part)
     for (std::int64_t k = 0; k < width; ++k) sums[k] += sums[part * width + k];
-  m.collapse(sums);
+  m.sum_copies(sums);
   return sums;
 }
 

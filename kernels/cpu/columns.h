@@ -28,7 +28,7 @@ struct Columns {
       for (std::int64_t k = 0; k < c; ++k) to[f * c + k] = from ? from[k] : value;
   }
   /// Adds the `fold` copies of every column of `wide` together: column k of the result is in wide[k].
-  void collapse(double* wide) const {
+  void sum_copies(double* wide) const {
     for (std::int64_t f = 1; f < fold; ++f)
       for (std::int64_t k = 0; k < c; ++k) wide[k] += wide[f * c + k];
   }

@@ -33,7 +33,7 @@ void backwards(const ExecContext& ctx, const Columns& m, F&& f) {
 void add_parts(const Columns& m, double* sums, int parts, std::int64_t stride) {
   for (int p = 1; p < parts; ++p)
     for (std::int64_t k = 0; k < m.width(); ++k) sums[k] += sums[p * stride + k];
-  m.collapse(sums);
+  m.sum_copies(sums);
 }
 
 /// Mean of a few rows spread over the data: near enough to the mean for the squares not to cancel.

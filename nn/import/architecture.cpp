@@ -104,7 +104,7 @@ Identified identify(const std::vector<Source>& sources, const FoundBackbone& bac
   }
   model.spec.embedding = model.spec.classes = 0;
   const std::int64_t features = EmbeddingModel::shapes_only(model.spec)->embedding_size();
-  if (!options.conventions.empty()) model.spec.conventions = options.conventions;
+  if (!options.variant.empty()) model.spec.variant = options.variant;
   if (!options.stem.empty()) model.spec.stem = options.stem;
   return {model.spec, model.looks_like, features};
 }

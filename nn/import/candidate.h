@@ -11,7 +11,7 @@ namespace fledge::importing {
 struct Conflict {
   std::size_t fact = 0;
   std::string has, wanted;  // "has stride 1", "2"; "is 'ELU'", "ReLU"
-  bool stem = false;        // what options.stem decides, not options.conventions
+  bool stem = false;        // what options.stem decides, not options.variant
 };
 
 struct Candidate {

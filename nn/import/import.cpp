@@ -32,18 +32,18 @@ void add_head_notes(std::vector<std::string>& notes, const ModelSpec& spec, cons
 
 /// What names, shapes and facts cannot tell.
 void add_assumptions(std::vector<std::string>& notes, const ImportOptions& options, const FoundBackbone& backbone,
-                     const Variant& variant, const ModelSpec& spec) {
+                     const VariantChoice& choice, const ModelSpec& spec) {
   const ExternalNames& family = *backbone.family;
-  const bool stem_open = options.stem.empty() && !variant.stem_told;
+  const bool stem_open = options.stem.empty() && !choice.stem_told;
   const auto stem_note = [&] {
     if (stem_open && spec.stem == family.stem_assumed && (family.shapes_tell_stem || backbone.form->stem.empty()))
       notes.push_back("stem: " + family.stem_assumption + ", which the shapes do not tell");
   };
   if (!family.shapes_tell_stem) stem_note();
-  if (options.conventions.empty() && !variant.conventions_told && variant_names(spec.arch).size() > 1)
-    notes.push_back("conventions: " + spec.conventions +
-                    (backbone.form->conventions.empty() ? ", which the names do not tell (" + family.variant_hint + ")"
-                                                        : ", as " + backbone.form->label + " has them"));
+  if (options.variant.empty() && !choice.variant_told && variant_names(spec.arch).size() > 1)
+    notes.push_back("conventions: " + spec.variant +
+                    (backbone.form->variant.empty() ? ", which the names do not tell (" + family.variant_hint + ")"
+                                                    : ", as " + backbone.form->label + " has them"));
   if (family.shapes_tell_stem) stem_note();
 }
 
@@ -93,7 +93,7 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   const Assignment assignment = assign(sources, backbone, heads);
   verify(sources, assignment, identified, backbone, heads);
 
-  const Variant variant = choose_variant(backbone_facts(sources, backbone, options), options, identified.spec);
+  const VariantChoice choice = choose_variant(backbone_facts(sources, backbone, options), options, identified.spec);
 
   ImportPlan plan;
   plan.spec = identified.spec;
@@ -110,8 +110,8 @@ ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptio
   plan.notes.push_back("network: " + plan.spec.describe());
   add_head_notes(plan.notes, plan.spec, heads, identified.features);
   plan.notes.insert(plan.notes.end(), heads.notes.begin(), heads.notes.end());
-  plan.notes.insert(plan.notes.end(), variant.notes.begin(), variant.notes.end());
-  add_assumptions(plan.notes, options, backbone, variant, plan.spec);
+  plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
+  add_assumptions(plan.notes, options, backbone, choice, plan.spec);
   const auto note = [&](const char* what, const std::vector<std::size_t>& which) {
     add_count(plan.notes, what, which.size(), which.empty() ? "" : sources[which[0]].tensor->name);
   };

@@ -37,7 +37,7 @@ struct LayerFacts {
 
 struct ImportOptions {
   std::string arch;         // forced architecture; empty: from the tensors
-  std::string conventions;  // as ModelSpec's; empty: what the facts say, then what the form of the names implies
+  std::string variant;      // as ModelSpec's; empty: what the facts say, then what the form of the names implies
   std::string stem;         // imagenet, small; empty: from the shapes (ResNet), or the facts, then the form (MobileNet)
   NameMap map = {};         // applied first; of several entries that match a name the longest counts
   /// By module, named as the tensors are before the map: "base.layer1.0.conv1". Empty: the file says nothing.
@@ -61,8 +61,8 @@ struct ImportPlan {
 
 /// Every given tensor is placed, unused or dropped. Errors (BadInput): no known network, several, or a relative of a
 /// known one; missing, unexpected or misshapen tensors, listed; facts about layers that the network has otherwise,
-/// unless the options fix conventions or stem. Errors (Usage): an entry of the map that renames nothing, an unknown
-/// architecture, conventions the network does not have.
+/// unless the options fix variant or stem. Errors (Usage): an entry of the map that renames nothing, an unknown
+/// architecture, a variant the network does not have.
 ImportPlan plan_import(const std::vector<NamedShape>& tensors, const ImportOptions& options = {});
 
 }  // namespace fledge

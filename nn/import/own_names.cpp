@@ -34,7 +34,7 @@ ExternalNames names_of_its_own(const std::string& arch) {
                                                                         const std::string&) {
     IdentifiedModel found;
     found.spec.arch = found.looks_like = arch;
-    found.spec.conventions = architecture(arch).variants.front().name;
+    found.spec.variant = architecture(arch).variants.front().name;
     found.spec.width = static_cast<double>(tensors.channels(stem)) / static_cast<double>(channels);
     return found;
   };

@@ -10,7 +10,7 @@ namespace fledge::importing {
 namespace {
 
 bool is_fixed(const Conflict& c, const ImportOptions& options) {
-  return !(c.stem ? options.stem : options.conventions).empty();
+  return !(c.stem ? options.stem : options.variant).empty();
 }
 
 /// Conflicts that the options do not settle.
@@ -35,7 +35,7 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
   const std::string& arch = all[0].spec.arch;
   const auto way_out = [&](const Conflict& c) {
     return "the weights are another network's; " +
-           (c.stem ? "'--stem " + all[0].spec.stem : "'--conventions " + all[0].spec.conventions) +
+           (c.stem ? "'--stem " + all[0].spec.stem : "'--conventions " + all[0].spec.variant) +
            "' takes them all the same";
   };
   // A layer that no candidate has is the reason by itself.
@@ -57,17 +57,17 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
   }
   // Each alone is possible, all together are not. Of two stems the likelier one is shown.
   std::string list;
-  for (const std::string& conventions : variant_names(arch)) {
+  for (const std::string& variant : variant_names(arch)) {
     const Candidate* nearest = nullptr;
     std::vector<const Conflict*> fewest;
     for (const Candidate& candidate : all) {
       const auto open = open_conflicts(candidate, options);
-      if (candidate.spec.conventions != conventions || (nearest && open.size() >= fewest.size())) continue;
+      if (candidate.spec.variant != variant || (nearest && open.size() >= fewest.size())) continue;
       nearest = &candidate;
       fewest = open;
     }
     if (!nearest) continue;  // the options fix others
-    list += (list.empty() ? "" : "; ") + conventions + " has " + fewest[0]->wanted + " where " +
+    list += (list.empty() ? "" : "; ") + variant + " has " + fewest[0]->wanted + " where " +
             quoted(facts[fewest[0]->fact].name) + " " + fewest[0]->has + more(fewest.size());
   }
   throw Error(ErrorKind::BadInput, "", "the layers fit no conventions of fledge's " + arch + ": " + list,
@@ -75,9 +75,9 @@ std::string more(std::size_t count) { return count > 1 ? " (and " + std::to_stri
 }
 
 std::string told_note(const ModelSpec& spec) {
-  std::string note = "conventions: " + spec.conventions + ", as the file's layers say";
+  std::string note = "conventions: " + spec.variant + ", as the file's layers say";
   for (const ModelVariant& variant : architecture(spec.arch).variants)
-    if (variant.name == spec.conventions && !variant.shown_by.empty()) note += " (" + variant.shown_by + ")";
+    if (variant.name == spec.variant && !variant.shown_by.empty()) note += " (" + variant.shown_by + ")";
   return note;
 }
 
@@ -90,54 +90,54 @@ void add_disagreement(std::vector<std::string>& notes, const Candidate& chosen, 
     if (count++ == 0) first = &c;
   }
   if (first)
-    notes.push_back((stem ? "stem: " + chosen.spec.stem : "conventions: " + chosen.spec.conventions) +
+    notes.push_back((stem ? "stem: " + chosen.spec.stem : "conventions: " + chosen.spec.variant) +
                     " as asked, though the file's layers disagree: " + quoted(facts[first->fact].name) + " " +
                     first->has + ", not " + first->wanted + more(count));
 }
 
 }  // namespace
 
-Variant choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec) {
-  Variant variant;
-  if (facts.empty()) return variant;
+VariantChoice choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec) {
+  VariantChoice choice;
+  if (facts.empty()) return choice;
   const ExternalNames& family = external_names(spec.arch);
   const std::vector<std::string> known = variant_names(spec.arch);
   const std::vector<std::string> stems =
       family.shapes_tell_stem ? std::vector{spec.stem} : choices(options.stem, spec.stem, {"imagenet", "small"});
   std::vector<Candidate> all;
-  for (const std::string& conventions : choices(options.conventions, spec.conventions, known))
+  for (const std::string& variant : choices(options.variant, spec.variant, known))
     for (const std::string& stem : stems) {
       ModelSpec other = spec;
-      other.conventions = conventions;
+      other.variant = variant;
       other.stem = stem;
       all.emplace_back(other, facts);
     }
 
   const Candidate* chosen = nullptr;  // the first that fits
-  std::vector<std::string> fitting;   // conventions
+  std::vector<std::string> fitting;   // variants
   for (const Candidate& candidate : all) {
     if (!open_conflicts(candidate, options).empty()) continue;
     if (!chosen) chosen = &candidate;
-    const std::string& name = candidate.spec.conventions;
+    const std::string& name = candidate.spec.variant;
     if (std::find(fitting.begin(), fitting.end(), name) == fitting.end()) fitting.push_back(name);
   }
   if (!chosen) refuse(all, facts, options);
   spec = chosen->spec;
 
-  if (options.conventions.empty() && known.size() > 1 && fitting.size() < known.size()) {
-    variant.conventions_told = true;
-    variant.notes.push_back(fitting.size() == 1 ? told_note(spec)
-                                                : "conventions: " + fitting[0] +
-                                                      ", which the file's layers do not tell from " + fitting[1]);
+  if (options.variant.empty() && known.size() > 1 && fitting.size() < known.size()) {
+    choice.variant_told = true;
+    choice.notes.push_back(fitting.size() == 1 ? told_note(spec)
+                                               : "conventions: " + fitting[0] +
+                                                     ", which the file's layers do not tell from " + fitting[1]);
   }
-  variant.stem_told = options.stem.empty() && std::any_of(facts.begin(), facts.end(), [&](const BackboneFact& f) {
-                        return f.ours == family.stem_conv && f.facts.stride;
-                      });
-  if (variant.stem_told && (!family.shapes_tell_stem || spec.stem == "small"))
-    variant.notes.push_back("stem: " + spec.stem + ", as the file's layers say");
-  add_disagreement(variant.notes, *chosen, facts, false);
-  add_disagreement(variant.notes, *chosen, facts, true);
-  return variant;
+  choice.stem_told = options.stem.empty() && std::any_of(facts.begin(), facts.end(), [&](const BackboneFact& f) {
+                       return f.ours == family.stem_conv && f.facts.stride;
+                     });
+  if (choice.stem_told && (!family.shapes_tell_stem || spec.stem == "small"))
+    choice.notes.push_back("stem: " + spec.stem + ", as the file's layers say");
+  add_disagreement(choice.notes, *chosen, facts, false);
+  add_disagreement(choice.notes, *chosen, facts, true);
+  return choice;
 }
 
 }  // namespace fledge::importing

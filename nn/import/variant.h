@@ -1,4 +1,4 @@
-// Of networks with equal weights the one that the layers of a pickled module show: its conventions and its stem.
+// Of networks with equal weights the one that the layers of a pickled module show: its variant and its stem.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,13 +7,14 @@
 
 namespace fledge::importing {
 
-struct Variant {
-  bool conventions_told = false, stem_told = false;  // by the facts
+/// What the facts chose, and what the user is told about it.
+struct VariantChoice {
+  bool variant_told = false, stem_told = false;  // by the facts
   std::vector<std::string> notes;
 };
 
-/// Sets conventions and stem of `spec`, whose tensors are known to fit; where the facts leave them open, they stay.
+/// Sets variant and stem of `spec`, whose tensors are known to fit; where the facts leave them open, they stay.
 /// What the options fix stays too: facts that disagree become a note. Errors (BadInput): layers of another network.
-Variant choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec);
+VariantChoice choose_variant(const std::vector<BackboneFact>& facts, const ImportOptions& options, ModelSpec& spec);
 
 }  // namespace fledge::importing

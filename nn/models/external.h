@@ -29,7 +29,7 @@ struct NameForm {
   std::vector<std::pair<std::string, std::string>> modules = {};
   std::string classifier = {};
   std::string shell = {};  // end of the prefix before the backbone where the classifier stands outside: "resnet."
-  std::string conventions = {}, stem = {};  // what the form implies; empty: nothing
+  std::string variant = {}, stem = {};  // what the form implies; empty: nothing
   /// Modules without weights: the pool and the activation behind the stem; last segments of further activations.
   std::string stem_pool = {}, stem_activation = {};
   std::vector<std::string> activations = {};
@@ -57,7 +57,7 @@ class ExternalTensors {
 
 /// Which network the tensors are.
 struct IdentifiedModel {
-  ModelSpec spec;          // arch, width, and the stem and conventions as far as shapes and names tell; no head
+  ModelSpec spec;          // arch, width, and the stem and variant as far as shapes and names tell; no head
   std::string looks_like;  // an architecture, which a forced one may contradict; empty: nothing known
 };
 

@@ -16,26 +16,27 @@ constexpr BlockShape kBlocks[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 
 constexpr int kStemChannels = 32;
 
 /// What differs between ports of the network.
-struct Conventions {
-  const char *name, *normalize;
+struct Variant {
+  const char *name, *normalize, *about;
   double eps;
   Activation activation;
   bool pad_end_only;  // stride-2 convolutions pad bottom and right, nothing at top and left
 };
 
-constexpr Conventions kConventions[] = {{"torch", "imagenet", 1e-5, Activation::ReLU, false},
-                                        {"torch-relu6", "half", 1e-5, Activation::ReLU6, false},
-                                        {"keras", "keras", 1e-3, Activation::ReLU6, true}};
+constexpr Variant kVariants[] = {
+    {"torch", "imagenet", "", 1e-5, Activation::ReLU, false},
+    {"torch-relu6", "half", "timm's", 1e-5, Activation::ReLU6, false},
+    {"keras", "keras", "padding right/bottom, ReLU6, eps 1e-3", 1e-3, Activation::ReLU6, true}};
 
-const Conventions& conventions_named(const std::string& name) {
-  for (const Conventions& conventions : kConventions)
-    if (name == conventions.name) return conventions;
+const Variant& variant_named(const std::string& name) {
+  for (const Variant& variant : kVariants)
+    if (name == variant.name) return variant;
   throw Error(ErrorKind::Internal, "mobilenet_v1", "unknown conventions '" + name + "'");
 }
 
-Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups, const Conventions& conventions) {
+Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups, const Variant& variant) {
   Conv2dOptions options = conv_options(in, out, 3, stride, 1, groups);
-  if (conventions.pad_end_only && stride == 2) options.params.pad_top = options.params.pad_left = 0;
+  if (variant.pad_end_only && stride == 2) options.params.pad_top = options.params.pad_left = 0;
   return options;
 }
 
@@ -47,10 +48,10 @@ class Block : public Module {
 /// Block 0: convolution "0", batch norm "1".
 class Stem : public Block {
  public:
-  Stem(std::int64_t out, int stride, const Conventions& c, Generator& g)
-      : activation_(c.activation),
-        conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, c), g)),
-        bn_(child<BatchNorm2d>("1", out, c.eps)) {}
+  Stem(std::int64_t out, int stride, const Variant& v, Generator& g)
+      : activation_(v.activation),
+        conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, v), g)),
+        bn_(child<BatchNorm2d>("1", out, v.eps)) {}
 
   Variable forward(Variable x) const override { return conv_norm_act(*conv_, *bn_, activation_, x); }
 
@@ -64,12 +65,12 @@ class Stem : public Block {
 /// norm "4" ("2" and "5" are the activations).
 class SeparableBlock : public Block {
  public:
-  SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Conventions& c, Generator& g)
-      : activation_(c.activation),
-        depthwise_(child<Conv2d>("0", conv3x3(in, in, stride, static_cast<int>(in), c), g)),
-        bn1_(child<BatchNorm2d>("1", in, c.eps)),
+  SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Variant& v, Generator& g)
+      : activation_(v.activation),
+        depthwise_(child<Conv2d>("0", conv3x3(in, in, stride, static_cast<int>(in), v), g)),
+        bn1_(child<BatchNorm2d>("1", in, v.eps)),
         pointwise_(child<Conv2d>("3", conv_options(in, out, 1, 1, 0), g)),
-        bn2_(child<BatchNorm2d>("4", out, c.eps)) {}
+        bn2_(child<BatchNorm2d>("4", out, v.eps)) {}
 
   Variable forward(Variable x) const override {  // written over: inference holds no map longer than it is read
     x = conv_norm_act(*depthwise_, *bn1_, activation_, x);
@@ -96,15 +97,15 @@ class Blocks : public Module {
 class MobileNetV1 : public Backbone {
  public:
   MobileNetV1(const ModelSpec& spec, Generator& g) {
-    const Conventions& conventions = conventions_named(spec.conventions);
-    activation_ = conventions.activation;
+    const Variant& variant = variant_named(spec.variant);
+    activation_ = variant.activation;
     const auto scaled = [&](int channels) { return static_cast<std::int64_t>(channels * spec.width); };
     const int stem_stride = spec.stem == "small" ? 1 : 2;
     model_ = child<Blocks>("model");
     std::int64_t in = scaled(kStemChannels);
-    model_->append<Stem>(in, stem_stride, conventions, g);
+    model_->append<Stem>(in, stem_stride, variant, g);
     for (const BlockShape& b : kBlocks) {
-      model_->append<SeparableBlock>(in, scaled(b.channels), b.stride, conventions, g);
+      model_->append<SeparableBlock>(in, scaled(b.channels), b.stride, variant, g);
       in = scaled(b.channels);
     }
     for (int i : kStageEnds) channels_.push_back(scaled(kBlocks[i - 1].channels));
@@ -150,10 +151,12 @@ std::shared_ptr<Backbone> make(const ModelSpec& spec, Generator& g) {
 
 std::vector<Architecture> mobilenets() {
   Architecture row{.name = "mobilenet_v1", .make = make, .variants = {}};
-  for (const Conventions& conventions : kConventions)
-    row.variants.push_back({.name = conventions.name, .normalize = conventions.normalize});
+  for (const Variant& variant : kVariants)
+    row.variants.push_back({.name = variant.name, .normalize = variant.normalize, .about = variant.about});
   row.external = std::make_shared<const ExternalNames>(mobilenet_external());
   row.says_width = true;
+  row.has_variants = "MobileNet";
+  row.widths = "MobileNet 0.25, 0.5, 0.75, 1";
   return {row};
 }
 

@@ -59,7 +59,7 @@ std::vector<NameForm> forms() {
            {{"blocks.0.", 1, 0}, {"blocks.1.", 2, 0}, {"blocks.2.", 2, 0}, {"blocks.3.", 6, 0}, {"blocks.4.", 2, 0}}),
        .modules = {{"conv_dw", "0"}, {"bn1", "1"}, {"conv_pw", "3"}, {"bn2", "4"}},
        .classifier = "classifier",
-       .conventions = "torch-relu6"},
+       .variant = "torch-relu6"},
       {.label = "pytorch-cifar's MobileNet v1",
        .stem_conv = "conv1",
        .stem_bn = "bn1",
@@ -87,7 +87,7 @@ IdentifiedModel identify(const ExternalTensors& tensors, const NameForm& form, c
   const bool agree = last * kStem / kLast == stem;
   found.spec.width = agree ? shortest_width(last) : static_cast<double>(stem) / kStem;
   found.spec.stem = form.stem.empty() ? "imagenet" : form.stem;
-  found.spec.conventions = form.conventions.empty() ? "torch" : form.conventions;
+  found.spec.variant = form.variant.empty() ? "torch" : form.variant;
   return found;
 }
 

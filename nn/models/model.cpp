@@ -13,11 +13,11 @@ namespace {
 
 void check_spec(const ModelSpec& spec) {
   const std::vector<std::string> variants = variant_names(spec.arch);
-  if (std::find(variants.begin(), variants.end(), spec.conventions) == variants.end()) {
+  if (std::find(variants.begin(), variants.end(), spec.variant) == variants.end()) {
     std::string known;
     for (std::size_t i = 0; i < variants.size(); ++i)
       known += (i == 0 ? "" : i + 1 < variants.size() ? ", " : " or ") + variants[i];
-    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.conventions + "' conventions", "use " + known);
+    throw Error(ErrorKind::Usage, spec.arch, "has no '" + spec.variant + "' conventions", "use " + known);
   }
   if (!(spec.width > 0 && spec.width <= 8)) {
     throw Error(ErrorKind::Usage, "model", "width " + std::to_string(spec.width) + " is not above 0 and at most 8",

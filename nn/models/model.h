@@ -35,7 +35,7 @@ struct ModelSpec {
   std::int64_t embedding = 512;   // 0: no head (the embedding is the pooled features)
   std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
-  std::string conventions = "torch";  // what weights do not show: a variant that the architecture has
+  std::string variant = "torch";  // what weights do not show: a variant that the architecture has
   bool normalize = true;              // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
@@ -57,7 +57,7 @@ class Backbone : public Module {
 
 class EmbeddingModel : public Module {
  public:
-  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width, stem or conventions it
+  /// Random initial values from `seed`. Errors (Usage): unknown arch (with a suggestion), width, stem or variant it
   /// does not have.
   EmbeddingModel(const ModelSpec& spec, std::uint64_t seed);
   /// The same network with weights allocated but not written (nothing drawn,
@@ -65,8 +65,8 @@ class EmbeddingModel : public Module {
   static std::shared_ptr<EmbeddingModel> uninitialized(const ModelSpec& spec);
   /// The same network to be listed, not run: its weights have shapes and no memory.
   static std::shared_ptr<EmbeddingModel> shapes_only(const ModelSpec& spec);
-  /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the trunk and its
-  /// stage maps are bfloat16, and pooled features, head, embedding and logits float32.
+  /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the backbone and
+  /// its stage maps are bfloat16, and pooled features, head, embedding and logits float32.
   ModelOutput forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }

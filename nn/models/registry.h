@@ -13,9 +13,10 @@ namespace fledge {
 
 /// Networks of equal weights that compute differently.
 struct ModelVariant {
-  std::string name;                    // of ModelSpec::conventions
+  std::string name;                    // of ModelSpec::variant
   std::string normalize = "imagenet";  // how pictures are prepared for external weights of it
   std::string shown_by = {};           // what the layers of a pickled module show it by, for a note
+  std::string about = {};              // for --help, in brackets: "timm's"
 };
 
 struct Architecture {
@@ -25,6 +26,9 @@ struct Architecture {
   std::vector<ModelVariant> variants = {{.name = "torch"}};  // the default first
   std::shared_ptr<const ExternalNames> external = {};  // null: weight files have our names (nn/import/own_names.h)
   bool says_width = false;                             // ModelSpec::describe names it though it is 1
+  /// For --help. Architectures of one family have the same texts, which are told once.
+  std::string has_variants = {};  // which have the variants behind the first: "ResNet-50 and deeper"; empty: `name`
+  std::string widths = {};        // "MobileNet 0.25, 0.5, 0.75, 1"; empty: nothing to say
 };
 
 /// Errors (Usage): an empty name, or one that is there. Not while other threads use models.

@@ -94,8 +94,7 @@ std::shared_ptr<Backbone> make(const ResNetShape& shape, const ModelSpec& spec, 
                 "use at least 0.015625");
   }
   return std::make_shared<ResNet>(shape, base, spec.stem == "small",
-                                  spec.conventions == kStrideFirst ? BottleneckStride::In1x1 : BottleneckStride::In3x3,
-                                  g);
+                                  spec.variant == kStrideFirst ? BottleneckStride::In1x1 : BottleneckStride::In3x3, g);
 }
 
 }  // namespace
@@ -109,8 +108,12 @@ std::vector<Architecture> resnets() {
     Architecture row{.name = shape.arch,
                      .make = [&shape](const ModelSpec& s, Generator& g) { return make(shape, s, g); }};
     if (shape.bottleneck)
-      row.variants.push_back({.name = kStrideFirst, .shown_by = "blocks stride in conv1, not in conv2"});
+      row.variants.push_back({.name = kStrideFirst,
+                              .shown_by = "blocks stride in conv1, not in conv2",
+                              .about = "He et al. as published"});
     row.external = external;
+    row.has_variants = "ResNet-50 and deeper";
+    row.widths = "ResNets scale their 64 channels";
     all.push_back(std::move(row));
   }
   return all;

@@ -36,8 +36,8 @@ bool truth(const std::string& key, const std::string& text) {
 
 std::map<std::string, std::string> ModelSpec::to_map() const {
   std::map<std::string, std::string> values = {
-      {"arch", arch}, {"width", text_of(width)},    {"embedding", std::to_string(embedding)},
-      {"stem", stem}, {"conventions", conventions}, {"normalize", normalize ? "true" : "false"}};
+      {"arch", arch}, {"width", text_of(width)}, {"embedding", std::to_string(embedding)},
+      {"stem", stem}, {"conventions", variant},  {"normalize", normalize ? "true" : "false"}};
   if (classes > 0) values["classes"] = std::to_string(classes);  // older versions read what has no classifier
   return values;
 }
@@ -60,7 +60,7 @@ ModelSpec ModelSpec::from_map(const std::map<std::string, std::string>& values) 
     else if (key == "stem")
       spec.stem = value;
     else if (key == "conventions")
-      spec.conventions = value;
+      spec.variant = value;
     else if (key == "normalize")
       spec.normalize = truth(key, value);
     else
@@ -77,7 +77,7 @@ std::string ModelSpec::describe() const {
   text += embedding > 0 ? ", embedding " + std::to_string(embedding) : ", no head";
   if (classes > 0) text += ", " + std::to_string(classes) + " classes";
   text += ", stem " + stem;
-  if (conventions != "torch") text += ", " + conventions + " conventions";
+  if (variant != "torch") text += ", " + variant + " conventions";
   if (!normalize) text += ", not normalised";
   return text;
 }

@@ -70,6 +70,19 @@ TEST_CASE("wrong words on the command line and in configs", "[e2e][errors]") {
   CHECK_FALSE(std::filesystem::exists(p.folder / "runs"));  // no run folder is left by any of these
 }
 
+TEST_CASE("an unknown architecture is told when its flag is read, before any file is looked for", "[e2e][errors]") {
+  const TempFolder folder;
+  const std::string told = "error: [model] unknown architecture 'resnet19'\n  hint: did you mean 'resnet18'?";
+  const Arguments train = {"train", "--train", "none", "--test", "none", "--run", "run"};
+  fails(folder, train + Arguments{"--arch", "resnet19"}, 2, {told});
+  spill(folder / "run.toml", std::string("arch = \"resnet19\"\n"));
+  fails(folder, train + Arguments{"--config", "run.toml"}, 2, {told});
+  fails(folder, {"distill", "--train", "none", "--run", "run", "--teacher", "none.pth", "--teacher-arch", "resnet19"},
+        2, {told});
+  fails(folder, {"eval", "--data", "none", "--model", "none.pth", "--arch", "resnet19"}, 2, {told});
+  fails(folder, {"convert", "none.pth", "-o", "m.safetensors", "--arch", "resnet19"}, 2, {told});
+}
+
 TEST_CASE("a printed config gives itself back", "[e2e]") {
   const TempFolder folder;
   for (const std::string verb : {"train", "distill", "eval", "embed"}) {

@@ -12,12 +12,12 @@ namespace {
 std::vector<ModelSpec> all_networks() {
   std::vector<ModelSpec> specs;
   for (const std::string& arch : model_names())
-    for (const std::string& conventions : variant_names(arch))
+    for (const std::string& variant : variant_names(arch))
       for (const std::string stem : {"imagenet", "small"})
         for (const double width : {0.25, 0.5, 0.75, 1.0}) {
           ModelSpec spec;
           spec.arch = arch;
-          spec.conventions = conventions;
+          spec.variant = variant;
           spec.stem = stem;
           spec.width = width;
           if (arch == "mobilenet_v1" || width == 1.0) specs.push_back(spec);

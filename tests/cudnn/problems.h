@@ -13,7 +13,7 @@ struct NetworkConv : ConvCase {
   bool has_activation = true;
 };
 
-/// The convolutions of all networks (widths, stems, conventions) for pictures of
+/// The convolutions of all networks (widths, stems, variants) for pictures of
 /// `size` pixels, without the depthwise ones.
 std::vector<NetworkConv> network_convolutions(std::int64_t batch, std::int64_t size);
 

@@ -4,7 +4,7 @@
 Writes, beside this script:
   basic_block.safetensors, bottleneck.safetensors   torchvision blocks in training mode: state before, input, cotangent, output,
                                                     gradients of input and parameters, buffers after
-  mobilenet_025.safetensors                         MobileNet v1 0.25, both conventions; its weights and pictures are
+  mobilenet_025.safetensors                         MobileNet v1 0.25, both variants; its weights and pictures are
                                                     not stored but made by `formula`, which tests/nn/golden.cpp repeats
 All is computed and stored in float64. Made with torch 2.15.0, torchvision 0.29.2 (any version gives the same up to rounding).
 Run: python make_models.py
@@ -66,8 +66,8 @@ class KerasConv(nn.Conv2d):
         return super().forward(F.pad(x, (0, 1, 0, 1)))
 
 
-def mobilenet(width, conventions):
-    keras = conventions == "keras"
+def mobilenet(width, variant):
+    keras = variant == "keras"
     eps = 1e-3 if keras else 1e-5
     act = nn.ReLU6 if keras else nn.ReLU
 
@@ -90,13 +90,13 @@ def mobilenet(width, conventions):
     return net
 
 
-def mobilenet_case(out, conventions, train):
+def mobilenet_case(out, variant, train):
     """Evaluation: two pictures of 32 px, gradient of the picture. Training: eight of 64 px, some gradients and statistics (at 32 px
     the last maps are single pixels: batch norm over eight values)."""
-    net = mobilenet(0.25, conventions)
-    fill(net, 4 if conventions == "keras" else 1)
+    net = mobilenet(0.25, variant)
+    fill(net, 4 if variant == "keras" else 1)
     net.train(train)
-    prefix = f"{conventions}.{'train' if train else 'eval'}."
+    prefix = f"{variant}.{'train' if train else 'eval'}."
     x = formula("pictures", (8, 3, 64, 64) if train else (2, 3, 32, 32)).requires_grad_(True)
     y = x
     for i, block in enumerate(net.model):
@@ -122,7 +122,7 @@ def save(path, tensors):
 block_case("basic_block.safetensors", BasicBlock(6, 8, 2, downsample(6, 8, 2)), formula("input", (3, 6, 9, 10)))
 block_case("bottleneck.safetensors", Bottleneck(12, 4, 2, downsample(12, 16, 2)), formula("input", (3, 12, 9, 10)))
 tensors = {}
-for conventions in ("torch", "keras"):
+for variant in ("torch", "keras"):
     for train in (False, True):
-        mobilenet_case(tensors, conventions, train)
+        mobilenet_case(tensors, variant, train)
 save("mobilenet_025.safetensors", tensors)

@@ -2,7 +2,7 @@
 """Golden outputs of whole networks at full width on real pictures, for tests/nn; also the networks of scripts/parity.py.
 
 Writes parity.safetensors beside this script. For torchvision's ResNet-18/34/50/101 and MobileNet v1 1.0 and 0.25 (torch
-conventions), each with a classifier `fc` of 1000 classes, in float64:
+variants), each with a classifier `fc` of 1000 classes, in float64:
   formula/NETWORK/pooled   (2, 64)  the first 64 features after global average pooling
   formula/NETWORK/logits   (2, 64)  the first 64 logits
 NETWORK: resnet18 ... resnet101, mobilenet_v1_1.0, mobilenet_v1_0.25; row 0 is coffee_224.png, row 1 cat_224.png.

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "nn/models/registry.h"
 #include "train/spec/config_text.h"
 #include "train/spec/options.h"
 
@@ -74,4 +75,23 @@ TEST_CASE("what may change in a run that goes on", "[spec]") {
     CHECK(changed_settings(without("max-image-mb"), with_value(config, "max-image-mb", "7")).empty());
     CHECK(changed_settings(without("lr"), config) == "lr = \"0.001\"");
   }
+}
+
+TEST_CASE("an architecture that a program registered stands in the help, and --arch knows it", "[spec]") {
+  if (!find_architecture("plain"))
+    register_architecture({.name = "plain",
+                           .make = {},
+                           .variants = {{.name = "torch"}, {.name = "flat", .about = "eps 1e-3"}},
+                           .widths = "plain 1"});
+  RunSpec spec;
+  Fields rows;
+  bind_training(rows, spec, true);
+  CHECK(rows.find("arch")->help.starts_with("mobilenet_v1, plain, resnet101, "));
+  CHECK(rows.find("width")->help.find("; plain 1; ") != std::string::npos);
+  CHECK(rows.find("conventions")->help.find("; plain also flat (eps 1e-3); ") != std::string::npos);
+  CHECK(rows.find("teacher-conventions")->help.find(", flat (plain), ") != std::string::npos);
+  CHECK_NOTHROW(rows.find("arch")->check("plain"));
+  CHECK_NOTHROW(rows.find("teacher-arch")->check(""));
+  for (const char* key : {"arch", "teacher-arch"})
+    CHECK_THROWS_WITH(rows.find(key)->check("plane"), Catch::Contains("unknown architecture 'plane'"));
 }

@@ -214,7 +214,7 @@ void take_layers(const Source& from, HubConfig& config) {
     from.refuse("hidden_act", "is '" + printable(act.substr(0, 40)) + "', fledge's ResNets have relu");
   if (set("downsample_in_first_stage")) from.refuse("downsample_in_first_stage", "is true, fledge's ResNets do not");
   if (set("downsample_in_bottleneck") && text("layer_type") != "basic") {
-    config.conventions = "stride-1x1";
+    config.variant = "stride-1x1";
     config.notes.push_back("conventions: stride-1x1, as " + from.name + " says (downsample_in_bottleneck)");
   }
 }

@@ -12,7 +12,7 @@ struct HubConfig {
   std::string normalize;            // as Normalization::named() reads it; empty: not said
   std::optional<int> size;          // side of the pictures
   std::optional<int> resize_short;  // short side before the centre crop
-  std::string conventions;          // as ModelSpec's; empty: not said
+  std::string variant;              // as ModelSpec's; empty: not said
   std::vector<std::string> notes;   // what was taken, from which file, and what fledge does otherwise
 };
 

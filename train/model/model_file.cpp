@@ -60,17 +60,17 @@ LoadReport fill(EmbeddingModel& model, const WeightFile& file, const std::vector
 }
 
 void fill_own(EmbeddingModel& model, const WeightFile& file) {
-  const std::set<std::string> dead = dead_names(file);  // kept by `fledge convert`: no fault
+  const std::set<std::string> unused = unused_names(file);  // kept by `fledge convert`: no fault
   std::vector<StateEntry> entries;
   for (const StoredTensor& t : file.tensors())
-    if (!dead.count(t.name)) entries.push_back(entry_of(t.name, file, t));
+    if (!unused.count(t.name)) entries.push_back(entry_of(t.name, file, t));
   fill(model, file, entries);
 }
 
-/// A trunk for `model`, told apart by what a user can set.
+/// A backbone for `model`, told apart by what a user can set.
 void check_same_network(const ModelSpec& found, const EmbeddingModel& model, const std::string& path) {
   const ModelSpec& wanted = model.spec();
-  const bool same = found.arch == wanted.arch && found.stem == wanted.stem && found.conventions == wanted.conventions &&
+  const bool same = found.arch == wanted.arch && found.stem == wanted.stem && found.variant == wanted.variant &&
                     model.backbone().feature_map_channels() ==
                         EmbeddingModel::uninitialized(found)->backbone().feature_map_channels();
   const bool head_fits = found.embedding == 0 || wanted.embedding == 0 || found.embedding == wanted.embedding;
@@ -78,7 +78,7 @@ void check_same_network(const ModelSpec& found, const EmbeddingModel& model, con
   throw Error(
       ErrorKind::BadInput, "", "cannot use '" + path + "' as " + wanted.describe() + ": it holds " + found.describe(),
       same ? "say --embedding " + std::to_string(found.embedding) + ", or drop its head with 'fledge convert --map'"
-           : "say --arch " + found.arch + " --conventions " + found.conventions + " and the width that it has");
+           : "say --arch " + found.arch + " --conventions " + found.variant + " and the width that it has");
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ std::string resolve_normalize(const std::string& name, const ModelSpec& spec) {
   if (name != "auto") return name;
   if (const Architecture* row = find_architecture(spec.arch))
     for (const ModelVariant& variant : row->variants)
-      if (variant.name == spec.conventions) return variant.normalize;
+      if (variant.name == spec.variant) return variant.normalize;
   return "imagenet";
 }
 
@@ -120,11 +120,11 @@ Preprocessing preprocessing_of(const ModelSpec& spec) {
   return p;
 }
 
-Preprocessing preprocessing_of(const ForeignModel& foreign) {
-  Preprocessing p = preprocessing_of(foreign.plan.spec);
-  if (!foreign.hub.normalize.empty()) p.normalize = foreign.hub.normalize;
-  p.size = foreign.hub.size.value_or(p.size);
-  p.resize_short = foreign.hub.resize_short.value_or(p.resize_short);
+Preprocessing preprocessing_of(const ExternalModel& external) {
+  Preprocessing p = preprocessing_of(external.plan.spec);
+  if (!external.hub.normalize.empty()) p.normalize = external.hub.normalize;
+  p.size = external.hub.size.value_or(p.size);
+  p.resize_short = external.hub.resize_short.value_or(p.resize_short);
   return p;
 }
 
@@ -165,7 +165,7 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing) {
   return of_metadata(file.path(), "of the network", [&] { return ModelSpec::from_map(metadata); });
 }
 
-void refuse_foreign_flags(const std::string& path, const ForeignOptions& options, const ModelSpec& own) {
+void refuse_external_flags(const std::string& path, const ExternalOptions& options, const ModelSpec& own) {
   const auto refuse = [&](const std::string& flag, const std::string& what) {
     const std::string prefix = options.ema_flag.substr(0, options.ema_flag.size() - 3);  // "ema"
     throw Error(ErrorKind::Usage, "", prefix + flag + " says nothing of '" + path + "', which is " + what,
@@ -175,56 +175,56 @@ void refuse_foreign_flags(const std::string& path, const ForeignOptions& options
   if (!options.map.empty()) refuse("map", "a model of fledge's own");
   const auto is = [](const std::string& said, const std::string& known) { return said.empty() || said == known; };
   if (!is(options.arch, own.arch)) refuse("arch", "a " + own.arch + " by its metadata");
-  if (!is(options.conventions, own.conventions)) refuse("conventions", "of " + own.conventions + " by its metadata");
+  if (!is(options.variant, own.variant)) refuse("conventions", "of " + own.variant + " by its metadata");
   if (!is(options.stem, own.stem)) refuse("stem", "of the stem " + own.stem + " by its metadata");
 }
 
-LoadedModel load_model(const std::string& path, const ForeignOptions& options) {
+LoadedModel load_model(const std::string& path, const ExternalOptions& options) {
   const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   LoadedModel loaded;
   loaded.source = file->path();
   if (is_model_file(*file)) {
     const ModelSpec spec = spec_of(*file, loaded.preprocessing);
-    refuse_foreign_flags(path, options, spec);
+    refuse_external_flags(path, options, spec);
     loaded.model = EmbeddingModel::uninitialized(spec);
     fill_own(*loaded.model, *file);
   } else {
-    const ForeignModel foreign = recognize(file, options);
-    loaded.preprocessing = preprocessing_of(foreign);
-    loaded.model = EmbeddingModel::uninitialized(foreign.plan.spec);
-    loaded.notes = foreign.plan.notes;
-    fill(*loaded.model, *file, entries_of(foreign));
+    const ExternalModel external = recognize(file, options);
+    loaded.preprocessing = preprocessing_of(external);
+    loaded.model = EmbeddingModel::uninitialized(external.plan.spec);
+    loaded.notes = external.plan.notes;
+    fill(*loaded.model, *file, entries_of(external));
   }
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
   return loaded;
 }
 
-std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ForeignOptions& given) {
+std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ExternalOptions& given) {
   const auto file = std::make_shared<WeightFile>(weight_file_of(path));
   const ModelSpec& spec = model.spec();
-  ForeignOptions options = given;
-  options.arch = spec.arch, options.conventions = {}, options.stem = {};
+  ExternalOptions options = given;
+  options.arch = spec.arch, options.variant = {}, options.stem = {};
   if (is_model_file(*file)) {  // it says itself what no shape shows
     Preprocessing unused;
     const ModelSpec own = spec_of(*file, unused);
-    options.conventions = own.conventions, options.stem = own.stem;
+    options.variant = own.variant, options.stem = own.stem;
     if (own.arch != spec.arch) options.arch = own.arch;  // check_same_network says what is wrong
-  } else if (spec.conventions != "torch" || !external_names(spec.arch).shapes_tell_stem) {
-    options.conventions = spec.conventions, options.stem = spec.stem;
+  } else if (spec.variant != "torch" || !external_names(spec.arch).shapes_tell_stem) {
+    options.variant = spec.variant, options.stem = spec.stem;
   }
-  const ForeignModel foreign = recognize(file, options);
-  check_same_network(foreign.plan.spec, model, path);
-  std::vector<StateEntry> entries = entries_of(foreign);
+  const ExternalModel external = recognize(file, options);
+  check_same_network(external.plan.spec, model, path);
+  std::vector<StateEntry> entries = entries_of(external);
   const bool take_head = spec.embedding > 0;
   std::erase_if(entries, [&](const StateEntry& e) {
     return e.name.starts_with("fc.") || (!take_head && e.name.starts_with("feat."));
   });
   const LoadReport report = fill(model, *file, entries, {.may_miss = {"feat.", "fc."}, .may_ignore = {}});
-  const bool new_head = take_head && foreign.plan.spec.embedding == 0;
+  const bool new_head = take_head && external.plan.spec.embedding == 0;
   std::string text =
       "weights: " + std::to_string(report.loaded.size()) + " tensors from " + path + (new_head ? " (new head)" : "");
-  for (const std::string& note : foreign.plan.notes)  // which of two sets, and pictures prepared in another way
+  for (const std::string& note : external.plan.notes)  // which of two sets, and pictures prepared in another way
     if (note.starts_with("weights: ") || note.starts_with("pictures: ") || note.starts_with("config.json"))
       text += "; " + note.substr(note.starts_with("weights: ") ? 9 : 0);
   return text;

@@ -8,7 +8,7 @@
 
 #include "data/views/transforms.h"
 #include "nn/models/model.h"
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 
 namespace fledge {
 
@@ -36,14 +36,14 @@ struct LoadedModel {
 std::string weight_file_of(const std::string& path);
 
 /// `path`: a model file, a checkpoint folder, a run folder (its result), or a weight file from
-/// elsewhere: PyTorch's of any age, or safetensors. `foreign` counts for the last only.
+/// elsewhere: PyTorch's of any age, or safetensors. `external` counts for the last only.
 /// Errors (BadInput): missing, no known network, weights that do not fit.
-LoadedModel load_model(const std::string& path, const ForeignOptions& foreign = {});
+LoadedModel load_model(const std::string& path, const ExternalOptions& external = {});
 
 /// Backbone weights from any weight file whose names are known; a classifier in it is left out, a missing head stays as
 /// it is. Returns one line about what was loaded. Errors (BadInput): another network than `model`.
-/// `foreign`: its map and choice of averaged weights count.
-std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ForeignOptions& foreign = {});
+/// `external`: its map and choice of averaged weights count.
+std::string load_backbone_weights(EmbeddingModel& model, const std::string& path, const ExternalOptions& external = {});
 
 /// What a model file says besides its tensors.
 std::map<std::string, std::string> model_metadata(const ModelSpec& spec, const Preprocessing& preprocessing);
@@ -54,14 +54,14 @@ ModelSpec spec_of(const WeightFile& file, Preprocessing& preprocessing);
 
 /// Error(Usage): flags that say how weights from elsewhere are to be read, and say nothing of a model of our own, or
 /// contradict its metadata.
-void refuse_foreign_flags(const std::string& path, const ForeignOptions& options, const ModelSpec& own);
+void refuse_external_flags(const std::string& path, const ExternalOptions& options, const ModelSpec& own);
 
 /// How pictures are prepared for weights from elsewhere, as far as their network tells.
 Preprocessing preprocessing_of(const ModelSpec& spec);
 /// ... or as a config.json beside them says.
-Preprocessing preprocessing_of(const ForeignModel& foreign);
+Preprocessing preprocessing_of(const ExternalModel& external);
 
-/// "auto" -> the normalisation of the model's conventions.
+/// "auto" -> the normalisation of the model's variant.
 std::string resolve_normalize(const std::string& name, const ModelSpec& spec);
 
 }  // namespace fledge

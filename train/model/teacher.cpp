@@ -6,8 +6,8 @@
 
 namespace fledge {
 
-Teacher::Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student)
-    : loaded_(load_model(path, foreign)) {
+Teacher::Teacher(const std::string& path, const ExternalOptions& external, const Normalization& student)
+    : loaded_(load_model(path, external)) {
   const Normalization own = Normalization::named(loaded_.preprocessing.normalize);
   std::vector<float> scale(3), shift(3);
   bool same = true;

@@ -11,7 +11,7 @@ namespace fledge {
 
 class Teacher {
  public:
-  Teacher(const std::string& path, const ForeignOptions& foreign, const Normalization& student);
+  Teacher(const std::string& path, const ExternalOptions& external, const Normalization& student);
   /// Where it computes from now on.
   void move_to(Device device, DType activations);
   /// images: normalised for the student. No graph is recorded.

@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 
 namespace fledge {
 namespace {
@@ -50,10 +50,10 @@ bool holds_network(const std::vector<StoredTensor>& tensors) {
 
 WeightSets weight_sets(const WeightFile& file) {
   WeightSets sets;
-  const std::set<std::string> dead = dead_names(file);
+  const std::set<std::string> unused = unused_names(file);
   std::vector<StoredTensor> together;  // as if no name said anything
   for (const StoredTensor& t : file.tensors().empty() ? file.others() : file.tensors()) {
-    if (is_training_state(t.name) || dead.count(t.name)) continue;
+    if (is_training_state(t.name) || unused.count(t.name)) continue;
     if (!t.aside) together.push_back(t);
     const std::string folder(average_folder(t.name));
     if (folder.empty()) {

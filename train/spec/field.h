@@ -42,6 +42,7 @@ struct Field {
   bool repeatable = false;  // each occurrence counts, not the last
   char letter = 0;          // 'o': -o too
   std::vector<std::string> choices;
+  std::function<void(const std::string&)> check;  // throws Error(Usage) on a value that cannot be; may be null
   std::optional<std::pair<std::int64_t, std::int64_t>> whole_range;
   std::optional<std::pair<double, double>> range;
   bool not_negative = false;
@@ -66,6 +67,7 @@ struct Field {
   }
   Field& at_least_zero() { return not_negative = true, *this; }
   Field& one_of(std::vector<std::string> words) { return choices = std::move(words), *this; }
+  Field& checked_by(std::function<void(const std::string&)> look) { return check = std::move(look), *this; }
   Field& with_letter(char c) { return letter = c, *this; }
   Field& free() { return on_resume = OnResume::Free, *this; }
   Field& free_unless_choosing() { return on_resume = OnResume::FreeUnlessChoosing, *this; }

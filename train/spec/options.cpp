@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "io/image/image.h"
 #include "nn/models/registry.h"
+#include "train/spec/architecture_help.h"
 #include "train/spec/words.h"
 
 namespace fledge {
@@ -65,17 +66,13 @@ void bind_eval_data(Fields& f, EvalDataOptions& o) {
 }
 
 void bind_model(Fields& f, ModelSpec& spec, std::string& weights) {
-  std::string archs;
-  for (const auto& name : model_names()) archs += (archs.empty() ? "" : ", ") + name;
   f.group("Model");
-  f.add("arch", spec.arch, archs);
-  f.add("width", spec.width, "width multiplier: MobileNet 0.25, 0.5, 0.75, 1; ResNets scale their 64 channels");
+  f.add("arch", spec.arch, arch_help()).checked_by([](const std::string& name) { architecture(name); });
+  f.add("width", spec.width, width_help());
   f.add("embedding", spec.embedding, "size of the embedding; 0: the pooled features, no head").between(0, 65536);
   f.add("unit-embedding", spec.normalize, "embeddings of unit length (false: as the head gives them, as RKD's)");
   f.add("stem", spec.stem, "imagenet (about 224 px) or small (28-96 px)");
-  f.add("conventions", spec.conventions,
-        "torch; MobileNet also torch-relu6 (timm's) and keras (padding right/bottom, ReLU6, eps 1e-3); ResNet-50 "
-        "and deeper also stride-1x1 (He et al. as published)");
+  f.add("conventions", spec.variant, variant_help());
   f.add("weights", weights, "weight file with backbone weights to start from: safetensors, or PyTorch's");
 }
 

@@ -7,7 +7,7 @@
 #include "nn/models/model.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 #include "train/spec/field.h"
 #include "train/spec/run_spec.h"
 

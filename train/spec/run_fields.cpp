@@ -98,7 +98,7 @@ void bind_loss(Fields& f, RunSpec& o, bool teacher) {
   f.add("loss-weight", o.loss.weight, "factor of --loss in the total").at_least_zero();
   if (teacher) {
     f.add("teacher", o.loss.teacher, "run folder or model file of the teacher, or any PyTorch weight file");
-    bind_foreign(f, o.loss.foreign_teacher, "teacher-", "Loss");
+    bind_external(f, o.loss.external_teacher, "teacher-", "Loss");
     f.add("teacher-cache", o.loss.teacher_cache,
           "file that keeps the teacher's embedding of every crop; runs with the same pictures, crops and "
           "teacher share it")
@@ -213,7 +213,7 @@ void bind_training(Fields& f, RunSpec& o, bool teacher) {
   bind_data(f, o);
   bind_settings(f, o, teacher);
   bind_model(f, o.model.network, o.model.weights);
-  bind_foreign(f, o.model.foreign, "weights-", "Model", true);
+  bind_external(f, o.model.external, "weights-", "Model", true);
   bind_loss(f, o, teacher);
   bind_optimizer(f, o);
   bind_run(f, o);

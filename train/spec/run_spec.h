@@ -10,7 +10,7 @@
 #include "nn/models/model.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 
 namespace fledge {
 
@@ -57,7 +57,7 @@ struct ViewSpec {
 struct StudentSpec {
   ModelSpec network;
   std::string weights;
-  ForeignOptions foreign;
+  ExternalOptions external;
 };
 
 struct LossSpec {
@@ -65,7 +65,7 @@ struct LossSpec {
   double weight = 1.0;
   LossOptions options;
   std::string teacher, distill, teacher_cache;
-  ForeignOptions foreign_teacher;
+  ExternalOptions external_teacher;
 };
 
 enum class AdamEps { Modern, Legacy };

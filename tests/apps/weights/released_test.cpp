@@ -77,12 +77,12 @@ TEST_CASE("released networks give their recorded outputs: as they are, converted
       ++networks;
       // Names and shapes do not say that weights came from Keras.
       const bool keras = r.weights.find("keras") != std::string::npos;
-      const Arguments conventions = keras ? Arguments{"--conventions", "keras"} : Arguments{};
-      check_output(folder, r.weights, r.io, conventions);
-      must(folder, Arguments{"convert", r.weights, "-o", "c.safetensors"} + conventions);
+      const Arguments variant = keras ? Arguments{"--conventions", "keras"} : Arguments{};
+      check_output(folder, r.weights, r.io, variant);
+      must(folder, Arguments{"convert", r.weights, "-o", "c.safetensors"} + variant);
       check_output(folder, "c.safetensors", r.io, {});
       must(folder, {"convert", "c.safetensors", "-o", "b.pth"});
-      check_output(folder, "b.pth", r.io, conventions);
+      check_output(folder, "b.pth", r.io, variant);
     }
   CHECK(networks >= 20);
 }
@@ -98,13 +98,13 @@ TEST_CASE("the ImageNet weights give the recorded logits on the pictures themsel
   fs::create_directories(folder / "pictures/all");
   fs::copy(shared + "/weights/coffee_224.png", folder / "pictures/all/0.png");
   fs::copy(shared + "/weights/cat_224.png", folder / "pictures/all/1.png");
-  for (const auto& [file, io, conventions] : std::vector<std::tuple<std::string, std::string, std::string>>{
+  for (const auto& [file, io, variant] : std::vector<std::tuple<std::string, std::string, std::string>>{
            {"mobilenet_v1_0.25_imagenet.pth.tar", "mobilenet_v1_0.25_imagenet", "torch"},
            {"mobilenet_v1_0.25_imagenet.safetensors", "mobilenet_v1_0.25_imagenet", "torch"},
            {"mobilenet_v1_0.25_imagenet_keras.safetensors", "mobilenet_v1_0.25_imagenet_keras", "keras"},
            {"mobilenet_v1_0.75_imagenet_keras.safetensors", "mobilenet_v1_0.75_imagenet_keras", "keras"}}) {
     INFO(file);
-    must(folder, {"embed", "--model", shared + "/weights/" + file, "--conventions", conventions, "--data", "pictures",
+    must(folder, {"embed", "--model", shared + "/weights/" + file, "--conventions", variant, "--data", "pictures",
                   "--resize-short", "0", "--logits", "--output", "y", "--quiet"});
     for (const auto& [name, t] : load_safetensors(shared + "/weights/" + io + ".io.safetensors").tensors)
       if (name == "logits") check_rows(load_npy(folder / "y.npy"), t);

@@ -1,13 +1,12 @@
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <numbers>
 
 #include "data/views/degradation.h"
 #include "data/views/transforms.h"
 #include "io/image/blur.h"
-#include "tests/support/files.h"
+#include "tests/support/golden_reader.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -42,29 +41,16 @@ double mean_square_error(const Image& a, const Image& b) {
 }  // namespace
 
 TEST_CASE("degraded pictures are those of scipy and Pillow, byte for byte") {
-  const Bytes golden = slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/degradation.bin");
-  std::size_t at = 0;
-  const auto integer = [&] {
-    std::int32_t v;
-    REQUIRE(at + 4 <= golden.size());
-    std::memcpy(&v, golden.data() + at, 4);
-    at += 4;
-    return v;
-  };
   int cases = 0;
-  for (; at < golden.size(); ++cases) {
-    const std::size_t length = static_cast<std::size_t>(integer());
-    const std::string text(golden.begin() + at, golden.begin() + at + length);
-    at += length;
-    const bool is_smooth = integer() == 1;
-    const int width = integer(), height = integer();
+  for (GoldenReader g("degradation.bin"); g.more(); ++cases) {
+    const std::string text = g.text();
+    const bool is_smooth = g.number() == 1;
+    const int width = g.number(), height = g.number();
     const Image made = apply(parse_degradation(text), is_smooth ? smooth(width, height) : pattern(width, height));
     CAPTURE(text, is_smooth, width, height);
     CHECK(made.width == width);
     CHECK(made.height == height);
-    REQUIRE(at + made.rgb.size() <= golden.size());
-    CHECK(std::equal(made.rgb.begin(), made.rgb.end(), golden.begin() + at));
-    at += made.rgb.size();
+    CHECK(std::equal(made.rgb.begin(), made.rgb.end(), g.take(made.rgb.size())));
   }
   CHECK(cases == 16);
 }

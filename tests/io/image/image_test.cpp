@@ -1,39 +1,16 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstring>
 
 #include "io/image/image.h"
 #include "io/image/resize.h"
 #include "io/image/resize_passes.h"
-#include "tests/support/files.h"
+#include "tests/support/golden_reader.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
-
-/// Reads the little-endian values of a golden file one after the other.
-class Golden {
- public:
-  explicit Golden(const std::string& name) : bytes_(slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/" + name)) {}
-  bool more() const { return at_ < bytes_.size(); }
-  template <class T>
-  T value() {
-    T v;
-    std::memcpy(&v, take(sizeof(T)), sizeof(T));
-    return v;
-  }
-  const std::uint8_t* take(std::size_t n) {
-    REQUIRE(at_ + n <= bytes_.size());
-    at_ += n;
-    return bytes_.data() + at_ - n;
-  }
-
- private:
-  Bytes bytes_;
-  std::size_t at_ = 0;
-};
 
 int worst_difference(const Image& image, const std::uint8_t* wanted) {
   int worst = 0;
@@ -53,14 +30,12 @@ std::string decode_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
 }
 
 Bytes golden_file(const std::string& wanted) {
-  for (Golden g("images.bin"); g.more();) {
-    const int name_length = g.value<std::int32_t>();
-    const std::string name(reinterpret_cast<const char*>(g.take(name_length)), name_length);
-    const int size = g.value<std::int32_t>();
-    const std::uint8_t* data = g.take(size);
-    const int width = g.value<std::int32_t>(), height = g.value<std::int32_t>();
+  for (GoldenReader g("images.bin"); g.more();) {
+    const std::string name = g.text();
+    const Bytes file = g.block();
+    const int width = g.number(), height = g.number();
     g.take(std::size_t{3} * width * height);
-    if (name == wanted) return Bytes(data, data + size);
+    if (name == wanted) return file;
   }
   FAIL("no golden picture " << wanted);
   return {};
@@ -70,12 +45,12 @@ Bytes golden_file(const std::string& wanted) {
 
 TEST_CASE("resize gives Pillow's bytes") {
   int cases = 0;
-  for (Golden g("resize.bin"); g.more(); ++cases) {
-    const int in_w = g.value<std::int32_t>(), in_h = g.value<std::int32_t>();
-    const int out_w = g.value<std::int32_t>(), out_h = g.value<std::int32_t>();
+  for (GoldenReader g("resize.bin"); g.more(); ++cases) {
+    const int in_w = g.number(), in_h = g.number();
+    const int out_w = g.number(), out_h = g.number();
     float box[4];
     for (float& b : box) b = g.value<float>();
-    const int kind = g.value<std::int32_t>();
+    const int kind = g.number();
     const std::uint8_t* wanted = g.take(std::size_t{3} * out_w * out_h);
     CAPTURE(cases, in_w, in_h, out_w, out_h, kind);
     const Image image = pattern(in_w, in_h);
@@ -140,15 +115,13 @@ TEST_CASE("flip mirrors odd and even widths") {
 
 TEST_CASE("decoding gives Pillow's pixels for every kind of file") {
   int cases = 0;
-  for (Golden g("images.bin"); g.more(); ++cases) {
-    const int name_length = g.value<std::int32_t>();
-    const std::string name(reinterpret_cast<const char*>(g.take(name_length)), name_length);
-    const int size = g.value<std::int32_t>();
-    const std::uint8_t* data = g.take(size);
-    const int width = g.value<std::int32_t>(), height = g.value<std::int32_t>();
+  for (GoldenReader g("images.bin"); g.more(); ++cases) {
+    const std::string name = g.text();
+    const Bytes file = g.block();
+    const int width = g.number(), height = g.number();
     const std::uint8_t* wanted = g.take(std::size_t{3} * width * height);
     CAPTURE(name);
-    const Image image = decode_image(data, size, name);
+    const Image image = decode_image(file.data(), file.size(), name);
     REQUIRE(image.width == width);
     REQUIRE(image.height == height);
     CHECK(worst_difference(image, wanted) == 0);

@@ -11,7 +11,7 @@
 #include "io/image/resize.h"
 #include "tests/io/image/made_pictures.h"
 #include "tests/support/child.h"
-#include "tests/support/files.h"
+#include "tests/support/golden_reader.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -38,32 +38,19 @@ long growth_of(Work work) {
 }  // namespace
 
 TEST_CASE("WebP, stray bytes, rows from the top and orientations give Pillow's pixels", "[image]") {
-  const Bytes golden = slurp(std::string(FLEDGE_SOURCE_DIR) + "/tests/golden/more_images.bin");
-  std::size_t at = 0;
-  const auto number = [&] {
-    std::int32_t v;
-    REQUIRE(at + 4 <= golden.size());
-    std::memcpy(&v, golden.data() + at, 4);
-    at += 4;
-    return v;
-  };
   int cases = 0;
-  for (; at < golden.size(); ++cases) {
-    const auto length = static_cast<std::size_t>(number());
-    const std::string name(reinterpret_cast<const char*>(golden.data()) + at, length);
-    at += length;
-    const ExifRotation exif = number() ? ExifRotation::Apply : ExifRotation::Ignore;
-    const auto size = static_cast<std::size_t>(number());
-    const Bytes file(golden.begin() + at, golden.begin() + at + size);
-    at += size;
-    const int width = number(), height = number();
-    const std::size_t pixels = std::size_t{3} * width * height;
+  for (GoldenReader g("more_images.bin"); g.more(); ++cases) {
+    const std::string name = g.text();
+    const ExifRotation exif = g.number() ? ExifRotation::Apply : ExifRotation::Ignore;
+    const Bytes file = g.block();
+    const int width = g.number(), height = g.number();
+    const std::size_t size = std::size_t{3} * width * height;
+    const std::uint8_t* wanted = g.take(size);
     CAPTURE(name);
     const Image image = decode_image(file.data(), file.size(), name, {}, exif);
     REQUIRE(image.width == width);
     REQUIRE(image.height == height);
-    CHECK(std::equal(image.rgb.begin(), image.rgb.end(), golden.begin() + at, golden.begin() + at + pixels));
-    at += pixels;
+    CHECK(std::equal(image.rgb.begin(), image.rgb.end(), wanted, wanted + size));
   }
   CHECK(cases > 40);
 }

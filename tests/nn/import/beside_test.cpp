@@ -1,4 +1,4 @@
-// What stands beside a trunk: parts of losses, norms behind the features, layers without a bias, stacks.
+// What stands beside a backbone: parts of losses, norms behind the features, layers without a bias, stacks.
 #include <catch2/catch.hpp>
 
 #include "tests/nn/import/lists.h"
@@ -32,9 +32,9 @@ TEST_CASE("a layer of a loss is no embedding head") {
       CHECK(flaw_of(all, plan) == "");
       CHECK(plan.spec.embedding == 0);
       CHECK(plan.spec.classes == 10);
-      CHECK(target_of(all, plan, std::string(module) + ".weight") == "dead");
+      CHECK(target_of(all, plan, std::string(module) + ".weight") == "unused");
     }
-    // ... and beside a head, dead all the same.
+    // ... and beside a head, unused all the same.
     const Names headed =
         names_of("resnet18", 0.125, "model.") + linear_names("model.proj", 16, 64) + linear_names(module, 7, 64);
     CHECK(plan_import(headed).spec.embedding == 16);
@@ -101,7 +101,7 @@ TEST_CASE("the lines that a hint offers open the file") {
   CHECK_THAT(import_error(moco), Contains("2 linear layers can be the") && Contains("parts of stacks") &&
                                      Contains("'module.encoder_q.fc. =' leaves them out"));
   CHECK(opens_with(moco, {{"module.encoder_q.fc.", ""}}) == "");
-  // Under the trunk's own folder what is not chosen has no place: the hint drops it.
+  // Under the backbone's own folder what is not chosen has no place: the hint drops it.
   const Names root = names_of("resnet18", 0.125) + linear_names("a", 8, 64) + linear_names("b", 16, 64);
   CHECK_THAT(import_error(root), Contains("e.g. 'a. = feat.', 'b. ='"));
   CHECK(opens_with(root, {{"a.", "feat."}, {"b.", ""}}) == "");

@@ -91,8 +91,8 @@ TEST_CASE("a forced architecture that is not the file's names the right one") {
   CHECK_THAT(import_error(names_of("mobilenet_v1", 0.25), {.arch = "resnet18"}), Contains("use --arch mobilenet_v1"));
   CHECK_THAT(import_error(shallow, {.arch = "resnet19"}, ErrorKind::Usage),
              Contains("unknown architecture 'resnet19'"));
-  CHECK_THAT(import_error(shallow, {.conventions = "keras"}, ErrorKind::Usage), Contains("'keras' conventions"));
-  CHECK_THAT(import_error(names_of("mobilenet_v1", 0.25), {.conventions = "tf"}, ErrorKind::Usage), Contains("'tf'"));
+  CHECK_THAT(import_error(shallow, {.variant = "keras"}, ErrorKind::Usage), Contains("'keras' conventions"));
+  CHECK_THAT(import_error(names_of("mobilenet_v1", 0.25), {.variant = "tf"}, ErrorKind::Usage), Contains("'tf'"));
 }
 
 TEST_CASE("relatives of known networks are refused by what is different") {
@@ -144,14 +144,14 @@ TEST_CASE("no network, or several") {
 }
 
 TEST_CASE("heads that cannot be told are refused") {
-  const Names trunk = names_of("resnet18", 0.125, "base.");
-  CHECK_THAT(import_error(trunk + linear_names("head", 8, 64) + linear_names("proj", 16, 64)),
+  const Names backbone = names_of("resnet18", 0.125, "base.");
+  CHECK_THAT(import_error(backbone + linear_names("head", 8, 64) + linear_names("proj", 16, 64)),
              Contains("2 linear layers can be the embedding head: 'head' (64 to 8), 'proj' (64 to 16)") &&
                  Contains("'head. = feat.'"));
-  CHECK_THAT(import_error(trunk + linear_names("a.fc", 8, 64) + linear_names("b.fc", 16, 64)),
+  CHECK_THAT(import_error(backbone + linear_names("a.fc", 8, 64) + linear_names("b.fc", 16, 64)),
              Contains("2 linear layers can be the classifier"));
-  CHECK_THAT(import_error(trunk + linear_names("head.0", 64, 64) + linear_names("head.2", 16, 60)),
+  CHECK_THAT(import_error(backbone + linear_names("head.0", 64, 64) + linear_names("head.2", 16, 60)),
              Contains("the head 'head.' is more than one linear layer: it holds 'head.0' and 'head.2.weight'"));
-  CHECK_THAT(import_error(trunk + Names{{"head.weight", {0, 64}}, {"head.bias", {0}}}), Contains("has 0 outputs"));
-  CHECK_THAT(import_error(trunk + linear_names("head", std::int64_t{1} << 40, 64)), Contains("outputs"));
+  CHECK_THAT(import_error(backbone + Names{{"head.weight", {0, 64}}, {"head.bias", {0}}}), Contains("has 0 outputs"));
+  CHECK_THAT(import_error(backbone + linear_names("head", std::int64_t{1} << 40, 64)), Contains("outputs"));
 }

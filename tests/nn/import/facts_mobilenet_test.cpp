@@ -1,4 +1,4 @@
-// What a pickled module says of its layers chooses MobileNet's conventions and stem.
+// What a pickled module says of its layers chooses MobileNet's variant and stem.
 #include <catch2/catch.hpp>
 
 #include "tests/nn/import/facts.h"
@@ -7,11 +7,11 @@ using namespace fledge;
 using namespace fledge::test;
 using Catch::Matchers::Contains;
 
-TEST_CASE("facts: eps, padding and activation choose MobileNet's conventions") {
+TEST_CASE("facts: eps, padding and activation choose MobileNet's variant") {
   const Names names = names_of("mobilenet_v1", 0.25);
   struct Case {
     Facts facts;
-    const char* conventions;
+    const char* variant;
   };
   const std::vector<Case> cases = {
       {mobilenet_facts("ReLU", 1e-5, 1), "torch"},
@@ -25,8 +25,8 @@ TEST_CASE("facts: eps, padding and activation choose MobileNet's conventions") {
   for (const Case& c : cases) {
     const ImportPlan plan = plan_import(names, {.facts = c.facts});
     CHECK(flaw_of(names, plan) == "");
-    CHECK(plan.spec.conventions == c.conventions);
-    CHECK(has_note(plan, std::string("conventions: ") + c.conventions + ", as the file's layers say"));
+    CHECK(plan.spec.variant == c.variant);
+    CHECK(has_note(plan, std::string("conventions: ") + c.variant + ", as the file's layers say"));
   }
   const Facts functional = without_kind(mobilenet_facts("ReLU6", 1e-5, 1), "ReLU6");
   CHECK(has_note(plan_import(names, {.facts = functional}),
@@ -36,16 +36,16 @@ TEST_CASE("facts: eps, padding and activation choose MobileNet's conventions") {
 
   // What the form of the names implies stands where the facts leave it open, and falls where they do not.
   const Names timm = real_names("timm_mobilenetv1_100");
-  CHECK(plan_import(timm, {.facts = {{"blocks.0.0.bn1", norm(1e-5)}}}).spec.conventions == "torch-relu6");
-  CHECK(plan_import(timm, {.facts = {{"blocks.0.0.bn1.act", of_kind("ReLU")}}}).spec.conventions == "torch");
-  CHECK(plan_import(timm, {.facts = {{"bn1", {"BatchNormAct2d", {}, {}, 1e-3}}}}).spec.conventions == "keras");
+  CHECK(plan_import(timm, {.facts = {{"blocks.0.0.bn1", norm(1e-5)}}}).spec.variant == "torch-relu6");
+  CHECK(plan_import(timm, {.facts = {{"blocks.0.0.bn1.act", of_kind("ReLU")}}}).spec.variant == "torch");
+  CHECK(plan_import(timm, {.facts = {{"bn1", {"BatchNormAct2d", {}, {}, 1e-3}}}}).spec.variant == "keras");
 }
 
 TEST_CASE("facts: MobileNet's stem") {
   const Names names = names_of("mobilenet_v1", 0.25);
   const ImportPlan small = plan_import(names, {.facts = mobilenet_facts("ReLU6", 1e-3, 0, 1)});
   CHECK(small.spec.stem == "small");
-  CHECK(small.spec.conventions == "keras");
+  CHECK(small.spec.variant == "keras");
   CHECK(has_note(small, "stem: small, as the file's layers say"));
   const ImportPlan large = plan_import(names, {.facts = mobilenet_facts("ReLU", 1e-5, 1)});
   CHECK(large.spec.stem == "imagenet");
@@ -53,11 +53,11 @@ TEST_CASE("facts: MobileNet's stem") {
   CHECK_FALSE(has_note(large, "stem: taken as"));
   const ImportPlan asked = plan_import(names, {.stem = "small", .facts = mobilenet_facts("ReLU6", 1e-3, 0)});
   CHECK(asked.spec.stem == "small");
-  CHECK(asked.spec.conventions == "keras");
+  CHECK(asked.spec.variant == "keras");
   CHECK(has_note(asked, "stem: small as asked, though the file's layers disagree: 'model.0.0' has stride 2, not 1"));
 }
 
-TEST_CASE("facts: MobileNets of no conventions are refused") {
+TEST_CASE("facts: MobileNets of no variant are refused") {
   const Names names = names_of("mobilenet_v1", 0.25);
   const auto error = [&](const Facts& facts) { return import_error(names, {.facts = facts}); };
   const Facts usual = mobilenet_facts("ReLU", 1e-5, 1);

@@ -1,4 +1,4 @@
-// What a pickled module says of its layers chooses a ResNet's conventions, or refuses another network.
+// What a pickled module says of its layers chooses a ResNet's variant, or refuses another network.
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
@@ -10,7 +10,7 @@ using namespace fledge::test;
 using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 
-TEST_CASE("facts: the stride of bottlenecks chooses the conventions") {
+TEST_CASE("facts: the stride of bottlenecks chooses the variant") {
   const std::string prefix = GENERATE("", "base.", "module.base.");
   const char* arch = GENERATE("resnet50", "resnet101");
   const char* stem = GENERATE("imagenet", "small");
@@ -23,11 +23,11 @@ TEST_CASE("facts: the stride of bottlenecks chooses the conventions") {
   };
   const ImportPlan usual = plan_import(names, {.facts = facts(1, 2)});
   CHECK(flaw_of(names, usual) == "");
-  CHECK(usual.spec.conventions == "torch");
+  CHECK(usual.spec.variant == "torch");
   CHECK(has_note(usual, "conventions: torch, as the file's layers say"));
   const ImportPlan first = plan_import(names, {.facts = facts(2, 1)});
   CHECK(flaw_of(names, first) == "");
-  CHECK(first.spec.conventions == "stride-1x1");
+  CHECK(first.spec.variant == "stride-1x1");
   CHECK(has_note(first, "conventions: stride-1x1, as the file's layers say (blocks stride in conv1, not in conv2)"));
   CHECK(has_note(first, "stride-1x1 conventions"));
   CHECK(has_note(first, "stem: small, as the file's layers say") == (std::string(stem) == "small"));
@@ -35,16 +35,16 @@ TEST_CASE("facts: the stride of bottlenecks chooses the conventions") {
 
   // One layer is enough; none leaves torch, which is said.
   const std::string conv1 = prefix + "layer3.0.conv1";
-  CHECK(plan_import(names, {.facts = {{conv1, conv(2, 0)}}}).spec.conventions == "stride-1x1");
+  CHECK(plan_import(names, {.facts = {{conv1, conv(2, 0)}}}).spec.variant == "stride-1x1");
   const ImportPlan open = plan_import(names, {.facts = {{prefix + "bn1", norm(1e-5)}}});
-  CHECK(open.spec.conventions == "torch");
+  CHECK(open.spec.variant == "torch");
   CHECK(has_note(open, "conventions: torch, which the names do not tell"));
 }
 
 TEST_CASE("facts: strides that no ResNet of ours has are refused") {
   const Names names = names_of("resnet50", 0.0625, "base.");
   const Facts usual = resnet_facts(names, "base.", 1, 2);
-  REQUIRE(plan_import(names, {.facts = usual}).spec.conventions == "torch");
+  REQUIRE(plan_import(names, {.facts = usual}).spec.variant == "torch");
   const auto error = [&](const Facts& facts) { return import_error(names, {.facts = facts}); };
   // Dilated: layer4 keeps its size.
   CHECK_THAT(error(with(with(usual, "base.layer4.0.conv2", conv(1, 1)), "base.layer4.0.downsample.0", conv(1, 0))),
@@ -59,7 +59,7 @@ TEST_CASE("facts: strides that no ResNet of ours has are refused") {
              Contains("torch has 1 where 'base.layer3.0.conv1' has stride 2 (and 1 more); stride-1x1 has 2 where "
                       "'base.layer2.0.conv1' has stride 1 (and 3 more)"));
   const Names basic = names_of("resnet18", 0.125);
-  CHECK(plan_import(basic, {.facts = resnet_facts(basic, "", 2, 1)}).spec.conventions == "torch");
+  CHECK(plan_import(basic, {.facts = resnet_facts(basic, "", 2, 1)}).spec.variant == "torch");
   CHECK_THAT(import_error(basic, {.facts = resnet_facts(basic, "", 1, 2)}),
              Equals("layer 'layer2.0.conv1' has stride 1, where fledge's resnet18 has 2; the weights are another "
                     "network's; '--conventions torch' takes them all the same"));
@@ -108,7 +108,7 @@ TEST_CASE("facts: layers that no ResNet of ours has are refused by name and valu
       {"base.layer1.0.bn1", {"SyncBatchNorm", {}, {}, 1e-5}, ""},
       {"base.layer1.0.se", of_kind(""), ""},
       {"base.maxpool", {"MaxPool2d", {}, {}, {}}, ""},
-      // Outside the trunk, and not of the trunk's kind.
+      // Outside the backbone, and not of the backbone's kind.
       {"maxpool", {"MaxPool2d", 1, 0, {}}, ""},
       {"act", of_kind("SELU"), ""},
       {"feat", of_kind("NormedLinear"), ""},
@@ -128,35 +128,34 @@ TEST_CASE("facts: layers that no ResNet of ours has are refused by name and valu
   CHECK(plan_import(small, {.facts = with(facts, "base.maxpool", of_kind("Identity"))}).spec.stem == "small");
 }
 
-TEST_CASE("facts: conventions that are asked for win, and disagreement is noted") {
+TEST_CASE("facts: variants that are asked for win, and disagreement is noted") {
   const Names resnet = names_of("resnet50", 0.0625);
   const Facts first = resnet_facts(resnet, "", 2, 1);
-  const ImportPlan torch = plan_import(resnet, {.conventions = "torch", .facts = first});
-  CHECK(torch.spec.conventions == "torch");
+  const ImportPlan torch = plan_import(resnet, {.variant = "torch", .facts = first});
+  CHECK(torch.spec.variant == "torch");
   CHECK(has_note(torch,
                  "conventions: torch as asked, though the file's layers disagree: 'layer2.0.conv1' has stride "
                  "2, not 1 (and 5 more)"));
-  const ImportPlan agreed = plan_import(resnet, {.conventions = "stride-1x1", .facts = first});
-  CHECK(agreed.spec.conventions == "stride-1x1");
+  const ImportPlan agreed = plan_import(resnet, {.variant = "stride-1x1", .facts = first});
+  CHECK(agreed.spec.variant == "stride-1x1");
   CHECK_FALSE(has_note(agreed, "disagree"));
   // Without facts: the way for state dicts.
-  const ImportPlan blind = plan_import(resnet, {.conventions = "stride-1x1"});
+  const ImportPlan blind = plan_import(resnet, {.variant = "stride-1x1"});
   CHECK(flaw_of(resnet, blind) == "");
-  CHECK(blind.spec.conventions == "stride-1x1");
+  CHECK(blind.spec.variant == "stride-1x1");
   CHECK_FALSE(has_note(blind, "do not tell"));
   CHECK(has_note(plan_import(resnet), "conventions: torch, which the names do not tell"));
-  CHECK(plan_import(resnet, {.conventions = "torch"}).spec.conventions == "torch");
-  CHECK_THAT(import_error(resnet, {.conventions = "keras"}, ErrorKind::Usage), Contains("use torch or stride-1x1"));
-  CHECK_THAT(import_error(names_of("resnet34", 0.125), {.conventions = "stride-1x1"}, ErrorKind::Usage),
+  CHECK(plan_import(resnet, {.variant = "torch"}).spec.variant == "torch");
+  CHECK_THAT(import_error(resnet, {.variant = "keras"}, ErrorKind::Usage), Contains("use torch or stride-1x1"));
+  CHECK_THAT(import_error(names_of("resnet34", 0.125), {.variant = "stride-1x1"}, ErrorKind::Usage),
              Contains("has no 'stride-1x1' conventions; use torch"));
 
   const Names mobilenet = names_of("mobilenet_v1", 0.25);
-  const ImportPlan keras =
-      plan_import(mobilenet, {.conventions = "keras", .facts = mobilenet_facts("LeakyReLU", 1e-3, 0)});
-  CHECK(keras.spec.conventions == "keras");
+  const ImportPlan keras = plan_import(mobilenet, {.variant = "keras", .facts = mobilenet_facts("LeakyReLU", 1e-3, 0)});
+  CHECK(keras.spec.variant == "keras");
   CHECK(has_note(keras, "'model.0.2' is 'LeakyReLU', not ReLU6 (and 26 more)"));
   // The stem is another question.
-  CHECK_THAT(import_error(resnet, {.conventions = "stride-1x1", .facts = with(first, "maxpool", of_kind("Identity"))}),
+  CHECK_THAT(import_error(resnet, {.variant = "stride-1x1", .facts = with(first, "maxpool", of_kind("Identity"))}),
              Contains("'--stem imagenet' takes them"));
 }
 
@@ -184,7 +183,7 @@ TEST_CASE("facts go through the map as tensors do") {
   CHECK_THAT(error({{"stem", conv(4, 3)}}), Contains("'stem' has stride 4"));  // renamed by its tensor's line
   CHECK(error({{"teacher.relu", of_kind("SELU")}, {"teacher.bn1", norm(1)}, {"relu", of_kind("SELU")}}) == "no error");
   options.facts = {{"third.0.conv1", conv(2, 0)}};
-  CHECK(plan_import(names, options).spec.conventions == "stride-1x1");
+  CHECK(plan_import(names, options).spec.variant == "stride-1x1");
 }
 
 TEST_CASE("facts of what the map drops do not count") {
@@ -200,7 +199,7 @@ TEST_CASE("facts of other forms of names") {
     for (int s = 1; s <= 4; ++s) n = replaced(n, "layer" + std::to_string(s), std::to_string(s + 3));
     return n;
   });
-  CHECK(plan_import(sequential, {.facts = {{"base.5.0.conv1", conv(2, 0)}}}).spec.conventions == "stride-1x1");
+  CHECK(plan_import(sequential, {.facts = {{"base.5.0.conv1", conv(2, 0)}}}).spec.variant == "stride-1x1");
   CHECK_THAT(import_error(sequential, {.facts = {{"base.3", {"MaxPool2d", 3, 1, {}}}}}),
              Contains("'base.3' has stride"));
   CHECK_THAT(import_error(sequential, {.facts = {{"base.3", of_kind("Sequential")}}}), Contains("has MaxPool2d"));
@@ -212,9 +211,8 @@ TEST_CASE("facts of other forms of names") {
              Contains("no such layer"));
   CHECK_THAT(import_error(cifar, {.facts = {{"layer2.0.shortcut.0", conv(1, 0)}}}), Contains("has stride 1"));
   const Names pytorchcv = real_names("pytorchcv_mobilenet_wd4");
-  CHECK(
-      plan_import(pytorchcv, {.facts = {{"features.stage4.unit6.dw_conv.activ", of_kind("ReLU6")}}}).spec.conventions ==
-      "torch-relu6");
+  CHECK(plan_import(pytorchcv, {.facts = {{"features.stage4.unit6.dw_conv.activ", of_kind("ReLU6")}}}).spec.variant ==
+        "torch-relu6");
   CHECK_THAT(import_error(pytorchcv, {.facts = {{"features.init_block.activ", of_kind("ELU")}}}), Contains("is 'ELU'"));
   // Containers are not layers: with weights inside, or with other layers.
   const Facts containers = {{"features.stage1.unit1.dw_conv", of_kind("DwsConv")},

@@ -28,7 +28,7 @@ TEST_CASE("real lists of names are recognised") {
     const char* arch;
     double width;
     std::int64_t classes;
-    const char* conventions;
+    const char* variant;
     const char* note;
   };
   const Case c = GENERATE(
@@ -49,7 +49,7 @@ TEST_CASE("real lists of names are recognised") {
   CHECK(plan.spec.classes == c.classes);
   CHECK(plan.spec.embedding == 0);
   CHECK(plan.spec.stem == "imagenet");
-  CHECK(plan.spec.conventions == c.conventions);
+  CHECK(plan.spec.variant == c.variant);
   CHECK(plan.unused.empty());
   CAPTURE(plan.notes);
   CHECK(has_note(plan, c.note));

@@ -77,7 +77,7 @@ std::string target_of(const Names& names, const ImportPlan& plan, const std::str
   for (const auto& [source, target] : plan.placed)
     if (names[source].name == name) return target;
   for (std::size_t i : plan.unused)
-    if (names[i].name == name) return "dead";
+    if (names[i].name == name) return "unused";
   for (std::size_t i : plan.dropped)
     if (names[i].name == name) return "dropped";
   return "nowhere";
@@ -96,10 +96,10 @@ std::string flaw_of(const Names& names, const ImportPlan& plan) {
   for (const auto& [name, shape] : open)
     if (!is_counter(name)) return "'" + name + "' stays empty";
   for (std::size_t i : plan.unused)
-    if (!seen.insert(i).second) return "'" + names[i].name + "' is placed and dead";
+    if (!seen.insert(i).second) return "'" + names[i].name + "' is placed and unused";
   for (std::size_t i : plan.dropped)
     if (!seen.insert(i).second) return "'" + names[i].name + "' is dropped and something else";
-  return seen.size() == names.size() ? "" : "some tensors are neither placed nor dead nor dropped";
+  return seen.size() == names.size() ? "" : "some tensors are neither placed nor unused nor dropped";
 }
 
 bool has_note(const ImportPlan& plan, const std::string& part) {

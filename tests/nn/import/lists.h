@@ -25,9 +25,9 @@ Names renamed(Names names, const std::function<std::string(std::string)>& f);
 std::string replaced(std::string name, const std::string& from, const std::string& to);
 Names without(const Names& names, const std::function<bool(const NamedShape&)>& drop);
 
-/// The target of the tensor with that name; "dead", or "nowhere".
+/// The target of the tensor with that name; "unused", or "nowhere".
 std::string target_of(const Names& names, const ImportPlan& plan, const std::string& name);
-/// Empty when every tensor is placed or dead, every tensor of the model (batch counters aside) is filled once, and the
+/// Empty when every tensor is placed or unused, every tensor of the model (batch counters aside) is filled once, and the
 /// shapes agree; else what is wrong.
 std::string flaw_of(const Names& names, const ImportPlan& plan);
 bool has_note(const ImportPlan& plan, const std::string& part);

@@ -24,14 +24,14 @@ TEST_CASE("a map renames and drops; the longest match counts") {
 }
 
 TEST_CASE("a map chooses between networks and heads, and makes a head of a classifier") {
-  const Names trunk = names_of("resnet18", 0.125, "student.");
-  const Names two = trunk + names_of("resnet50", 0.125, "teacher.");
+  const Names backbone = names_of("resnet18", 0.125, "student.");
+  const Names two = backbone + names_of("resnet50", 0.125, "teacher.");
   CHECK(plan_import(two, {.map = {{"teacher.", ""}}}).spec.arch == "resnet18");
   CHECK(plan_import(two, {.map = {{"student.", ""}}}).spec.arch == "resnet50");
-  const Names heads = trunk + linear_names("a", 8, 64) + linear_names("b", 16, 64);
+  const Names heads = backbone + linear_names("a", 8, 64) + linear_names("b", 16, 64);
   CHECK(plan_import(heads, {.map = {{"b.", "feat."}}}).spec.embedding == 16);
   CHECK(plan_import(heads, {.map = {{"b.", ""}}}).spec.embedding == 8);
-  const Names classifier = trunk + linear_names("student.fc", 10, 64);
+  const Names classifier = backbone + linear_names("student.fc", 10, 64);
   const ImportPlan plan = plan_import(classifier, {.map = {{"student.fc.", "student.feat."}}});
   CHECK(flaw_of(classifier, plan) == "");
   CHECK(plan.spec.embedding == 10);

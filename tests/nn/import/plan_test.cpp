@@ -32,32 +32,32 @@ TEST_CASE("every network is found below every prefix, with every head") {
   const bool counters = GENERATE(true, false);
   for (const Network& n : kNetworks) {
     CAPTURE(n.arch, n.width, n.stem, prefix, counters);
-    const Names trunk = names_of(n.arch, n.width, prefix, n.stem, counters);
-    const auto check = [&](const Names& names, std::int64_t embedding, std::int64_t classes, std::size_t dead) {
+    const Names backbone = names_of(n.arch, n.width, prefix, n.stem, counters);
+    const auto check = [&](const Names& names, std::int64_t embedding, std::int64_t classes, std::size_t unused) {
       const ImportPlan plan = plan_import(names);
       CHECK(flaw_of(names, plan) == "");
       CHECK(plan.spec.arch == n.arch);
       CHECK(plan.spec.width == n.width);
       CHECK(plan.spec.stem == n.stem);
-      CHECK(plan.spec.conventions == "torch");
+      CHECK(plan.spec.variant == "torch");
       CHECK(plan.spec.normalize);
       CHECK(plan.spec.embedding == embedding);
       CHECK(plan.spec.classes == classes);
-      CHECK(plan.unused.size() == dead);
-      CHECK(target_of(names, plan, trunk[0].name) ==
+      CHECK(plan.unused.size() == unused);
+      CHECK(target_of(names, plan, backbone[0].name) ==
             (std::string(n.arch) == "mobilenet_v1" ? "model.0.0.weight" : "conv1.weight"));
     };
-    check(trunk, 0, 0, 0);
-    check(trunk + linear_names(prefix + "fc", 10, n.features), 0, 10, 0);
-    // The embedding head by any name, inside and beside; the classifier is then dead.
-    check(trunk + linear_names(prefix + "feat", 32, n.features), 32, 0, 0);
-    check(trunk + linear_names(prefix + "head", 32, n.features), 32, 0, 0);
-    check(trunk + linear_names("embedding", 32, n.features) + linear_names(prefix + "fc", 10, n.features), 32, 0, 2);
-    check(linear_names("feat", 32, n.features) + trunk + linear_names(prefix + "fc", 10, n.features), 32, 0, 2);
+    check(backbone, 0, 0, 0);
+    check(backbone + linear_names(prefix + "fc", 10, n.features), 0, 10, 0);
+    // The embedding head by any name, inside and beside; the classifier is then unused.
+    check(backbone + linear_names(prefix + "feat", 32, n.features), 32, 0, 0);
+    check(backbone + linear_names(prefix + "head", 32, n.features), 32, 0, 0);
+    check(backbone + linear_names("embedding", 32, n.features) + linear_names(prefix + "fc", 10, n.features), 32, 0, 2);
+    check(linear_names("feat", 32, n.features) + backbone + linear_names(prefix + "fc", 10, n.features), 32, 0, 2);
   }
 }
 
-TEST_CASE("the paper's files: base, feat, and dead Embed and fc") {
+TEST_CASE("the paper's files: base, feat, and unused Embed and fc") {
   const std::string outer = GENERATE("", "module.");
   const Names names = names_of("resnet18", 0.125, outer + "base.", "imagenet", false) +
                       linear_names(outer + "base.fc", 1000, 64) + linear_names(outer + "feat", 32, 64) +
@@ -69,8 +69,8 @@ TEST_CASE("the paper's files: base, feat, and dead Embed and fc") {
   CHECK(plan.spec.classes == 0);
   CHECK(plan.unused.size() == 6);
   CHECK(target_of(names, plan, outer + "feat.bias") == "feat.bias");
-  CHECK(target_of(names, plan, outer + "base.fc.weight") == "dead");
-  CHECK(target_of(names, plan, outer + "Embed.linear.weight") == "dead");
+  CHECK(target_of(names, plan, outer + "base.fc.weight") == "unused");
+  CHECK(target_of(names, plan, outer + "Embed.linear.weight") == "unused");
   CHECK(target_of(names, plan, outer + "base.layer2.0.downsample.1.running_var") ==
         "layer2.0.downsample.1.running_var");
   CHECK(has_note(plan, "names: the paper's (base., feat.)"));
@@ -80,7 +80,7 @@ TEST_CASE("the paper's files: base, feat, and dead Embed and fc") {
   CHECK(has_note(plan, "never used by the network: 6 tensors ('" + outer + "base.fc.weight', ...)"));
 }
 
-TEST_CASE("what stands beside a trunk with a prefix is dead and said to be") {
+TEST_CASE("what stands beside a backbone with a prefix is unused and said to be") {
   const Names names =
       names_of("mobilenet_v1", 0.25, "body.") +
       Names{{"fpn.output1.0.weight", {64, 64, 1, 1}}, {"tied.window", {4, 3}}, {"bbox.weight", {4, 12}}};
@@ -119,13 +119,13 @@ TEST_CASE("batch counters may miss, or be tensors of one element") {
 
 TEST_CASE("options choose what names and shapes leave open") {
   const Names mobilenet = names_of("mobilenet_v1", 0.25), resnet = names_of("resnet18", 0.125, "student.");
-  const ImportPlan plan = plan_import(mobilenet, {.conventions = "keras", .stem = "small"});
-  CHECK(plan.spec.conventions == "keras");
+  const ImportPlan plan = plan_import(mobilenet, {.variant = "keras", .stem = "small"});
+  CHECK(plan.spec.variant == "keras");
   CHECK(plan.spec.stem == "small");
   CHECK_FALSE(has_note(plan, "conventions: "));
   CHECK(has_note(plan, "stem small, keras conventions"));
   CHECK_FALSE(has_note(plan, "stem: "));
-  // A forced architecture tells two networks of different families apart; the other one is dead.
+  // A forced architecture tells two networks of different families apart; the other one is unused.
   const Names both = renamed(mobilenet, [](const std::string& n) { return "teacher." + n; }) + resnet;
   CHECK(plan_import(both, {.arch = "resnet18"}).unused.size() == mobilenet.size());
   CHECK(plan_import(both, {.arch = "mobilenet_v1"}).unused.size() == resnet.size());

@@ -53,23 +53,23 @@ TEST_CASE("bottleneck equals torchvision's, forward, gradients and statistics") 
   check_block(block, "bottleneck.safetensors", dtype, tolerance_of(dtype));
 }
 
-TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both conventions, evaluating and training") {
-  const std::string conventions = GENERATE("torch", "keras");
+TEST_CASE("MobileNet v1 0.25 equals PyTorch's in both variants, evaluating and training") {
+  const std::string variant = GENERATE("torch", "keras");
   const bool training = GENERATE(false, true);
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
-  CAPTURE(conventions, training, name_of(dtype));
+  CAPTURE(variant, training, name_of(dtype));
   const NamedTensors golden =
-      below(golden_file("mobilenet_025.safetensors"), conventions + (training ? ".train." : ".eval."));
+      below(golden_file("mobilenet_025.safetensors"), variant + (training ? ".train." : ".eval."));
   const double tolerance = tolerance_of(dtype);
 
   ModelSpec spec;
   spec.arch = "mobilenet_v1";
   spec.width = 0.25;
-  spec.conventions = conventions;
+  spec.variant = variant;
   spec.embedding = 0;
   EmbeddingModel model(spec, 1);
   model.to(dtype);
-  fill_by_formula(model, conventions == "keras" ? 4 : 1);
+  fill_by_formula(model, variant == "keras" ? 4 : 1);
   model.train(training);
 
   const Variable x(formula("pictures", training ? Dims{8, 3, 64, 64} : Dims{2, 3, 32, 32}).to(dtype), true);

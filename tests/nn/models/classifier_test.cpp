@@ -1,4 +1,4 @@
-// The classifier beside the embedding, and the conventions of timm's MobileNet.
+// The classifier beside the embedding, and the variant of timm's MobileNet.
 #include <catch2/catch.hpp>
 
 #include "autograd/grad_mode.h"
@@ -105,7 +105,7 @@ TEST_CASE("classes are written only where there are some") {
 
 TEST_CASE("torch-relu6 is MobileNet with padding 1, eps 1e-5 and ReLU6") {
   ModelSpec spec = spec_with(0, 0);
-  spec.conventions = "torch-relu6";
+  spec.variant = "torch-relu6";
   EmbeddingModel model(spec, 1);
   model.to(DType::Float64);  // float64: the plain loops of kernels/ref
   fill_by_formula(model, 4);

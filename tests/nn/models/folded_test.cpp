@@ -18,7 +18,7 @@ namespace {
 struct Case {
   const char* arch;
   const char* stem;
-  const char* conventions;
+  const char* variant;
   std::int64_t embedding;
 };
 
@@ -27,11 +27,11 @@ EmbeddingModel* make(const Case& c, DType dtype) {
   spec.arch = c.arch;
   spec.width = std::string(c.arch) == "mobilenet_v1" ? 0.25 : 0.125;
   spec.stem = c.stem;
-  spec.conventions = c.conventions;
+  spec.variant = c.variant;
   spec.embedding = c.embedding;
   auto* model = new EmbeddingModel(spec, 1);
   model->to(dtype);
-  fill_by_formula(*model, std::string(c.conventions) == "keras" ? 4 : 1);
+  fill_by_formula(*model, std::string(c.variant) == "keras" ? 4 : 1);
   model->eval();
   return model;
 }
@@ -69,7 +69,7 @@ TEST_CASE("inference equals evaluation with a graph") {
                           Case{"mobilenet_v1", "imagenet", "torch", 8}, Case{"mobilenet_v1", "imagenet", "keras", 8},
                           Case{"mobilenet_v1", "small", "keras", 0}, Case{"mobilenet_v1", "small", "torch", 8});
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
-  CAPTURE(c.arch, c.stem, c.conventions, name_of(dtype));
+  CAPTURE(c.arch, c.stem, c.variant, name_of(dtype));
   const double tolerance = dtype == DType::Float64 ? 1e-12 : 1e-5;
   const std::unique_ptr<EmbeddingModel> model(make(c, dtype));
   for (const Dims& dims : {Dims{2, 3, 33, 40}, Dims{1, 3, 32, 32}}) {

@@ -82,7 +82,7 @@ TEST_CASE("gradients of whole networks are those of central differences") {
   struct Case {
     const char* arch;
     const char* stem;
-    const char* conventions;
+    const char* variant;
     double width;
     std::int64_t picture;
   };
@@ -91,16 +91,16 @@ TEST_CASE("gradients of whole networks are those of central differences") {
                Case{"resnet50", "small", "torch", 0.03125, 10}, Case{"mobilenet_v1", "small", "torch", 0.125, 18},
                Case{"mobilenet_v1", "imagenet", "keras", 0.125, 40});
   const bool training = GENERATE(true, false);
-  CAPTURE(c.arch, c.stem, c.conventions, training);
+  CAPTURE(c.arch, c.stem, c.variant, training);
   ModelSpec spec;
   spec.arch = c.arch;
   spec.stem = c.stem;
-  spec.conventions = c.conventions;
+  spec.variant = c.variant;
   spec.width = c.width;
   spec.embedding = 5;
   EmbeddingModel model(spec, 1);
   model.to(DType::Float64);
-  fill_by_formula(model, std::string(c.conventions) == "keras" ? 4 : 1);
+  fill_by_formula(model, std::string(c.variant) == "keras" ? 4 : 1);
   model.train(training);
   check(model, c.picture);
 }

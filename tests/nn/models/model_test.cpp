@@ -47,7 +47,7 @@ TEST_CASE("networks have the published number of parameters and tensors") {
   struct Case {
     const char* arch;
     double width;
-    std::int64_t parameters, tensors;  // of the trunk, from torchvision and from the ImageNet weights of MobileNet
+    std::int64_t parameters, tensors;  // of the backbone, from torchvision and from the ImageNet weights of MobileNet
   };
   const Case c = GENERATE(Case{"resnet18", 1, 11176512, 120}, Case{"resnet50", 1, 23508032, 318},
                           Case{"mobilenet_v1", 0.25, 213072, 27 * 6}, Case{"mobilenet_v1", 0.75, 1816560, 27 * 6});
@@ -78,7 +78,7 @@ TEST_CASE("stage maps have the documented channels and sizes") {
   struct Case {
     const char* arch;
     const char* stem;
-    const char* conventions;
+    const char* variant;
     std::int64_t picture;
     std::vector<std::int64_t> sizes, channels;
   };
@@ -89,9 +89,9 @@ TEST_CASE("stage maps have the documented channels and sizes") {
                           Case{"mobilenet_v1", "imagenet", "keras", 64, {16, 8, 4, 2}, {16, 32, 64, 128}},
                           Case{"mobilenet_v1", "small", "torch", 28, {14, 7, 4, 2}, {16, 32, 64, 128}},
                           Case{"mobilenet_v1", "small", "keras", 28, {14, 7, 3, 1}, {16, 32, 64, 128}});
-  CAPTURE(c.arch, c.stem, c.conventions);
+  CAPTURE(c.arch, c.stem, c.variant);
   ModelSpec spec = spec_of(c.arch, 0.125, c.stem);
-  spec.conventions = c.conventions;
+  spec.variant = c.variant;
   EmbeddingModel model(spec, 1);
   NoGradGuard no_grad;
   model.eval();
@@ -148,7 +148,7 @@ TEST_CASE("initial weights are a function of the seed") {
 
 TEST_CASE("a spec survives being written and read") {
   ModelSpec spec = spec_of("mobilenet_v1", 0.1, "small", 7);
-  spec.conventions = "keras";
+  spec.variant = "keras";
   spec.normalize = false;
   const ModelSpec back = ModelSpec::from_map(spec.to_map());
   CHECK(back.to_map() == spec.to_map());
@@ -184,10 +184,10 @@ TEST_CASE("impossible models are refused with a way out") {
   CHECK_THAT(usage_of(spec_of("resnet18", 1, "tiny")), Contains("unknown stem 'tiny'"));
   CHECK_THAT(usage_of(spec_of("resnet18", 0.1, "small", -1)), Contains("negative"));
   ModelSpec spec = spec_of("resnet18", 0.1);
-  spec.conventions = "keras";
+  spec.variant = "keras";
   CHECK_THAT(usage_of(spec), Contains("'keras' conventions"));
   spec.arch = "mobilenet_v1";
-  spec.conventions = "caffe";
+  spec.variant = "caffe";
   CHECK_THAT(usage_of(spec), Contains("has no 'caffe' conventions"));
 
   const EmbeddingModel model(spec_of("mobilenet_v1", 0.25), 1);

@@ -22,7 +22,7 @@ class Steps : public Backbone {
     for (int i = 0; i < 3; ++i) {
       const std::int64_t out = std::lround(16 * (i + 1) * spec.width);
       convs_.push_back(child<Conv2d>("step" + std::to_string(i), conv_options(in, out, 3, 2, 1), g));
-      norms_.push_back(child<BatchNorm2d>("norm" + std::to_string(i), out, spec.conventions == "flat" ? 1e-3 : 1e-5));
+      norms_.push_back(child<BatchNorm2d>("norm" + std::to_string(i), out, spec.variant == "flat" ? 1e-3 : 1e-5));
       channels_.push_back(in = out);
     }
   }
@@ -65,7 +65,7 @@ TEST_CASE("a registered architecture is built by its name") {
   spec.arch = "steps", spec.width = 0.5, spec.embedding = 4;
   CHECK(EmbeddingModel(spec, 1).backbone().feature_map_channels() == std::vector<std::int64_t>{8, 16, 24});
   CHECK(ModelSpec::from_map(spec.to_map()).describe() == "steps width 0.5, embedding 4, stem imagenet");
-  spec.conventions = "keras";
+  spec.variant = "keras";
   CHECK_THROWS_WITH(EmbeddingModel(spec, 1), Contains("has no 'keras' conventions; use torch or flat"));
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("a registered architecture is known by its own names in a weight file"
   const auto facts = [](double eps) {
     return std::map<std::string, LayerFacts>{{"net.norm0", {"BatchNorm2d", {}, {}, eps}}};
   };
-  CHECK(plan_import(names, {.facts = facts(1e-3)}).spec.conventions == "flat");
-  CHECK(plan_import(names, {.facts = facts(1e-5)}).spec.conventions == "torch");
+  CHECK(plan_import(names, {.facts = facts(1e-3)}).spec.variant == "flat");
+  CHECK(plan_import(names, {.facts = facts(1e-5)}).spec.variant == "torch");
   CHECK_THAT(import_error(names, {.facts = facts(0.5)}), Contains("fledge's steps has"));
 }

@@ -19,12 +19,12 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-ModelSpec spec_of(const std::string& arch, const std::string& stem, const std::string& conventions = "stride-1x1") {
+ModelSpec spec_of(const std::string& arch, const std::string& stem, const std::string& variant = "stride-1x1") {
   ModelSpec spec;
   spec.arch = arch;
   spec.width = 0.0625;
   spec.stem = stem;
-  spec.conventions = conventions;
+  spec.variant = variant;
   spec.embedding = 0;
   return spec;
 }
@@ -139,10 +139,10 @@ TEST_CASE("weights and sizes are the same wherever a bottleneck strides") {
     CHECK(a[i].second.to_vector<double>() == b[i].second.to_vector<double>());
   }
   CHECK(first.describe() == "resnet50 width 0.0625, no head, stem imagenet, stride-1x1 conventions");
-  CHECK(ModelSpec::from_map(first.to_map()).conventions == "stride-1x1");
+  CHECK(ModelSpec::from_map(first.to_map()).variant == "stride-1x1");
 }
 
-TEST_CASE("conventions by architecture") {
+TEST_CASE("variants by architecture") {
   using Names = std::vector<std::string>;
   for (const char* arch : {"resnet50", "resnet101", "resnet152"})
     CHECK(variant_names(arch) == Names{"torch", "stride-1x1"});
@@ -150,8 +150,8 @@ TEST_CASE("conventions by architecture") {
   CHECK(variant_names("mobilenet_v1") == Names{"torch", "torch-relu6", "keras"});
   CHECK_THROWS_WITH(variant_names("resnet81"), Contains("unknown architecture 'resnet81'"));
   for (const std::string& arch : model_names())
-    for (const std::string& conventions : variant_names(arch))
-      CHECK(usage_of(spec_of(arch, "small", conventions)) == "no error");
+    for (const std::string& variant : variant_names(arch))
+      CHECK(usage_of(spec_of(arch, "small", variant)) == "no error");
   CHECK_THAT(usage_of(spec_of("resnet18", "small")), Contains("no 'stride-1x1' conventions; use torch"));
   CHECK_THAT(usage_of(spec_of("resnet50", "small", "keras")), Contains("use torch or stride-1x1"));
   CHECK_THAT(usage_of(spec_of("mobilenet_v1", "small")), Contains("use torch, torch-relu6 or keras"));

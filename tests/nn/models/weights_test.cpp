@@ -1,4 +1,4 @@
-// Real and foreign weight files give their published features (shared folder; left out where it is absent).
+// Real and external weight files give their published features (shared folder; left out where it is absent).
 #include <catch2/catch.hpp>
 
 #include "autograd/grad_mode.h"
@@ -16,7 +16,7 @@ struct Case {
   const char* file;
   const char* arch;
   double width;
-  const char* conventions;
+  const char* variant;
 };
 
 }  // namespace
@@ -32,7 +32,7 @@ TEST_CASE("weights from elsewhere give the pooled features their makers computed
   ModelSpec spec;
   spec.arch = c.arch;
   spec.width = c.width;
-  spec.conventions = c.conventions;
+  spec.variant = c.variant;
   EmbeddingModel model(spec, 1);
   const LoadReport report = load_state_dict(model, load_safetensors(shared_path(file + ".safetensors")).tensors,
                                             {.may_miss = {"feat."}, .may_ignore = {"fc.", "base.fc.", "Embed."}});

@@ -1,4 +1,4 @@
-#include "train/model/foreign_model.h"
+#include "train/model/external_model.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,9 +11,11 @@
 #include "base/printable.h"
 #include "io/file.h"
 #include "io/weights/finite_bytes.h"
+#include "nn/models/registry.h"
 #include "nn/state_dict.h"
 #include "tensor/creation.h"
 #include "train/model/weight_sets.h"
+#include "train/spec/architecture_help.h"
 
 namespace fledge {
 namespace {
@@ -24,7 +26,7 @@ NameMap read_map(const std::string& path) {
   return parse_name_map(std::string(bytes.begin(), bytes.end()), path);
 }
 
-std::string sets_note(const WeightSets& sets, bool averaged, const ForeignOptions& options) {
+std::string sets_note(const WeightSets& sets, bool averaged, const ExternalOptions& options) {
   const std::string name = "'" + printable(sets.folder.substr(0, sets.folder.size() - 1)) + "'";
   if (!sets.plain_network) return "weights: averaged ones (" + name + "), the only ones in the file";
   return "weights: the file holds two sets, plain and averaged (" + name + "); taken: the " +
@@ -62,23 +64,26 @@ Tensor zeros_of(const std::vector<std::int64_t>& shape) {
 }
 
 /// Is it one that the file leaves out because it is 0 there?
-bool is_zero(const ForeignModel& foreign, const std::string& name) {
-  const std::vector<std::string>& zeros = foreign.plan.zeros;
+bool is_zero(const ExternalModel& external, const std::string& name) {
+  const std::vector<std::string>& zeros = external.plan.zeros;
   return std::find(zeros.begin(), zeros.end(), name) != zeros.end();
 }
 
 }  // namespace
 
-void bind_foreign(Fields& fields, ForeignOptions& o, const std::string& prefix, const std::string& group, bool given) {
+void bind_external(Fields& fields, ExternalOptions& o, const std::string& prefix, const std::string& group,
+                   bool given) {
   fields.group(group);
   const auto add = [&](const std::string& name, std::string& value, const std::string& text) {
-    if (!fields.find(prefix + name)) fields.add(prefix + name, value, text);
+    return fields.find(prefix + name) ? nullptr : &fields.add(prefix + name, value, text);
   };
   const std::string file = "weights from elsewhere: ";
   if (!given) {
-    add("arch", o.arch, file + "the network they are of; empty: found from the tensors");
-    add("conventions", o.conventions,
-        file + "torch, torch-relu6, keras (MobileNet), stride-1x1 (ResNet-50 and deeper); empty: what the file says");
+    if (Field* arch = add("arch", o.arch, file + "the network they are of; empty: found from the tensors"))
+      arch->checked_by([](const std::string& name) {
+        if (!name.empty()) architecture(name);
+      });
+    add("conventions", o.variant, file + variant_list() + "; empty: what the file says");
     add("stem", o.stem, file + "imagenet or small; empty: found from the tensors");
   }
   add("map", o.map, file + "file of lines 'from = to' for names that fledge does not know");
@@ -86,7 +91,7 @@ void bind_foreign(Fields& fields, ForeignOptions& o, const std::string& prefix, 
   fields.add_switch(prefix + "ema", o.ema, file + "of a checkpoint with plain and averaged (EMA) ones, the averaged");
 }
 
-std::set<std::string> dead_names(const WeightFile& file) {
+std::set<std::string> unused_names(const WeightFile& file) {
   std::set<std::string> names;
   const auto it = file.info().metadata.find("dead");
   if (it == file.info().metadata.end()) return names;
@@ -101,62 +106,62 @@ std::string describe(const WeightFile& file) {
   return what + ", " + std::to_string(file.tensors().size()) + " tensors, " + printable(info.root);
 }
 
-ForeignModel recognize(std::shared_ptr<WeightFile> file, const ForeignOptions& options) {
-  ForeignModel foreign;
+ExternalModel recognize(std::shared_ptr<WeightFile> file, const ExternalOptions& options) {
+  ExternalModel external;
   refuse_single_shard(file->path());
-  foreign.file = std::move(file);
-  const WeightSets sets = weight_sets(*foreign.file);
+  external.file = std::move(file);
+  const WeightSets sets = weight_sets(*external.file);
   if (options.ema && sets.folder.empty())
-    throw Error(ErrorKind::Usage, "", options.ema_flag + ": '" + foreign.file->path() + "' holds no averaged weights",
+    throw Error(ErrorKind::Usage, "", options.ema_flag + ": '" + external.file->path() + "' holds no averaged weights",
                 "leave it out");
   const bool averaged = !sets.folder.empty() && (options.ema || !sets.plain_network);
-  foreign.hub = hub_config_beside(foreign.file->path());
+  external.hub = hub_config_beside(external.file->path());
   ImportOptions import{.arch = options.arch,
-                       .conventions = options.conventions.empty() ? foreign.hub.conventions : options.conventions,
+                       .variant = options.variant.empty() ? external.hub.variant : options.variant,
                        .stem = options.stem,
                        .map = read_map(options.map)};
-  for (const auto& [name, layer] : foreign.file->info().layers) {
+  for (const auto& [name, layer] : external.file->info().layers) {
     const LayerFacts facts{layer.kind, layer.stride, layer.padding, layer.eps};
     if (!averaged)
       import.facts[name] = facts;
     else if (name.starts_with(sets.folder))
       import.facts[name.substr(sets.folder.size())] = facts;
   }
-  foreign.tensors = averaged ? sets.averaged : sets.plain;
+  external.tensors = averaged ? sets.averaged : sets.plain;
   std::vector<NamedShape> shapes;
-  for (const StoredTensor& t : foreign.tensors) shapes.push_back({t.name, t.shape});
+  for (const StoredTensor& t : external.tensors) shapes.push_back({t.name, t.shape});
   try {
-    foreign.plan = plan_import(shapes, import);
+    external.plan = plan_import(shapes, import);
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::Usage) throw;
     throw Error(e.kind(), "",
-                "cannot use '" + foreign.file->path() + "'" + (options.arch.empty() ? "" : " as " + options.arch) +
-                    ": " + e.problem() + "; the file: " + describe(*foreign.file),
+                "cannot use '" + external.file->path() + "'" + (options.arch.empty() ? "" : " as " + options.arch) +
+                    ": " + e.problem() + "; the file: " + describe(*external.file),
                 (e.hint().empty() ? "" : e.hint() + "; ") +
                     (sets.folder.empty() || averaged ? "" : options.ema_flag + " takes the averaged weights; ") +
-                    "'fledge inspect " + foreign.file->path() + "' lists all tensors");
+                    "'fledge inspect " + external.file->path() + "' lists all tensors");
   }
-  if (!is_about(foreign.hub, foreign.plan.spec.arch)) {
-    const std::string name = printable(foreign.hub.architecture.substr(0, 40));
-    foreign.hub = {};
-    foreign.hub.notes.push_back("config.json beside the weights is not used: it is about '" + name + "'");
+  if (!is_about(external.hub, external.plan.spec.arch)) {
+    const std::string name = printable(external.hub.architecture.substr(0, 40));
+    external.hub = {};
+    external.hub.notes.push_back("config.json beside the weights is not used: it is about '" + name + "'");
   }
-  if (!sets.folder.empty()) foreign.plan.notes.push_back(sets_note(sets, averaged, options));
-  foreign.plan.notes.insert(foreign.plan.notes.end(), foreign.hub.notes.begin(), foreign.hub.notes.end());
-  return foreign;
+  if (!sets.folder.empty()) external.plan.notes.push_back(sets_note(sets, averaged, options));
+  external.plan.notes.insert(external.plan.notes.end(), external.hub.notes.begin(), external.hub.notes.end());
+  return external;
 }
 
 StateEntry entry_of(const std::string& name, const WeightFile& file, const StoredTensor& tensor) {
   return {name, tensor.shape, [&file, tensor] { return file.load(tensor); }};
 }
 
-std::vector<StateEntry> entries_of(const ForeignModel& foreign) {
+std::vector<StateEntry> entries_of(const ExternalModel& external) {
   std::vector<StateEntry> entries;
-  for (const auto& place : foreign.plan.placed)
-    entries.push_back(entry_of(place.target, *foreign.file, foreign.tensors[place.source]));
-  if (foreign.plan.zeros.empty()) return entries;
-  for (const NamedShape& own : shapes_of(foreign.plan.spec))
-    if (is_zero(foreign, own.name)) entries.push_back({own.name, own.shape, [own] { return zeros_of(own.shape); }});
+  for (const auto& place : external.plan.placed)
+    entries.push_back(entry_of(place.target, *external.file, external.tensors[place.source]));
+  if (external.plan.zeros.empty()) return entries;
+  for (const NamedShape& own : shapes_of(external.plan.spec))
+    if (is_zero(external, own.name)) entries.push_back({own.name, own.shape, [own] { return zeros_of(own.shape); }});
   return entries;
 }
 
@@ -173,27 +178,27 @@ TensorToSave checked_weight(TensorToSave tensor) {
   return checked(std::move(tensor), wanted, "the file is damaged, or its training diverged: take an earlier one");
 }
 
-std::vector<TensorToSave> tensors_to_save(const ForeignModel& foreign, bool dead) {
+std::vector<TensorToSave> tensors_to_save(const ExternalModel& external, bool with_unused) {
   std::map<std::string, std::size_t> sources;
-  for (const auto& place : foreign.plan.placed) sources[place.target] = place.source;
+  for (const auto& place : external.plan.placed) sources[place.target] = place.source;
   std::vector<TensorToSave> list;
-  for (const NamedShape& own : shapes_of(foreign.plan.spec)) {
+  for (const NamedShape& own : shapes_of(external.plan.spec)) {
     const auto it = sources.find(own.name);
-    if (it == sources.end() && is_zero(foreign, own.name)) {
+    if (it == sources.end() && is_zero(external, own.name)) {
       list.push_back(to_save(own.name, zeros_of(own.shape)));
     } else if (it == sources.end() && is_batch_counter(own.name)) {
       list.push_back(to_save(own.name, zeros({}, DType::Int64)));
     } else {
-      list.push_back(to_save(own.name, *foreign.file, foreign.tensors[it->second]));
+      list.push_back(to_save(own.name, *external.file, external.tensors[it->second]));
       list.back().shape = own.shape;  // a counter may have been a list of one
     }
   }
   for (TensorToSave& t : list) t = checked_weight(std::move(t));
-  if (!dead) return list;
-  for (const std::size_t i : foreign.plan.unused) {
-    const std::string& name = foreign.tensors[i].name;
+  if (!with_unused) return list;
+  for (const std::size_t i : external.plan.unused) {
+    const std::string& name = external.tensors[i].name;
     const bool taken = std::any_of(list.begin(), list.end(), [&](const TensorToSave& t) { return t.name == name; });
-    list.push_back(to_save((taken ? "dead." : "") + name, *foreign.file, foreign.tensors[i]));
+    list.push_back(to_save((taken ? "dead." : "") + name, *external.file, external.tensors[i]));
   }
   return list;
 }
