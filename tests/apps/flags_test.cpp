@@ -17,9 +17,9 @@ using nlohmann::json;
 
 namespace {
 
-struct Folder {
+struct FlagsFolder {
   TempFolder folder;
-  Folder() {
+  FlagsFolder() {
     make_pictures(folder / "train", 4, 6, 28, 5);
     make_pictures(folder / "test", 3, 4, 28, 6);
   }
@@ -37,7 +37,7 @@ struct Folder {
 }  // namespace
 
 TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   CHECK_THAT(f.config({"--epochs", "010", "--seed", "0007"}),
              Contains("epochs = \"10\"\n") && Contains("seed = \"7\"\n"));
   CHECK_THAT(f.config({"--seed", "18446744073709551615"}), Contains("seed = \"18446744073709551615\"\n"));
@@ -68,7 +68,7 @@ TEST_CASE("numbers are decimal, fit, and are numbers", "[flags]") {
 }
 
 TEST_CASE("a config may come out of a pipe; a folder is none", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   spill(f.folder / "c.toml", std::string("epochs = 3\n"));
   REQUIRE(::mkfifo((f.folder / "pipe").c_str(), 0600) == 0);
   std::thread writer([&] { spill(f.folder / "pipe", std::string("epochs = 5\n")); });
@@ -79,7 +79,7 @@ TEST_CASE("a config may come out of a pipe; a folder is none", "[flags]") {
 }
 
 TEST_CASE("a crop that leaves most of each picture out is said", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   const Arguments whole = Arguments{"train"} + tiny();
   CHECK_THAT(must(f.folder, whole + Arguments{"--run", "run"}).err, !Contains("only the middle"));
   const std::string word = "only the middle 28 x 28 pixels of a short side of 256 are seen";
@@ -94,7 +94,7 @@ TEST_CASE("a crop that leaves most of each picture out is said", "[flags]") {
 }
 
 TEST_CASE("a key stands once in a config file, and a file once on the command line", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   spill(f.folder / "twice.toml", std::string("[a]\nlr = 0.01\n[b]\nlr = 0.02\n"));
   f.refused({"train", "--config", "twice.toml"}, "twice.toml:4: 'lr' is there before, in line 2");
   spill(f.folder / "inner.toml", std::string("[a]\nlr = 0.01\n[a.b]\nlr = 0.02\n"));
@@ -107,7 +107,7 @@ TEST_CASE("a key stands once in a config file, and a file once on the command li
 }
 
 TEST_CASE("flags that say nothing are refused, printed configs are taken", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   save_npy(f.folder / "e.npy", from_vector(std::vector<float>{0, 0, 1, 1, 5, 5, 6, 6}, {4, 2}));
   spill(f.folder / "e.tsv", std::string("path\tlabel\na\tx\nb\tx\nc\ty\nd\ty\n"));
   const Arguments stored = {"eval", "--embeddings", "e.npy", "--table", "e.tsv"};
@@ -139,7 +139,7 @@ TEST_CASE("flags that say nothing are refused, printed configs are taken", "[fla
 }
 
 TEST_CASE("no output is written over an input or over somebody else's file", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   save_npy(f.folder / "e.npy", from_vector(std::vector<float>{0, 0, 1, 1, 5, 5, 6, 6}, {4, 2}));
   const std::string table = "path\tlabel\na\tx\nb\tx\nc\ty\nd\ty\n";
   spill(f.folder / "e.tsv", table);
@@ -163,7 +163,7 @@ TEST_CASE("no output is written over an input or over somebody else's file", "[f
 }
 
 TEST_CASE("runs side by side: numbers stand under their own names", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   const auto run = [&](const std::string& name, const std::string& metrics) {
     std::filesystem::create_directories(f.folder / name);
     spill(f.folder / (name + "/metrics.json"), metrics);
@@ -185,7 +185,7 @@ TEST_CASE("runs side by side: numbers stand under their own names", "[flags]") {
 }
 
 TEST_CASE("boxes that are asked for and are not there are named", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   spill(f.folder / "some.csv",
         std::string("path,label,x,y,width,height\ntest/class0/0.png,a,1,1,9,9\n"
                     "test/class0/1.png,a,,,,\ntest/class1/0.png,b,,,,\ntest/class1/1.png,b,,,,\n"));
@@ -199,7 +199,7 @@ TEST_CASE("boxes that are asked for and are not there are named", "[flags]") {
 }
 
 TEST_CASE("a run that chooses its result is resumed with what it chooses by", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   const Arguments run = Arguments{"train"} + tiny() + Arguments{"--run", "run", "--select", "test"};
   must(f.folder, run);
   for (const Arguments& more : {Arguments{"--recall-at", "8"}, {"--test-queries", "5"}, {"--eval-every", "7"}})
@@ -210,7 +210,7 @@ TEST_CASE("a run that chooses its result is resumed with what it chooses by", "[
 }
 
 TEST_CASE("one number in two spellings on the two sides is refused, of pictures too", "[flags]") {
-  const Folder f;
+  const FlagsFolder f;
   must(f.folder, Arguments{"train"} + tiny() + Arguments{"--run", "run"});
   const auto list = [&](const std::string& name, const std::string& label) {
     spill(f.folder / name, "path,label\ntest/class0/0.png," + label + "\ntest/class0/1.png," + label + "\n");

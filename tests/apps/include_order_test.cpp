@@ -16,7 +16,7 @@ struct Folder {
   std::set<std::string> may_include;  // folders
 };
 
-const std::set<std::string> kKernels = {"base",           "kernels/api",  "kernels/ref",    "kernels/cpu",
+const std::set<std::string> kKernelFolders = {"base",           "kernels/api",  "kernels/ref",    "kernels/cpu",
                                         "kernels/onednn", "kernels/plan", "kernels/profile"};
 const std::vector<Folder> kOrder = {
     {"base", true, {"base"}},
@@ -28,7 +28,7 @@ const std::vector<Folder> kOrder = {
     {"kernels/cudnn", true, {"base", "kernels/api", "kernels/plan", "kernels/cuda", "kernels/cudnn"}},
     {"kernels/cuda", true, {"base", "kernels/api", "kernels/cuda", "kernels/cudnn"}},
     {"kernels/profile", true, {"base", "kernels/api", "kernels/profile"}},
-    {"kernels", false, kKernels},
+    {"kernels", false, kKernelFolders},
     {"tensor", true, {"base", "kernels/api", "tensor"}},
     {"autograd", true, {"base", "kernels/api", "tensor", "autograd"}},
     {"io", true, {"base", "kernels/api", "tensor", "io"}},

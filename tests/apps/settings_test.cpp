@@ -20,8 +20,8 @@ using nlohmann::json;
 
 namespace {
 
-struct Pictures {
-  Pictures() {
+struct TeacherAndPictures {
+  TeacherAndPictures() {
     make_pictures(folder / "train", 6, 8, 32, 21);
     make_pictures(folder / "test", 3, 8, 32, 22);
     must(folder, Arguments{"train"} + tiny() + Arguments{"--run", "teacher", "--epochs", "2", "--lr", "3e-3"});
@@ -51,7 +51,7 @@ std::vector<double> logged(const std::string& run, const std::string& name) {
 }  // namespace
 
 TEST_CASE("kept teacher embeddings change nothing", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   const Arguments cache = {"--teacher-cache", "kept.cache", "--epochs", "2"};
   must(p.folder, p.student("plain") + Arguments{"--epochs", "2"});
   must(p.folder, p.student("first") + cache);
@@ -121,7 +121,7 @@ TEST_CASE("kept teacher embeddings change nothing", "[e2e][settings]") {
 }
 
 TEST_CASE("pictures without labels teach through the teacher's losses only", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   const Arguments half = {"--labelled", "0.5", "--unlabelled-per-batch", "4", "--batch-size", "12"};
   must(p.folder, p.student("half") + half);
   CHECK(logged(p.folder / "half", "triplet").size() == logged(p.folder / "half", "relative").size());
@@ -139,7 +139,7 @@ TEST_CASE("pictures without labels teach through the teacher's losses only", "[e
 }
 
 TEST_CASE("the student sees poor pictures, the teacher good ones", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   must(p.folder, p.student("poor") + Arguments{"--degrade", "downsample=4"});
   must(p.folder, p.student("good"));
   CHECK(logged(p.folder / "poor", "loss") != logged(p.folder / "good", "loss"));
@@ -156,7 +156,7 @@ TEST_CASE("the student sees poor pictures, the teacher good ones", "[e2e][settin
 }
 
 TEST_CASE("held-out classes choose the result", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   const Arguments run =
       Arguments{"train"} + tiny() + Arguments{"--validation", "0.34", "--epochs", "6", "--keep", "1", "--lr", "3e-3"};
   must(p.folder, run + Arguments{"--run", "chosen"});
@@ -192,7 +192,7 @@ TEST_CASE("held-out classes choose the result", "[e2e][settings]") {
 }
 
 TEST_CASE("several seeds in one command", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   must(p.folder, Arguments{"train"} + tiny() + Arguments{"--run", "t", "--seeds", "4,7", "--lr", "3e-3"});
   const Outcome out = must(p.folder, p.student("s") + Arguments{"--seeds", "4,7", "--teacher", "t-{seed}"});
   CHECK_THAT(out.out, Contains("+-") && Contains("s-4") && Contains("s-7"));
@@ -205,7 +205,7 @@ TEST_CASE("several seeds in one command", "[e2e][settings]") {
 }
 
 TEST_CASE("teachers of another size, of the same kind, and trained by cross entropy first", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   // A learnt projection where the embeddings differ in size.
   must(p.folder, p.student("small", "absolute=1") + Arguments{"--embedding", "6", "--regressor-lr-scale", "5"});
   CHECK_THAT(p.refused(p.student("x", "absolute=1") + Arguments{"--embedding", "6", "--projection", "off"}, 2).err,
@@ -221,7 +221,7 @@ TEST_CASE("teachers of another size, of the same kind, and trained by cross entr
 }
 
 TEST_CASE("a loss that remembers resumes exactly", "[e2e][settings]") {
-  const Pictures p;
+  const TeacherAndPictures p;
   const Arguments run =
       Arguments{"train"} + tiny() + Arguments{"--loss", "memory", "--memory-size", "40", "--epochs", "4", "--run"};
   must(p.folder, run + Arguments{"straight"});

@@ -7,16 +7,10 @@
 #include "autograd/ops/ops.h"
 #include "tensor/creation.h"
 #include "tests/autograd/cases.h"
+#include "tests/autograd/leaf.h"
 
 namespace fledge::test {
 namespace {
-
-using Values = std::vector<double>;
-
-Variable leaf(const Values& values) {
-  return Variable(from_vector(values, {static_cast<std::int64_t>(values.size())}), true);
-}
-Values grad_of(const Variable& x) { return x.grad().to_vector<double>(); }
 
 // Identity that hands dy itself to all of its inputs, as a residual add does, and calls back.
 class PassNode : public Node {

@@ -6,18 +6,9 @@
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tests/autograd/cases.h"
+#include "tests/autograd/leaf.h"
 
 namespace fledge::test {
-namespace {
-
-using Values = std::vector<double>;
-
-Variable leaf(const Values& values, const Dims& dims) { return Variable(from_vector(values, dims), true); }
-
-Values grad_of(const Variable& x) { return x.grad().to_vector<double>(); }
-
-}  // namespace
-
 TEST_CASE("max and min share the gradient among ties") {
   const Variable x = leaf({3, 1, 3, 2, 2, 2}, {2, 3});
   max(x, {1}).backward(from_vector<double>({10, 6}, {2}));

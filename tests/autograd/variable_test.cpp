@@ -7,15 +7,9 @@
 #include "autograd/ops/ops.h"
 #include "tensor/creation.h"
 #include "tests/autograd/cases.h"
+#include "tests/autograd/leaf.h"
 
 namespace fledge::test {
-namespace {
-using Values = std::vector<double>;
-Variable leaf(const Values& values) {
-  return Variable(from_vector(values, {static_cast<std::int64_t>(values.size())}), true);
-}
-}  // namespace
-
 TEST_CASE("leaf gradients add up until they are dropped") {
   Variable x = leaf({1, 2});
   CHECK_FALSE(x.grad().defined());

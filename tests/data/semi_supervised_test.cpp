@@ -23,7 +23,7 @@ std::set<std::int64_t> labeled(const Dataset& d) {
   return out;
 }
 
-PKSamplerOptions sampling(std::int64_t batch, std::int64_t k, std::int64_t unlabeled) {
+PKSamplerOptions semi_supervised(std::int64_t batch, std::int64_t k, std::int64_t unlabeled) {
   PKSamplerOptions o;
   o.batch_size = batch;
   o.images_per_class = k;
@@ -85,7 +85,7 @@ TEST_CASE("pictures without labels stand behind those with") {
 
 TEST_CASE("the last M of a batch have no label, come without replacement, and all others have one") {
   const auto d = hide_labels(std::make_shared<Made>(std::vector<int>{20, 20, 20, 20, 20}), 0.4, 1);
-  const PKSampler sampler(*d, sampling(20, 4, 8));
+  const PKSampler sampler(*d, semi_supervised(20, 4, 8));
   CHECK(sampler.batches_per_epoch() == 5);  // 100 pictures, labelled or not
   std::map<std::int64_t, int> uses;
   for (const BatchRefs& batch : sampler.epoch(2)) {
@@ -103,11 +103,11 @@ TEST_CASE("the last M of a batch have no label, come without replacement, and al
     }
   }
   CHECK(uses.size() == 40);  // 5 * 8 of the 60, none twice
-  CHECK(sampler.order_hash(2) == PKSampler(*d, sampling(20, 4, 8)).order_hash(2));
+  CHECK(sampler.order_hash(2) == PKSampler(*d, semi_supervised(20, 4, 8)).order_hash(2));
   CHECK(sampler.order_hash(2) != sampler.order_hash(3));
 
   // The labelled part is what it is without the others, and a data set's unlabelled pictures count only where used.
-  PKSamplerOptions alone = sampling(12, 4, 0);
+  PKSamplerOptions alone = semi_supervised(12, 4, 0);
   CHECK(PKSampler(*d, alone).batches_per_epoch() == 3);
   alone.batches_per_epoch = 5;
   const auto plain = PKSampler(*d, alone).epoch(2), mixed = sampler.epoch(2);
@@ -115,7 +115,7 @@ TEST_CASE("the last M of a batch have no label, come without replacement, and al
     for (std::size_t i = 0; i < 12; ++i) CHECK(plain[b][i].index == mixed[b][i].index);
 
   // A long epoch goes round: every picture is used equally often.
-  PKSamplerOptions longer = sampling(20, 4, 8);
+  PKSamplerOptions longer = semi_supervised(20, 4, 8);
   longer.batches_per_epoch = 15;
   uses.clear();
   for (const BatchRefs& batch : PKSampler(*d, longer).epoch(0))
@@ -133,12 +133,12 @@ TEST_CASE("what the sampler says of unlabelled pictures it cannot have") {
     CHECK(kind == ErrorKind::Usage);
     return text;
   };
-  CHECK_THAT(refused(*all, sampling(20, 4, 8)), Contains("every picture of the data set has one"));
-  CHECK_THAT(refused(*d, sampling(20, 4, 7)),
+  CHECK_THAT(refused(*all, semi_supervised(20, 4, 8)), Contains("every picture of the data set has one"));
+  CHECK_THAT(refused(*d, semi_supervised(20, 4, 7)),
              Contains("batch size 20 less 7 pictures without a label is not divisible by 4") && Contains("19 and 23"));
-  CHECK_THAT(refused(*d, sampling(20, 4, -1)), Contains("at least 0"));
-  CHECK_THAT(refused(*d, sampling(20, 4, 20)), Contains("fewer than the batch has"));
-  CHECK_THAT(refused(*d, sampling(24, 4, 8)),
+  CHECK_THAT(refused(*d, semi_supervised(20, 4, -1)), Contains("at least 0"));
+  CHECK_THAT(refused(*d, semi_supervised(20, 4, 20)), Contains("fewer than the batch has"));
+  CHECK_THAT(refused(*d, semi_supervised(24, 4, 8)),
              Contains("needs 4 classes, the data set has 3") && Contains("at most 20"));
 }
 

@@ -12,19 +12,7 @@ using namespace fledge::test;
 
 namespace {
 
-constexpr DType kNarrow = DType::BFloat16;
 constexpr double kFloatTolerance = 4.8e-7;
-
-/// Calls f(table, side) for the table under test and for the oracle.
-template <class F>
-void run_both(const TableUnderTest& t, F&& f) {
-  f(t.table, Side::Fast);
-  f(oracle_table(), Side::Oracle);
-}
-
-std::string narrow_mismatch(const std::string& what, const Operand& y) {
-  return mismatch(what, y, 1, kBFloat16Tolerance);
-}
 
 }  // namespace
 

@@ -12,12 +12,6 @@ using namespace fledge::test;
 
 namespace {
 
-constexpr DType kNarrow = DType::BFloat16;
-
-std::string narrow_mismatch(const std::string& what, const Operand& y) {
-  return mismatch(what, y, 1, kBFloat16Tolerance);
-}
-
 }  // namespace
 
 TEST_CASE("bf16 max pool: values and positions exactly", "[pool][bf16]") {

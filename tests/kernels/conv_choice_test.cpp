@@ -13,7 +13,7 @@ using namespace fledge::test;
 
 namespace {
 
-constexpr Conv2dParams kSame{.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+constexpr Conv2dParams kPadded{.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
 constexpr Conv2dParams kDepthwise8{.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .groups = 8};
 
 HostTensor values(const Dims& dims, HostLayout layout = HostLayout::ChannelsLast) {
@@ -55,7 +55,7 @@ struct Chooser {
     const HostTensor x = values({batch, 8, 6, 5}), w = values({8, 8, 3, 3}), y = values({batch, 8, 6, 5});
     ExecContext ctx(threads);
     slow_runs = fast_runs = 0;
-    cpu::ConvCall call{ConvDirection::Forward, x, w, y, kSame};
+    cpu::ConvCall call{ConvDirection::Forward, x, w, y, kPadded};
     if (in_place) call.epilogue.residual = &y.view();
     return choice.of(ctx, call, kBoth).name;
   }
@@ -71,15 +71,15 @@ TEST_CASE("a convolution goes to the first implementation that takes it, and the
   KernelReport r = report_of("onednn", kDepthwise8, nhwc);
   CHECK(r.implementation == "depthwise");
   CHECK(r.refused == "");
-  r = report_of("onednn", kSame, nhwc);
+  r = report_of("onednn", kPadded, nhwc);
   CHECK_THAT(r.implementation, Catch::StartsWith("onednn:"));  // and the vendor's name for what it runs
   CHECK(r.refused == "depthwise: not depthwise");
-  r = report_of("onednn", kSame, nchw);
+  r = report_of("onednn", kPadded, nchw);
   CHECK(r.implementation == "ref");
   CHECK(r.refused == "depthwise: not depthwise; onednn: activations are not channels-last");
   r = report_of("simd", kDepthwise8, nhwc);
   CHECK(r.implementation == "depthwise");
-  r = report_of("simd", kSame, nhwc);
+  r = report_of("simd", kPadded, nhwc);
   CHECK(r.implementation == "ref");
   CHECK(r.refused == "depthwise: not depthwise; onednn: not in this set of kernels");
   r = report_of("ref", kDepthwise8, nhwc);
@@ -88,7 +88,7 @@ TEST_CASE("a convolution goes to the first implementation that takes it, and the
 }
 
 TEST_CASE("a residual of another layout than the activations' is added where it belongs", "[conv]") {
-  for (const Conv2dParams& p : {kSame, kDepthwise8})
+  for (const Conv2dParams& p : {kPadded, kDepthwise8})
     for (const char* table : {"simd", "onednn"}) {
       Operands make(HostLayout::ChannelsLast, 31);
       const Operand x = make.input({2, 8, 6, 5}), w = make.input({8, 8 / p.groups, 3, 3}),

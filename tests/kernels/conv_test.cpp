@@ -9,13 +9,6 @@ using namespace fledge::test;
 
 namespace {
 
-/// Calls f(table, side) for the table under test and for the oracle.
-template <class F>
-void run_both(const TableUnderTest& t, F&& f) {
-  f(t.table, Side::Fast);
-  f(oracle_table(), Side::Oracle);
-}
-
 }  // namespace
 
 TEST_CASE("conv2d forward", "[conv]") {

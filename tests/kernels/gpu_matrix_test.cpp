@@ -15,12 +15,12 @@ namespace {
 const DType kAll[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Int32, DType::Int64, DType::UInt8};
 
 /// The GPU's float32 table, operands for it, and the oracle beside it.
-struct Gpu {
+struct GpuMatrices {
   const Backend& backend;
   ExecContext ctx{1};
   Operands make;
 
-  Gpu(const Backend& b, std::uint64_t seed) : backend(b), make({"", b.f32, HostLayout::Contiguous, ctx, &b}, seed) {}
+  GpuMatrices(const Backend& b, std::uint64_t seed) : backend(b), make({"", b.f32, HostLayout::Contiguous, ctx, &b}, seed) {}
 
   HostTensor tensor(const Dims& dims, DType t, HostLayout layout = HostLayout::Contiguous) const {
     return HostTensor(dims, t, layout, &backend);
@@ -33,10 +33,10 @@ struct Gpu {
   }
 };
 
-void with_gpu(std::uint64_t seed, const std::function<void(Gpu&)>& f) {
+void with_gpu(std::uint64_t seed, const std::function<void(GpuMatrices&)>& f) {
   const Backend* backend = gpu_under_test();
   if (!backend) return;
-  Gpu gpu(*backend, seed);
+  GpuMatrices gpu(*backend, seed);
   f(gpu);
 }
 
@@ -57,21 +57,10 @@ struct OddView {
   }
 };
 
-std::vector<Dims> reduced_dims(const Dims& x) {
-  std::vector<Dims> all;
-  for (int axes = 0; axes < 1 << x.rank(); ++axes) {
-    Dims y = x;
-    for (int i = 0; i < x.rank(); ++i)
-      if (axes >> i & 1) y[i] = 1;
-    all.push_back(y);
-  }
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("GPU: reductions of permuted, sliced and broadcast views, and long ones", "[gpu][reduce]") {
-  with_gpu(91, [](Gpu& gpu) {
+  with_gpu(91, [](GpuMatrices& gpu) {
     const Operand x = gpu.make.input({40, 50, 30});
     const OddView views[] = {{{50, 40, 30}, {30, 1500, 1}, 0}, {{30, 50, 40}, {1, 30, 1500}, 0},
                              {{20, 25, 10}, {3000, 60, 3}, 1}, {{40, 7, 50}, {1500, 0, 30}, 2},
@@ -97,7 +86,7 @@ TEST_CASE("GPU: reductions of permuted, sliced and broadcast views, and long one
 }
 
 TEST_CASE("GPU: NaN wins a reduction, and nothing reduces to the identity", "[gpu][reduce]") {
-  with_gpu(92, [](Gpu& gpu) {
+  with_gpu(92, [](GpuMatrices& gpu) {
     for (const Dims& dims : {Dims{5000}, Dims{5, 1000}, Dims{1000, 5}, Dims{40, 3}})
       for (const Dims& y_dims : reduced_dims(dims))
         for (ReduceOp op : {ReduceOp::Max, ReduceOp::Min}) {
@@ -116,7 +105,7 @@ TEST_CASE("GPU: NaN wins a reduction, and nothing reduces to the identity", "[gp
 }
 
 TEST_CASE("GPU: row top k of long rows, all ties, narrow ranges and large k", "[gpu][rows]") {
-  with_gpu(93, [](Gpu& gpu) {
+  with_gpu(93, [](GpuMatrices& gpu) {
     for (const Dims& dims : {Dims{3, 257}, Dims{2, 5000}})
       for (std::int64_t k : {1, 10, 100, 1000, 3000, 5000})
         for (int kind = 0; kind < 4; ++kind)
@@ -141,7 +130,7 @@ TEST_CASE("GPU: row top k of long rows, all ties, narrow ranges and large k", "[
 }
 
 TEST_CASE("GPU: masked rows with NaN and both zeros", "[gpu][rows]") {
-  with_gpu(94, [](Gpu& gpu) {
+  with_gpu(94, [](GpuMatrices& gpu) {
     for (const Dims& dims : {Dims{30, 40}, Dims{9, 1500}})
       for (int density : {0, 1, 4})
         for (bool maximum : {true, false}) {
@@ -161,7 +150,7 @@ TEST_CASE("GPU: masked rows with NaN and both zeros", "[gpu][rows]") {
 }
 
 TEST_CASE("GPU: softmax of rows with infinities and NaN", "[gpu][rows]") {
-  with_gpu(95, [](Gpu& gpu) {
+  with_gpu(95, [](GpuMatrices& gpu) {
     const std::int64_t columns = 3000;
     const Dims dims{4, columns};
     Operand x = gpu.make.input(dims, -5, 5);  // a row with few values, one with none, one with a NaN, a plain one
@@ -180,7 +169,7 @@ TEST_CASE("GPU: softmax of rows with infinities and NaN", "[gpu][rows]") {
 }
 
 TEST_CASE("GPU: distances in large tiles, near duplicates, gradients of either side", "[gpu][distance]") {
-  with_gpu(96, [](Gpu& gpu) {
+  with_gpu(96, [](GpuMatrices& gpu) {
     const std::int64_t columns = 75;
     for (const std::int64_t rows : {std::int64_t{40}, std::int64_t{230}})  // small tiles, large tiles
       for (bool self : {true, false})
@@ -216,7 +205,7 @@ TEST_CASE("GPU: distances in large tiles, near duplicates, gradients of either s
 }
 
 TEST_CASE("GPU: rows added up in the order of many indices", "[gpu][gather]") {
-  with_gpu(97, [](Gpu& gpu) {
+  with_gpu(97, [](GpuMatrices& gpu) {
     for (const Dims& dims : {Dims{3, 300}, Dims{1000, 12}, Dims{50, 1}})
       for (const std::int64_t picks : {0, 1, 700}) {
         const Operand dy = gpu.make.input({picks, dims[1]});
@@ -266,7 +255,7 @@ TEST_CASE("GPU: casts at the edges of every range, also of broadcast values", "[
                                       4294967296.0,
                                       9.3e18,
                                       -9.3e18};
-  with_gpu(98, [&](Gpu& gpu) {
+  with_gpu(98, [&](GpuMatrices& gpu) {
     const std::int64_t n = static_cast<std::int64_t>(values.size());
     for (DType from : kAll)
       for (DType to : kAll) {
@@ -299,7 +288,7 @@ TEST_CASE("GPU: casts at the edges of every range, also of broadcast values", "[
 }
 
 TEST_CASE("GPU: large transposing copies of every pair of dtypes", "[gpu][eltwise]") {
-  with_gpu(99, [](Gpu& gpu) {
+  with_gpu(99, [](GpuMatrices& gpu) {
     const Dims dims{2, 70, 9, 11};
     const HostLayout layouts[] = {HostLayout::Contiguous, HostLayout::ChannelsLast};
     for (DType from : kAll)
@@ -315,7 +304,7 @@ TEST_CASE("GPU: large transposing copies of every pair of dtypes", "[gpu][eltwis
 }
 
 TEST_CASE("GPU: elementwise functions of views in unlike layouts", "[gpu][eltwise]") {
-  with_gpu(100, [](Gpu& gpu) {
+  with_gpu(100, [](GpuMatrices& gpu) {
     const Operand x = gpu.make.input({37, 21}), g = gpu.make.input({21, 37});
     const OddView turned{{21, 37}, {1, 21}, 0};
     Operand y = gpu.make.output({21, 37}), dx = gpu.make.output({21, 37}), product = gpu.make.output({21, 37});

@@ -9,18 +9,6 @@ using namespace fledge::test;
 
 namespace {
 
-/// Every subset of axes as the dims of a reduction's result.
-std::vector<Dims> reduced_dims(const Dims& x) {
-  std::vector<Dims> all;
-  for (int axes = 0; axes < 1 << x.rank(); ++axes) {
-    Dims y = x;
-    for (int i = 0; i < x.rank(); ++i)
-      if (axes >> i & 1) y[i] = 1;
-    all.push_back(y);
-  }
-  return all;
-}
-
 const ReduceOp kOps[] = {ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Max, ReduceOp::Min};
 
 }  // namespace

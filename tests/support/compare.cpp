@@ -154,4 +154,15 @@ const KernelTable& oracle_table() {
   return table;
 }
 
+std::vector<Dims> reduced_dims(const Dims& x) {
+  std::vector<Dims> all;
+  for (int axes = 0; axes < 1 << x.rank(); ++axes) {
+    Dims y = x;
+    for (int i = 0; i < x.rank(); ++i)
+      if (axes >> i & 1) y[i] = 1;
+    all.push_back(y);
+  }
+  return all;
+}
+
 }  // namespace fledge::test

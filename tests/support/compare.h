@@ -86,10 +86,24 @@ void for_each_table(const std::function<void(const TableUnderTest&)>& f);
 void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f);
 /// Of results rounded to bfloat16 once, with a reduction length of 1.
 inline constexpr double kBFloat16Tolerance = 0x1p-8;
+inline constexpr DType kNarrow = DType::BFloat16;
+inline std::string narrow_mismatch(const std::string& what, const Operand& y) {
+  return mismatch(what, y, 1, kBFloat16Tolerance);
+}
 /// The GPU's backend, real or emulated. Without one it is null, and why is said once on stderr.
 const Backend* gpu_under_test();
 std::string gpu_name(const Backend& gpu);  // "cuda (emulated)"
 /// The reference in double.
 const KernelTable& oracle_table();
+
+/// Calls f(table, side) for the table under test and for the oracle.
+template <class F>
+void run_both(const TableUnderTest& t, F&& f) {
+  f(t.table, Side::Fast);
+  f(oracle_table(), Side::Oracle);
+}
+
+/// Every shape that `x` can be reduced to: each set of its axes with size 1.
+std::vector<Dims> reduced_dims(const Dims& x);
 
 }  // namespace fledge::test

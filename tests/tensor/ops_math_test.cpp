@@ -10,8 +10,10 @@
 #include "tensor/ops/optim.h"
 #include "tensor/ops/reduce.h"
 #include "tests/tensor/errors.h"
+#include "tests/tensor/counting.h"
 
 using namespace fledge;
+using test::counting;
 using test::error_of;
 using Doubles = std::vector<double>;
 
@@ -21,7 +23,6 @@ Tensor values(const Doubles& v, const Dims& dims, DType t = DType::Float32) {
   return from_vector<double>(v, dims).to(t);
 }
 Tensor row(const Doubles& v, DType t = DType::Float32) { return values(v, {static_cast<std::int64_t>(v.size())}, t); }
-Tensor counting(const Dims& dims, DType t = DType::Float32) { return arange(dims.numel(), t).reshape(dims); }
 
 void check_values(const Tensor& t, const Doubles& wanted, double tolerance = 1e-6) {
   const Doubles got = t.to_vector<double>();

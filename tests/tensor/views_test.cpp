@@ -3,14 +3,12 @@
 
 #include "tensor/creation.h"
 #include "tests/tensor/errors.h"
+#include "tests/tensor/counting.h"
 
 using namespace fledge;
+using test::counting;
 using test::error_of;
 using Floats = std::vector<float>;
-
-namespace {
-Tensor counting(const Dims& dims, DType dtype = DType::Float32) { return arange(dims.numel(), dtype).reshape(dims); }
-}  // namespace
 
 TEST_CASE("empty tensors know their sizes, strides and flags", "[tensor]") {
   const Tensor t = Tensor::empty({2, 3, 4, 5});

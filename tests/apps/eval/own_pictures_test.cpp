@@ -44,18 +44,18 @@ Rows plain_own(const PictureNames& q, const PictureNames& g) {
   return all;
 }
 
-constexpr int kRows = 60;
+constexpr int kPictures = 60;
 
 Tensor rows_of(std::uint64_t seed) {
   Generator g(seed);
   std::vector<float> x;
-  for (int i = 0; i < kRows; ++i)
+  for (int i = 0; i < kPictures; ++i)
     for (int k = 0; k < 6; ++k) x.push_back(static_cast<float>((k == i % 4 ? 1.5 : 0) + g.normal()));
-  return from_vector(x, {kRows, 6});
+  return from_vector(x, {kPictures, 6});
 }
 std::string table_of(const std::string& before = "p", const std::function<std::string(int)>& content = {}) {
   std::string text = content ? "path\tlabel\tcontent\n" : "path\tlabel\n";
-  for (int i = 0; i < kRows; ++i)
+  for (int i = 0; i < kPictures; ++i)
     text += before + std::to_string(i) + ".png\tc" + std::to_string(i % 4) + (content ? "\t" + content(i) : "") + "\n";
   return text;
 }
@@ -113,7 +113,7 @@ TEST_CASE("eval: a gallery that holds the queries measures what the queries amon
   CHECK(!alone.contains("own_pictures"));
   const Arguments gallery = {"--table", "e.tsv", "--gallery-embeddings", "e.npy", "--gallery-table"};
   const json own = eval(folder, gallery + Arguments{"e.tsv"});
-  CHECK(own.at("own_pictures") == kRows);
+  CHECK(own.at("own_pictures") == kPictures);
   CHECK(metrics_of(own) == alone);
   const std::string text = must(folder, Arguments{"eval", "--embeddings", "e.npy"} + gallery + Arguments{"e.tsv"}).out;
   CHECK_THAT(text, Contains("60 queries have their own picture in the gallery: left out\n"));
@@ -126,10 +126,10 @@ TEST_CASE("eval: a gallery that holds the queries measures what the queries amon
   const Arguments known = {"--table", "known.tsv", "--gallery-embeddings", "e.npy", "--gallery-table", "copies.tsv"};
   const json copies = eval(folder, known);
   CHECK(copies.at("own_pictures") == 0);
-  CHECK(copies.at("copies") == kRows);
+  CHECK(copies.at("copies") == kPictures);
   CHECK(metrics_of(copies) == alone);
   CHECK(eval(folder, known + Arguments{"--copies", "keep"}).at("recall@1") == 1.0);
-  CHECK(eval(folder, known + Arguments{"--copies", "keep"}).at("copies") == kRows);
+  CHECK(eval(folder, known + Arguments{"--copies", "keep"}).at("copies") == kPictures);
 
   // Equal names of other pictures are no own pictures where contents say so.
   save_npy(folder / "o.npy", rows_of(7));
@@ -146,23 +146,23 @@ TEST_CASE("eval: copies among the queries are counted, and leave on request", "[
   std::vector<float> x = rows_of(61).to_vector<float>();
   std::copy_n(x.begin(), x.size() / 2, x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2));
   std::string half = "path\tlabel\tcontent\n", once = "path\tlabel\n";
-  for (int i = 0; i < kRows; ++i) {
-    const std::string row = "p" + std::to_string(i) + ".png\tc" + std::to_string(i % (kRows / 2) % 4);
-    half += row + "\t" + hash_of(i % (kRows / 2)) + "\n";
-    if (i < kRows / 2) once += row + "\n";
+  for (int i = 0; i < kPictures; ++i) {
+    const std::string row = "p" + std::to_string(i) + ".png\tc" + std::to_string(i % (kPictures / 2) % 4);
+    half += row + "\t" + hash_of(i % (kPictures / 2)) + "\n";
+    if (i < kPictures / 2) once += row + "\n";
   }
-  save_npy(folder / "e.npy", from_vector(x, {kRows, 6}));
+  save_npy(folder / "e.npy", from_vector(x, {kPictures, 6}));
   spill(folder / "e.tsv", half);
   const json all = eval(folder, {"--table", "e.tsv"});
   CHECK(all.at("recall@1") == 1.0);  // as the literature counts
-  CHECK(all.at("copies") == kRows);
+  CHECK(all.at("copies") == kPictures);
   CHECK_THAT(must(folder, {"eval", "--embeddings", "e.npy", "--table", "e.tsv"}).out,
              Contains("60 queries have a copy of their picture under another name among the others: copies count"));
   const json without = eval(folder, {"--table", "e.tsv", "--copies", "leave-out"});
   CHECK(without.at("recall@1").get<double>() < 0.9);
-  CHECK(without.at("queries") == kRows);
+  CHECK(without.at("queries") == kPictures);
   // A relevant picture that stays stands there twice, which changes no reciprocal rank of 1: R@1 is that of one half.
-  save_npy(folder / "e.npy", from_vector(std::vector<float>(x.begin(), x.begin() + kRows * 3), {kRows / 2, 6}));
+  save_npy(folder / "e.npy", from_vector(std::vector<float>(x.begin(), x.begin() + kPictures * 3), {kPictures / 2, 6}));
   spill(folder / "e.tsv", once);
   CHECK(eval(folder, {"--table", "e.tsv"}).at("recall@1") == without.at("recall@1"));
 }

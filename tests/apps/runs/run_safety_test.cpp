@@ -31,8 +31,8 @@ Arguments short_run(const std::string& epochs = "1") {
           "5",         "--quiet",      "--run",      "run"};
 }
 
-struct Pictures : TempFolder {
-  Pictures() {
+struct LargerPictures : TempFolder {
+  LargerPictures() {
     make_pictures(*this / "data/train", 6, 8, 36, 11);
     make_pictures(*this / "data/test", 3, 8, 36, 12);
   }
@@ -43,7 +43,7 @@ void write(const std::string& path, const std::string& text) { std::ofstream(pat
 }  // namespace
 
 TEST_CASE("a checkpoint of the first released format is evaluated and resumed", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   fs::copy(std::string(FLEDGE_SOURCE_DIR) + "/tests/apps/checkpoints/state-1", folder / "run",
            fs::copy_options::recursive);
   const Outcome measured = must(folder, {"eval", "--model", "run", "--data", "data/test", "--json", "--device", "cpu"});
@@ -54,7 +54,7 @@ TEST_CASE("a checkpoint of the first released format is evaluated and resumed", 
 }
 
 TEST_CASE("a run whose checkpoints are all damaged is not begun anew in silence", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   must(folder, short_run());
   const std::string model = folder / "run/checkpoints/step-00000003/model.safetensors";
   auto bytes = slurp(model);
@@ -69,7 +69,7 @@ TEST_CASE("a run whose checkpoints are all damaged is not begun anew in silence"
 }
 
 TEST_CASE("a checkpoint that is endless, no checkpoint, or another step's is passed over", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   const Arguments saves = {"--save-every", "1", "--keep", "3"};
   must(folder, short_run() + saves);
   const fs::path last = folder / "run/checkpoints/step-00000003", before = folder / "run/checkpoints/step-00000002";
@@ -98,7 +98,7 @@ TEST_CASE("a checkpoint that is endless, no checkpoint, or another step's is pas
 }
 
 TEST_CASE("a log that was lost is not counted as though it were there", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   const Arguments saves = {"--save-every", "3", "--keep", "3"};
   must(folder, short_run("2") + saves);
   fs::copy(folder / "run", folder / "copy", fs::copy_options::recursive);
@@ -144,7 +144,7 @@ TEST_CASE("temporaries of a killed process go, also where it had this one's numb
 }
 
 TEST_CASE("nothing outside the run's folder is touched", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   SECTION("a folder of somebody else") {
     fs::create_directories(folder / "run");
     write(folder / "run/thesis.txt", "years of work");
@@ -174,7 +174,7 @@ TEST_CASE("nothing outside the run's folder is touched", "[e2e][safety]") {
 }
 
 TEST_CASE("impossible numbers in a run's state are refused by name", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   must(folder, short_run());
   const std::string state = folder / "run/checkpoints/step-00000003/state.json";
   for (const std::string text : {std::string(R"({"format":"fledge-state-2","step":-4})"), std::string(200000, '[')}) {
@@ -206,7 +206,7 @@ TEST_CASE("an output is no device: it would be replaced by a file", "[e2e][safet
 }
 
 TEST_CASE("output to a full device is an error", "[e2e][safety]") {
-  const Pictures folder;
+  const LargerPictures folder;
   const std::string command = std::string("cd '") + (folder / ".") + "' && '" + FLEDGE_BINARY +
                               "' data stats --data data/test >/dev/full 2>/dev/null";
   const int status = std::system(command.c_str());

@@ -6,6 +6,7 @@
 #include "data/datasets/layouts.h"
 #include "data/pack/pack.h"
 #include "tests/support/files.h"
+#include "tests/data/datasets/picture_folder.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -16,7 +17,6 @@ namespace {
 using Names = std::vector<std::string>;
 using Counts = std::vector<std::size_t>;
 
-std::string tree(const std::string& below) { return std::string(FLEDGE_SOURCE_DIR) + "/tests/data/layouts/" + below; }
 std::shared_ptr<Dataset> open(const std::string& source) { return open_dataset({source, ""}); }
 
 /// A copy of a tree that a test may damage.

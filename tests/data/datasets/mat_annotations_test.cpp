@@ -9,6 +9,7 @@
 #include "data/datasets/annotation_files/mat_annotations.h"
 #include "tensor/random.h"
 #include "tests/support/files.h"
+#include "tests/data/datasets/picture_folder.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -16,7 +17,6 @@ using Catch::Contains;
 
 namespace {
 
-std::string tree(const std::string& below) { return std::string(FLEDGE_SOURCE_DIR) + "/tests/data/layouts/" + below; }
 
 bool same(const MatAnnotations& a, const MatAnnotations& b) {
   if (a.class_names != b.class_names || a.records.size() != b.records.size()) return false;

@@ -17,6 +17,11 @@ inline std::string open_error(const std::string& source, const std::string& clas
   return text;
 }
 
+/// One of the small data sets in their published layouts.
+inline std::string tree(const std::string& below) {
+  return std::string(FLEDGE_SOURCE_DIR) + "/tests/data/layouts/" + below;
+}
+
 inline void picture(const std::string& path, int width, int height) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   write_png(path, pattern(width, height));

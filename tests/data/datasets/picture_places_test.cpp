@@ -3,6 +3,7 @@
 
 #include "data/dataset.h"
 #include "tests/support/files.h"
+#include "tests/data/datasets/picture_folder.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -12,12 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string tree(const std::string& below) { return std::string(FLEDGE_SOURCE_DIR) + "/tests/data/layouts/" + below; }
 
 /// A copy of a tree whose folders a test may move.
-struct Copy {
+struct Movable {
   TempFolder folder;
-  explicit Copy(const std::string& below) { fs::copy(tree(below), folder.path(), fs::copy_options::recursive); }
+  explicit Movable(const std::string& below) { fs::copy(tree(below), folder.path(), fs::copy_options::recursive); }
   void move(const std::string& from, const std::string& to) const {
     fs::create_directories(fs::path(folder / to).parent_path());
     fs::rename(folder / from, folder / to);
@@ -55,7 +55,7 @@ TEST_CASE("Cars-196: doubled folders, and all of it one or two folders deeper", 
                                       {"cars_b", {"cars_train", "cars_test", "devkit"}},
                                       {"cars_c", {"car_data/car_data/train", "car_data/car_data/test"}}}) {
     INFO(form);
-    const Copy c(form);
+    const Movable c(form);
     for (const std::string& folder : folders) c.twice(folder);
     check_same(*c.open(":test"), *open_dataset({tree(form) + ":test", ""}));
     const TempFolder deeper;
@@ -63,14 +63,14 @@ TEST_CASE("Cars-196: doubled folders, and all of it one or two folders deeper", 
     fs::copy(c.folder.path(), deeper / "archive/stanford_cars", fs::copy_options::recursive);
     check_same(*open_dataset({deeper.path() + ":train", ""}), *open_dataset({tree(form) + ":train", ""}));
   }
-  const Copy plain("cars_c");
+  const Movable plain("cars_c");
   plain.move("car_data/car_data", "other");
   plain.move("other", "car_data");
   CHECK(plain.open()->name(0) == "car_data/train/Maker Model 196 2012/00001.jpg");
 }
 
 TEST_CASE("Cars-196: the layout is told from what is there", "[layouts]") {
-  const Copy c("cars_b");
+  const Movable c("cars_b");
   fs::copy(tree("cars_a/cars_annos.mat"), c.folder / "cars_annos.mat");
   check_same(*c.open(), *open_dataset({tree("cars_b"), ""}));  // the devkit belongs to these folders
   fs::copy(tree("cars_a/car_ims"), c.folder / "car_ims");
@@ -78,7 +78,7 @@ TEST_CASE("Cars-196: the layout is told from what is there", "[layouts]") {
   fs::remove(c.folder / "cars_annos.mat");
   CHECK(c.open()->name(0) == "cars_train/00001.jpg");
 
-  const Copy flat("cars_a");  // pictures beside their list
+  const Movable flat("cars_a");  // pictures beside their list
   for (const auto& entry : fs::directory_iterator(flat.folder / "car_ims"))
     fs::rename(entry.path(), flat.folder / entry.path().filename().string());
   fs::remove(flat.folder / "car_ims");
@@ -113,13 +113,13 @@ TEST_CASE("Cars-196: folders of form B with the list of form A are taken by orde
 TEST_CASE("CUB-200-2011: doubled folders, pictures beside their annotations", "[layouts]") {
   const auto original = open_dataset({tree("cub"), ""});
   {
-    const Copy c("cub");
+    const Movable c("cub");
     c.twice("CUB_200_2011");
     check_same(*c.open(), *original);
     c.twice("CUB_200_2011/CUB_200_2011/images");
     check_same(*c.open(), *original);
   }
-  const Copy beside("cub");
+  const Movable beside("cub");
   beside.move("CUB_200_2011/images", "images");
   check_same(*beside.open(), *original);
   check_same(*open_dataset({beside.folder / "CUB_200_2011", ""}), *original);
@@ -130,7 +130,7 @@ TEST_CASE("CUB-200-2011: doubled folders, pictures beside their annotations", "[
 
 TEST_CASE("Stanford Online Products: doubled folders", "[layouts]") {
   const auto original = open_dataset({tree("products"), ""});
-  const Copy c("products");
+  const Movable c("products");
   c.twice("Stanford_Online_Products");
   check_same(*c.open(), *original);
   for (const auto& entry : fs::directory_iterator(tree("products/Stanford_Online_Products")))

@@ -19,7 +19,7 @@ using Catch::Contains;
 
 namespace {
 
-std::string decode_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
+std::string limit_error(const Bytes& bytes, const DecodeLimits& limits = {}) {
   return error_of([&] { decode_image(bytes.data(), bytes.size(), "p", limits); });
 }
 
@@ -63,10 +63,10 @@ TEST_CASE("a WebP cut anywhere is refused", "[image]") {
   std::uint32_t riff;
   std::memcpy(&riff, &*(begin + 4), 4);
   const Bytes whole(begin, begin + 8 + riff);
-  CHECK(decode_error(whole).empty());
+  CHECK(limit_error(whole).empty());
   for (std::size_t n = 0; n < whole.size(); ++n) {
     CAPTURE(n);
-    CHECK_FALSE(decode_error(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))).empty());
+    CHECK_FALSE(limit_error(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))).empty());
   }
 }
 
@@ -76,15 +76,15 @@ TEST_CASE("a PNG unfolds to what its header promises and no further", "[image]")
   const long grown = growth_of([&] { width = decode_image(bomb.data(), bomb.size(), "p").width; });
   CHECK(width == 8);
   CHECK(grown < 16 << 10);
-  CHECK_THAT(decode_error(square_png(8, 8 * 25 - 1)), Contains("corrupt"));  // a byte short of its rows
+  CHECK_THAT(limit_error(square_png(8, 8 * 25 - 1)), Contains("corrupt"));  // a byte short of its rows
 }
 
 TEST_CASE("what a picture takes is looked at before it is taken", "[image]") {
   const Bytes png = square_png(300, 300 * 901);
-  CHECK(decode_error(png).empty());
-  CHECK_THAT(decode_error(png, {.max_memory = 100000}), Contains("to decode") && Contains("--max-image-mb"));
-  CHECK_THAT(decode_error(png, {.max_pixels = 80000}), Contains("--max-image-pixels"));
-  CHECK_THAT(decode_error(png, {.max_side = 299}), Contains("--max-image-side"));
+  CHECK(limit_error(png).empty());
+  CHECK_THAT(limit_error(png, {.max_memory = 100000}), Contains("to decode") && Contains("--max-image-mb"));
+  CHECK_THAT(limit_error(png, {.max_pixels = 80000}), Contains("--max-image-pixels"));
+  CHECK_THAT(limit_error(png, {.max_side = 299}), Contains("--max-image-side"));
 }
 
 TEST_CASE("a part of a resized picture equals the whole resized and cut", "[image]") {

@@ -5,6 +5,7 @@
 
 #include "tests/support/cases_conv.h"
 #include "tests/support/compare.h"
+#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -19,7 +20,6 @@ double inner_product(const HostTensor& a, const HostTensor& b) {
   return sum;
 }
 
-HostTensor f64(const Dims& dims) { return HostTensor(dims, DType::Float64); }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/support/compare.h"
+#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -10,7 +11,6 @@ using Values = std::vector<double>;
 
 namespace {
 
-HostTensor f64(const Dims& dims) { return HostTensor(dims, DType::Float64); }
 
 }  // namespace
 

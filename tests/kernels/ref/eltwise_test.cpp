@@ -5,6 +5,7 @@
 
 #include "kernels/ref/cast.h"
 #include "tests/support/compare.h"
+#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -12,7 +13,6 @@ using Values = std::vector<double>;
 
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double value(UnaryOp op, double x, UnaryParams p = {}) {

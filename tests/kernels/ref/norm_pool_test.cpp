@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tests/support/compare.h"
+#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -11,7 +12,6 @@ using Values = std::vector<double>;
 
 namespace {
 
-HostTensor f64(const Dims& dims) { return HostTensor(dims, DType::Float64); }
 
 // One channel holding 1, 3, 5, 7: mean 4, biased variance 5, unbiased 20/3. With eps 4 the deviation is exactly 3.
 struct OneChannel {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tests/support/compare.h"
+#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -11,7 +12,6 @@ using Values = std::vector<double>;
 
 namespace {
 
-HostTensor f64(const Dims& dims) { return HostTensor(dims, DType::Float64); }
 HostTensor i64(const Dims& dims) { return HostTensor(dims, DType::Int64); }
 
 Values reduced(ReduceOp op, const HostTensor& x, const Dims& y_dims) {
@@ -21,7 +21,6 @@ Values reduced(ReduceOp op, const HostTensor& x, const Dims& y_dims) {
   return y.values();
 }
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 }  // namespace
 

@@ -18,7 +18,7 @@ using namespace fledge::test;
 
 namespace {
 
-const LossSetup kSetup{.classes = 6,
+const LossSetup kDeviceSetup{.classes = 6,
                        .embedding = 10,
                        .teacher_embedding = 10,
                        .student_stages = {4, 5, 6, 7},
@@ -26,7 +26,7 @@ const LossSetup kSetup{.classes = 6,
                        .seed = 4};
 
 LossSetup other_sizes() {
-  LossSetup setup = kSetup;
+  LossSetup setup = kDeviceSetup;
   setup.teacher_embedding = 14;
   return setup;
 }
@@ -34,7 +34,7 @@ LossSetup other_sizes() {
 struct Variant {
   std::string name;
   LossOptions options;
-  LossSetup setup = kSetup;
+  LossSetup setup = kDeviceSetup;
 };
 
 /// Every form that a loss on the device has code of its own for.
@@ -75,14 +75,14 @@ std::string describe_variant(const Variant& v) {
 }
 
 /// Class 5 has one picture, which has no positive.
-const std::vector<std::int64_t> kLabels = {0, 1, 0, 2, 2, 1, 0, 5, 3, 3, 3, 1};
+const std::vector<std::int64_t> kUnevenLabels = {0, 1, 0, 2, 2, 1, 0, 5, 3, 3, 3, 1};
 
 /// Both networks' outputs. The teacher's second map has the size of the student's; the others are smaller or larger.
-struct Batch {
+struct DeviceBatch {
   ModelOutput student, teacher;
   Tensor labels;
 
-  Batch(const LossSetup& setup, const std::vector<std::int64_t>& y)
+  DeviceBatch(const LossSetup& setup, const std::vector<std::int64_t>& y)
       : labels(from_vector(y, {static_cast<std::int64_t>(y.size())})) {
     Generator g(7);
     const std::int64_t n = labels.dim(0);
@@ -99,7 +99,7 @@ struct Batch {
   }
 
   /// Leaves of the same values on a device; stage maps, which no loss wants in another dtype, in `maps`.
-  Batch(const Batch& b, Device device, DType maps = DType::Float32) : labels(b.labels.to(device)) {
+  DeviceBatch(const DeviceBatch& b, Device device, DType maps = DType::Float32) : labels(b.labels.to(device)) {
     const auto moved = [&](const Variable& v, DType dtype) {
       return Variable(v.value().to(dtype).to(device), v.requires_grad());
     };
@@ -118,12 +118,12 @@ struct Batch {
   }
 };
 
-void check_same(const Variant& v, const Batch& here, Device device) {
+void check_same(const Variant& v, const DeviceBatch& here, Device device) {
   const std::shared_ptr<Loss> loss = make_loss(v.name, v.options, v.setup),
                               there_loss = make_loss(v.name, v.options, v.setup);
   if (!there_loss->runs_on_device()) return;
   there_loss->to(device);
-  const Batch there(here, device);
+  const DeviceBatch there(here, device);
   const LossOutput out = loss->forward(here.input()), on_device = there_loss->forward(there.input());
   CHECK(on_device.value.value().device() == device);
   CHECK(on_device.value.value().rank() == out.value.value().rank());
@@ -157,10 +157,10 @@ void check_same(const Variant& v, const Batch& here, Device device) {
 TEST_CASE("which losses run on a device", "[losses][device]") {
   std::set<std::string> on_host;
   for (const auto& [name, entry] : loss_registry())
-    if (!make_loss(name, {}, kSetup)->runs_on_device()) on_host.insert(name);
+    if (!make_loss(name, {}, kDeviceSetup)->runs_on_device()) on_host.insert(name);
   // They draw, sort or search, or remember more than a batch.
   CHECK(on_host == std::set<std::string>{"margin", "memory", "n-pair", "triplet-semihard"});
-  CHECK_FALSE(make_loss("darkrank", {{"darkrank-form", "soft"}}, kSetup)->runs_on_device());
+  CHECK_FALSE(make_loss("darkrank", {{"darkrank-form", "soft"}}, kDeviceSetup)->runs_on_device());
 }
 
 TEST_CASE("a loss gives the CPU's value, numbers and gradients on a device", "[losses][device]") {
@@ -168,7 +168,7 @@ TEST_CASE("a loss gives the CPU's value, numbers and gradients on a device", "[l
   if (!device) return;
   for (const Variant& v : variants()) {
     INFO(describe_variant(v));
-    check_same(v, Batch(v.setup, kLabels), *device);
+    check_same(v, DeviceBatch(v.setup, kUnevenLabels), *device);
   }
 }
 
@@ -179,7 +179,7 @@ TEST_CASE("batches without positives or without negatives on a device", "[losses
        {std::vector<std::int64_t>{3, 3, 3, 3, 3}, {0, 1, 2, 3, 4}, {2, 4}, {4, 4}})
     for (const Variant& v : variants()) {
       INFO(v.name << " of " << labels.size() << " pictures, classes from " << labels[0] << " to " << labels.back());
-      check_same(v, Batch(v.setup, labels), *device);
+      check_same(v, DeviceBatch(v.setup, labels), *device);
     }
 }
 
@@ -192,7 +192,7 @@ TEST_CASE("a loss that runs on a device can be recorded, and its replay gives th
     const std::shared_ptr<Loss> loss = make_loss(v.name, v.options, v.setup);
     if (!loss->runs_on_device()) continue;
     loss->to(*device);
-    const Batch batch(Batch(v.setup, kLabels), *device);
+    const DeviceBatch batch(DeviceBatch(v.setup, kUnevenLabels), *device);
     LossOutput out;
     const auto pass = [&] {
       for (Variable& leaf : batch.leaves(*loss)) leaf.zero_grad();
@@ -226,8 +226,8 @@ TEST_CASE("stage maps in bfloat16 are compared in float32", "[losses][device]") 
   if (!device) return;
   for (const char* name : {"hints", "attention"}) {
     INFO(name);
-    const Batch here(kSetup, kLabels), there(here, *device, DType::BFloat16);
-    const std::shared_ptr<Loss> loss = make_loss(name, {}, kSetup), there_loss = make_loss(name, {}, kSetup);
+    const DeviceBatch here(kDeviceSetup, kUnevenLabels), there(here, *device, DType::BFloat16);
+    const std::shared_ptr<Loss> loss = make_loss(name, {}, kDeviceSetup), there_loss = make_loss(name, {}, kDeviceSetup);
     there_loss->to(*device);
     const LossOutput out = loss->forward(here.input()), on_device = there_loss->forward(there.input());
     CHECK(on_device.value.value().dtype() == DType::Float32);
@@ -245,9 +245,9 @@ TEST_CASE("losses that stay on the host take parameters that were moved", "[loss
   for (const Variant& v :
        {Variant{"margin", {}}, Variant{"margin", {{"beta-per-class", "on"}}}, Variant{"memory", {}}}) {
     INFO(v.name);
-    const Batch a(kSetup, kLabels), b(kSetup, kLabels);
-    const std::shared_ptr<Loss> loss = make_loss(v.name, v.options, kSetup),
-                                moved = make_loss(v.name, v.options, kSetup);
+    const DeviceBatch a(kDeviceSetup, kUnevenLabels), b(kDeviceSetup, kUnevenLabels);
+    const std::shared_ptr<Loss> loss = make_loss(v.name, v.options, kDeviceSetup),
+                                moved = make_loss(v.name, v.options, kDeviceSetup);
     moved->to(*device);
     for (int step = 0; step < 2; ++step) {  // the second with a memory of the first
       const LossOutput out = loss->forward(a.input()), other = moved->forward(b.input());

@@ -22,16 +22,6 @@ Variable unit_distances(const Variable& f) {
   const Variable unit = l2_normalize(f);
   return pairwise_distance(unit, unit);
 }
-double largest(const Tensor& t) {
-  double m = 0;
-  for (double v : t.to_vector<double>()) m = std::isfinite(v) ? std::max(m, std::abs(v)) : INFINITY;
-  return m;
-}
-double number(const LossOutput& out, const std::string& name) {
-  for (const auto& [key, value] : out.numbers)
-    if (key == name) return value.value();
-  return NAN;
-}
 double total(const Tensor& t) {
   double sum = 0;
   for (double v : t.to_vector<double>()) sum += v;

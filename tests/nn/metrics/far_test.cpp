@@ -43,7 +43,7 @@ Rows moved(Rows r, double offset, double far) {
   return r;
 }
 
-void check_same(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
+void check_far(const RetrievalMetrics& got, const RetrievalMetrics& expected) {
   CHECK(got.recall == expected.recall);
   CHECK(got.values.at("map@r") == Approx(expected.values.at("map@r")).epsilon(1e-13));
   CHECK(got.values.at("r_precision") == Approx(expected.values.at("r_precision")).epsilon(1e-13));
@@ -61,9 +61,9 @@ TEST_CASE("float64 far from the origin ranks like the plain program in double", 
         const Rows q = moved(rows_of(120, d, 9, 1), offset, far), g = moved(rows_of(150, d, 9, 2), offset, far);
         const Tensor x = q.tensor(), y = g.tensor();
         RetrievalOptions o{.recall_at = {1, 3, 20}, .block = 32};
-        check_same(evaluate_retrieval(x, q.labels, x, q.labels, o), brute_force_retrieval(x, q.labels, x, q.labels, o));
+        check_far(evaluate_retrieval(x, q.labels, x, q.labels, o), brute_force_retrieval(x, q.labels, x, q.labels, o));
         o.self_gallery = false;
-        check_same(evaluate_retrieval(x, q.labels, y, g.labels, o), brute_force_retrieval(x, q.labels, y, g.labels, o));
+        check_far(evaluate_retrieval(x, q.labels, y, g.labels, o), brute_force_retrieval(x, q.labels, y, g.labels, o));
       }
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("float64 at the ends of its range ranks like itself in the middle", "[
     Rows scaled = r;
     for (double& v : scaled.x) v = std::ldexp(v, exponent);
     INFO(exponent);
-    check_same(evaluate_retrieval(scaled.tensor(), r.labels, scaled.tensor(), r.labels, o), plain);
+    check_far(evaluate_retrieval(scaled.tensor(), r.labels, scaled.tensor(), r.labels, o), plain);
   }
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("float64 of two ranges, of which the squares fit in none, is refused b
   }
   Rows large = r;  // as far as squares go, both ranges count
   large.x[7 * 4 + 2] = 1e130;
-  check_same(evaluate_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o),
+  check_far(evaluate_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o),
              brute_force_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o));
 }
 

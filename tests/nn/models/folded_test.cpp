@@ -15,14 +15,14 @@ using namespace fledge::test;
 
 namespace {
 
-struct Case {
+struct FoldedNetwork {
   const char* arch;
   const char* stem;
   const char* variant;
   std::int64_t embedding;
 };
 
-EmbeddingModel* make(const Case& c, DType dtype) {
+EmbeddingModel* make(const FoldedNetwork& c, DType dtype) {
   ModelSpec spec;
   spec.arch = c.arch;
   spec.width = std::string(c.arch) == "mobilenet_v1" ? 0.25 : 0.125;
@@ -63,11 +63,11 @@ struct Biased : Module {
 }  // namespace
 
 TEST_CASE("inference equals evaluation with a graph") {
-  const Case c = GENERATE(Case{"resnet18", "imagenet", "torch", 8}, Case{"resnet18", "small", "torch", 8},
-                          Case{"resnet50", "imagenet", "torch", 8}, Case{"resnet50", "small", "torch", 0},
-                          Case{"resnet50", "imagenet", "stride-1x1", 8}, Case{"resnet50", "small", "stride-1x1", 0},
-                          Case{"mobilenet_v1", "imagenet", "torch", 8}, Case{"mobilenet_v1", "imagenet", "keras", 8},
-                          Case{"mobilenet_v1", "small", "keras", 0}, Case{"mobilenet_v1", "small", "torch", 8});
+  const FoldedNetwork c = GENERATE(FoldedNetwork{"resnet18", "imagenet", "torch", 8}, FoldedNetwork{"resnet18", "small", "torch", 8},
+                          FoldedNetwork{"resnet50", "imagenet", "torch", 8}, FoldedNetwork{"resnet50", "small", "torch", 0},
+                          FoldedNetwork{"resnet50", "imagenet", "stride-1x1", 8}, FoldedNetwork{"resnet50", "small", "stride-1x1", 0},
+                          FoldedNetwork{"mobilenet_v1", "imagenet", "torch", 8}, FoldedNetwork{"mobilenet_v1", "imagenet", "keras", 8},
+                          FoldedNetwork{"mobilenet_v1", "small", "keras", 0}, FoldedNetwork{"mobilenet_v1", "small", "torch", 8});
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   CAPTURE(c.arch, c.stem, c.variant, name_of(dtype));
   const double tolerance = dtype == DType::Float64 ? 1e-12 : 1e-5;

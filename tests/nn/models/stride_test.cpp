@@ -79,7 +79,7 @@ struct Plain {
   }
 };
 
-std::string usage_of(const ModelSpec& spec) {
+std::string refusal_of(const ModelSpec& spec) {
   try {
     const EmbeddingModel model(spec, 1);
   } catch (const Error& e) {
@@ -151,8 +151,8 @@ TEST_CASE("variants by architecture") {
   CHECK_THROWS_WITH(variant_names("resnet81"), Contains("unknown architecture 'resnet81'"));
   for (const std::string& arch : model_names())
     for (const std::string& variant : variant_names(arch))
-      CHECK(usage_of(spec_of(arch, "small", variant)) == "no error");
-  CHECK_THAT(usage_of(spec_of("resnet18", "small")), Contains("no 'stride-1x1' conventions; use torch"));
-  CHECK_THAT(usage_of(spec_of("resnet50", "small", "keras")), Contains("use torch or stride-1x1"));
-  CHECK_THAT(usage_of(spec_of("mobilenet_v1", "small")), Contains("use torch, torch-relu6 or keras"));
+      CHECK(refusal_of(spec_of(arch, "small", variant)) == "no error");
+  CHECK_THAT(refusal_of(spec_of("resnet18", "small")), Contains("no 'stride-1x1' conventions; use torch"));
+  CHECK_THAT(refusal_of(spec_of("resnet50", "small", "keras")), Contains("use torch or stride-1x1"));
+  CHECK_THAT(refusal_of(spec_of("mobilenet_v1", "small")), Contains("use torch, torch-relu6 or keras"));
 }

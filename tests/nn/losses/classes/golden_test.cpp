@@ -38,12 +38,12 @@ void check_loss(const std::string& name, const Variable& value, const Leaves& le
 }
 
 using ProxyFunction = std::function<LossOutput(const Variable& f, const Variable& proxies)>;
-struct ProxyCase {
+struct GoldenCase {
   std::string name, proxies;
   ProxyFunction function;
 };
 
-std::vector<ProxyCase> proxy_cases() {
+std::vector<GoldenCase> proxy_cases() {
   const Tensor y = golden("labels");
   using V = const Variable&;
   return {
@@ -90,7 +90,7 @@ void check_margin(DType dtype, double tolerance) {
 }
 
 void check_proxy_losses(DType dtype, double tolerance) {
-  for (const ProxyCase& c : proxy_cases()) {
+  for (const GoldenCase& c : proxy_cases()) {
     const Variable f(golden("f").to(dtype).clone(), true), proxies(golden(c.proxies).to(dtype).clone(), true);
     check_loss(c.name, c.function(f, proxies).value, {{"f", f}, {"proxies", proxies}}, tolerance);
   }

@@ -23,11 +23,6 @@ namespace {
 Tensor rows(const std::vector<double>& values, std::int64_t d, DType dtype) {
   return from_vector(values, {static_cast<std::int64_t>(values.size()) / d, d}).to(dtype);
 }
-double largest(const Tensor& t) {
-  double m = 0;
-  for (double v : t.to_vector<double>()) m = std::isfinite(v) ? std::max(m, std::abs(v)) : INFINITY;
-  return m;
-}
 
 struct ProxyCase {
   std::string name;
@@ -49,11 +44,6 @@ const std::vector<ProxyCase>& cases() {
   return all;
 }
 
-double number(const LossOutput& out, const std::string& name) {
-  for (const auto& [key, value] : out.numbers)
-    if (key == name) return value.value();
-  return NAN;
-}
 
 }  // namespace
 

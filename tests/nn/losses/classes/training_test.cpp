@@ -9,8 +9,10 @@
 #include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
+#include "tests/nn/losses/batches.h"
 
 using namespace fledge;
+using test::number;
 using Catch::Contains;
 
 namespace {
@@ -31,11 +33,6 @@ ModelOutput random_features(std::int64_t n, std::int64_t d, std::uint64_t seed) 
   return features;
 }
 
-double number(const LossOutput& out, const std::string& name) {
-  for (const auto& [key, value] : out.numbers)
-    if (key == name) return value.value();
-  return NAN;
-}
 
 }  // namespace
 

@@ -50,11 +50,6 @@ Tensor state_of(const Module& m, const std::string& name) {
 std::vector<float> memory_rows(const MemoryLoss& m, std::int64_t first, std::int64_t count) {
   return state_of(m, "embeddings").slice(0, first, count).to_vector<float>();
 }
-double number(const LossOutput& out, const std::string& name) {
-  for (const auto& [key, value] : out.numbers)
-    if (key == name) return value.value();
-  return -1;
-}
 
 const MemoryLoss::PairLoss kContrastive = [](const PairBatch& b) { return contrastive(b); };
 

@@ -37,11 +37,6 @@ bool is_pkt(const PairLoss& loss) { return std::string(loss.name).starts_with("p
 
 double trace(const PairLoss& loss) { return is_pkt(loss) ? 1e-7 : 1e-13; }
 
-double largest(const Tensor& t) {
-  double m = 0;
-  for (double v : t.to_vector<double>()) m = std::isfinite(v) ? std::max(m, std::abs(v)) : INFINITY;
-  return m;
-}
 
 std::pair<double, double> value_and_gradient(const PairLoss& loss, const Tensor& f, const Tensor& g) {
   const Variable leaf(f.clone(), true);

@@ -24,8 +24,6 @@ bool is_pkt(const PairLoss& loss);
 /// moves its minimum by as much.
 double trace(const PairLoss& loss);
 
-/// Of the absolute values; infinity where one is not finite.
-double largest(const Tensor& t);
 /// The value, and the largest element of the gradient (infinity where one is not finite).
 std::pair<double, double> value_and_gradient(const PairLoss& loss, const Tensor& f, const Tensor& g);
 
