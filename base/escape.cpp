@@ -13,7 +13,7 @@ int hex(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/// One code point of UTF-8 at the front of a text (RFC 3629: no overlong forms, no surrogates); length 0: none.
+/// The character at the front of a text; length 0: none.
 struct CodePoint {
   std::uint32_t value = 0;
   std::size_t length = 0;
@@ -79,6 +79,8 @@ std::string with_escapes(std::string_view text, bool reversible, Escape escape) 
 }
 
 }  // namespace
+
+std::size_t character_length(std::string_view text) { return text.empty() ? 0 : first_of(text).length; }
 
 std::string escaped_for_json(std::string_view text) {
   return with_escapes(text, true, [](std::uint32_t) { return false; });

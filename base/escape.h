@@ -8,6 +8,9 @@
 
 namespace fledge {
 
+/// Bytes of the character of UTF-8 at the front (RFC 3629: no overlong forms, no surrogates); 0: there is none.
+std::size_t character_length(std::string_view text);
+
 /// Bytes that are no UTF-8 as \xNN, so that JSON can hold the text. unescaped() gives it back.
 std::string escaped_for_json(std::string_view text);
 /// The same and all control characters, tabs and line breaks among them: one cell of a table, one line of a list.

@@ -27,7 +27,7 @@ Finished run_self(const BenchOptions& o, const std::string& task, const std::str
                                     "--deterministic", word(o.machine.deterministic),
                                     "--size",          std::to_string(o.size),
                                     "--seconds",       std::to_string(o.seconds),
-                                    "--step-graph",    o.step_graph};
+                                    "--step-graph",    word(o.step_graph)};
   if (!case_text.empty()) words.push_back(case_text);
   std::vector<std::pair<std::string, std::string>> environment;
   if (o.machine.threads > 0) environment.emplace_back("OMP_NUM_THREADS", std::to_string(o.machine.threads));

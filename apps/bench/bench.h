@@ -12,7 +12,7 @@ struct BenchOptions {
   int size = 224, rounds = 2;
   double seconds = 3;
   std::string against, python = "python3", forms;  // forms of PyTorch, comma-separated; empty: those of the device
-  std::string step_graph = "auto";
+  StepGraph step_graph = StepGraph::Auto;
   bool kernels = false, json = false;
   MachineSpec machine;
   std::string child;  // not empty: this process is one of the run's own, and this is its task

@@ -27,7 +27,7 @@ Json machine_facts(const BenchOptions& o, const Compute& compute) {
 
 Json time_case(const BenchOptions& o, const Compute& compute) {
   const auto workload = make_workload(parse_case(o.cases.at(0)), o.size, compute);
-  const Timing t = measure(*workload, compute, o.seconds, o.step_graph == "auto");
+  const Timing t = measure(*workload, compute, o.seconds, o.step_graph == StepGraph::Auto);
   return {{"median_ms", t.median_ms}, {"minimum_ms", t.minimum_ms},     {"steps", t.steps},
           {"peak_mib", t.peak_mib},   {"reserved_mib", t.reserved_mib}, {"recorded", t.recorded}};
 }

@@ -10,6 +10,14 @@ namespace fledge {
 
 namespace fs = std::filesystem;
 
+void require_writable(const std::string& file, const std::string& hint) {
+  const fs::path folder = fs::path(file).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder))
+    throw Error(ErrorKind::Resource, "", "cannot write '" + file + "': no folder '" + folder.string() + "'",
+                "create it first");
+  if (fs::is_directory(file)) throw Error(ErrorKind::Resource, "", "cannot write '" + file + "': it is a folder", hint);
+}
+
 void refuse_input_as_output(const std::string& output, const std::vector<std::string>& inputs) {
   std::error_code ignored;
   for (const std::string& input : inputs)

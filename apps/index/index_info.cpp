@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/printable.h"
 #include "data/datasets/layouts.h"
 #include "data/views/transforms.h"
 #include "io/folder.h"
@@ -200,8 +201,9 @@ std::vector<std::string> check_comparable(const std::optional<IndexInfo>& ours, 
                                           const std::optional<IndexInfo>& index, const std::string& name,
                                           bool allowed) {
   if (!ours || !index)
-    return {fmt::format("'{}' has no {}: which model wrote it, and how its pictures were prepared, is not known",
-                        index ? what : name, index_file(index ? what : name))};
+    return {
+        printable(fmt::format("'{}' has no {}: which model wrote it, and how its pictures were prepared, is not known",
+                              index ? what : name, index_file(index ? what : name)))};
   std::string wrong = prepared_otherwise(*ours, *index);
   if (ours->weights != index->weights) {
     const std::string networks = ours->network == index->network
@@ -215,10 +217,10 @@ std::vector<std::string> check_comparable(const std::optional<IndexInfo>& ours, 
                 fmt::format("'{}' and the index '{}' cannot be compared: {}", what, name, wrong),
                 "use the model and flags that wrote the index, or write it anew with 'fledge embed'; "
                 "--allow-mismatch compares them all the same");
-  if (!wrong.empty()) notes.push_back(fmt::format("'{}' and the index '{}' differ: {}", what, name, wrong));
+  if (!wrong.empty()) notes.push_back(printable(fmt::format("'{}' and the index '{}' differ: {}", what, name, wrong)));
   const std::string other = differences({{"--degrade", ours->preprocessing.degrade, index->preprocessing.degrade},
                                          {"--precision", ours->precision, index->precision}});
-  if (!other.empty()) notes.push_back(fmt::format("'{}' and the index '{}': {}", what, name, other));
+  if (!other.empty()) notes.push_back(printable(fmt::format("'{}' and the index '{}': {}", what, name, other)));
   return notes;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "apps/cli/output_files.h"
 #include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
@@ -120,14 +121,9 @@ void save_embeddings(const std::string& name, const StoredEmbeddings& rows) {
 }
 
 void prepare_output(const std::string& name) {
-  const fs::path folder = fs::path(name).parent_path();
-  if (!folder.empty() && !fs::is_directory(folder))
-    throw Error(ErrorKind::Resource, "", "cannot write '" + name + ".npy': no folder '" + folder.string() + "'",
-                "create it first");
-  for (const std::string& file : {name + ".npy", name + ".tsv", index_file(name)})
-    if (fs::is_directory(file))
-      throw Error(ErrorKind::Resource, "", "cannot write '" + file + "': it is a folder", "choose another --output");
-  for (const std::string& file : {name + ".npy", name + ".tsv", index_file(name)}) remove_dead_temporaries(file);
+  const std::string files[] = {name + ".npy", name + ".tsv", index_file(name)};
+  for (const std::string& file : files) require_writable(file, "choose another --output");
+  for (const std::string& file : files) remove_dead_temporaries(file);
 }
 
 }  // namespace fledge

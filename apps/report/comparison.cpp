@@ -29,12 +29,12 @@ std::string network_of(const RunRecord& run) {
   return all;
 }
 
-}  // namespace
-
 std::string test_set_of(const RunRecord& run) {
   const std::string& classes = run.option("test-classes");
   return run.option("test") + (classes.empty() ? "" : ", classes " + classes);
 }
+
+}  // namespace
 
 std::vector<Kind> kinds_of(const std::vector<RunRecord>& runs) {
   std::vector<Kind> kinds;

@@ -7,12 +7,10 @@
 
 namespace fledge::report {
 
-/// The pictures that a run was tested on: its options test and test-classes; "" without.
-std::string test_set_of(const RunRecord& run);
-
 /// Runs that differ by their seed only by name, tested on the same pictures.
 struct Kind {
-  std::string name, test_set;
+  std::string name;
+  std::string test_set;  // their options test and test-classes; "" without
   std::vector<const RunRecord*> runs;
   int color = 0;  // its place among all kinds
 };

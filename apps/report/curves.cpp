@@ -13,11 +13,6 @@
 namespace fledge::report {
 namespace {
 
-void add(const std::string& name, const std::string& svg, bool files, Section& section) {
-  section.html += "<div class=\"card\">" + svg + "</div>\n";
-  if (files) section.plots.push_back({name + ".svg", svg_file(svg)});
-}
-
 // The mean at every x that all curves have.
 std::vector<Point> mean_curve(const std::vector<const std::vector<Point>*>& curves) {
   std::map<double, std::pair<int, double>> sums;
@@ -131,9 +126,9 @@ Section result_plots(const std::vector<Kind>& kinds, bool files) {
     const Chart sizes = recall_by_size(here);
     if (sets.size() > 1) section.html += "<h3>" + escape(sets[i]) + "</h3>\n";
     section.html += "<div class=\"plots\">\n";
-    add("recall-1" + number, bar_chart("R@1, percent", bars), files, section);
-    if (ks.size() > 1) add("recall-k" + number, line_chart(recall_by_k(here, ks)), files, section);
-    if (sizes.series.size() > 1) add("recall-size" + number, line_chart(sizes), files, section);
+    section.add_card("recall-1" + number, bar_chart("R@1, percent", bars), files);
+    if (ks.size() > 1) section.add_card("recall-k" + number, line_chart(recall_by_k(here, ks)), files);
+    if (sizes.series.size() > 1) section.add_card("recall-size" + number, line_chart(sizes), files);
     section.html += "</div>\n";
   }
   return section;
@@ -149,13 +144,13 @@ Section training_plots(const std::vector<Kind>& kinds, bool files) {
           fmt::format("{} on the {} pictures, percent", metric_info(key).label, validation ? "validation" : "test");
       const bool curve =
           std::any_of(chart.series.begin(), chart.series.end(), [](const Series& s) { return s.points.size() > 1; });
-      if (curve) add((validation ? "validation-" : "eval-") + file_name(key), line_chart(chart), files, section);
+      if (curve) section.add_card((validation ? "validation-" : "eval-") + file_name(key), line_chart(chart), files);
     }
   const bool measured = !section.html.empty();
   for (const std::string& key : quantities(kinds)) {
     Chart chart = chart_of(kinds, key, &RunRecord::epochs);
     chart.title = title_of(key);
-    if (!chart.series.empty()) add("train-" + file_name(key), line_chart(chart), files, section);
+    if (!chart.series.empty()) section.add_card("train-" + file_name(key), line_chart(chart), files);
   }
   std::string note =
       "<p class=\"note\">Means over each epoch, as training logged them. Point at a curve for its values.";

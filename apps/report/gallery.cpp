@@ -8,9 +8,6 @@
 #include <set>
 
 #include "apps/cli/progress.h"
-#include "apps/cli/signals.h"
-#include "apps/report/draw/chart.h"
-#include "apps/report/draw/encode.h"
 #include "apps/report/draw/markup.h"
 #include "apps/report/grid.h"
 #include "apps/report/map.h"
@@ -95,10 +92,6 @@ void drop_skipped(Gallery& gallery, std::vector<std::string>& notes) {
   gallery.dataset = make_subset(gallery.dataset, first.pictures, same, gallery.dataset->class_names());
 }
 
-void add_plot(const std::string& name, const std::string& plot, const ReportOptions& o, Section& section) {
-  if (!o.plots.empty()) section.plots.push_back({name + ".svg", svg_file(plot)});
-}
-
 void add_cards(const Gallery& gallery, const ReportOptions& o, Section& section) {
   std::vector<std::unique_ptr<ExactNeighbors>> rows;
   for (const EmbeddedRun& run : gallery.runs) rows.push_back(std::make_unique<ExactNeighbors>(run.embeddings.vectors));
@@ -108,12 +101,10 @@ void add_cards(const Gallery& gallery, const ReportOptions& o, Section& section)
     for (std::size_t r = 0; r < rows.size(); ++r)
       grid.rows.push_back(
           {gallery.runs[r].name, nearest_to(*rows[r], gallery.runs[r].embeddings, queries[k], o.neighbors)});
-    const std::string svg = grid_svg(grid, *gallery.dataset);
-    section.html += "<div class=\"card scroll\">" + svg + "</div>\n";
     const std::string name = fmt::format("query-{}-{}", gallery.id, k + 1);
-    add_plot(name, svg, o, section);
+    section.add_card(name, grid_svg(grid, *gallery.dataset), !o.plots.empty(), "card scroll");
     if (o.plots.empty()) continue;
-    const auto png = encode_png(grid_picture(grid, *gallery.dataset)).bytes;
+    const auto png = encode_png(grid_picture(grid, *gallery.dataset));
     section.plots.push_back({name + ".png", {png.begin(), png.end()}});
   }
 }
@@ -128,9 +119,6 @@ Matrix rows_of(const Embeddings& e, const std::vector<std::int64_t>& rows) {
 
 void add_maps(const Gallery& gallery, const ReportOptions& o, Section& section) {
   const MapSelection selection = choose_map(gallery.runs[0].embeddings, o.map_points, o.seed);
-  const auto stop = [] {
-    if (const int signal = stop_signal()) throw Stopped{signal};
-  };
   section.html += map_legend(selection);
   for (const MapKind kind : {MapKind::Pca, MapKind::Tsne}) {
     if (o.map != kind && o.map != MapKind::Both) continue;
@@ -144,11 +132,10 @@ void add_maps(const Gallery& gallery, const ReportOptions& o, Section& section) 
         note = fmt::format("PCA, {:.0f} % of the variance", 100 * (map.explained[0] + map.explained[1]));
         points = map.points;
       } else {
-        points = tsne(rows, {}, stop);
+        points = tsne(rows, {});
       }
-      const std::string svg = map_svg(run.name, note, points, selection);
-      section.html += "<div class=\"card\">" + svg + "</div>\n";
-      add_plot((kind == MapKind::Pca ? "pca-" : "tsne-") + gallery.id + "-" + file_name(run.name), svg, o, section);
+      section.add_card((kind == MapKind::Pca ? "pca-" : "tsne-") + gallery.id + "-" + file_name(run.name),
+                       map_svg(run.name, note, points, selection), !o.plots.empty());
     }
     section.html += "</div>\n";
   }

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "apps/report/draw/chart.h"
-#include "apps/report/draw/encode.h"
 #include "apps/report/draw/markup.h"
 #include "data/views/transforms.h"
 

@@ -205,7 +205,7 @@ PcaMap pca(const Matrix& m) {
   return out;
 }
 
-std::vector<Point> tsne(const Matrix& rows, const TsneOptions& options, const std::function<void()>& stop) {
+std::vector<Point> tsne(const Matrix& rows, const TsneOptions& options) {
   constexpr int kEarly = 250;
   const std::int64_t n = rows.rows;
   std::vector<Point> start = pca(rows).points;
@@ -216,10 +216,7 @@ std::vector<Point> tsne(const Matrix& rows, const TsneOptions& options, const st
   for (Point& p : start) p.x *= scale, p.y *= scale;
   Descent descent(joint_affinities(rows, std::min(options.perplexity, static_cast<double>(n - 1) / 3)), start);
   const float rate = std::max(static_cast<float>(n) / 48, 50.0f);
-  for (int i = 0; i < options.iterations; ++i) {
-    if (stop) stop();
-    descent.step(i < kEarly ? 12 : 1, i < kEarly ? 0.5f : 0.8f, rate);
-  }
+  for (int i = 0; i < options.iterations; ++i) descent.step(i < kEarly ? 12 : 1, i < kEarly ? 0.5f : 0.8f, rate);
   return descent.points();
 }
 

@@ -1,7 +1,6 @@
 // From embeddings to points in the plane.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "apps/report/run_record.h"
@@ -29,7 +28,7 @@ struct TsneOptions {
 };
 /// Exact t-SNE (van der Maaten & Hinton 2008) with the gradient of all pairs: O(N^2) a round, for some thousand points.
 /// It starts from the principal components, so it is a function of the rows alone. 250 rounds of exaggeration 12 with
-/// momentum 0.5, then 0.8; rate max(N / 48, 50). `stop` is asked between rounds.
-std::vector<Point> tsne(const Matrix& rows, const TsneOptions& options, const std::function<void()>& stop = {});
+/// momentum 0.5, then 0.8; rate max(N / 48, 50).
+std::vector<Point> tsne(const Matrix& rows, const TsneOptions& options);
 
 }  // namespace fledge::report

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/report/curves.h"
+#include "apps/report/draw/chart.h"
 #include "apps/report/draw/markup.h"
 #include "apps/report/draw/style.h"
 #include "apps/report/gallery.h"
@@ -46,11 +47,12 @@ std::string lead_of(const std::vector<RunRecord>& runs, const std::vector<Kind>&
   return text + (tested == static_cast<std::int64_t>(runs.size()) ? "" : fmt::format(", {} of them tested", tested));
 }
 
-void append(Report& report, const Section& section) {
-  report.plots.insert(report.plots.end(), section.plots.begin(), section.plots.end());
-}
-
 }  // namespace
+
+void Section::add_card(const std::string& name, const std::string& svg, bool file, const std::string& classes) {
+  html += "<div class=\"" + classes + "\">" + svg + "</div>\n";
+  if (file) plots.push_back({name + ".svg", svg_file(svg)});
+}
 
 Report make_report(const ReportOptions& o) {
   const std::vector<RunRecord> runs = read_runs(o.runs);
@@ -58,8 +60,7 @@ Report make_report(const ReportOptions& o) {
   const bool files = !o.plots.empty();
   Report report;
   const Section results = result_plots(kinds, files), training = training_plots(kinds, files);
-  Galleries galleries;
-  if (o.queries > 0 || o.map != MapKind::None) galleries = make_galleries(kinds, o);
+  const Galleries galleries = o.queries > 0 || o.map != MapKind::None ? make_galleries(kinds, o) : Galleries();
   report.notes = galleries.notes;
   const std::string notes = notes_html(galleries.notes);
 
@@ -80,16 +81,12 @@ Report make_report(const ReportOptions& o) {
         {"maps", "Maps",
          "<p class=\"note\">Embeddings of test pictures in two dimensions. PCA keeps directions and large "
          "distances; t-SNE keeps who is near to whom, and its distances between groups mean nothing.</p>\n" +
-             (o.queries > 0 && galleries.maps.html.empty() ? notes
-              : o.queries > 0                              ? ""
-                                                           : notes) +
-             galleries.maps.html});
+             (o.queries > 0 && !galleries.maps.html.empty() ? "" : notes) + galleries.maps.html});
   parts.push_back({"differences", "What differs in the options", differences_html(runs)});
   parts.push_back({"runs", "Runs", facts_html(runs)});
   report.html = page(o, lead_of(runs, kinds), parts);
-  for (const Section* s : {&results, &training, static_cast<const Section*>(&galleries.queries),
-                           static_cast<const Section*>(&galleries.maps)})
-    append(report, *s);
+  for (const Section* s : {&results, &training, &galleries.queries, &galleries.maps})
+    report.plots.insert(report.plots.end(), s->plots.begin(), s->plots.end());
   return report;
 }
 

@@ -41,6 +41,9 @@ Report make_report(const ReportOptions& options);
 struct Section {
   std::string html;
   std::vector<PlotFile> plots;
+
+  /// A card with a plot, and where `file`, the plot as NAME.svg.
+  void add_card(const std::string& name, const std::string& svg, bool file, const std::string& classes = "card");
 };
 
 }  // namespace fledge::report

@@ -16,6 +16,7 @@
 #include "io/file.h"
 #include "io/json_file.h"
 #include "io/weights/weight_file.h"
+#include "train/evaluation/metrics_text.h"
 #include "train/model/model_file.h"
 
 namespace fledge::report {
@@ -132,21 +133,6 @@ void measure_model(RunRecord& run) {
   }
 }
 
-}  // namespace
-
-const std::string& RunRecord::option(const std::string& key) const {
-  static const std::string kNone;
-  for (const auto& [name, value] : config)
-    if (name == key) return value;
-  return kNone;
-}
-
-const double* RunRecord::metric(const std::string& key) const {
-  for (const auto& entry : metrics)
-    if (entry.first == key) return &entry.second;
-  return nullptr;
-}
-
 RunRecord read_run(const std::string& path) {
   const fs::path folder(path);
   std::error_code ignored;
@@ -170,6 +156,21 @@ RunRecord read_run(const std::string& path) {
   return run;
 }
 
+}  // namespace
+
+const std::string& RunRecord::option(const std::string& key) const {
+  static const std::string kNone;
+  for (const auto& [name, value] : config)
+    if (name == key) return value;
+  return kNone;
+}
+
+const double* RunRecord::metric(const std::string& key) const {
+  for (const auto& entry : metrics)
+    if (entry.first == key) return &entry.second;
+  return nullptr;
+}
+
 std::vector<RunRecord> read_runs(const std::vector<std::string>& paths) {
   std::vector<RunRecord> runs;
   std::map<std::string, int> names, folders;
@@ -181,10 +182,7 @@ std::vector<RunRecord> read_runs(const std::vector<std::string>& paths) {
   }
   for (RunRecord& run : runs) {
     if (names[run.name] > 1) run.name = run.path;
-    const std::size_t dash = run.name.rfind('-');
-    const bool seeded = dash != std::string::npos && dash > 0 && dash + 1 < run.name.size() &&
-                        run.name.find_first_not_of("0123456789", dash + 1) == std::string::npos;
-    run.kind = seeded ? run.name.substr(0, dash) : run.name;
+    run.kind = kind_of_run(run.name);
   }
   return runs;
 }

@@ -16,7 +16,7 @@ using Curves = std::map<std::string, std::vector<Point>>;  // by quantity, over 
 struct RunRecord {
   std::string path;
   std::string name;  // last part of the path; the whole path where two runs share it
-  std::string kind;  // of a run named KIND-SEED, SEED a number: KIND; else the name
+  std::string kind;  // kind_of_run(name)
   std::vector<std::pair<std::string, std::string>> config;  // in the file's order
   std::string version, command, dataset, isa, onednn, gpu;  // "" where run.json does not say
   std::int64_t threads = 0;
@@ -37,10 +37,9 @@ struct RunRecord {
   const double* metric(const std::string& key) const;
 };
 
-/// Errors (BadInput): no folder, no run's folder (no config.toml), damaged config.toml, run.json or metrics.json. Torn
-/// lines of the log are passed over, a missing log or metrics.json is a run that has not got that far.
-RunRecord read_run(const std::string& path);
-/// All of them, with names that tell them apart. Errors (Usage): a run named twice.
+/// The runs, with names that tell them apart. Errors (BadInput): no folder, no run's folder (no config.toml), damaged
+/// config.toml, run.json or metrics.json; (Usage): a run named twice. Torn lines of the log are passed over, a missing
+/// log or metrics.json is a run that has not got that far.
 std::vector<RunRecord> read_runs(const std::vector<std::string>& paths);
 
 /// "0.20000000000000001" and "2e-1" -> "0.2"; what is no number stays.

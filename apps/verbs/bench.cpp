@@ -4,6 +4,7 @@
 #include "apps/bench/bench.h"
 #include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
+#include "train/spec/words.h"
 
 namespace fledge {
 
@@ -30,9 +31,8 @@ Verb bench_verb() {
   f.add("seconds", o->seconds, "time for a case, in each round (at least three measurements)").between(0.0, 3600.0);
   f.add("rounds", o->rounds, "fledge and PyTorch take turns so often; the better median of each counts")
       .between(1, 100);
-  f.add("step-graph", o->step_graph,
-        "on a GPU: auto: the training step is recorded once and replayed, as in training; off")
-      .one_of({"auto", "off"});
+  add_choice(f, "step-graph", o->step_graph,
+             "on a GPU: auto: the training step is recorded once and replayed, as in training; off");
   f.add_switch("kernels", o->kernels,
                "also every kernel above 1 % of the step: time, arithmetic, traffic, share of its roofline");
   f.group("PyTorch");

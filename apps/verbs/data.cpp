@@ -109,6 +109,13 @@ void print_text(const DatasetReport& r) {
   fmt::print("{}\n", r.good() ? "good" : "not good: see above");
 }
 
+void print_report(const DataVerbOptions& o, const DatasetReport& report) {
+  if (o.json)
+    fmt::print("{}\n", json_text(report_json(report)));
+  else
+    print_text(report);
+}
+
 std::shared_ptr<Dataset> open_named(const DataVerbOptions& o) {
   if (o.data.empty())
     throw Error(ErrorKind::Usage, "", "no data set", "name one with --data: a folder, a list, or fashion-mnist");
@@ -123,19 +130,12 @@ int run_verify(const DataVerbOptions& o) {
   const auto dataset = open_named(o);
   DatasetReport report = verify(*dataset, o.workers, progress_bar("verify", o.quiet));
   check_layout(o.data, o.partial, report);
-  if (o.json)
-    fmt::print("{}\n", json_text(report_json(report)));
-  else
-    print_text(report);
+  print_report(o, report);
   return report.good() ? 0 : static_cast<int>(ErrorKind::BadInput);
 }
 
 int run_stats(const DataVerbOptions& o) {
-  const DatasetReport report = count_classes(*open_named(o));
-  if (o.json)
-    fmt::print("{}\n", json_text(report_json(report)));
-  else
-    print_text(report);
+  print_report(o, count_classes(*open_named(o)));
   return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "apps/cli/output_files.h"
-#include "apps/cli/signals.h"
 #include "apps/index/search_index.h"
 #include "apps/verbs/shown_embedding.h"
 #include "apps/verbs/verbs.h"
@@ -68,7 +67,6 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
 int run_embed(const EmbedVerbOptions& o) {
   apply(o.machine);
   apply(o.data.pictures);
-  watch_signals();
   if (o.model.empty()) throw Error(ErrorKind::Usage, "", "no model", "name a run folder or model file with --model");
   if (o.data.data.empty() == o.input.empty())
     throw Error(ErrorKind::Usage, "", o.input.empty() ? "no pictures" : "--data and --input both name pictures",
@@ -77,9 +75,7 @@ int run_embed(const EmbedVerbOptions& o) {
   if (o.pooled && o.logits)
     throw Error(ErrorKind::Usage, "", "--pooled and --logits cannot both be had", "run it twice");
   prepare_output(o.output);  // said now, not after an hour of work
-  const LoadedModel loaded = load_model(o.model, o.external);
-  if (!o.machine.quiet)
-    for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
+  const LoadedModel loaded = load_shown(o.model, o.external, o.machine.quiet);
   const Output output = o.pooled ? Output::Pooled : o.logits ? Output::Logits : Output::Embedding;
   if (!o.input.empty()) return embed_input(o, loaded, output);
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);

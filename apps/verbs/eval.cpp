@@ -5,14 +5,12 @@
 #include <memory>
 
 #include "apps/cli/output_files.h"
-#include "apps/cli/signals.h"
 #include "apps/index/search_index.h"
 #include "apps/verbs/eval_measure.h"
 #include "apps/verbs/shown_embedding.h"
 #include "apps/verbs/stored_metrics.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
-#include "base/printable.h"
 #include "data/identity/similar_names.h"
 #include "io/folder.h"
 #include "io/table.h"
@@ -49,11 +47,6 @@ Stored read_embeddings(const std::string& vectors, const std::string& table, con
   return {std::move(e), s.info, s.name};
 }
 
-void say(const EvalOptions& o, const std::vector<std::string>& notes) {
-  if (!o.machine.quiet)
-    for (const auto& note : notes) std::fprintf(stderr, "%s\n", printable(note).c_str());
-}
-
 // Labels are compared by name, so that two data sets or tables agree on what a class is.
 void number_labels(Embeddings& a, Embeddings& b) {
   std::map<std::string, std::int64_t> numbers;
@@ -65,18 +58,10 @@ void number_labels(Embeddings& a, Embeddings& b) {
 }
 
 LoadedModel model_of(const EvalOptions& o) {
-  if (!o.model.empty()) {
-    const LoadedModel loaded = load_model(o.model, o.external);
-    if (!o.machine.quiet)
-      for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
-    return loaded;
-  }
+  if (!o.model.empty()) return load_shown(o.model, o.external, o.machine.quiet);
   LoadedModel loaded;
   loaded.model = std::make_shared<EmbeddingModel>(o.spec, 0);
-  if (!o.weights.empty() && !o.machine.quiet)
-    std::fprintf(stderr, "%s\n", load_backbone_weights(*loaded.model, o.weights, o.external).c_str());
-  else if (!o.weights.empty())
-    load_backbone_weights(*loaded.model, o.weights, o.external);
+  if (!o.weights.empty()) say_notes({load_backbone_weights(*loaded.model, o.weights, o.external)}, o.machine.quiet);
   loaded.model->eval();
   loaded.model->set_requires_grad(false);
   loaded.preprocessing.normalize = resolve_normalize("auto", o.spec);
@@ -113,9 +98,7 @@ std::int64_t size_of_output(const EvalOptions& o, const EmbeddingModel& model) {
 
 LoadedModel gallery_model_of(const EvalOptions& o, const LoadedModel& query) {
   if (o.gallery_model.empty()) return query;
-  const LoadedModel loaded = load_model(o.gallery_model, o.gallery_external);
-  if (!o.machine.quiet)
-    for (const auto& note : loaded.notes) std::fprintf(stderr, "gallery: %s\n", note.c_str());
+  const LoadedModel loaded = load_shown(o.gallery_model, o.gallery_external, o.machine.quiet, "gallery: ");
   const std::int64_t ours = size_of_output(o, *query.model), theirs = size_of_output(o, *loaded.model);
   if (ours != theirs)
     throw Error(ErrorKind::Usage, "",
@@ -148,8 +131,9 @@ int evaluate_models(const EvalOptions& o) {
   std::string name = loaded.source.empty() ? loaded.model->spec().describe() : o.model;
   if (!o.gallery_embeddings.empty()) {  // before the work of embedding
     Stored stored = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
-    say(o, check_comparable(index_info(loaded, options, o.data, o.machine), name, stored.info, stored.name,
-                            o.allow_mismatch));
+    say_notes(check_comparable(index_info(loaded, options, o.data, o.machine), name, stored.info, stored.name,
+                               o.allow_mismatch),
+              o.machine.quiet);
     Embeddings query = embed(o, *loaded.model, {o.data.data, o.data.classes}, options, true);
     say_skipped("pictures", query.skipped);
     return print_metrics_in(o, name + " in " + stored.name, std::move(query), std::move(stored.embeddings));
@@ -198,7 +182,6 @@ void check_flags(const Verb& verb, const EvalOptions& o) {
 int run_eval(const EvalOptions& o) {
   apply(o.machine);
   apply(o.data.pictures);
-  watch_signals();
   if (!o.runs.empty()) return print_stored_metrics(o.runs, o.spread, o.json);
   if (!o.per_class.empty()) {
     refuse_other_file_as_output(o.per_class, "class\tqueries\t", "table of classes");
@@ -212,7 +195,8 @@ int run_eval(const EvalOptions& o) {
     Stored query = read_embeddings(o.embeddings, o.table, "");
     if (!o.gallery_embeddings.empty()) {
       Stored gallery = read_embeddings(o.gallery_embeddings, o.gallery_table, "gallery-");
-      say(o, check_comparable(query.info, query.name, gallery.info, gallery.name, o.allow_mismatch));
+      say_notes(check_comparable(query.info, query.name, gallery.info, gallery.name, o.allow_mismatch),
+                o.machine.quiet);
       return print_metrics_in(o, o.embeddings, std::move(query.embeddings), std::move(gallery.embeddings));
     }
     Embeddings none;

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "apps/cli/signals.h"
 #include "apps/index/own_pictures.h"
 #include "io/file.h"
 #include "io/json_file.h"
@@ -38,9 +37,6 @@ void add_clusters(const EvalOptions& o, const Embeddings& e, RetrievalMetrics& m
   options.k = static_cast<std::int64_t>(classes.size());
   options.seed = o.bootstrap.seed;
   options.starts = o.cluster_starts;
-  options.progress = [](std::int64_t, std::int64_t) {
-    if (const int signal = stop_signal()) throw Stopped{signal};
-  };
   const Agreement found = agreement(e.labels, k_means(e.vectors, options).labels);
   m.values["nmi"] = found.nmi;
   m.values["ami"] = found.ami;
@@ -76,9 +72,6 @@ int print_metrics(const EvalOptions& o, const std::string& name, const Embedding
   options.self_gallery = gallery.same_pictures;
   options.bootstrap = o.bootstrap;
   options.bootstrap.by_class = o.by_class;
-  options.progress = [](std::int64_t, std::int64_t) {
-    if (const int signal = stop_signal()) throw Stopped{signal};
-  };
   const Embeddings& g = gallery.embeddings ? *gallery.embeddings : query;
   const bool copies_out = gallery.same_pictures ? o.copies == "leave-out" : o.copies != "keep";
   OwnPictures own = left_out(query, gallery, true);

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/output_files.h"
-#include "apps/cli/signals.h"
 #include "apps/report/draw/markup.h"
 #include "apps/report/report.h"
 #include "apps/verbs/verbs.h"
@@ -14,49 +13,43 @@
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "train/compute.h"
+#include "train/spec/words.h"
 
 namespace fledge {
+
+namespace report {
+
+constexpr Word<MapKind> kMapWords[] = {
+    {"pca", MapKind::Pca}, {"tsne", MapKind::Tsne}, {"both", MapKind::Both}, {"none", MapKind::None}};
+constexpr const auto& words_of(MapKind) { return kMapWords; }
+
+}  // namespace report
+
 namespace {
 
 namespace fs = std::filesystem;
 
 struct ReportVerbOptions {
   report::ReportOptions report;
-  std::string map = "both";
   bool json = false;
-  MachineSpec machine;
 };
 
 // Said now, not after the pictures have been embedded.
-void require_writable(const report::ReportOptions& o) {
-  const fs::path folder = fs::path(o.output).parent_path();
-  if (!folder.empty() && !fs::is_directory(folder))
-    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + "': no folder '" + folder.string() + "'",
-                "create it first");
-  if (fs::is_directory(o.output))
-    throw Error(ErrorKind::Resource, "", "cannot write '" + o.output + "': it is a folder",
-                "name a file with --output");
-  if (o.plots.empty()) return;
+void make_folder(const std::string& plots) {
   std::error_code ec;
-  fs::create_directories(o.plots, ec);
-  if (ec || !fs::is_directory(o.plots))
-    throw Error(ErrorKind::Resource, "", "cannot make the folder '" + o.plots + "' for plots: " + ec.message(),
+  fs::create_directories(plots, ec);
+  if (ec || !fs::is_directory(plots))
+    throw Error(ErrorKind::Resource, "", "cannot make the folder '" + plots + "' for plots: " + ec.message(),
                 "name another with --plots");
 }
 
-int run_report(ReportVerbOptions& o) {
-  apply(o.machine);
-  apply(o.report.data.pictures);
-  watch_signals();
-  report::ReportOptions& r = o.report;
+int run_report(const ReportVerbOptions& o) {
+  const report::ReportOptions& r = o.report;
+  apply(r.machine);
+  apply(r.data.pictures);
   if (r.runs.empty()) throw Error(ErrorKind::Usage, "", "no runs to report on", "name the folders of one or more runs");
-  using report::MapKind;
-  r.map = o.map == "none"   ? MapKind::None
-          : o.map == "pca"  ? MapKind::Pca
-          : o.map == "tsne" ? MapKind::Tsne
-                            : MapKind::Both;
-  r.machine = o.machine;
-  require_writable(r);
+  require_writable(r.output, "name a file with --output");
+  if (!r.plots.empty()) make_folder(r.plots);
   refuse_other_file_as_output(r.output, "<!DOCTYPE html>", "page of fledge report");
   const report::Report made = report::make_report(r);
   if (!r.machine.quiet)
@@ -100,14 +93,13 @@ Verb report_verb() {
   f.group("Pictures");
   f.add("queries", r.queries, "test pictures whose nearest ones are shown; 0: none").between(0, 1000);
   f.add("neighbours", r.neighbors, "pictures shown for each").between(1, 20);
-  f.add("map", o->map, "two-dimensional map of the embeddings: pca, tsne, both or none")
-      .one_of({"pca", "tsne", "both", "none"});
+  add_choice(f, "map", r.map, "two-dimensional map of the embeddings: pca, tsne, both or none");
   f.add("map-points", r.map_points, "pictures of a map at most, a seeded choice; t-SNE takes their square")
       .between(5, 5000);
   f.add("seed", r.seed, "of the choice of pictures").at_least_zero();
   bind_eval_data(f, r.data);
   f.find("data")->help = "test pictures; empty: those that each run was tested on";
-  bind_machine(f, o->machine);
+  bind_machine(f, r.machine);
   verb.run = [o](const Verb&, const std::string&) { return run_report(*o); };
   return verb;
 }

@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "apps/cli/signals.h"
 #include "apps/index/index_search.h"
 #include "apps/index/search_index.h"
 #include "apps/verbs/shown_embedding.h"
@@ -94,21 +93,14 @@ void check_size(const StoredEmbeddings& index, const std::string& other, std::in
               hint);
 }
 
-void say(const SearchOptions& o, const std::vector<std::string>& notes) {
-  if (!o.machine.quiet)
-    for (const auto& note : notes) std::fprintf(stderr, "%s\n", printable(note).c_str());
-}
-
 Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
-  const LoadedModel loaded = load_model(o.model, o.external);
-  if (!o.machine.quiet)
-    for (const auto& note : loaded.notes) std::fprintf(stderr, "%s\n", note.c_str());
+  const LoadedModel loaded = load_shown(o.model, o.external, o.machine.quiet);
   check_size(index, o.model, o.pooled ? loaded.model->backbone().feature_size() : loaded.model->embedding_size(),
              "search with the model that wrote the index, and with --pooled if it was written so");
   EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
   options.output = o.pooled ? Output::Pooled : Output::Embedding;
   const IndexInfo info = index_info(loaded, options, o.data, o.machine);
-  say(o, check_comparable(info, o.model, index.info, index.name, o.allow_mismatch));
+  say_notes(check_comparable(info, o.model, index.info, index.name, o.allow_mismatch), o.machine.quiet);
   const bool single = !o.pictures.empty();
   const std::shared_ptr<Dataset> dataset =
       single ? std::make_shared<PictureFiles>(o.pictures) : open_dataset({o.data.data, o.data.classes});
@@ -127,7 +119,7 @@ Queries embed_queries(const SearchOptions& o, const StoredEmbeddings& index) {
 Queries read_queries(const SearchOptions& o, const StoredEmbeddings& index) {
   StoredEmbeddings stored = load_embeddings(o.stored_queries);
   check_size(index, stored.name + ".npy", stored.vectors.dim(1), "write both with the same model");
-  say(o, check_comparable(stored.info, stored.name, index.info, index.name, o.allow_mismatch));
+  say_notes(check_comparable(stored.info, stored.name, index.info, index.name, o.allow_mismatch), o.machine.quiet);
   return {stored.vectors,
           std::move(stored.paths),
           std::move(stored.labels),
@@ -252,7 +244,6 @@ void print_matches(const Queries& queries, const SearchAnswers& answers, const s
 int run_search(const SearchOptions& o) {
   apply(o.machine);
   apply(o.data.pictures);
-  watch_signals();
   check_options(o);
   const StoredEmbeddings index = load_embeddings(o.index);
   if (o.match) refuse_blank_labels(index.name + ".tsv", {index.paths, index.labels});

@@ -6,6 +6,17 @@
 
 namespace fledge {
 
+void say_notes(const std::vector<std::string>& notes, bool quiet, const std::string& who) {
+  if (quiet) return;
+  for (const std::string& note : notes) std::fprintf(stderr, "%s%s\n", who.c_str(), note.c_str());
+}
+
+LoadedModel load_shown(const std::string& path, const ExternalOptions& external, bool quiet, const std::string& who) {
+  LoadedModel loaded = load_model(path, external);
+  say_notes(loaded.notes, quiet, who);
+  return loaded;
+}
+
 Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options, bool quiet,
                        const std::string& bar) {
   for (const std::string& text : preparation_warnings(options.preprocessing, *dataset))

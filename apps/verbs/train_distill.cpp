@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "apps/cli/run_console.h"
-#include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 #include "train/evaluation/metrics_text.h"
 #include "train/run_training.h"
@@ -23,7 +22,6 @@ std::string with_seed(std::string text, const std::string& seed) {
 
 /// One run; the metrics it ended with come into `rows`. The exit code.
 int run_one(const RunSpec& spec, const std::string& config, const std::string& command, std::vector<MetricsRow>& rows) {
-  watch_signals();
   RunConsole console(spec.machine.quiet);
   const RunOutcome outcome = run_training(spec, console, config, command);
   if (outcome.signal) return 128 + outcome.signal;

@@ -45,7 +45,15 @@ Image decode_image(const std::uint8_t* bytes, std::size_t size, const std::strin
 /// Error(Usage): empty picture, quality not in 1-100.
 std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality);
 
-/// 8-bit RGB PNG (for tests and pictures we draw).
+/// 8-bit RGB PNG (for tests and pictures we draw), as a file or in memory.
 void write_png(const std::string& path, const Image& image);
+std::vector<std::uint8_t> encode_png(const Image& image);
+
+struct EncodedImage {
+  std::string type;  // "image/png"
+  std::vector<std::uint8_t> bytes;
+};
+/// For a page: the smaller of PNG and JPEG (quality 85). Drawings stay exact, photographs stay small.
+EncodedImage encode_small(const Image& image);
 
 }  // namespace fledge

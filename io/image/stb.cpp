@@ -1,5 +1,5 @@
-// stb_image's BMP decoder and stb_image_write's PNG. No other decoder is compiled:
-// the known holes of stb_image are in those.
+// stb_image's BMP decoder and stb_image_write's PNG and JPEG. No other decoder is compiled: the known holes of stb_image
+// are in those.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -73,15 +73,40 @@ Image decode_with_stb(const std::string& name, std::span<const std::uint8_t> hea
   return image;
 }
 
+namespace {
+
+constexpr int kQuality = 85;
+
+void append(void* context, void* data, int size) {
+  auto& out = *static_cast<std::vector<std::uint8_t>*>(context);
+  out.insert(out.end(), static_cast<std::uint8_t*>(data), static_cast<std::uint8_t*>(data) + size);
+}
+
+void require(int done, const std::string& picture) {
+  if (!done) throw Error(ErrorKind::Resource, "write_png", "not enough memory to compress " + picture);
+}
+
+std::vector<std::uint8_t> png_of(const Image& image, const std::string& picture) {
+  std::vector<std::uint8_t> bytes;
+  require(stbi_write_png_to_func(append, &bytes, image.width, image.height, 3, image.rgb.data(), image.width * 3),
+          picture);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_png(const Image& image) { return png_of(image, "a picture"); }
+
+EncodedImage encode_small(const Image& image) {
+  EncodedImage png{"image/png", encode_png(image)}, jpeg{"image/jpeg", {}};
+  require(stbi_write_jpg_to_func(append, &jpeg.bytes, image.width, image.height, 3, image.rgb.data(), kQuality),
+          "a picture");
+  return png.bytes.size() <= jpeg.bytes.size() ? png : jpeg;
+}
+
 void write_png(const std::string& path, const Image& image) {
   if (image.empty()) throw Error(ErrorKind::Usage, "write_png", "the picture for '" + path + "' is empty");
-  std::vector<std::uint8_t> bytes;
-  const auto append = [](void* context, void* data, int size) {
-    auto& out = *static_cast<std::vector<std::uint8_t>*>(context);
-    out.insert(out.end(), static_cast<std::uint8_t*>(data), static_cast<std::uint8_t*>(data) + size);
-  };
-  if (!stbi_write_png_to_func(append, &bytes, image.width, image.height, 3, image.rgb.data(), image.width * 3))
-    throw Error(ErrorKind::Resource, "write_png", "not enough memory to compress '" + path + "'");
+  const std::vector<std::uint8_t> bytes = png_of(image, "'" + path + "'");
   write_file_atomic(path, bytes.data(), bytes.size());
 }
 

@@ -68,7 +68,6 @@ class Lloyd {
       out_.course.push_back(inertia);
       const bool settled = out_.inertia - inertia <= o_.tolerance * out_.inertia;
       out_.inertia = inertia;
-      if (o_.progress) o_.progress(t + 1, o_.iterations);
       if (settled) break;
     }
     return std::move(out_);

@@ -1,7 +1,6 @@
 // How well the classes of a test set are found by clustering: k-means, and the agreement of two labellings.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -25,7 +24,6 @@ struct KMeansOptions {
   int starts = 1;           // the best of so many runs
   int iterations = 100;     // at most
   double tolerance = 1e-4;  // ends when an iteration lowers the inertia by a smaller share
-  std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 struct Clustering {
   std::vector<std::int64_t> labels;  // N, in 0 .. k - 1

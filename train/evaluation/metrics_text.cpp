@@ -55,14 +55,6 @@ double number_of(const Numbers& row, const std::string& name) {
   return std::nan("");
 }
 
-/// "cars" of "cars-2"; a name that does not end in a seed is a kind of its own.
-std::string kind_of(const std::string& name) {
-  const std::size_t at = name.rfind('-');
-  const bool seed = at != std::string::npos && at > 0 && at + 1 < name.size() &&
-                    name.find_first_not_of("0123456789", at + 1) == std::string::npos;
-  return seed ? name.substr(0, at) : name;
-}
-
 /// Mean and standard deviation over runs, in percent; a mean alone of one run; "-" where one was not measured.
 std::string spread_text(const std::vector<Numbers>& runs, const std::string& name) {
   double mean = 0, square = 0;
@@ -74,6 +66,13 @@ std::string spread_text(const std::vector<Numbers>& runs, const std::string& nam
 }
 
 }  // namespace
+
+std::string kind_of_run(const std::string& name) {
+  const std::size_t at = name.rfind('-');
+  const bool seed = at != std::string::npos && at > 0 && at + 1 < name.size() &&
+                    name.find_first_not_of("0123456789", at + 1) == std::string::npos;
+  return seed ? name.substr(0, at) : name;
+}
 
 std::string metrics_block(const RetrievalMetrics& m) {
   std::vector<std::pair<std::string, std::string>> lines;
@@ -150,7 +149,7 @@ std::string spread_table(const std::vector<MetricsRow>& rows) {
   std::vector<Numbers> all;
   std::size_t width = 5;
   for (const auto& r : rows) {
-    const std::string kind = kind_of(r.name);
+    const std::string kind = kind_of_run(r.name);
     auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
     if (it == kinds.end()) it = kinds.insert(kinds.end(), {kind, {}});
     all.push_back(shown_numbers(r.metrics));

@@ -18,6 +18,8 @@ struct MetricsRow {
   RetrievalMetrics metrics;
 };
 std::string metrics_table(const std::vector<MetricsRow>& rows);
+/// "cars" of "cars-2"; a name that does not end in a seed is a kind of its own.
+std::string kind_of_run(const std::string& name);
 /// Rows named KIND-SEED, one line a kind in order of first appearance: "mean +- standard
 /// deviation" over the seeds (n - 1), in percent. Error(BadInput): rows of one kind that hold different metrics.
 std::string spread_table(const std::vector<MetricsRow>& rows);

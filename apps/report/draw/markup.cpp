@@ -4,34 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+
+#include "base/escape.h"
 
 namespace fledge::report {
-namespace {
-
-// Length of the well-formed UTF-8 character at `at` (Unicode 15, table 3-7), 0 when there is none.
-std::size_t character_length(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
-  const auto follows = [&](std::size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
-  const unsigned first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool second_fits = second >= (first == 0xE0 ? 0xA0u : 0x80u) && second <= (first == 0xED ? 0x9Fu : 0xBFu);
-    return second_fits && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool second_fits = second >= (first == 0xF0 ? 0x90u : 0x80u) && second <= (first == 0xF4 ? 0x8Fu : 0xBFu);
-    return second_fits && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
 
 std::string escape(const std::string& text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_length(text, at);
+    const std::size_t length = character_length(std::string_view(text).substr(at));
     const char c = text[at];
     const bool control = length == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) && c != '\n' && c != '\t';
     if (length == 0 || control)
@@ -78,7 +60,7 @@ std::string shortened(const std::string& text, std::size_t most) {
   std::size_t at = 0, characters = 0, cut = 0;
   while (at < text.size()) {
     if (characters == most - 1) cut = at;
-    at += std::max<std::size_t>(1, character_length(text, at));
+    at += std::max<std::size_t>(1, character_length(std::string_view(text).substr(at)));
     ++characters;
   }
   return characters <= most ? text : text.substr(0, cut) + "…";
