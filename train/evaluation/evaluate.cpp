@@ -27,7 +27,7 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   if (flags.resize_short >= 0) p.resize_short = flags.resize_short;
   if (!flags.normalize.empty()) p.normalize = flags.normalize;
   if (!flags.degrade.empty()) p.degrade = flags.degrade == "none" ? "" : flags.degrade;
-  if (!flags.box.empty()) p.box = flags.box == "on";
+  if (flags.box != BoxChoice::Model) p.box = flags.box == BoxChoice::On;
   return p;
 }
 
