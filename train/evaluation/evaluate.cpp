@@ -219,6 +219,17 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   return out;
 }
 
+void identify(Embeddings& e, Contents& contents, int threads) {
+  const Dataset& dataset = contents.dataset();
+  contents.find(e.pictures, threads);
+  e.contents.clear();
+  for (const std::int64_t i : e.pictures) {
+    const Content content = contents.origin(i);
+    const bool file = !dataset.file(i).path.empty() || dataset.origin(i).known();
+    e.contents.push_back(!content.known() ? "" : (file ? "" : "pixels:") + to_text(content));
+  }
+}
+
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,
                          ErrorKind kind, const std::string& hint) {
   const auto bad = first_unsound(rows);
