@@ -11,7 +11,6 @@
 #include "data/subset.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr const char* kFashion = "fashion-mnist";

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -14,7 +13,6 @@
 #include "data/worker_threads.h"
 
 namespace fledge {
-
 namespace {
 
 /// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
@@ -48,8 +46,7 @@ struct Loader::State {
   std::size_t task_batch = 0, task_sample = 0;  // the next task
   std::size_t cursor = 0;                       // the next batch to hand out
   bool stop = false;
-  std::exception_ptr failure;  // once set, every next() throws it
-  std::vector<std::string> bad_images;
+  std::exception_ptr failure;      // once set, every next() throws it
   std::set<std::string> bad_seen;  // by name
   WorkerThreads threads;
 
@@ -217,7 +214,7 @@ std::vector<BadPicture> Loader::State::collect(Slot& slot) {
   std::vector<BadPicture> bad;
   for (std::size_t i = 0; i < slot.bad.size(); ++i) {
     if (slot.bad[i].empty()) continue;
-    if (bad_seen.insert(dataset->name(slot.wanted[i])).second) bad_images.push_back(slot.bad[i]);
+    bad_seen.insert(dataset->name(slot.wanted[i]));
     bad.push_back({i, slot.wanted[i], std::move(slot.bad[i])});
   }
   const double allowed = options.max_bad_fraction * static_cast<double>(total);
@@ -305,7 +302,5 @@ std::optional<Batch> Loader::next() {
   s.work.notify_all();
   return batch;
 }
-
-std::vector<std::string> Loader::bad_images() const { return state_->bad_images; }
 
 }  // namespace fledge

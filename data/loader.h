@@ -67,8 +67,6 @@ class Loader {
   ~Loader();  // stops the workers
   /// The next batch in order; nothing at the end. Rethrows a worker's error.
   std::optional<Batch> next();
-  /// Why each different picture so far could not be read.
-  std::vector<std::string> bad_images() const;
 
  private:
   struct State;

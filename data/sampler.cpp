@@ -9,7 +9,6 @@
 #include "tensor/random.h"
 
 namespace fledge {
-
 namespace {
 
 /// Values drawn without replacement; a used-up deck is shuffled anew.

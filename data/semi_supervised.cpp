@@ -3,28 +3,18 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "data/dataset.h"
+#include "data/subset.h"
 #include "tensor/random.h"
 
 namespace fledge {
-
 namespace {
 
-class HiddenLabels : public Dataset {
+class HiddenLabels : public DatasetView {
  public:
   HiddenLabels(std::shared_ptr<Dataset> base, std::vector<bool> labeled)
-      : base_(std::move(base)), labeled_(std::move(labeled)) {}
+      : DatasetView(std::move(base)), labeled_(std::move(labeled)) {}
 
-  std::int64_t size() const override { return base_->size(); }
   std::int64_t label(std::int64_t i) const override { return labeled_[i] ? base_->label(i) : -1; }
-  std::string name(std::int64_t i) const override { return base_->name(i); }
-  Image image(std::int64_t i) const override { return base_->image(i); }
-  PictureFile file(std::int64_t i) const override { return base_->file(i); }
-  Content content(std::int64_t i) const override { return base_->content(i); }
-  Content origin(std::int64_t i) const override { return base_->origin(i); }
-  const std::vector<std::string>& class_names() const override { return base_->class_names(); }
-  std::optional<bool> turned() const override { return base_->turned(); }
-  std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(i); }
   /// A hidden label hides the coarser class with it.
   std::int64_t super_class(std::int64_t i) const override { return labeled_[i] ? base_->super_class(i) : -1; }
   std::string description() const override {
@@ -33,7 +23,6 @@ class HiddenLabels : public Dataset {
   }
 
  private:
-  std::shared_ptr<Dataset> base_;
   std::vector<bool> labeled_;
 };
 
@@ -44,29 +33,26 @@ class WithUnlabeled : public Dataset {
 
   std::int64_t size() const override { return first_ + unlabeled_->size(); }
   std::int64_t label(std::int64_t i) const override { return i < first_ ? labeled_->label(i) : -1; }
-  std::string name(std::int64_t i) const override {
-    return i < first_ ? labeled_->name(i) : unlabeled_->name(i - first_);
-  }
-  Image image(std::int64_t i) const override { return i < first_ ? labeled_->image(i) : unlabeled_->image(i - first_); }
-  PictureFile file(std::int64_t i) const override {
-    return i < first_ ? labeled_->file(i) : unlabeled_->file(i - first_);
-  }
-  Content content(std::int64_t i) const override {
-    return i < first_ ? labeled_->content(i) : unlabeled_->content(i - first_);
-  }
-  Content origin(std::int64_t i) const override {
-    return i < first_ ? labeled_->origin(i) : unlabeled_->origin(i - first_);
-  }
+  std::string name(std::int64_t i) const override { return part(i).name(i); }
+  Image image(std::int64_t i) const override { return part(i).image(i); }
+  PictureFile file(std::int64_t i) const override { return part(i).file(i); }
+  Content content(std::int64_t i) const override { return part(i).content(i); }
+  Content origin(std::int64_t i) const override { return part(i).origin(i); }
   const std::vector<std::string>& class_names() const override { return labeled_->class_names(); }
-  std::optional<PixelBox> box(std::int64_t i) const override {
-    return i < first_ ? labeled_->box(i) : unlabeled_->box(i - first_);
-  }
+  std::optional<PixelBox> box(std::int64_t i) const override { return part(i).box(i); }
   std::int64_t super_class(std::int64_t i) const override { return i < first_ ? labeled_->super_class(i) : -1; }
   std::string description() const override {
     return labeled_->description() + "; and without their labels: " + unlabeled_->description();
   }
 
  private:
+  /// The one that holds picture i, which becomes its number there.
+  const Dataset& part(std::int64_t& i) const {
+    if (i < first_) return *labeled_;
+    i -= first_;
+    return *unlabeled_;
+  }
+
   std::shared_ptr<Dataset> labeled_, unlabeled_;
   std::int64_t first_;
 };

@@ -7,14 +7,13 @@
 #include "tensor/random.h"
 
 namespace fledge {
-
 namespace {
 
-class Subset : public Dataset {
+class Subset : public DatasetView {
  public:
   Subset(std::shared_ptr<Dataset> base, std::vector<std::int64_t> indices, std::vector<std::int64_t> label_of,
          std::vector<std::string> names)
-      : base_(std::move(base)),
+      : DatasetView(std::move(base)),
         indices_(std::move(indices)),
         label_of_(std::move(label_of)),
         names_(std::move(names)) {}
@@ -24,14 +23,6 @@ class Subset : public Dataset {
     const std::int64_t label = base_->label(indices_[i]);
     return label < 0 ? -1 : label_of_[label];
   }
-  std::string name(std::int64_t i) const override { return base_->name(indices_[i]); }
-  std::optional<bool> turned() const override { return base_->turned(); }
-  std::optional<PixelBox> box(std::int64_t i) const override { return base_->box(indices_[i]); }
-  std::int64_t super_class(std::int64_t i) const override { return base_->super_class(indices_[i]); }
-  Image image(std::int64_t i) const override { return base_->image(indices_[i]); }
-  PictureFile file(std::int64_t i) const override { return base_->file(indices_[i]); }
-  Content content(std::int64_t i) const override { return base_->content(indices_[i]); }
-  Content origin(std::int64_t i) const override { return base_->origin(indices_[i]); }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
     return base_->description() + "; of these " + std::to_string(size()) + " images, " + std::to_string(classes()) +
@@ -39,7 +30,8 @@ class Subset : public Dataset {
   }
 
  private:
-  std::shared_ptr<Dataset> base_;
+  std::int64_t at(std::int64_t i) const override { return indices_[i]; }
+
   std::vector<std::int64_t> indices_, label_of_;
   std::vector<std::string> names_;
 };

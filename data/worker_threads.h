@@ -1,11 +1,16 @@
 // Threads that run one function and are joined whatever happens.
 #pragma once
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace fledge {
 
@@ -50,5 +55,31 @@ class WorkerThreads {
  private:
   std::vector<std::thread> threads_;
 };
+
+/// body(0) ... body(count - 1), in any order, in the calling thread and `threads` more. Rethrows the first error, Stopped
+/// too; what was not begun then is left out.
+template <class Body>
+void for_each_in_threads(std::int64_t count, int threads, const Body& body) {
+  std::atomic<std::int64_t> next{0};
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto run = [&] {
+    try {
+      for (std::int64_t i; (i = next++) < count;) {
+        stop_if_asked();
+        body(i);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next = count;
+    }
+  };
+  WorkerThreads workers;
+  workers.start(threads, run, [&] { next = count; });
+  run();
+  workers.join();
+  if (failure) std::rethrow_exception(failure);
+}
 
 }  // namespace fledge

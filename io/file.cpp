@@ -7,15 +7,14 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
+#include "io/descriptor.h"
 #include "io/folder.h"
 #include "io/open_error.h"
 
 namespace fledge {
-
 namespace {
 
 std::string reason(int error) {
@@ -44,14 +43,6 @@ std::string reason(int error) {
                                        : "choose a folder you may write to";
   throw Error(ErrorKind::Resource, "", reason(error) + ": cannot write '" + path + "'", hint);
 }
-
-/// Closes a descriptor at the end of a scope.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 [[noreturn]] void read_failed(const char* what, const std::string& path, int error) {
   throw Error(names_nothing(error) ? ErrorKind::BadInput : ErrorKind::Resource, "",
@@ -83,7 +74,7 @@ static bool is_hollow(int fd, std::int64_t size) {
     at = hole > data ? hole : size;
     held += at - data;
   }
-  return ::lseek(fd, 0, SEEK_SET) == 0 && held < size / kShare;
+  return held < size / kShare;
 }
 
 static std::uint64_t size_of_open_file(int fd, const std::string& path) {
@@ -109,15 +100,9 @@ static std::vector<std::uint8_t> read_open_file(int fd, const std::string& path,
                 "cannot read '" + path + "': of its " + std::to_string(size) + " bytes nearly all are holes",
                 "it was cut or never written whole: bring it back from a copy, or remove it");
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) read_failed("read", path, errno);
-    if (n == 0) break;  // it shrank meanwhile
-    done += static_cast<std::size_t>(n);
-  }
-  bytes.resize(done);
+  const ssize_t read = read_all(fd, bytes.data(), bytes.size(), 0);
+  if (read < 0) read_failed("read", path, errno);
+  bytes.resize(static_cast<std::size_t>(read));  // fewer where it shrank meanwhile
   return bytes;
 }
 
@@ -141,30 +126,17 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t at_mo
   return read_open_file(file.fd, path, at_most);
 }
 
-InputFile::InputFile(const std::string& path) : path_(path), fd_(open_for_reading(path)) {
-  if (fd_ < 0) read_failed("open", path, errno);
-  try {
-    size_ = size_of_open_file(fd_, path);
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
+InputFile::InputFile(const std::string& path) : path_(path), file_(open_for_reading(path)) {
+  if (file_.fd < 0) read_failed("open", path, errno);
+  size_ = size_of_open_file(file_.fd, path);
 }
 
-InputFile::~InputFile() { ::close(fd_); }
-
 void InputFile::read(void* to, std::size_t bytes, std::uint64_t at) const {
-  char* out = static_cast<char*>(to);
-  while (bytes > 0) {
-    const ssize_t n = ::pread(fd_, out, bytes, static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) read_failed("read", path_, errno);
-    if (n == 0)
-      throw Error(ErrorKind::BadInput, "", "cannot read '" + path_ + "': it ends at byte " + std::to_string(at));
-    out += n;
-    at += static_cast<std::uint64_t>(n);
-    bytes -= static_cast<std::size_t>(n);
-  }
+  const ssize_t n = read_all(file_.fd, to, bytes, static_cast<off_t>(at));
+  if (n < 0) read_failed("read", path_, errno);
+  if (static_cast<std::size_t>(n) < bytes)
+    throw Error(ErrorKind::BadInput, "",
+                "cannot read '" + path_ + "': it ends at byte " + std::to_string(at + static_cast<std::uint64_t>(n)));
 }
 
 AtomicFile::AtomicFile(std::string path, std::uint64_t size) : path_(std::move(path)) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "io/descriptor.h"
+
 namespace fledge {
 
 /// Errors name the path and the reason. BadInput: no such file, or no regular one. Resource: it is there, and could not
@@ -17,16 +19,13 @@ std::optional<std::vector<std::uint8_t>> read_file_if_there(const std::string& p
 class InputFile {
  public:
   explicit InputFile(const std::string& path);
-  ~InputFile();
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
   std::uint64_t size() const { return size_; }
   /// `bytes` of them from `at` on. Throws Error(BadInput) where the file ends before that.
   void read(void* to, std::size_t bytes, std::uint64_t at) const;
 
  private:
   std::string path_;
-  int fd_ = -1;
+  Descriptor file_;
   std::uint64_t size_ = 0;
 };
 

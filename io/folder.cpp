@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
@@ -55,13 +54,13 @@ PathKind kind_of(const std::string& path) {
   return S_ISLNK(status.st_mode) ? PathKind::Link : PathKind::Other;
 }
 
-std::optional<std::vector<std::string>> list_folder(const std::string& path) {
+std::vector<std::string> list_folder(const std::string& path) {
+  std::vector<std::string> names;
   DIR* folder = ::opendir(path.c_str());
   if (!folder) {
-    if (no_such(errno)) return std::nullopt;
+    if (no_such(errno)) return names;
     failed("list", path, errno);
   }
-  std::vector<std::string> names;
   int error = 0;
   for (;;) {
     errno = 0;
@@ -88,8 +87,7 @@ void remove_tree(const std::string& path) {
   const PathKind kind = kind_of(path);
   if (kind == PathKind::Absent) return;
   if (kind == PathKind::Folder) {
-    const auto names = list_folder(path);
-    for (const auto& name : names ? *names : std::vector<std::string>{}) remove_tree(path + "/" + name);
+    for (const auto& name : list_folder(path)) remove_tree(path + "/" + name);
     if (::rmdir(path.c_str()) != 0 && !no_such(errno)) failed("remove", path, errno);
   } else if (::unlink(path.c_str()) != 0 && !no_such(errno)) {
     failed("remove", path, errno);
@@ -127,7 +125,7 @@ void remove_dead_temporaries(const std::string& path) {
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   try {
-    for (const std::string& entry : list_folder(folder).value_or(std::vector<std::string>{})) {
+    for (const std::string& entry : list_folder(folder)) {
       const std::string temporary = folder + "/" + entry;
       if (!temporary_owner(entry) || temporary_target(entry) != name || kind_of(temporary) != PathKind::File) continue;
       const int fd = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -12,8 +12,8 @@ enum class PathKind { Absent, File, Folder, Link, Other };
 
 /// What stands at `path`; links are not followed.
 PathKind kind_of(const std::string& path);
-/// Names in the folder, sorted; nullopt where there is no such folder.
-std::optional<std::vector<std::string>> list_folder(const std::string& path);
+/// Names in the folder, sorted; none where there is no such folder.
+std::vector<std::string> list_folder(const std::string& path);
 void make_folder(const std::string& path);
 /// Removes a file, or a folder with all that is in it; a link goes, what it names stays. Nothing there is no error.
 void remove_tree(const std::string& path);

@@ -9,7 +9,6 @@
 #include "io/weights/widen.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::size_t kMaxHeader = std::size_t{1} << 16;

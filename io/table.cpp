@@ -10,7 +10,6 @@
 #include "io/label_numbers.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr const char *kHeader = "path\tlabel", *kContentHeader = "path\tlabel\tcontent";

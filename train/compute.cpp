@@ -6,6 +6,7 @@
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
+#include "train/spec/words.h"
 
 namespace fledge {
 namespace {
@@ -34,14 +35,12 @@ Device parse_device(const std::string& text) {
 Compute compute_of(const MachineSpec& o) {
   Compute c;
   c.device = parse_device(o.device);
-  const bool known = o.precision == "f32" || o.precision == "tf32" || o.precision == "bf16";
-  if (!known) throw Error(ErrorKind::Usage, "", "--precision: '" + o.precision + "' is none of f32, tf32, bf16");
   if (const std::string clock = chosen_by_the_clock(); o.deterministic == Determinism::Strict && !clock.empty())
     throw Error(ErrorKind::Usage, "", "--deterministic strict, but " + clock + " lets the clock choose", "unset it");
-  if (o.precision == "bf16") c.activations = DType::BFloat16;
+  if (o.precision == RunPrecision::BF16) c.activations = DType::BFloat16;
   if (!c.on_device()) {
-    if (o.precision == "tf32" || !(o.precision == "f32" || backend_for(c.device).computes(c.activations)))
-      throw Error(ErrorKind::Usage, "", "--precision " + o.precision + " needs a GPU; the CPU computes in f32",
+    if (o.precision == RunPrecision::TF32 || !backend_for(c.device).computes(c.activations))
+      throw Error(ErrorKind::Usage, "", "--precision " + word(o.precision) + " needs a GPU; the CPU computes in f32",
                   std::string("use --precision f32, or --device ") + gpu_name());
     return c;
   }
@@ -57,14 +56,14 @@ Compute apply(const MachineSpec& o) {
   set_thread_invariant(o.deterministic == Determinism::Strict);
   if (!c.on_device()) return c;
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
-  set_precision(o.precision == "f32" ? Precision::Strict : Precision::TF32);
+  set_precision(o.precision == RunPrecision::F32 ? Precision::Strict : Precision::TF32);
   return c;
 }
 
 std::string describe(const Compute& c, const MachineSpec& o) {
   if (!c.on_device()) return "";
   const Device asked = parse_device(o.device);
-  return backend_for(c.device).runtime->properties(asked.index).name + ", " + o.precision;
+  return backend_for(c.device).runtime->properties(asked.index).name + ", " + word(o.precision);
 }
 
 NormalizeParams normalize_params(const Normalization& n) {

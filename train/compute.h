@@ -16,7 +16,7 @@ struct Compute {
 };
 
 /// What the options mean on this machine. "auto": a GPU where one can be used, else the CPU.
-/// Errors: a word that is no device or precision (Usage), bf16 or tf32 on the CPU (Usage), a GPU that is not there
+/// Errors: a word that is no device (Usage), bf16 or tf32 on the CPU (Usage), a GPU that is not there
 /// (Resource: what is missing).
 Compute compute_of(const MachineSpec& o);
 /// The same, and applies --threads, --device and --precision to the process.

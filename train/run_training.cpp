@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "base/escape.h"
 #include "io/file.h"
+#include "io/folder.h"
+#include "io/json_file.h"
+#include "nn/metrics/metrics_json.h"
 #include "train/loop/trainer.h"
 #include "train/run/run_folder.h"
-#include "train/run/run_metrics.h"
 #include "train/spec/config_text.h"
 
 namespace fledge {
@@ -31,7 +35,8 @@ static RunOutcome run(const RunSpec& spec, RunObserver& observer, const Compute&
     write_file_atomic(run.file("run.json"), run_json(config, command, trainer.setup().train->description(), gpu));
     if ((outcome.signal = trainer.train())) return outcome;
   }
-  outcome.metrics = run_metrics(run.path());
+  if (const std::string file = run.file("metrics.json"); kind_of(file) != PathKind::Absent)
+    outcome.metrics = metrics_from_json(read_json_object(file));
   return outcome;
 }
 

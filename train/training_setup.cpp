@@ -121,7 +121,7 @@ void open_data(TrainingSetup& s, const RunSpec& o) {
 
   s.transform = train_preset(o.views.augment, o.views.size);
   if (o.views.resize_short > 0) s.transform.resize_short = o.views.resize_short;
-  if (o.views.augment == "modern") s.transform.area_low = o.views.area_low;
+  if (o.views.augment == Augmentation::Modern) s.transform.area_low = o.views.area_low;
   s.transform.flip = o.views.flip;
   s.transform.pad_shift = o.views.pad_shift;
   s.transform.random_crop = o.views.random_crop;

@@ -22,7 +22,7 @@ Finished run_self(const BenchOptions& o, const std::string& task, const std::str
   std::vector<std::string> words = {own_program(),     "bench",
                                     "--child",         task,
                                     "--device",        o.machine.device,
-                                    "--precision",     o.machine.precision,
+                                    "--precision",     word(o.machine.precision),
                                     "--threads",       std::to_string(o.machine.threads),
                                     "--deterministic", word(o.machine.deterministic),
                                     "--size",          std::to_string(o.size),

@@ -7,6 +7,7 @@
 #include "apps/bench/process.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "train/spec/words.h"
 
 namespace fledge::bench {
 namespace {
@@ -55,7 +56,7 @@ TorchPeer::TorchPeer(const BenchOptions& o, bool on_device, int threads)
 
 Json TorchPeer::run(const std::string& case_text, const std::string& form) const {
   return call({case_text, "--form", form, "--size", std::to_string(o_.size), "--seconds", std::to_string(o_.seconds),
-               "--precision", o_.machine.precision});
+               "--precision", word(o_.machine.precision)});
 }
 
 Json TorchPeer::call(const std::vector<std::string>& arguments) const {

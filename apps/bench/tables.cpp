@@ -1,4 +1,5 @@
 #include "apps/bench/tables.h"
+#include "train/spec/words.h"
 
 #include <fmt/format.h>
 
@@ -51,7 +52,7 @@ void print_heading(const BenchOptions& o, const Json& machine, const std::string
                    o.rounds, where));
   if (!peer.empty())
     line(fmt::format("{}, {}; its fastest form counts", peer,
-                     on_device ? "channels-last, " + o.machine.precision : "eager, float32"));
+                     on_device ? "channels-last, " + word(o.machine.precision) : "eager, float32"));
   line(row("case", "fledge", "minimum", "images/s", "torch", "ratio", "MiB", on_device ? "reserved" : "strict",
            "torch MiB", "memory", "form"));
 }

@@ -14,7 +14,6 @@
 #include "io/npy.h"
 #include "train/compute.h"
 #include "train/evaluation/evaluate.h"
-#include "train/evaluation/picture_contents.h"
 
 namespace fledge {
 namespace {

@@ -17,7 +17,6 @@
 #include "nn/state_dict.h"
 #include "train/compute.h"
 #include "train/evaluation/evaluate.h"
-#include "train/evaluation/picture_contents.h"
 #include "train/training_overlap.h"
 
 namespace fledge {

@@ -22,7 +22,6 @@
 #include "io/table.h"
 #include "train/compute.h"
 #include "train/evaluation/evaluate.h"
-#include "train/evaluation/picture_contents.h"
 
 namespace fledge {
 namespace {

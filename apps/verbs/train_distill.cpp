@@ -32,7 +32,7 @@ int run_one(const RunSpec& spec, const std::string& config, const std::string& c
 }
 
 /// RUN-0, RUN-1, ...: each a run like any other, that could have been started by itself. Then their mean and spread.
-int run_seeds(const RunSpec& options, const std::string& config, const std::string& command) {
+int run_seeds(const RunSpec& options, const Fields& said, const std::string& command) {
   std::vector<MetricsRow> rows;
   for (const std::uint64_t seed : parse_seeds(options.policy.seeds)) {
     const std::string text = std::to_string(seed);
@@ -42,15 +42,15 @@ int run_seeds(const RunSpec& options, const std::string& config, const std::stri
     one.policy.folder = options.policy.folder + "-" + text;
     one.loss.teacher = with_seed(options.loss.teacher, text);
     one.loss.teacher_cache = with_seed(options.loss.teacher_cache, text);
-    std::string own = config;
+    Fields own = said;  // everything else as the user wrote it
     for (const auto& [key, value] : {std::pair<const char*, std::string>{"seed", text},
                                      {"seeds", ""},
                                      {"run", one.policy.folder},
                                      {"teacher", one.loss.teacher},
                                      {"teacher-cache", one.loss.teacher_cache}})
-      own = with_value(own, key, value);
+      own.say(key, value);
     if (!options.machine.quiet) std::fprintf(stderr, "== seed %s: %s\n", text.c_str(), one.policy.folder.c_str());
-    if (const int code = run_one(one, own, command, rows)) return code;
+    if (const int code = run_one(one, config_text(own), command, rows)) return code;
   }
   if (!rows.empty()) std::fputs(spread_table(rows).c_str(), stdout);
   return 0;
@@ -61,10 +61,9 @@ Verb training_verb(const char* name, const char* summary, const char* examples, 
   auto options = std::make_shared<RunSpec>();
   bind_training(verb.fields, *options, teacher);
   verb.run = [options](const Verb& chosen, const std::string& command) {
-    const std::string config = config_text(chosen.fields);
     std::vector<MetricsRow> rows;
-    return options->policy.seeds.empty() ? run_one(*options, config, command, rows)
-                                         : run_seeds(*options, config, command);
+    return options->policy.seeds.empty() ? run_one(*options, config_text(chosen.fields), command, rows)
+                                         : run_seeds(*options, chosen.fields, command);
   };
   return verb;
 }

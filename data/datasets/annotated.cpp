@@ -8,7 +8,6 @@
 #include "data/exif_choice.h"
 
 namespace fledge {
-
 namespace {
 
 class AnnotatedDataset : public Dataset {

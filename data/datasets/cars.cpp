@@ -10,7 +10,6 @@
 #include "data/datasets/picture_places.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::int64_t kCarsTrainingClasses = 98;

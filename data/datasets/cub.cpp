@@ -1,14 +1,11 @@
 #include "data/datasets/cub.h"
 
 #include <filesystem>
-#include <unordered_map>
 
 #include "data/datasets/annotation_files/text_file.h"
 #include "data/datasets/picture_places.h"
 
 namespace fledge {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -44,9 +41,7 @@ PixelBox box_of(const TextRow& row) {
 }  // namespace
 
 bool is_cub(const std::string& root) {
-  std::error_code ignored;
-  return fs::is_regular_file(root + "/images.txt", ignored) &&
-         fs::is_regular_file(root + "/image_class_labels.txt", ignored);
+  return is_file(root + "/images.txt") && is_file(root + "/image_class_labels.txt");
 }
 
 Annotations read_cub(const std::string& root) {
@@ -55,7 +50,7 @@ Annotations read_cub(const std::string& root) {
   const ById labels = read_by_id(root + "/image_class_labels.txt", 2);
   ById boxes;
   std::error_code ignored;
-  const bool boxed = fs::exists(root + "/bounding_boxes.txt", ignored);
+  const bool boxed = std::filesystem::exists(root + "/bounding_boxes.txt", ignored);
   if (boxed) boxes = read_by_id(root + "/bounding_boxes.txt", 5);
 
   for (const auto& [id, row] : read_by_id(root + "/images.txt", 2)) {

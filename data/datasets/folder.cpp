@@ -12,6 +12,7 @@
 #include "data/datasets/annotated.h"
 #include "data/datasets/class_folder.h"
 #include "data/datasets/listing.h"
+#include "data/datasets/picture_places.h"
 #include "data/exif_choice.h"
 #include "io/label_numbers.h"
 
@@ -224,8 +225,7 @@ std::shared_ptr<Dataset> finish(std::shared_ptr<FolderDataset> dataset, const st
 /// and holds folders alone, that one is meant.
 std::string inner_root(std::string root) {
   for (int depth = 0; depth < 3; ++depth) {
-    std::error_code ignored;
-    if (!fs::is_directory(root, ignored)) return root;
+    if (!is_folder(root)) return root;
     const Listing found = list_data_folder(root);
     const std::string name = fs::path(root).filename().string();
     if (found.folders != std::vector<std::string>{name} || !found.pictures.empty()) return root;
@@ -236,10 +236,7 @@ std::string inner_root(std::string root) {
   return root;
 }
 
-bool holds_folders(const std::string& folder) {
-  std::error_code ignored;
-  return fs::is_directory(folder, ignored) && !list_data_folder(folder).folders.empty();
-}
+bool holds_folders(const std::string& folder) { return is_folder(folder) && !list_data_folder(folder).folders.empty(); }
 
 }  // namespace
 
@@ -271,8 +268,7 @@ std::shared_ptr<Dataset> open_split_folder(const std::string& given, SplitPart p
 }
 
 std::vector<std::string> pictures_in(const std::string& folder) {
-  std::error_code ignored;
-  return fs::is_directory(folder, ignored) ? list_data_folder(folder).pictures : std::vector<std::string>{};
+  return is_folder(folder) ? list_data_folder(folder).pictures : std::vector<std::string>{};
 }
 
 std::vector<std::string> pictures_below(const std::string& folder) {

@@ -8,9 +8,9 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/datasets/picture_places.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr const char* kSystemFolder = "/usr/share/datasets/fashion-mnist";
@@ -184,8 +184,7 @@ class IdxDataset : public Dataset {
 
 std::shared_ptr<Dataset> open_idx(const std::string& given, SplitPart part) {
   const std::string folder = given.empty() ? kSystemFolder : given;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored))
+  if (!is_folder(folder))
     throw Error(ErrorKind::BadInput, "",
                 given.empty() ? "Fashion-MNIST is not installed" : "data folder '" + folder + "' does not exist",
                 given.empty()

@@ -8,6 +8,7 @@
 #include "data/datasets/cars.h"
 #include "data/datasets/cub.h"
 #include "data/datasets/list.h"
+#include "data/datasets/picture_places.h"
 #include "data/datasets/products.h"
 
 namespace fledge {
@@ -45,10 +46,8 @@ std::string only_folder(const std::string& folder) {
 void add_roots(const std::string& path, int depth, std::vector<std::string>& roots) {
   roots.push_back(path);
   if (depth == kDeepest) return;
-  std::error_code ignored;
   for (const char* name : kNames)
-    if (const std::string below = path + "/" + name; fs::is_directory(below, ignored))
-      add_roots(below, depth + 1, roots);
+    if (const std::string below = path + "/" + name; is_folder(below)) add_roots(below, depth + 1, roots);
   if (const std::string only = only_folder(path);
       !only.empty() && std::find(std::begin(kNames), std::end(kNames), only) == std::end(kNames))
     add_roots(path + "/" + only, depth + 1, roots);
@@ -65,11 +64,8 @@ DataSource parse_source(const std::string& source) {
 }
 
 std::optional<Annotations> read_annotations(const DataSource& source) {
-  std::error_code ignored;
-  if (!fs::is_directory(source.path, ignored)) {
-    if (fs::is_regular_file(source.path, ignored) && is_list(source.path)) return read_list(source.path);
-    return std::nullopt;
-  }
+  if (is_file(source.path) && is_list(source.path)) return read_list(source.path);
+  if (!is_folder(source.path)) return std::nullopt;
   std::vector<std::string> roots;
   add_roots(source.path, 0, roots);
   for (const std::string& root : roots)

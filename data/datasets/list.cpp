@@ -12,7 +12,6 @@
 #include "io/label_numbers.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::array kColumns = {"path", "label", "split", "x", "y", "width", "height", "super_class"};

@@ -1,6 +1,5 @@
 #include "data/datasets/products.h"
 
-#include <filesystem>
 #include <set>
 
 #include "base/error.h"
@@ -8,8 +7,6 @@
 #include "data/datasets/picture_places.h"
 
 namespace fledge {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -25,10 +22,7 @@ std::string list_path(const std::string& root, SplitPart part) {
   return root + (part == SplitPart::Train ? "/Ebay_train.txt" : "/Ebay_test.txt");
 }
 
-bool has_list(const std::string& root, SplitPart part) {
-  std::error_code ignored;
-  return fs::is_regular_file(list_path(root, part), ignored);
-}
+bool has_list(const std::string& root, SplitPart part) { return is_file(list_path(root, part)); }
 
 std::string class_name(std::int64_t id) {
   const std::string digits = std::to_string(id);

@@ -15,26 +15,17 @@
 
 #include "base/error.h"
 #include "base/hex.h"
-#include "base/interrupt.h"
 #include "data/dataset.h"
 #include "data/worker_threads.h"
+#include "io/descriptor.h"
 #include "io/open_error.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
 
 Content of_hash(const XXH128_hash_t& h) { return {h.high64, h.low64}; }
-
-/// Closes a descriptor at the end of a scope.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 [[noreturn]] void unreadable(const std::string& path) {
   throw Error(ErrorKind::Resource, "", "cannot read picture '" + path + "': " + std::strerror(errno));
@@ -58,12 +49,12 @@ Content content_of_file(const std::string& path) {
   thread_local std::vector<std::uint8_t> piece(kPiece);
   thread_local const std::unique_ptr<XXH3_state_t, FreeState> state(XXH3_createState());
   if (!state || XXH3_128bits_reset(state.get()) != XXH_OK) return {};
-  for (;;) {
-    const ssize_t n = ::read(file.fd, piece.data(), piece.size());
-    if (n < 0 && errno == EINTR) continue;
+  for (off_t at = 0;;) {
+    const ssize_t n = read_all(file.fd, piece.data(), piece.size(), at);
     if (n < 0) unreadable(path);
-    if (n == 0) return of_hash(XXH3_128bits_digest(state.get()));
     XXH3_128bits_update(state.get(), piece.data(), static_cast<std::size_t>(n));
+    if (static_cast<std::size_t>(n) < piece.size()) return of_hash(XXH3_128bits_digest(state.get()));
+    at += n;
   }
 }
 
@@ -151,26 +142,7 @@ void Contents::start() {
 }
 
 void Contents::find(const std::vector<std::int64_t>& pictures, int threads) {
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failure;
-  std::mutex mutex;
-  const auto run = [&] {
-    try {
-      for (std::size_t p; (p = next++) < pictures.size();) {
-        stop_if_asked();
-        of(pictures[p]);
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = pictures.size();
-    }
-  };
-  WorkerThreads workers;
-  workers.start(threads, run, [&] { next = pictures.size(); });
-  run();
-  workers.join();
-  if (failure) std::rethrow_exception(failure);
+  for_each_in_threads(static_cast<std::int64_t>(pictures.size()), threads, [&](std::int64_t p) { of(pictures[p]); });
 }
 
 void Contents::finish(int threads) {

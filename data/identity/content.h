@@ -14,14 +14,13 @@ namespace fledge {
 
 class Dataset;
 
-/// XXH3, 128 bits. All zeros: could not be found out (the file is missing or unreadable); such a one equals nothing in
-/// the sense of same_picture().
+/// XXH3, 128 bits. All zeros: could not be found out (the file is missing or unreadable), so known() is asked before
+/// two are compared.
 struct Content {
   std::uint64_t high = 0, low = 0;
   bool operator==(const Content&) const = default;
   bool known() const { return high != 0 || low != 0; }
 };
-inline bool same_picture(const Content& a, const Content& b) { return a.known() && a == b; }
 
 Content content_of(const void* bytes, std::size_t size);
 /// Of a whole file, read piece by piece. Not known: there is no such file, or it is no regular one. Error(Resource): it

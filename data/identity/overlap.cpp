@@ -9,7 +9,6 @@
 #include "data/identity/content_map.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::size_t kShown = 5;

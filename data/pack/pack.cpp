@@ -9,7 +9,6 @@
 #include "io/weights/mapped_file.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::size_t kFooter = 8 + 8 + kPackEnd.size();

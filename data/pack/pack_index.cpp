@@ -9,7 +9,6 @@
 #include "io/json_file.h"
 
 namespace fledge {
-
 namespace {
 
 using Json = nlohmann::json;

@@ -15,7 +15,6 @@
 #include "io/file.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr int kAheadPerWorker = 4;  // finished pictures that may wait to be written

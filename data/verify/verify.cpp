@@ -1,9 +1,8 @@
 #include "data/verify/verify.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <exception>
 #include <map>
 #include <mutex>
 
@@ -12,7 +11,6 @@
 #include "data/worker_threads.h"
 
 namespace fledge {
-
 namespace {
 
 enum class BoxPlace { NoBox, Inside, ReachesOut, Outside };
@@ -21,27 +19,9 @@ struct Finding {
   bool readable = false;
   std::string reason;
   int width = 0, height = 0;
-  std::uint64_t hash = 0;
+  std::uint64_t hash = 0;  // of the pixels; equal ones are compared pixel by pixel later
   BoxPlace box = BoxPlace::NoBox;
 };
-
-/// 64 bits of a picture's pixels; equal hashes are compared pixel by pixel later.
-std::uint64_t hash_pixels(const Image& image) {
-  std::uint64_t h =
-      0x9e3779b97f4a7c15ull * static_cast<std::uint64_t>(image.width + 1) + static_cast<std::uint64_t>(image.height);
-  const auto mix = [&h](std::uint64_t word) {
-    h = (h ^ word) * 0xff51afd7ed558ccdull;
-    h ^= h >> 32;
-  };
-  std::size_t i = 0;
-  for (; i + 8 <= image.rgb.size(); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, image.rgb.data() + i, 8);
-    mix(word);
-  }
-  for (; i < image.rgb.size(); ++i) mix(image.rgb[i]);
-  return h;
-}
 
 BoxPlace place_of(const std::optional<PixelBox>& box, const Image& image) {
   if (!box) return BoxPlace::NoBox;
@@ -55,7 +35,12 @@ Finding look(const Dataset& dataset, std::int64_t i) {
   Finding f;
   try {
     const Image image = dataset.image(i);
-    f = {true, "", image.width, image.height, hash_pixels(image), place_of(dataset.box(i), image)};
+    f = {true,
+         "",
+         image.width,
+         image.height,
+         XXH3_64bits(image.rgb.data(), image.rgb.size()),
+         place_of(dataset.box(i), image)};
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::BadInput) throw;
     f.reason = e.problem() + (e.hint().empty() ? "" : "; " + e.hint());
@@ -65,30 +50,14 @@ Finding look(const Dataset& dataset, std::int64_t i) {
 
 std::vector<Finding> look_at_all(const Dataset& dataset, int workers, const VerifyProgress& progress) {
   std::vector<Finding> findings(static_cast<std::size_t>(dataset.size()));
-  std::atomic<std::int64_t> next{0};
   std::mutex mutex;
   std::int64_t done = 0;
-  std::exception_ptr failure;
-  const auto run = [&] {
-    try {
-      for (std::int64_t i; (i = next++) < dataset.size();) {
-        stop_if_asked();  // reaches the caller like every failure
-        findings[i] = look(dataset, i);
-        const std::lock_guard lock(mutex);
-        ++done;
-        if (progress) progress(done, dataset.size());
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = dataset.size();
-    }
-  };
-  WorkerThreads threads;
-  threads.start(workers - 1, run, [&] { next = dataset.size(); });
-  run();  // the calling thread is one of the workers
-  threads.join();
-  if (failure) std::rethrow_exception(failure);
+  for_each_in_threads(dataset.size(), workers - 1, [&](std::int64_t i) {  // the calling thread is one of the workers
+    findings[i] = look(dataset, i);
+    const std::lock_guard lock(mutex);
+    ++done;
+    if (progress) progress(done, dataset.size());
+  });
   return findings;
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 namespace fledge {
-
 namespace {
 
 constexpr int kAttempts = 10;

@@ -9,7 +9,6 @@
 #include "io/image/resize.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr double kMaxBlur = 100, kMaxDownsample = 64;

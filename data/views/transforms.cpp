@@ -10,7 +10,6 @@
 #include "data/views/crop_sampling.h"
 
 namespace fledge {
-
 namespace {
 
 /// Python 3's round: half to even (the rounding mode that nearbyint starts with).
@@ -64,10 +63,6 @@ void shift_and_flip(const TrainTransform& t, Image& image, Generator& g) {
   if (g.uniform() < t.flip) flip_horizontal(image);
 }
 
-}  // namespace
-
-namespace {
-
 constexpr const char* kNormalizations = "imagenet, keras, half, or numbers: MEAN,MEAN,MEAN/STD,STD,STD";
 
 /// "a,b,c/d,e,f": finite numbers, the last three above 0.
@@ -111,25 +106,29 @@ std::string Normalization::name() const {
   return text;
 }
 
-TrainTransform train_preset(const std::string& name, int size) {
+TrainTransform train_preset(Augmentation augmentation, int size) {
   TrainTransform t;
   t.size = size;
   const int before_crop = static_cast<int>(std::lround(size * 256.0 / 224.0));
-  if (name == "modern") return t;
-  if (name == "paper") {
-    t.resize_short = before_crop;
-    t.sampling = CropSampling::Paper;
-  } else if (name == "rkd") {
-    t.resize_short = before_crop;
-    t.area_low = 0.16;
-  } else if (name == "shift") {
-    t.random_crop = false;
-    t.pad_shift = std::max(1, size / 14);
-  } else if (name == "none") {
-    t.random_crop = false;
-    t.flip = 0;
-  } else {
-    throw Error(ErrorKind::Usage, "", "unknown augmentation '" + name + "'", "modern, paper, rkd, shift or none");
+  switch (augmentation) {
+    case Augmentation::Modern:
+      break;
+    case Augmentation::Paper:
+      t.resize_short = before_crop;
+      t.sampling = CropSampling::Paper;
+      break;
+    case Augmentation::Rkd:
+      t.resize_short = before_crop;
+      t.area_low = 0.16;
+      break;
+    case Augmentation::Shift:
+      t.random_crop = false;
+      t.pad_shift = std::max(1, size / 14);
+      break;
+    case Augmentation::None:
+      t.random_crop = false;
+      t.flip = 0;
+      break;
   }
   return t;
 }

@@ -40,9 +40,14 @@ struct Normalization {
   std::string name() const;
 };
 
-/// Preset "modern": one antialiased random resized crop from the decoded picture. "paper": Resize(256) then the 2018
-/// crop of 224. "rkd": random resized crop of area 0.16-1 after a resize to 256 (Park et al. 2019).
-TrainTransform train_preset(const std::string& name, int size);
+enum class Augmentation {
+  Modern,  // one antialiased random resized crop from the decoded picture
+  Paper,   // Resize(256), then the 2018 crop of 224
+  Rkd,     // random resized crop of area 0.16-1 after a resize to 256 (Park et al. 2019)
+  Shift,   // small pictures: shifted by up to a fourteenth of the side
+  None,
+};
+TrainTransform train_preset(Augmentation augmentation, int size);
 
 Image apply(const TrainTransform& t, const Image& image, Generator& g);
 struct TransformedPair {

@@ -3,7 +3,6 @@
 #include "data/views/boxes.h"
 
 namespace fledge {
-
 namespace {
 
 /// Before any degradation.

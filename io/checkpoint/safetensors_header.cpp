@@ -7,7 +7,6 @@
 #include "base/error.h"
 
 namespace fledge {
-
 namespace {
 
 using Json = nlohmann::json;

@@ -5,7 +5,6 @@
 #include "base/error.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr double kTruncate = 4;  // standard deviations

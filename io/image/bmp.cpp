@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <vector>
 
 #include "io/image/formats.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr std::size_t kFileHeader = 14, kInfoHeader = 40;

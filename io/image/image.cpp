@@ -10,7 +10,6 @@
 #include "io/image/orientation.h"
 
 namespace fledge {
-
 namespace {
 
 bool starts_with(const std::uint8_t* bytes, std::size_t size, std::string_view magic, std::size_t at = 0) {

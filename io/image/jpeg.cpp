@@ -14,7 +14,6 @@
 #include "io/image/orientation.h"
 
 namespace fledge {
-
 namespace {
 
 // A progressive file of a few kB may hold thousands of scans over the whole picture; real ones have about ten. Many are

@@ -11,7 +11,6 @@
 #include "io/image/image.h"
 
 namespace fledge {
-
 namespace {
 
 /// Left by longjmp on an error, so nothing with a destructor lives between setjmp and the calls below.

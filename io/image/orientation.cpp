@@ -11,7 +11,6 @@
 #include "io/image/resize.h"
 
 namespace fledge {
-
 namespace {
 
 using Text = std::string_view;

@@ -3,7 +3,6 @@
 #include <png.h>
 #include <zlib.h>
 
-#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
@@ -12,7 +11,6 @@
 #include "io/image/orientation.h"
 
 namespace fledge {
-
 namespace {
 
 /// Walks the chunks: every checksum right, IHDR first, IEND there. libpng itself would pass over damage in some.

@@ -7,7 +7,6 @@
 #include "io/image/resize_passes.h"
 
 namespace fledge {
-
 namespace {
 
 /// A rectangle of pixels in someone else's memory. `tail` says that the byte behind the

@@ -4,7 +4,6 @@
 #include <cmath>
 
 namespace fledge {
-
 namespace {
 
 double triangle(double x) {

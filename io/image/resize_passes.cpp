@@ -12,7 +12,6 @@
 #define FLEDGE_INLINE inline __attribute__((always_inline))
 
 namespace fledge {
-
 namespace {
 
 typedef std::int32_t Int4 __attribute__((vector_size(16)));

@@ -1,7 +1,6 @@
 // stb_image's BMP decoder and stb_image_write's PNG and JPEG. No other decoder is compiled: the known holes of stb_image
 // are in those.
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -26,7 +25,6 @@
 #pragma GCC diagnostic pop
 
 namespace fledge {
-
 namespace {
 
 /// Pieces in turn, as stb_image reads them.

@@ -52,11 +52,9 @@ bool Machine::step() {
 bool Machine::run_stream(unsigned char op) {
   switch (op) {
     case kProto:
-      begin_protocol();
-      return true;
+      return begin_protocol();
     case kFrame:
-      begin_frame();
-      return true;
+      return begin_frame();
     case kMark:
       if (marks_.size() >= kMaxStack) refuse("more than 65,536 marks");
       marks_.push_back(stack_.size());
@@ -69,8 +67,7 @@ bool Machine::run_stream(unsigned char op) {
       pop_mark();
       return true;
     case kDup:
-      push(top());
-      return true;
+      return push(top());
     case kExt1:
     case kExt2:
     case kExt4:
@@ -85,19 +82,21 @@ bool Machine::run_stream(unsigned char op) {
   }
 }
 
-void Machine::begin_protocol() {
+bool Machine::begin_protocol() {
   const int version = in_.number<std::uint8_t>();
   if (in_.opcode_at() != begin_) refuse("PROTO in the middle of a pickle");
   if (version > 5) refuse("pickle protocol " + std::to_string(version) + "; 5 is the newest");
   protocol_ = version;
+  return true;
 }
 
-void Machine::begin_frame() {
+bool Machine::begin_frame() {
   const std::uint64_t size = in_.number<std::uint64_t>();
   if (frame_end_) refuse("a frame inside a frame");
   if (size > in_.left())
     refuse("a frame of " + std::to_string(size) + " bytes, but only " + std::to_string(in_.left()) + " are left");
   if (size > 0) frame_end_ = in_.at() + size;
+  return true;
 }
 
 bool Machine::run_memo(unsigned char op) {
@@ -113,46 +112,41 @@ bool Machine::run_memo(unsigned char op) {
   };
   switch (op) {
     case kPut:
-      put(index_in_text());
-      return true;
+      return put(index_in_text());
     case kBinPut:
-      put(in_.number<std::uint8_t>());
-      return true;
+      return put(in_.number<std::uint8_t>());
     case kLongBinPut:
-      put(in_.number<std::uint32_t>());
-      return true;
+      return put(in_.number<std::uint32_t>());
     case kMemoize:
-      put(memo_entries_);  // as in Python: how many there are, whatever their numbers
-      return true;
+      return put(memo_entries_);  // as in Python: how many there are, whatever their numbers
     case kGet:
-      get(index_in_text());
-      return true;
+      return get(index_in_text());
     case kBinGet:
-      get(in_.number<std::uint8_t>());
-      return true;
+      return get(in_.number<std::uint8_t>());
     case kLongBinGet:
-      get(in_.number<std::uint32_t>());
-      return true;
+      return get(in_.number<std::uint32_t>());
     default:
       return false;
   }
 }
 
-void Machine::put(std::uint64_t index) {
+bool Machine::put(std::uint64_t index) {
   if (index >= kMaxMemo) refuse("memo index " + std::to_string(index) + " is beyond 1,000,000");
   if (index >= memo_.size()) memo_.resize(index + 1, kNoRef);
   if (memo_[index] == kNoRef) ++memo_entries_;
   memo_[index] = top();
+  return true;
 }
 
-void Machine::get(std::uint64_t index) {
+bool Machine::get(std::uint64_t index) {
   if (index >= memo_.size() || memo_[index] == kNoRef) refuse("memo entry " + std::to_string(index) + " was never put");
-  push(memo_[index]);
+  return push(memo_[index]);
 }
 
-void Machine::push(Ref r) {
+bool Machine::push(Ref r) {
   if (stack_.size() >= kMaxStack) refuse("more than 65,536 values on the stack");
   stack_.push_back(r);
+  return true;
 }
 
 Ref Machine::top() const {

@@ -31,22 +31,23 @@ class Machine {
   bool run_stream(unsigned char op);
 
   [[noreturn]] void refuse(const std::string& problem) const { in_.refuse(problem); }
-  void push(Ref r);
   Ref pop();
   Ref top() const;
   /// Takes the mark and everything above it; `items` are those values.
   std::vector<Ref> pop_mark();
-  void push_text(Kind kind, std::uint64_t length);
-  void push_integer(std::string_view binary);
-  void push_decimal(std::string_view text);
-  void push_tuple(std::size_t count);
-  void append(const std::vector<Ref>& items, bool pairs);
-  void call(Ref callee, Ref arguments);
+  // What opcodes do; always true: the opcode was one of its family.
+  bool push(Ref r);
+  bool push_text(Kind kind, std::uint64_t length);
+  bool push_integer(std::string_view binary);
+  bool push_decimal(std::string_view text);
+  bool push_tuple(std::size_t count);
+  bool append(const std::vector<Ref>& items, bool pairs);
+  bool call(Ref callee, Ref arguments);
   Ref name(Ref module, Ref attribute);
-  void put(std::uint64_t index);
-  void get(std::uint64_t index);
-  void begin_frame();
-  void begin_protocol();
+  bool put(std::uint64_t index);
+  bool get(std::uint64_t index);
+  bool begin_frame();
+  bool begin_protocol();
 
   Cursor in_;
   std::uint64_t begin_, frame_end_ = 0;

@@ -10,37 +10,28 @@ bool Machine::run_object(unsigned char op) {
     case kInst: {
       const std::string_view module = in_.line(kMaxLine), attribute = in_.line(kMaxLine);
       const Ref global = graph_.add_global(module, attribute, in_.opcode_at());
-      if (op == kGlobal) return push(global), true;
+      if (op == kGlobal) return push(global);
       const std::vector<Ref> arguments = pop_mark();
-      call(global, graph_.add_tuple(arguments.data(), arguments.size()));
-      return true;
+      return call(global, graph_.add_tuple(arguments.data(), arguments.size()));
     }
     case kStackGlobal: {
       const Ref attribute = pop(), module = pop();
-      push(name(module, attribute));
-      return true;
+      return push(name(module, attribute));
     }
-    case kReduce: {
-      const Ref arguments = pop(), callee = pop();
-      call(callee, arguments);
-      return true;
-    }
+    case kReduce:
     case kNewObj: {
       const Ref arguments = pop(), callee = pop();
-      call(callee, arguments);
-      return true;
+      return call(callee, arguments);
     }
     case kNewObjEx: {
       const Ref keywords = pop(), arguments = pop(), callee = pop();
       if (graph_.kind(keywords) != Kind::Dict) refuse("NEWOBJ_EX with keywords that are no dictionary");
-      call(callee, arguments);
-      return true;
+      return call(callee, arguments);
     }
     case kObj: {
       const std::vector<Ref> items = pop_mark();
       if (items.empty()) refuse("OBJ without a class");
-      call(items[0], graph_.add_tuple(items.data() + 1, items.size() - 1));
-      return true;
+      return call(items[0], graph_.add_tuple(items.data() + 1, items.size() - 1));
     }
     case kBuild: {
       const Ref state = pop(), object = top();
@@ -51,20 +42,19 @@ bool Machine::run_object(unsigned char op) {
     }
     case kBinPersId: {
       const Ref id = pop();
-      push(graph_.add_persistent_id(id, in_.opcode_at()));
-      return true;
+      return push(graph_.add_persistent_id(id, in_.opcode_at()));
     }
     default:
       return false;
   }
 }
 
-void Machine::call(Ref callee, Ref arguments) {
+bool Machine::call(Ref callee, Ref arguments) {
   const Kind kind = graph_.kind(callee);
   if (kind != Kind::Global && kind != Kind::Object && kind != Kind::PersistentId)
     refuse("a call of something that is no name");
   if (graph_.kind(arguments) != Kind::Tuple) refuse("a call whose arguments are no tuple");
-  push(graph_.add_object(callee, arguments, in_.opcode_at()));
+  return push(graph_.add_object(callee, arguments, in_.opcode_at()));
 }
 
 Ref Machine::name(Ref module, Ref attribute) {

@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "io/utf8.h"
+
 namespace fledge::torch_file {
 namespace {
 
@@ -45,30 +47,6 @@ std::optional<ElementType> element_of_class(std::string_view name) {
   return element_of_storage(std::string(name.substr(0, name.size() - 6)) + "Storage");
 }
 
-/// Length of the UTF-8 character at the front; 0 when it is none (overlong forms and surrogates included).
-std::size_t utf8_length(std::string_view s) {
-  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-  const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned c = byte(0);
-  if (c < 0x80) return 1;
-  if (c >= 0xc2 && c <= 0xdf) return tail(1) ? 2 : 0;
-  if (c >= 0xe0 && c <= 0xef) {
-    if ((c == 0xe0 && byte(1) < 0xa0) || (c == 0xed && byte(1) > 0x9f)) return 0;
-    return tail(1) && tail(2) ? 3 : 0;
-  }
-  if (c < 0xf0 || c > 0xf4 || (c == 0xf0 && byte(1) < 0x90) || (c == 0xf4 && byte(1) > 0x8f)) return 0;
-  return tail(1) && tail(2) && tail(3) ? 4 : 0;
-}
-
-bool is_utf8(std::string_view s) {
-  while (!s.empty()) {
-    const std::size_t length = utf8_length(s);
-    if (length == 0) return false;
-    s.remove_prefix(length);
-  }
-  return true;
-}
-
 }  // namespace
 
 Meaning meaning_of(std::string_view module, std::string_view name) {
@@ -103,14 +81,7 @@ std::optional<ElementType> element_of(const pickle::Graph& graph, pickle::Ref gl
 std::string utf8_of(std::string_view bytes) {
   if (is_utf8(bytes)) return std::string(bytes);
   std::string text;
-  for (const unsigned char c : bytes) {
-    if (c < 0x80) {
-      text += static_cast<char>(c);
-    } else {
-      text += static_cast<char>(0xc0 | c >> 6);
-      text += static_cast<char>(0x80 | (c & 0x3f));
-    }
-  }
+  for (const unsigned char c : bytes) append_utf8(text, c);
   return text;
 }
 

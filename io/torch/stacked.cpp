@@ -1,5 +1,6 @@
 // Stacked pickles, as torch.save wrote them from 0.1.11 to 1.5: pickles of a magic number, the format's version, facts
 // about the system, the object, the storages' keys; then each storage, its count in front, in the order of the keys.
+#include <algorithm>
 #include <set>
 
 #include "io/torch/names.h"
@@ -7,7 +8,6 @@
 #include "io/torch/rebuild.h"
 #include "io/torch/storages.h"
 #include "io/torch/walk.h"
-#include "io/torch/writer_guess.h"
 #include "io/weights/content.h"
 
 namespace fledge {
@@ -19,6 +19,19 @@ using pickle::Kind;
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";  // 0x1950a86a20f9469cfc6c
 constexpr std::string_view kMagicInText = "119547037146038801333356";            // the same; protocols 0 and 1
 constexpr std::int64_t kVersion = 1001;
+
+/// Who wrote it, as far as its form tells. `info`: with its classes.
+std::string writer_of(const pickle::Graph& object, const WeightFileInfo& info) {
+  const auto mentions = [&](const char* name) {
+    return std::binary_search(info.classes.begin(), info.classes.end(), std::string(name));
+  };
+  bool python2 = false;
+  for (pickle::Ref r = 0; r < object.size() && !python2; ++r) python2 = object.kind(r) == Kind::ByteString;
+  const std::string python = python2 ? ", Python 2" : ", Python 3";
+  if (mentions("torch._utils._rebuild_tensor_v2")) return "PyTorch 0.4 to 1.5" + python;
+  if (mentions("torch._utils._rebuild_tensor")) return "PyTorch 0.1.11 to 0.3" + python;
+  return "PyTorch before 1.6" + python;
+}
 
 void check_magic(PickleStream& stream) {
   const pickle::Ref magic = stream.next().root;
@@ -86,7 +99,7 @@ void read_stacked(WeightFile::Content& content) {
 
   const Rebuilder rebuilder(source, object, {[&](pickle::Ref id) { return table.find(id); }});
   walk(source, object, result.root, rebuilder, content);
-  content.info.writer = writer_of_stacked(object, content.info);
+  content.info.writer = writer_of(object, content.info);
 }
 
 }  // namespace fledge

@@ -4,7 +4,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "io/pickle/reader.h"
 #include "io/weights/content.h"

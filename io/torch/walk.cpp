@@ -1,10 +1,7 @@
 #include "io/torch/walk.h"
 
-#include <algorithm>
-#include <functional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "io/torch/extent.h"

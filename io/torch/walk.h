@@ -1,8 +1,5 @@
 // From the saved object to named tensors: modules give state-dict names, everything else the path of keys and indices.
 #pragma once
-#include <set>
-#include <string>
-#include <vector>
 
 #include "io/torch/rebuild.h"
 #include "io/weights/content.h"

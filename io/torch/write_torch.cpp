@@ -1,6 +1,5 @@
 #include "io/torch/write_torch.h"
 
-#include <algorithm>
 #include <set>
 
 #include "base/error.h"

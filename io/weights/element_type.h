@@ -37,6 +37,7 @@ struct ElementInfo {
   const char* safetensors;  // "F32"; null: the format has no such type
   const char* storage;      // "FloatStorage"; null: only in untyped storages
   int bytes;
+  std::optional<DType> dtype;  // dtype_for()
 };
 
 const ElementInfo& info_of(ElementType type);

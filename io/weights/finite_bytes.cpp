@@ -57,10 +57,6 @@ Dims index_in(const std::vector<std::int64_t>& shape, std::int64_t number) {
   return index;
 }
 
-}  // namespace
-
-namespace {
-
 bool looked_at(const TensorToSave& t) {
   const bool real = t.type == ElementType::F32 || t.type == ElementType::F64 || t.type == ElementType::F16 ||
                     t.type == ElementType::BF16;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "io/descriptor.h"
 #include "io/weights/shrink_guard.h"
 
 namespace fledge {
@@ -25,7 +26,7 @@ class MappedFile {
 
  private:
   std::string path_;
-  int fd_ = -1;
+  Descriptor file_;
   const char* data_ = nullptr;
   std::size_t size_ = 0;
   std::unique_ptr<ShrinkGuard> guard_;

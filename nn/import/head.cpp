@@ -1,6 +1,5 @@
 #include "nn/import/head.h"
 
-#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 

@@ -13,7 +13,12 @@ class LoggedNumber {
  public:
   LoggedNumber(double value = 0) : value_(value) {}
   /// One element. On the CPU it is read here; on a device its memory is read by value().
-  LoggedNumber(const Tensor& element);
+  LoggedNumber(const Tensor& element) {
+    if (element.device().type == Device::Type::CPU)
+      value_ = element.item();
+    else
+      tensor_ = element;
+  }
   /// Waits for the device where the number is there.
   double value() const { return tensor_.defined() ? tensor_.item() : value_; }
   /// Where the number is to be read; undefined when it is here already.
@@ -26,6 +31,10 @@ class LoggedNumber {
 
 using LossNumbers = std::vector<std::pair<std::string, LoggedNumber>>;  // name, number
 /// All of them read.
-std::vector<std::pair<std::string, double>> values_of(const LossNumbers& numbers);
+inline std::vector<std::pair<std::string, double>> values_of(const LossNumbers& numbers) {
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& [name, number] : numbers) values.emplace_back(name, number.value());
+  return values;
+}
 
 }  // namespace fledge

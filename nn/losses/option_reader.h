@@ -1,5 +1,6 @@
 // The options of a loss: what a command line says, and the reader that checks it.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,7 +21,7 @@ class OptionReader {
   const std::string& loss() const { return loss_; }
   const std::string& text(const std::string& name) const;
   /// A number in [low, high].
-  double number(const std::string& name, double low, double high) const;
+  double number(const std::string& name, double low, double high = HUGE_VAL) const;
   std::int64_t whole_number(const std::string& name, std::int64_t low, std::int64_t high) const;
   /// The position of the value among `choices`.
   int choice(const std::string& name, const std::vector<std::string>& choices) const;

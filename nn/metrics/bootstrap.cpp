@@ -1,7 +1,6 @@
 #include "nn/metrics/bootstrap.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "tensor/context.h"
 #include "tensor/random.h"

@@ -1,7 +1,6 @@
 #include "nn/metrics/clustering.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/interrupt.h"
@@ -9,6 +8,7 @@
 #include "nn/retrieval/frame.h"
 #include "nn/retrieval/rows.h"
 #include "tensor/context.h"
+#include "tensor/finite.h"
 #include "tensor/ops/gemm.h"
 #include "tensor/random.h"
 
@@ -23,8 +23,8 @@ void check(const Tensor& x, const KMeansOptions& o) {
     usage("k is " + std::to_string(o.k) + " with " + std::to_string(x.dim(0)) +
           " rows: it must lie between 1 and them");
   if (o.starts < 1 || o.iterations < 1) usage("starts and iterations count from 1");
-  const std::int64_t bad = first_not_finite(x.contiguous());
-  if (bad >= 0) throw Error(ErrorKind::Numeric, "k_means", "row " + std::to_string(bad / x.dim(1)) + " is not finite");
+  if (const auto bad = first_unsound(x))
+    throw Error(ErrorKind::Numeric, "k_means", "row " + std::to_string(bad->index[0]) + " is not finite");
 }
 
 /// The nearest centre of a row so far, and a lower bound of what the others' values may be.

@@ -7,6 +7,7 @@
 #include "nn/metrics/metric_table.h"
 #include "nn/retrieval/ranking.h"
 #include "nn/retrieval/rows.h"
+#include "tensor/finite.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -25,11 +26,9 @@ void check_side(const char* side, const Tensor& x, const Labels& labels) {
   if (x.dim(0) != static_cast<std::int64_t>(labels.size()))
     usage(std::string(side) + " has " + std::to_string(x.dim(0)) + " rows but " + std::to_string(labels.size()) +
           " labels");
-  const std::int64_t bad = first_not_finite(x);
-  if (bad >= 0)
+  if (const auto bad = first_unsound(x))
     throw Error(ErrorKind::Numeric, "evaluate_retrieval",
-                std::string(side) + " row " + std::to_string(bad / x.dim(1)) + " holds " +
-                    std::to_string(x.reshape({-1}).slice(0, bad, 1).item()),
+                std::string(side) + " row " + std::to_string(bad->index[0]) + " holds " + std::to_string(bad->value),
                 "the model's weights or that picture are broken: look at the row's input");
 }
 

@@ -8,27 +8,11 @@
 #include "nn/retrieval/frame.h"
 #include "nn/retrieval/rows.h"
 #include "tensor/context.h"
+#include "tensor/finite.h"
 #include "tensor/ops/gemm.h"
 
 namespace fledge {
 namespace {
-
-double distance(const double* a, const double* b, std::int64_t d) {
-  double squares = 0;
-  for (std::int64_t k = 0; k < d; ++k) squares += (a[k] - b[k]) * (a[k] - b[k]);
-  return std::sqrt(squares);
-}
-
-double mean_deviation(const std::vector<double>& x, std::int64_t n, std::int64_t d) {
-  double deviations = 0;
-  for (std::int64_t k = 0; k < d; ++k) {
-    double mean = 0, squares = 0;
-    for (std::int64_t i = 0; i < n; ++i) mean += x[i * d + k] / static_cast<double>(n);
-    for (std::int64_t i = 0; i < n; ++i) squares += (x[i * d + k] - mean) * (x[i * d + k] - mean);
-    deviations += std::sqrt(squares / static_cast<double>(n));
-  }
-  return deviations / static_cast<double>(d);
-}
 
 /// Sum of products over blocks of rows, in double: X^T X when `of_columns`, else X X^T.
 std::vector<double> gram(const Tensor& x, bool of_columns) {
@@ -45,29 +29,6 @@ std::vector<double> gram(const Tensor& x, bool of_columns) {
 }
 
 }  // namespace
-
-EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels) {
-  if (embedding.rank() != 2 || labels.rank() != 1 || labels.dim(0) != embedding.dim(0) ||
-      labels.dtype() != DType::Int64)
-    throw Error(ErrorKind::Usage, "embedding_spread",
-                "embeddings N,D and N int64 labels are needed: " + describe(embedding) + " and " + describe(labels));
-  const std::int64_t n = embedding.dim(0), d = embedding.dim(1);
-  EmbeddingSpread spread;
-  if (n == 0 || d == 0) return spread;
-  const std::vector<double> x = embedding.to_vector<double>();
-  const std::vector<std::int64_t> y = labels.to_vector<std::int64_t>();
-  double positives = 0, negatives = 0;
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < i; ++j) {
-      const double distance_ij = distance(&x[i * d], &x[j * d], d);
-      (y[i] == y[j] ? spread.mean_positive : spread.mean_negative) += distance_ij;
-      (y[i] == y[j] ? positives : negatives) += 1;
-    }
-  if (positives > 0) spread.mean_positive /= positives;
-  if (negatives > 0) spread.mean_negative /= negatives;
-  spread.std_per_dimension = mean_deviation(x, n, d);
-  return spread;
-}
 
 MeanDistances mean_distances(const Tensor& embedding, const std::vector<std::int64_t>& labels) {
   if (!embedding.defined() || embedding.rank() != 2 || !is_comparable(embedding.dtype()) ||
@@ -135,8 +96,7 @@ EmbeddingRank embedding_rank(const Tensor& embedding) {
   EmbeddingRank rank;
   if (embedding.numel() == 0) return rank;
   const Tensor given = (is_comparable(embedding.dtype()) ? embedding : embedding.to(DType::Float32)).contiguous();
-  if (first_not_finite(given) >= 0)
-    throw Error(ErrorKind::Numeric, "embedding_rank", "the embedding holds NaN or infinity");
+  if (!all_finite(given)) throw Error(ErrorKind::Numeric, "embedding_rank", "the embedding holds NaN or infinity");
   const Tensor x = comparable_rows(given, given).query;
   const FramedRows rows = in_frame(x, frame_of(x, x));
   const bool of_columns = x.dim(1) <= x.dim(0);

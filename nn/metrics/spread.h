@@ -7,15 +7,7 @@
 
 namespace fledge {
 
-/// Spread of an embedding: mean distance of pairs of the same and of different classes (0 without such a
-/// pair), and the mean over dimensions of the standard deviation. N,D float32 or float64; labels N
-/// int64. All in double: O(N^2 D), for batches.
-struct EmbeddingSpread {
-  double mean_positive = 0, mean_negative = 0, std_per_dimension = 0;
-};
-EmbeddingSpread embedding_spread(const Tensor& embedding, const Tensor& labels);
-
-/// The two mean distances for a whole test set: N,D float32 or float64, products in float32 block by
+/// Mean distances of pairs of the same and of different classes, for a whole test set: N,D float32 or float64, products in float32 block by
 /// block, sums in double; a pair that float32 sees too near to each other is computed in double, so each
 /// distance is right to about 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them).
 /// Errors (Usage): sizes or dtype do not agree.

@@ -17,22 +17,13 @@ constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
 
 constexpr const char* kStrideFirst = "stride-1x1";
 
-struct BlockKind {
-  bool bottleneck;
-  BottleneckStride where;
-};
-
 /// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided.
 class Stage : public Module {
  public:
   Stage(const BlockKind& kind, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
     for (int i = 0; i < blocks; ++i) {
-      const std::string name = std::to_string(i);
-      if (kind.bottleneck)
-        blocks_.push_back(child<Bottleneck>(name, in, planes, i == 0 ? stride : 1, g, kind.where));
-      else
-        blocks_.push_back(child<BasicBlock>(name, in, planes, i == 0 ? stride : 1, g));
-      in = planes * (kind.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
+      blocks_.push_back(child<ResidualBlock>(std::to_string(i), kind, in, planes, i == 0 ? stride : 1, g));
+      in = planes * kind.expansion();
     }
   }
 
@@ -52,13 +43,13 @@ class ResNet : public Backbone {
     conv1_ = small_stem ? child<Conv2d>("conv1", conv_options(3, base, 3, 1, 1), g)
                         : child<Conv2d>("conv1", conv_options(3, base, 7, 2, 3), g);
     bn1_ = child<BatchNorm2d>("bn1", base);
+    const BlockKind kind{shape.bottleneck, where};
     std::int64_t in = base;
     for (int i = 0; i < 4; ++i) {
       const std::int64_t planes = base << i;
       const int stride = i == 0 ? 1 : 2;
-      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), BlockKind{shape.bottleneck, where}, in, planes,
-                                     shape.blocks[i], stride, g));
-      in = planes * (shape.bottleneck ? Bottleneck::kExpansion : BasicBlock::kExpansion);
+      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), kind, in, planes, shape.blocks[i], stride, g));
+      in = planes * kind.expansion();
       channels_.push_back(in);
     }
   }

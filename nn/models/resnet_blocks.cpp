@@ -11,46 +11,33 @@ class ResidualBlock::Downsample : public Module {
   const std::shared_ptr<BatchNorm2d> bn;
 };
 
-void ResidualBlock::add_downsample(std::int64_t in, std::int64_t out, int stride, Generator& g) {
+ResidualBlock::ResidualBlock(const BlockKind& kind, std::int64_t in, std::int64_t planes, int stride, Generator& g) {
+  const std::int64_t out = planes * kind.expansion();
+  const bool first = kind.where == BottleneckStride::In1x1;
+  if (kind.bottleneck) {
+    append(in, planes, 1, first ? stride : 1, g);
+    append(planes, planes, 3, first ? 1 : stride, g);
+    append(planes, out, 1, 1, g);
+  } else {
+    append(in, planes, 3, stride, g);
+    append(planes, out, 3, 1, g);
+  }
   if (stride != 1 || in != out) downsample_ = child<Downsample>("downsample", in, out, stride, g);
 }
 
-Variable ResidualBlock::shortcut(const Variable& x) const {
-  return downsample_ ? conv_norm_act(*downsample_->conv, *downsample_->bn, Activation::None, x) : x;
-}
-
-BasicBlock::BasicBlock(std::int64_t in, std::int64_t planes, int stride, Generator& g) {
-  conv1_ = child<Conv2d>("conv1", conv_options(in, planes, 3, stride, 1), g);
-  bn1_ = child<BatchNorm2d>("bn1", planes);
-  conv2_ = child<Conv2d>("conv2", conv_options(planes, planes, 3, 1, 1), g);
-  bn2_ = child<BatchNorm2d>("bn2", planes);
-  add_downsample(in, planes * kExpansion, stride, g);
+void ResidualBlock::append(std::int64_t in, std::int64_t out, int kernel, int stride, Generator& g) {
+  const std::string number = std::to_string(branch_.size() + 1);
+  const auto conv = child<Conv2d>("conv" + number, conv_options(in, out, kernel, stride, kernel / 2), g);
+  branch_.push_back({conv, child<BatchNorm2d>("bn" + number, out)});
 }
 
 // Variables are written over, so that inference holds no map longer than it is read.
-Variable BasicBlock::forward(Variable x) const {
-  const Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
-  x = shortcut(x);
-  return conv_norm_act(*conv2_, *bn2_, Activation::ReLU, y, x);
-}
-
-Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, int stride, Generator& g, BottleneckStride where) {
-  const std::int64_t out = planes * kExpansion;
-  const bool first = where == BottleneckStride::In1x1;
-  conv1_ = child<Conv2d>("conv1", conv_options(in, planes, 1, first ? stride : 1, 0), g);
-  bn1_ = child<BatchNorm2d>("bn1", planes);
-  conv2_ = child<Conv2d>("conv2", conv_options(planes, planes, 3, first ? 1 : stride, 1), g);
-  bn2_ = child<BatchNorm2d>("bn2", planes);
-  conv3_ = child<Conv2d>("conv3", conv_options(planes, out, 1, 1, 0), g);
-  bn3_ = child<BatchNorm2d>("bn3", out);
-  add_downsample(in, out, stride, g);
-}
-
-Variable Bottleneck::forward(Variable x) const {
-  Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
-  y = conv_norm_act(*conv2_, *bn2_, Activation::ReLU, y);
-  x = shortcut(x);
-  return conv_norm_act(*conv3_, *bn3_, Activation::ReLU, y, x);
+Variable ResidualBlock::forward(Variable x) const {
+  Variable y = x;
+  for (std::size_t i = 0; i + 1 < branch_.size(); ++i)
+    y = conv_norm_act(*branch_[i].conv, *branch_[i].bn, Activation::ReLU, y);
+  if (downsample_) x = conv_norm_act(*downsample_->conv, *downsample_->bn, Activation::None, x);
+  return conv_norm_act(*branch_.back().conv, *branch_.back().bn, Activation::ReLU, y, x);
 }
 
 }  // namespace fledge

@@ -1,6 +1,5 @@
 // ModelSpec as text, and what a valid one is.
 #include <charconv>
-#include <cmath>
 
 #include "nn/models/registry.h"
 

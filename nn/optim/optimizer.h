@@ -1,7 +1,6 @@
 // What gradients do to weights. Optimizer keeps parameters, their moments and their counts; what a step computes is in
 // one file for each optimiser (sgd.cpp, adam.cpp), by whose name a run asks for it (registry.h).
 #pragma once
-#include <memory>
 #include <string>
 #include <vector>
 

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
-#include "base/suggest.h"
-
 namespace fledge {
 namespace {
 
@@ -19,14 +16,9 @@ double cosine_rate(const Schedule& s, std::int64_t step) {
 }  // namespace
 
 double Schedule::at(std::int64_t step) const {
-  const bool known = kind == "constant" || kind == "cosine" || kind == "step";
-  if (!known) {
-    throw Error(ErrorKind::Usage, "schedule", "unknown schedule '" + kind + "'",
-                did_you_mean(kind, {"constant", "cosine", "step"}));
-  }
   double rate = lr;
-  if (kind == "cosine" && step >= warmup_steps) rate = cosine_rate(*this, step);
-  if (kind == "step")
+  if (kind == ScheduleKind::Cosine && step >= warmup_steps) rate = cosine_rate(*this, step);
+  if (kind == ScheduleKind::Step)
     for (std::int64_t milestone : milestones)
       if (step >= milestone) rate *= gamma;
   if (step < warmup_steps) rate *= static_cast<double>(step + 1) / static_cast<double>(warmup_steps);

@@ -17,7 +17,6 @@
 #endif
 
 namespace fledge {
-
 namespace {
 
 // Eight sums side by side: fast without reordering by the compiler, so that every call gives the same digits. Inlined

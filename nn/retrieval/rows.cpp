@@ -9,14 +9,6 @@
 namespace fledge {
 namespace {
 
-template <class T>
-std::int64_t first_bad(const Tensor& x) {
-  const T* v = x.data<T>();
-  for (std::int64_t i = 0; i < x.numel(); ++i)
-    if (!std::isfinite(v[i])) return i;
-  return -1;
-}
-
 bool fits_float32(const Tensor& x) {
   const double* v = x.data<double>();
   // From infinity on, a conversion would not be defined.
@@ -54,10 +46,6 @@ Tensor scaled(const Tensor& x, double scale) {
 }
 
 }  // namespace
-
-std::int64_t first_not_finite(const Tensor& x) {
-  return x.dtype() == DType::Float32 ? first_bad<float>(x) : first_bad<double>(x);
-}
 
 ComparableRows comparable_rows(const Tensor& query, const Tensor& gallery) {
   if (query.dtype() == DType::Float32) return {query, gallery};

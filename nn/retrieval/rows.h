@@ -7,8 +7,6 @@
 namespace fledge {
 
 inline bool is_comparable(DType t) { return t == DType::Float32 || t == DType::Float64; }
-/// Place of the first NaN or infinity in a contiguous tensor of such a type; -1: there is none.
-std::int64_t first_not_finite(const Tensor& x);
 
 struct ComparableRows {
   Tensor query, gallery;  // one memory where it was one

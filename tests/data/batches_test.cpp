@@ -88,10 +88,11 @@ TEST_CASE("without new options order and augmentation are those of earlier runs"
   CHECK(PKSampler(d, {12, 4, 40, 3}).order_hash(0) == 17670975615658211261ull);
   CHECK(PKSampler(d, {12, 4, 40, 3}).order_hash(2) == 10494074097373988610ull);
   const auto p = std::make_shared<Made>(std::vector<int>{7, 7, 7});
-  const std::map<std::string, std::uint64_t> hashes = {
-      {"modern", 13003853748361480349ull}, {"paper", 7491506089093100567ull}, {"shift", 8410391268911928415ull}};
-  for (const auto& [name, wanted] : hashes) {
-    const MakeViews views = training_views(p, {train_preset(name, 16), 1, 3});
+  const std::map<Augmentation, std::uint64_t> hashes = {{Augmentation::Modern, 13003853748361480349ull},
+                                                        {Augmentation::Paper, 7491506089093100567ull},
+                                                        {Augmentation::Shift, 8410391268911928415ull}};
+  for (const auto& [augmentation, wanted] : hashes) {
+    const MakeViews views = training_views(p, {train_preset(augmentation, 16), 1, 3});
     std::uint64_t h = 14695981039346656037ull;
     for (std::int64_t i = 0; i < 21; ++i)
       for (std::int64_t occurrence = 0; occurrence < 2; ++occurrence)
@@ -118,7 +119,7 @@ TEST_CASE("the sampler's errors and warnings") {
 }
 
 TEST_CASE("random crops keep their bounds and fall back as torchvision does") {
-  TrainTransform t = train_preset("modern", 16);
+  TrainTransform t = train_preset(Augmentation::Modern, 16);
   Generator g(1);
   double area = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -156,8 +157,9 @@ TEST_CASE("evaluation: short side, centre crop with Python's rounding, small pic
 
 TEST_CASE("training transforms: pure functions of the generator; flip and shift do what they say") {
   const Image image = pattern(40, 30);
-  for (const std::string name : {"modern", "paper", "rkd", "shift", "none"}) {
-    const TrainTransform t = train_preset(name, 16);
+  for (const Augmentation augmentation :
+       {Augmentation::Modern, Augmentation::Paper, Augmentation::Rkd, Augmentation::Shift, Augmentation::None}) {
+    const TrainTransform t = train_preset(augmentation, 16);
     Generator a(5), b(5);
     const Image x = apply(t, image, a), y = apply(t, image, b);
     CHECK(x.width == 16);
@@ -165,10 +167,9 @@ TEST_CASE("training transforms: pure functions of the generator; flip and shift 
     CHECK(x.rgb == y.rgb);
     CHECK(a.counter() == b.counter());
   }
-  CHECK(train_preset("paper", 224).resize_short == 256);
-  CHECK(train_preset("rkd", 224).area_low == 0.16);
-  CHECK_THAT(error_of([] { train_preset("moden", 16); }), Contains("unknown augmentation 'moden'"));
-  TrainTransform t = train_preset("none", 16);
+  CHECK(train_preset(Augmentation::Paper, 224).resize_short == 256);
+  CHECK(train_preset(Augmentation::Rkd, 224).area_low == 0.16);
+  TrainTransform t = train_preset(Augmentation::None, 16);
   const Image square = pattern(16, 16);
   Generator g(9);
   CHECK(apply(t, square, g).rgb == square.rgb);
@@ -206,9 +207,10 @@ TEST_CASE("batches are the same for 0, 1, 2 and 7 workers, with pictures replace
   std::vector<std::vector<float>> reference;
   std::vector<std::string> reference_bad;
   for (const int workers : {0, 1, 2, 7}) {
-    Loader loader(d, batches, training_views(d, {train_preset("modern", 16), 1, 3}),
+    Loader loader(d, batches, training_views(d, {train_preset(Augmentation::Modern, 16), 1, 3}),
                   options(workers, OnBadImage::Skip, 0.1));
     std::size_t count = 0;
+    std::vector<std::string> bad;
     while (auto batch = loader.next()) {
       CHECK(batch->images.dims() == Dims{8, 3, 16, 16});
       CHECK(batch->images.is_channels_last());
@@ -221,16 +223,18 @@ TEST_CASE("batches are the same for 0, 1, 2 and 7 workers, with pictures replace
         CHECK((index != 3 && index != 4 && index != 20));
         if (batches[count][i].index == 3) CHECK(index == 5);  // the next readable one of its class
       }
+      for (const BadPicture& b : batch->bad) bad.push_back(b.reason);
       ++count;
     }
     CHECK(count == 12);
     CHECK_FALSE(loader.next());
-    if (workers == 0) reference_bad = loader.bad_images();
-    CHECK(loader.bad_images() == reference_bad);
+    if (workers == 0) reference_bad = bad;
+    CHECK(bad == reference_bad);
   }
-  CHECK(reference_bad.size() == 3);
+  CHECK(std::set<std::string>(reference_bad.begin(), reference_bad.end()).size() == 3);
   // Another epoch augments differently.
-  Loader other(d, batches, training_views(d, {train_preset("modern", 16), 1, 4}), options(1, OnBadImage::Skip, 0.1));
+  Loader other(d, batches, training_views(d, {train_preset(Augmentation::Modern, 16), 1, 4}),
+               options(1, OnBadImage::Skip, 0.1));
   CHECK(other.next()->images.to_vector<float>() != reference[0]);
 }
 

@@ -157,7 +157,7 @@ TEST_CASE("the loader carries pictures without a label, and replaces a bad one b
     CHECK(labels == std::vector<std::int64_t>{0, 0, 1, 1, -1, -1, -1, -1, -1, -1});
     const std::vector<std::int64_t> shown = {0, 1, 2, 3, 4, 7, 7, 7, 8, 4};
     for (std::size_t i = 0; i < 10; ++i) CHECK(batch->samples[i].index == shown[i]);
-    CHECK(loader.bad_images().size() == 3);
+    CHECK(batch->bad.size() == 3);
   }
   const auto none = append_unlabeled(std::make_shared<Made>(std::vector<int>{2}),
                                      std::make_shared<Made>(std::vector<int>{2}, std::set<std::int64_t>{0, 1}));

@@ -21,7 +21,7 @@ void change(Field& row) {
   if (auto* text = std::get_if<std::string*>(&row.target)) **text += "x";
   if (auto* on = std::get_if<Switch>(&row.target)) *on->on = !*on->on;
   if (auto* words = std::get_if<Words>(&row.target))
-    for (const std::string& choice : row.choices)
+    for (const std::string& choice : words->all)
       if (choice != words->get()) return words->set(choice);
 }
 
@@ -57,11 +57,17 @@ TEST_CASE("what may change in a run that goes on", "[spec]") {
   bind_training(rows, spec, true);
   const std::string config = config_text(rows);
   CHECK(changed_settings(config, config).empty());
-  CHECK(changed_settings(config, with_value(config, "lr", "0.5")) == "lr = \"0.5\"");
-  CHECK(changed_settings(config, with_value(config, "workers", "7")).empty());
-  CHECK(changed_settings(config, with_value(config, "recall-at", "1")).empty());
-  const std::string choosing = with_value(config, "validation", "0.2");
-  CHECK(changed_settings(choosing, with_value(choosing, "recall-at", "1")) == "recall-at = \"1\"");
+  const auto with = [](Fields changed, const std::string& key, const std::string& value) {
+    changed.say(key, value);
+    return config_text(changed);
+  };
+  CHECK(changed_settings(config, with(rows, "lr", "0.5")) == "lr = \"0.5\"");
+  CHECK(changed_settings(config, with(rows, "workers", "7")).empty());
+  CHECK(changed_settings(config, with(rows, "recall-at", "1")).empty());
+  Fields choosing_rows = rows;
+  choosing_rows.say("validation", "0.2");
+  const std::string choosing = config_text(choosing_rows);
+  CHECK(changed_settings(choosing, with(choosing_rows, "recall-at", "1")) == "recall-at = \"1\"");
   SECTION("a run from before there was a setting") {
     const auto without = [&](const std::string& key) {
       std::string text = config;
@@ -69,10 +75,10 @@ TEST_CASE("what may change in a run that goes on", "[spec]") {
       return text.erase(text.find(line), line.size());
     };
     CHECK(changed_settings(without("precision"), config).empty());
-    CHECK(changed_settings(without("precision"), with_value(config, "precision", "bf16")) == "precision = \"bf16\"");
+    CHECK(changed_settings(without("precision"), with(rows, "precision", "bf16")) == "precision = \"bf16\"");
     CHECK(changed_settings(without("exif-rotate"), config) == "exif-rotate = \"auto\"");
-    CHECK(changed_settings(without("exif-rotate"), with_value(config, "exif-rotate", "off")).empty());
-    CHECK(changed_settings(without("max-image-mb"), with_value(config, "max-image-mb", "7")).empty());
+    CHECK(changed_settings(without("exif-rotate"), with(rows, "exif-rotate", "off")).empty());
+    CHECK(changed_settings(without("max-image-mb"), with(rows, "max-image-mb", "7")).empty());
     CHECK(changed_settings(without("lr"), config) == "lr = \"0.001\"");
   }
 }

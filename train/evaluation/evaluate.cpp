@@ -27,7 +27,7 @@ Preprocessing preprocessing_for(const Preprocessing& model, const EvalDataOption
   if (flags.resize_short >= 0) p.resize_short = flags.resize_short;
   if (!flags.normalize.empty()) p.normalize = flags.normalize;
   if (!flags.degrade.empty()) p.degrade = flags.degrade == "none" ? "" : flags.degrade;
-  if (!flags.box.empty()) p.box = flags.box == "on";
+  if (flags.box != BoxChoice::Model) p.box = flags.box == BoxChoice::On;
   return p;
 }
 
@@ -217,6 +217,17 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   Embeddings out = collector.finish();
   require_finite_rows(out.vectors, "the embeddings", out.paths, ErrorKind::Numeric, kBrokenModel);
   return out;
+}
+
+void identify(Embeddings& e, Contents& contents, int threads) {
+  const Dataset& dataset = contents.dataset();
+  contents.find(e.pictures, threads);
+  e.contents.clear();
+  for (const std::int64_t i : e.pictures) {
+    const Content content = contents.origin(i);
+    const bool file = !dataset.file(i).path.empty() || dataset.origin(i).known();
+    e.contents.push_back(!content.known() ? "" : (file ? "" : "pixels:") + to_text(content));
+  }
 }
 
 void require_finite_rows(const Tensor& rows, const std::string& what, const std::vector<std::string>& names,

@@ -2,11 +2,11 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/identity/content.h"
 #include "nn/models/model.h"
 #include "train/compute.h"
 #include "train/evaluation/skipped.h"
@@ -49,6 +49,9 @@ struct EmbedOptions {
 /// Error(BadInput) naming a picture that cannot be read; where such ones are skipped, when none is left. Error(Numeric)
 /// naming the picture whose embedding is not finite: nothing that is made of such a row means anything.
 Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset, const EmbedOptions& options);
+/// Fills e.contents of rows that embed_dataset made of this data set, as in a table (io/table.h), found out in the
+/// calling thread and `threads` more.
+void identify(Embeddings& e, Contents& contents, int threads);
 /// Of two views of the same pictures: leaves out the rows whose picture the other one lacks.
 void keep_common_rows(Embeddings& a, Embeddings& b);
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -28,7 +27,7 @@ int Trainer::train() {
   try {
     keep_beginning();
     if (state_.evaluation_due) end_epoch();
-    while (state_.epoch < o_.optim.epochs && !out_of_patience())
+    while (!at_end())
       if (const int signal = run_epoch()) return signal;
     if (setup_.test && o_.policy.final_eval) ensure_sound(), write_result();
   } catch (const Stopped& stopped) {  // during an evaluation

@@ -68,7 +68,10 @@ class Trainer {
   bool chooses() const {
     return (setup_.validation && o_.policy.select == Selection::Auto) || o_.policy.select == Selection::Test;
   }
-  bool out_of_patience() const { return o_.policy.patience > 0 && state_.since_best >= o_.policy.patience; }
+  /// Nothing is left to train: asked between epochs, and of a finished run that is taken up again.
+  bool at_end() const {
+    return state_.epoch >= o_.optim.epochs || (o_.policy.patience > 0 && state_.since_best >= o_.policy.patience);
+  }
   void end_epoch();
   bool evaluate_epoch();
   void write_result();

@@ -49,8 +49,7 @@ void Trainer::take_up(const std::string& folder) {
                 "cannot resume from '" + folder + "' as " + o_.model.network.describe() + ": " + e.problem(), e.hint());
   }
   state_ = c.state;
-  state_.finished &=
-      state_.epoch >= o_.optim.epochs || out_of_patience();  // more --epochs than it once had: it goes on
+  state_.finished &= at_end();  // more --epochs than it once had: it goes on
   if (!state_.finished) state_.result.clear();
 }
 

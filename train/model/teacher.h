@@ -1,6 +1,5 @@
 // The frozen network that teaches.
 #pragma once
-#include <memory>
 #include <string>
 
 #include "data/views/transforms.h"

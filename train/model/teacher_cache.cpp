@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "io/descriptor.h"
 #include "tensor/finite.h"
 
 namespace fledge {
@@ -53,17 +54,11 @@ class FileLock {
 
 /// False where the file ends before that.
 bool read_at(int fd, void* out, std::int64_t bytes, std::int64_t at) {
-  char* to = static_cast<char*>(out);
-  while (bytes > 0) {
-    const ssize_t n = ::pread(fd, to, static_cast<std::size_t>(bytes), at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      throw Error(ErrorKind::Resource, "", std::string("cannot read the teacher cache: ") + std::strerror(errno),
-                  "look at the disk, or train without --teacher-cache");
-    if (n == 0) return false;
-    to += n, at += n, bytes -= n;
-  }
-  return true;
+  const ssize_t n = read_all(fd, out, static_cast<std::size_t>(bytes), at);
+  if (n < 0)
+    throw Error(ErrorKind::Resource, "", std::string("cannot read the teacher cache: ") + std::strerror(errno),
+                "look at the disk, or train without --teacher-cache");
+  return n == bytes;
 }
 
 std::int64_t size_of(int fd) {
@@ -71,16 +66,10 @@ std::int64_t size_of(int fd) {
   return ::fstat(fd, &info) == 0 ? info.st_size : 0;
 }
 
-void write_all(int fd, const std::string& path, const void* data, std::int64_t bytes, std::int64_t at) {
-  const char* from = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t done = ::pwrite(fd, from, static_cast<std::size_t>(bytes), at);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0)
-      throw Error(ErrorKind::Resource, "", "cannot write teacher cache '" + path + "': " + std::strerror(errno),
-                  "make room, or train without --teacher-cache");
-    from += done, at += done, bytes -= done;
-  }
+void write_at(int fd, const std::string& path, const void* data, std::int64_t bytes, std::int64_t at) {
+  if (write_all(fd, data, static_cast<std::size_t>(bytes), at) < bytes)
+    throw Error(ErrorKind::Resource, "", "cannot write teacher cache '" + path + "': " + std::strerror(errno),
+                "make room, or train without --teacher-cache");
 }
 
 /// Holds the file nothing yet, or a part of its head that a killed process wrote?
@@ -109,69 +98,58 @@ std::int64_t TeacherCache::record_bytes() const {
 }
 
 TeacherCache::TeacherCache(std::string path, const std::string& identity, std::int64_t embedding)
-    : path_(std::move(path)), embedding_(embedding) {
-  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0)
+    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)), embedding_(embedding) {
+  if (file_.fd < 0)
     throw Error(ErrorKind::Resource, "", "cannot open teacher cache '" + path_ + "': " + std::strerror(errno),
                 "name another file with --teacher-cache");
-  try {
-    const FileLock lock(fd_, path_);
-    const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
-    first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
-    std::string old(kMagicBytes, '\0');
-    const bool headed = read_at(fd_, old.data(), kMagicBytes, 0);
-    if (headed && old == kSecondMagic)
-      throw Error(ErrorKind::Usage, "",
-                  "teacher cache '" + path_ + "' is of an older fledge, which said otherwise what it depends on",
-                  "name another file with --teacher-cache, or remove it");
-    begun_anew_ = headed && old == kFirstMagic;
-    if (begun_anew_ && ::ftruncate(fd_, 0) != 0)
-      throw Error(ErrorKind::Resource, "", "cannot begin teacher cache '" + path_ + "' anew: " + std::strerror(errno));
-    std::string head(kMagic);
-    head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
-    head += identity;
-    if (is_begun(fd_, head)) {
-      write_all(fd_, path_, head.data(), static_cast<std::int64_t>(head.size()), 0);
-    }
-    std::string magic(kMagicBytes, '\0');
-    std::int64_t found[2] = {0, 0};
-    if (!read_at(fd_, magic.data(), kMagicBytes, 0) || magic != kMagic ||
-        !read_at(fd_, found, sizeof found, kMagicBytes) || found[0] < 0 || found[0] > kLongestIdentity)
-      throw Error(ErrorKind::BadInput, "", "'" + path_ + "' is no teacher cache",
-                  "name another file with --teacher-cache, or remove it");
-    std::string there(static_cast<std::size_t>(found[0]), '\0');
-    const bool whole = read_at(fd_, there.data(), found[0], kMagicBytes + static_cast<std::int64_t>(sizeof found));
-    if (!whole)
-      throw Error(ErrorKind::BadInput, "", "teacher cache '" + path_ + "' is cut short", "remove it: it is made anew");
-    if (there == identity && found[1] != embedding)
-      throw Error(ErrorKind::BadInput, "",
-                  "teacher cache '" + path_ + "' is damaged: it says " + std::to_string(found[1]) +
-                      " numbers a crop, the teacher gives " + std::to_string(embedding),
-                  "remove it: it is made anew");
-    if (there != identity)
-      throw Error(ErrorKind::Usage, "",
-                  "teacher cache '" + path_ + "' is of another run: " + difference(there, identity),
-                  "name another file with --teacher-cache, or remove it");
-    // What a killed process left of its last record; nobody is writing while the lock is held.
-    const std::int64_t rest = (size_of(fd_) - first_) % record_bytes();
-    if (rest != 0 && ::ftruncate(fd_, size_of(fd_) - rest) != 0)
-      throw Error(ErrorKind::Resource, "", "cannot mend teacher cache '" + path_ + "': " + std::strerror(errno));
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
+  const FileLock lock(file_.fd, path_);
+  const std::int64_t length = static_cast<std::int64_t>(identity.size()), sizes[2] = {length, embedding};
+  first_ = kMagicBytes + static_cast<std::int64_t>(sizeof sizes) + length;
+  std::string old(kMagicBytes, '\0');
+  const bool headed = read_at(file_.fd, old.data(), kMagicBytes, 0);
+  if (headed && old == kSecondMagic)
+    throw Error(ErrorKind::Usage, "",
+                "teacher cache '" + path_ + "' is of an older fledge, which said otherwise what it depends on",
+                "name another file with --teacher-cache, or remove it");
+  begun_anew_ = headed && old == kFirstMagic;
+  if (begun_anew_ && ::ftruncate(file_.fd, 0) != 0)
+    throw Error(ErrorKind::Resource, "", "cannot begin teacher cache '" + path_ + "' anew: " + std::strerror(errno));
+  std::string head(kMagic);
+  head.append(reinterpret_cast<const char*>(sizes), sizeof sizes);
+  head += identity;
+  if (is_begun(file_.fd, head)) write_at(file_.fd, path_, head.data(), static_cast<std::int64_t>(head.size()), 0);
+  std::string magic(kMagicBytes, '\0');
+  std::int64_t found[2] = {0, 0};
+  if (!read_at(file_.fd, magic.data(), kMagicBytes, 0) || magic != kMagic ||
+      !read_at(file_.fd, found, sizeof found, kMagicBytes) || found[0] < 0 || found[0] > kLongestIdentity)
+    throw Error(ErrorKind::BadInput, "", "'" + path_ + "' is no teacher cache",
+                "name another file with --teacher-cache, or remove it");
+  std::string there(static_cast<std::size_t>(found[0]), '\0');
+  const bool whole = read_at(file_.fd, there.data(), found[0], kMagicBytes + static_cast<std::int64_t>(sizeof found));
+  if (!whole)
+    throw Error(ErrorKind::BadInput, "", "teacher cache '" + path_ + "' is cut short", "remove it: it is made anew");
+  if (there == identity && found[1] != embedding)
+    throw Error(ErrorKind::BadInput, "",
+                "teacher cache '" + path_ + "' is damaged: it says " + std::to_string(found[1]) +
+                    " numbers a crop, the teacher gives " + std::to_string(embedding),
+                "remove it: it is made anew");
+  if (there != identity)
+    throw Error(ErrorKind::Usage, "", "teacher cache '" + path_ + "' is of another run: " + difference(there, identity),
+                "name another file with --teacher-cache, or remove it");
+  // What a killed process left of its last record; nobody is writing while the lock is held.
+  const std::int64_t rest = (size_of(file_.fd) - first_) % record_bytes();
+  if (rest != 0 && ::ftruncate(file_.fd, size_of(file_.fd) - rest) != 0)
+    throw Error(ErrorKind::Resource, "", "cannot mend teacher cache '" + path_ + "': " + std::strerror(errno));
   known_ = first_;
   read_new_records();
 }
 
-TeacherCache::~TeacherCache() { ::close(fd_); }
-
 /// Looks at what came to the file since the last look: by this process or another.
 void TeacherCache::read_new_records() {
-  const std::int64_t end = size_of(fd_), bytes = record_bytes();
+  const std::int64_t end = size_of(file_.fd), bytes = record_bytes();
   for (; known_ + bytes <= end; known_ += bytes) {
     CropId id;
-    if (!read_at(fd_, &id, kIdBytes, known_)) return;
+    if (!read_at(file_.fd, &id, kIdBytes, known_)) return;
     places_.insert_or_assign(id, known_);  // the later one: it may stand in for a damaged one
   }
 }
@@ -195,7 +173,7 @@ bool TeacherCache::read_row(const CropId& crop, float* row, std::vector<char>& r
   const auto place = places_.find(crop);
   XXH64_hash_t sum = 0;
   const std::size_t content = record.size() - sizeof sum;
-  bool sound = read_at(fd_, record.data(), record_bytes(), place->second);
+  bool sound = read_at(file_.fd, record.data(), record_bytes(), place->second);
   std::memcpy(&sum, record.data() + content, sizeof sum);
   std::memcpy(row, record.data() + kIdBytes, static_cast<std::size_t>(embedding_) * sizeof(float));
   sound &= std::all_of(row, row + embedding_, [](float v) { return std::isfinite(v); });  // an earlier fledge kept all
@@ -206,7 +184,7 @@ bool TeacherCache::read_row(const CropId& crop, float* row, std::vector<char>& r
 
 void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
   if (!all_finite(rows)) return;
-  const FileLock lock(fd_, path_);
+  const FileLock lock(file_.fd, path_);
   read_new_records();
   std::string records;
   std::vector<std::pair<CropId, std::int64_t>> added;
@@ -221,7 +199,7 @@ void TeacherCache::add(const std::vector<CropId>& crops, const Tensor& rows) {
     records.append(reinterpret_cast<const char*>(&sum), sizeof sum);
     added.emplace_back(crops[i], known_ + static_cast<std::int64_t>(start));
   }
-  write_all(fd_, path_, records.data(), static_cast<std::int64_t>(records.size()), known_);
+  write_at(file_.fd, path_, records.data(), static_cast<std::int64_t>(records.size()), known_);
   known_ += static_cast<std::int64_t>(records.size());
   for (const auto& [crop, place] : added) places_.emplace(crop, place);
 }

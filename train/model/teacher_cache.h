@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/identity/content.h"
+#include "io/descriptor.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
@@ -25,9 +26,6 @@ class TeacherCache {
   /// first format, which did not look at the pictures' contents, is begun anew.
   /// Errors: another identity or embedding size (Usage, says what differs), no cache file (BadInput), disk (Resource).
   TeacherCache(std::string path, const std::string& identity, std::int64_t embedding);
-  ~TeacherCache();
-  TeacherCache(const TeacherCache&) = delete;
-  TeacherCache& operator=(const TeacherCache&) = delete;
 
   /// The rows of crops that are there. A record whose checksum does not hold, or that is not finite,
   /// counts as not there. A row's last bits may depend on the batch that it went through the teacher with
@@ -54,7 +52,7 @@ class TeacherCache {
   bool read_row(const CropId& crop, float* row, std::vector<char>& record);
   std::int64_t record_bytes() const;
   std::string path_;
-  int fd_ = -1;
+  Descriptor file_;
   bool begun_anew_ = false;
   std::int64_t embedding_, first_ = 0, known_ = 0;  // bytes before the records; bytes that have been looked at
   std::unordered_map<CropId, std::int64_t, Hash> places_;

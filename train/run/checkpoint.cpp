@@ -1,7 +1,6 @@
 #include "train/run/checkpoint.h"
 
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "data/identity/content.h"
 #include "io/checkpoint/safetensors.h"
 #include "io/file.h"
 #include "io/folder.h"
@@ -28,13 +28,7 @@ std::string step_name(std::int64_t step) {
   return name;
 }
 
-std::string checksum(const std::vector<std::uint8_t>& bytes) {
-  const XXH128_hash_t h = XXH3_128bits(bytes.data(), bytes.size());
-  char text[40];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(h.high64),
-                static_cast<unsigned long long>(h.low64));
-  return text;
-}
+std::string checksum(const std::vector<std::uint8_t>& bytes) { return to_text(content_of(bytes.data(), bytes.size())); }
 
 bool is_checkpoint_name(const std::string& name) {
   return name.size() >= 13 && name.size() <= 24 && name.rfind("step-", 0) == 0 &&
@@ -46,8 +40,7 @@ std::string base_of(const std::string& run) { return run + "/checkpoints"; }
 // The checkpoints' names, by step; links are none.
 Names checkpoint_names(const std::string& run) {
   Names names;
-  const auto all = list_folder(base_of(run));
-  for (const auto& name : all ? *all : Names{})
+  for (const auto& name : list_folder(base_of(run)))
     if (is_checkpoint_name(name) && kind_of(base_of(run) + "/" + name) == PathKind::Folder) names.push_back(name);
   std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
@@ -191,8 +184,7 @@ void tidy_checkpoints(const std::string& run, const RunState& newest, std::int64
 }
 
 void recover_checkpoints(const std::string& run) {
-  const auto all = list_folder(base_of(run));
-  for (const auto& name : all ? *all : Names{}) {
+  for (const auto& name : list_folder(base_of(run))) {
     const std::string path = base_of(run) + "/" + name;
     const bool old = name.size() > 4 && name.compare(name.size() - 4, 4, ".old") == 0;
     const std::string now = old ? name.substr(0, name.size() - 4) : "";
@@ -214,9 +206,9 @@ std::optional<std::string> newest_checkpoint(const std::string& run, bool anew) 
     if (problem.empty()) return folder;
     std::fprintf(stderr, "warning: checkpoint %s is damaged (%s): passed over\n", folder.c_str(), problem.c_str());
   }
-  const auto all = list_folder(base_of(run));
-  const bool any = !names.empty() || std::any_of(all ? all->begin() : names.begin(), all ? all->end() : names.end(),
-                                                 [](const std::string& n) { return n.rfind("step-", 0) == 0; });
+  const Names all = list_folder(base_of(run));
+  const auto is_step = [](const std::string& n) { return n.rfind("step-", 0) == 0; };
+  const bool any = std::any_of(all.begin(), all.end(), is_step);
   if (any && !anew)
     throw Error(ErrorKind::BadInput, "", "no checkpoint of run '" + run + "' is sound",
                 "bring one back from a copy, or begin at step 1 with --resume anew");

@@ -12,8 +12,6 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
 
 #include "base/error.h"
 #include "io/file.h"
@@ -60,8 +58,7 @@ void RunFolder::check_names() const {
                 "put it right, or choose another folder with --run");
   }
   if (kind_of(file("config.toml")) == PathKind::File) return;
-  const auto names = list_folder(path_);
-  for (const auto& name : names ? *names : std::vector<std::string>{})
+  for (const auto& name : list_folder(path_))
     if (name != "lock" && !(temporary_owner(name) && temporary_target(name) == "config.toml"))
       throw Error(ErrorKind::Usage, "", "'" + path_ + "' holds no run, and is not empty ('" + name + "')",
                   "choose another folder with --run");
@@ -114,8 +111,7 @@ void RunFolder::begin(std::int64_t step, std::int64_t lines) {
   if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) < 0) {
     // The lock itself holds; only its holder's number could not be noted.
   }
-  const auto names = list_folder(path_);
-  for (const auto& name : names ? *names : std::vector<std::string>{}) {
+  for (const auto& name : list_folder(path_)) {
     const auto owner = temporary_owner(name);
     if (!owner) continue;
     const std::string target = temporary_target(name);

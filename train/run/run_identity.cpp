@@ -1,6 +1,5 @@
 #include "train/run/run_identity.h"
 
-#include <algorithm>
 #include <charconv>
 #include <set>
 #include <unordered_map>

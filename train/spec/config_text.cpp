@@ -61,13 +61,6 @@ std::string config_text(RunSpec spec) {
   return config_text(rows);
 }
 
-std::string with_value(const std::string& config, const std::string& key, const std::string& value) {
-  std::string text, line;
-  for (std::istringstream lines(config); std::getline(lines, line);)
-    text += line.rfind(key + " = ", 0) == 0 ? config_line(key, value) : line + "\n";
-  return text;
-}
-
 std::string changed_settings(const std::string& before, const std::string& now) {
   RunSpec any;
   const Fields rows = rows_of(any);

@@ -12,8 +12,6 @@ namespace fledge {
 std::string config_text(const Fields& fields);
 /// Of a whole run: with the group of distillation where it has a teacher.
 std::string config_text(RunSpec spec);
-/// The same text with another value of one key.
-std::string with_value(const std::string& config, const std::string& key, const std::string& value);
 
 /// Which lines of `now` make it another run than `before`: "lr = \"0.1\", epochs = \"3\""; "" when none does.
 std::string changed_settings(const std::string& before, const std::string& now);

@@ -63,6 +63,10 @@ const Field* Fields::find(const std::string& key) const {
 
 Field* Fields::find(const std::string& key) { return const_cast<Field*>(std::as_const(*this).find(key)); }
 
+void Fields::say(const std::string& key, const std::string& value) {
+  if (Field* field = find(key)) field->given = {value};
+}
+
 bool Fields::given(const std::string& key) const {
   const Field* field = find(key);
   return field && !field->given.empty();

@@ -18,10 +18,11 @@ struct Switch {
   bool* on = nullptr;
 };
 
-/// A variable of another type that is said in words.
+/// A variable of another type that is said in words. Error(Usage): set to none of `all`.
 struct Words {
   std::function<std::string()> get;
-  std::function<void(const std::string&)> set;  // one of the field's choices
+  std::function<void(const std::string&)> set;
+  std::vector<std::string> all;
 };
 
 using FieldTarget = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
@@ -102,6 +103,8 @@ class Fields {
   const Field* find(const std::string& key) const;
   Field* find(const std::string& key);
   bool given(const std::string& key) const;
+  /// The row, where there is one, was said so; its variable stays as it is.
+  void say(const std::string& key, const std::string& value);
 
   auto begin() const { return rows_.begin(); }
   auto end() const { return rows_.end(); }

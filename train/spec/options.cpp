@@ -35,8 +35,8 @@ void bind_machine(Fields& f, MachineSpec& o) {
   f.group("Machine");
   f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024).free();
   f.add("device", o.device, "auto, cpu or cuda[:N]");
-  f.add("precision", o.precision,
-        "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
+  add_word(f, "precision", o.precision,
+           "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
       .before_it_was("f32")
       .for_teacher();
   add_choice(f, "deterministic", o.deterministic,
@@ -57,8 +57,7 @@ void bind_eval_data(Fields& f, EvalDataOptions& o) {
   f.add("normalize", o.normalize, "imagenet, keras, half, or MEAN,MEAN,MEAN/STD,STD,STD; empty: the model's own");
   f.add("degrade", o.degrade,
         "make the pictures poor first: downsample=F,jpeg=Q,blur=S; none; empty: what the model was trained for");
-  f.add("box", o.box, "cut pictures to their bounding boxes: on, off; empty: as the model was trained")
-      .one_of({"", "on", "off"});
+  add_choice(f, "box", o.box, "cut pictures to their bounding boxes: on, off; empty: as the model was trained");
   f.add("workers", o.workers, "decoding threads; 0: none of their own").between(0, 256);
   add_choice(f, "on-bad-image", o.on_bad_image,
              "a picture that cannot be read: fail, or skip (left out, named and counted)");

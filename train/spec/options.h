@@ -13,6 +13,9 @@
 
 namespace fledge {
 
+/// Whether pictures are cut to their boxes; Model: as the model was trained.
+enum class BoxChoice { Model, On, Off };
+
 /// Which pictures, for evaluation and embedding.
 struct EvalDataOptions {
   std::string data, classes;
@@ -21,7 +24,7 @@ struct EvalDataOptions {
   int resize_short = -1;  // -1: what the model was trained with
   std::string normalize;  // empty: what the model was trained with
   std::string degrade;    // empty: what the model was trained with; "none", or as parse_degradation() takes it
-  std::string box;        // empty: what the model was trained with; "on", "off"
+  BoxChoice box = BoxChoice::Model;
   OnBadImage on_bad_image = OnBadImage::Fail;
   int workers = 1;
   PictureSpec pictures;

@@ -20,7 +20,7 @@ void bind_data(Fields& f, RunSpec& o) {
   f.add("images-per-class", o.data.images_per_class, "K: pictures of each class in a batch").between(1, 65536);
   f.add("batches-per-epoch", o.data.batches_per_epoch, "steps an epoch; 0: pictures / batch size").at_least_zero();
   f.add("size", o.views.size, "side of the crop in pixels").between(8, 4096).for_teacher();
-  f.add("augment", o.views.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd")
+  add_word(f, "augment", o.views.augment, "modern (one random resized crop), paper (2018: resize 256, crop) or rkd")
       .for_teacher();
   f.add("resize-short", o.views.resize_short, "short side before the random crop; 0: none")
       .between(0, 8192)
@@ -156,7 +156,7 @@ void bind_optimizer(Fields& f, RunSpec& o) {
   f.add("beta2", o.optim.rule.beta2, readers_of("beta2"));
   add_choice(f, "adam-eps", o.optim.adam_eps, "modern or legacy (PyTorch 0.3)");
   f.add("clip-grad", o.optim.clip_grad, "largest global gradient norm; 0: no clipping").at_least_zero();
-  f.add("schedule", o.optim.schedule.kind, "constant, cosine or step").one_of({"constant", "cosine", "step"});
+  add_choice(f, "schedule", o.optim.schedule.kind, "constant, cosine or step");
   f.add("warmup-epochs", o.optim.warmup_epochs, "linear warm-up").between(0.0, 1e6);
   f.add("milestones", o.optim.milestones, "step schedule: epochs, e.g. 10,15");
   f.add("gamma", o.optim.schedule.gamma, "step schedule: factor at each milestone");

@@ -44,7 +44,8 @@ struct DataSpec {
 /// What the networks see of a picture.
 struct ViewSpec {
   int size = 224, resize_short = 0, test_resize_short = 256;
-  std::string augment = "modern", normalize = "auto";
+  Augmentation augment = Augmentation::Modern;
+  std::string normalize = "auto";
   double area_low = 0.08, flip = 0.5;
   int pad_shift = 0;
   bool random_crop = true;
@@ -101,11 +102,13 @@ struct RunPolicy {
 };
 
 enum class Determinism { Repeat, Strict };
+enum class RunPrecision { F32, TF32, BF16 };
 
 /// Where a command computes, and how exactly.
 struct MachineSpec {
   int threads = 0;
-  std::string device = "auto", precision = "f32";
+  std::string device = "auto";
+  RunPrecision precision = RunPrecision::F32;
   Determinism deterministic = Determinism::Repeat;
   bool quiet = false;
 };

@@ -1,10 +1,11 @@
 // The words of the settings that are one of a few: each enum's, once.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
-#include "train/spec/field.h"
-#include "train/spec/run_spec.h"
+#include "base/error.h"
+#include "train/spec/options.h"
 
 namespace fledge {
 
@@ -14,34 +15,57 @@ struct Word {
   E value;
 };
 
-inline constexpr Word<SmallClasses> kSmallClassesWords[] = {{"repeat", SmallClasses::Repeat},
-                                                            {"shrink", SmallClasses::Shrink}};
-inline constexpr Word<OnBadImage> kOnBadImageWords[] = {{"fail", OnBadImage::Fail}, {"skip", OnBadImage::Skip}};
-inline constexpr Word<BoxUse> kBoxUseWords[] = {
-    {"none", BoxUse::None}, {"both", BoxUse::Both}, {"teacher", BoxUse::Teacher}};
-inline constexpr Word<Selection> kSelectionWords[] = {
-    {"auto", Selection::Auto}, {"last", Selection::Last}, {"test", Selection::Test}};
-inline constexpr Word<Resume> kResumeWords[] = {
-    {"auto", Resume::Auto}, {"anew", Resume::Anew}, {"never", Resume::Never}};
-inline constexpr Word<OnNan> kOnNanWords[] = {
-    {"stop", OnNan::Stop}, {"skip", OnNan::Skip}, {"rollback", OnNan::Rollback}};
-inline constexpr Word<StepGraph> kStepGraphWords[] = {{"auto", StepGraph::Auto}, {"off", StepGraph::Off}};
-inline constexpr Word<AdamEps> kAdamEpsWords[] = {{"modern", AdamEps::Modern}, {"legacy", AdamEps::Legacy}};
-inline constexpr Word<ExifChoice> kExifWords[] = {
-    {"auto", ExifChoice::Auto}, {"on", ExifChoice::On}, {"off", ExifChoice::Off}};
-inline constexpr Word<Determinism> kDeterminismWords[] = {{"repeat", Determinism::Repeat},
-                                                          {"strict", Determinism::Strict}};
-
-inline constexpr const auto& words_of(SmallClasses) { return kSmallClassesWords; }
-inline constexpr const auto& words_of(OnBadImage) { return kOnBadImageWords; }
-inline constexpr const auto& words_of(BoxUse) { return kBoxUseWords; }
-inline constexpr const auto& words_of(Selection) { return kSelectionWords; }
-inline constexpr const auto& words_of(Resume) { return kResumeWords; }
-inline constexpr const auto& words_of(OnNan) { return kOnNanWords; }
-inline constexpr const auto& words_of(StepGraph) { return kStepGraphWords; }
-inline constexpr const auto& words_of(AdamEps) { return kAdamEpsWords; }
-inline constexpr const auto& words_of(ExifChoice) { return kExifWords; }
-inline constexpr const auto& words_of(Determinism) { return kDeterminismWords; }
+/// The words of an enum, each overload one.
+constexpr auto words_of(SmallClasses) {
+  return std::to_array<Word<SmallClasses>>({{"repeat", SmallClasses::Repeat}, {"shrink", SmallClasses::Shrink}});
+}
+constexpr auto words_of(OnBadImage) {
+  return std::to_array<Word<OnBadImage>>({{"fail", OnBadImage::Fail}, {"skip", OnBadImage::Skip}});
+}
+constexpr auto words_of(BoxUse) {
+  return std::to_array<Word<BoxUse>>({{"none", BoxUse::None}, {"both", BoxUse::Both}, {"teacher", BoxUse::Teacher}});
+}
+constexpr auto words_of(BoxChoice) {
+  return std::to_array<Word<BoxChoice>>({{"", BoxChoice::Model}, {"on", BoxChoice::On}, {"off", BoxChoice::Off}});
+}
+constexpr auto words_of(Augmentation) {
+  return std::to_array<Word<Augmentation>>({{"modern", Augmentation::Modern},
+                                            {"paper", Augmentation::Paper},
+                                            {"rkd", Augmentation::Rkd},
+                                            {"shift", Augmentation::Shift},
+                                            {"none", Augmentation::None}});
+}
+constexpr auto words_of(Selection) {
+  return std::to_array<Word<Selection>>(
+      {{"auto", Selection::Auto}, {"last", Selection::Last}, {"test", Selection::Test}});
+}
+constexpr auto words_of(Resume) {
+  return std::to_array<Word<Resume>>({{"auto", Resume::Auto}, {"anew", Resume::Anew}, {"never", Resume::Never}});
+}
+constexpr auto words_of(OnNan) {
+  return std::to_array<Word<OnNan>>({{"stop", OnNan::Stop}, {"skip", OnNan::Skip}, {"rollback", OnNan::Rollback}});
+}
+constexpr auto words_of(StepGraph) {
+  return std::to_array<Word<StepGraph>>({{"auto", StepGraph::Auto}, {"off", StepGraph::Off}});
+}
+constexpr auto words_of(ScheduleKind) {
+  return std::to_array<Word<ScheduleKind>>(
+      {{"constant", ScheduleKind::Constant}, {"cosine", ScheduleKind::Cosine}, {"step", ScheduleKind::Step}});
+}
+constexpr auto words_of(AdamEps) {
+  return std::to_array<Word<AdamEps>>({{"modern", AdamEps::Modern}, {"legacy", AdamEps::Legacy}});
+}
+constexpr auto words_of(ExifChoice) {
+  return std::to_array<Word<ExifChoice>>(
+      {{"auto", ExifChoice::Auto}, {"on", ExifChoice::On}, {"off", ExifChoice::Off}});
+}
+constexpr auto words_of(Determinism) {
+  return std::to_array<Word<Determinism>>({{"repeat", Determinism::Repeat}, {"strict", Determinism::Strict}});
+}
+constexpr auto words_of(RunPrecision) {
+  return std::to_array<Word<RunPrecision>>(
+      {{"f32", RunPrecision::F32}, {"tf32", RunPrecision::TF32}, {"bf16", RunPrecision::BF16}});
+}
 
 /// How a value is said.
 template <class E>
@@ -51,16 +75,26 @@ std::string word(E value) {
   return "";
 }
 
-/// A row for a variable that is one of a few words.
+/// A row for a variable that is one of a few words, which its help names.
+template <class E>
+Field& add_word(Fields& fields, const std::string& key, E& variable, const std::string& help) {
+  std::vector<std::string> all;
+  for (const auto& w : words_of(variable)) all.push_back(w.text);
+  const auto set = [&variable, key, all](const std::string& text) {
+    for (const auto& w : words_of(variable))
+      if (text == w.text) return void(variable = w.value);
+    std::string known;
+    for (const std::string& one : all) known += (known.empty() ? "" : ", ") + one;
+    throw Error(ErrorKind::Usage, "", "--" + key + ": '" + text + "' is none of " + known);
+  };
+  return fields.add_words(key, {[&variable] { return word(variable); }, set, all}, help);
+}
+
+/// The same, with the words listed in the help's form of a choice.
 template <class E>
 Field& add_choice(Fields& fields, const std::string& key, E& variable, const std::string& help) {
-  std::vector<std::string> choices;
-  for (const auto& w : words_of(variable)) choices.push_back(w.text);
-  const auto set = [&variable](const std::string& text) {
-    for (const auto& w : words_of(variable))
-      if (text == w.text) variable = w.value;
-  };
-  return fields.add_words(key, {[&variable] { return word(variable); }, set}, help).one_of(std::move(choices));
+  Field& field = add_word(fields, key, variable, help);
+  return field.one_of(std::get<Words>(field.target).all);
 }
 
 }  // namespace fledge

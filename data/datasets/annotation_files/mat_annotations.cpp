@@ -2,7 +2,6 @@
 
 #include <matio.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,9 +11,10 @@
 
 #include "base/error.h"
 #include "data/datasets/annotation_files/mat_unpack.h"
+#include "io/descriptor.h"
+#include "io/utf8.h"
 
 namespace fledge {
-
 namespace {
 
 constexpr const char* kRecords = "annotations";
@@ -33,25 +33,16 @@ void silence_matio() {
 /// libmatio reads by name: the checked bytes lie in a file that is in memory only.
 class MemoryFile {
  public:
-  explicit MemoryFile(const std::vector<std::uint8_t>& bytes) : fd_(memfd_create("annotations", MFD_CLOEXEC)) {
-    std::size_t done = 0;
-    while (fd_ >= 0 && done < bytes.size()) {
-      const ssize_t n = write(fd_, bytes.data() + done, bytes.size() - done);
-      if (n <= 0) break;
-      done += static_cast<std::size_t>(n);
-    }
-    if (done == bytes.size()) return;
-    if (fd_ >= 0) close(fd_);
-    throw Error(ErrorKind::Resource, "",
-                "no memory to unpack a MATLAB file of " + std::to_string(bytes.size()) + " bytes");
+  explicit MemoryFile(const std::vector<std::uint8_t>& bytes) : file_(memfd_create("annotations", MFD_CLOEXEC)) {
+    const ssize_t size = static_cast<ssize_t>(bytes.size());
+    if (file_.fd < 0 || write_all(file_.fd, bytes.data(), bytes.size(), 0) != size)
+      throw Error(ErrorKind::Resource, "",
+                  "no memory to unpack a MATLAB file of " + std::to_string(bytes.size()) + " bytes");
   }
-  ~MemoryFile() { close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(file_.fd); }
 
  private:
-  int fd_;
+  Descriptor file_;
 };
 
 using MatFile = std::unique_ptr<mat_t, int (*)(mat_t*)>;
@@ -74,41 +65,15 @@ bool read_as(const matvar_t& v, double& out) {
 
 bool read_scalar(const matvar_t* v, double& out) {
   if (!v || !v->data || v->isComplex || count_of(*v) != 1) return false;
-  switch (v->data_type) {
-    case MAT_T_INT8:
-      return read_as<std::int8_t>(*v, out);
-    case MAT_T_UINT8:
-      return read_as<std::uint8_t>(*v, out);
-    case MAT_T_INT16:
-      return read_as<std::int16_t>(*v, out);
-    case MAT_T_UINT16:
-      return read_as<std::uint16_t>(*v, out);
-    case MAT_T_INT32:
-      return read_as<std::int32_t>(*v, out);
-    case MAT_T_UINT32:
-      return read_as<std::uint32_t>(*v, out);
-    case MAT_T_INT64:
-      return read_as<std::int64_t>(*v, out);
-    case MAT_T_UINT64:
-      return read_as<std::uint64_t>(*v, out);
-    case MAT_T_SINGLE:
-      return read_as<float>(*v, out);
-    case MAT_T_DOUBLE:
-      return read_as<double>(*v, out);
-    default:
-      return false;
-  }
-}
-
-void append_utf8(std::string& text, unsigned code) {
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-  } else if (code < 0x800) {
-    text += {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
-  } else {
-    text += {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
-             static_cast<char>(0x80 | (code & 63))};
-  }
+  constexpr std::pair<matio_types, bool (*)(const matvar_t&, double&)> kReaders[] = {
+      {MAT_T_INT8, read_as<std::int8_t>},   {MAT_T_UINT8, read_as<std::uint8_t>},
+      {MAT_T_INT16, read_as<std::int16_t>}, {MAT_T_UINT16, read_as<std::uint16_t>},
+      {MAT_T_INT32, read_as<std::int32_t>}, {MAT_T_UINT32, read_as<std::uint32_t>},
+      {MAT_T_INT64, read_as<std::int64_t>}, {MAT_T_UINT64, read_as<std::uint64_t>},
+      {MAT_T_SINGLE, read_as<float>},       {MAT_T_DOUBLE, read_as<double>}};
+  for (const auto& [type, read] : kReaders)
+    if (v->data_type == type) return read(*v, out);
+  return false;
 }
 
 /// A row of characters: bytes, or 16-bit units (none of the known files leaves the basic plane).

@@ -13,7 +13,6 @@
 #include "base/error.h"
 
 namespace fledge {
-
 namespace {
 
 using Span = std::span<const std::uint8_t>;
@@ -30,27 +29,9 @@ enum : std::uint32_t { mxCell = 1, mxStruct = 2, mxChar = 4, mxDouble = 6, mxUin
 
 /// Bytes of one value of an element's type; 0 for types that hold no plain values.
 std::size_t value_size(std::uint32_t type) {
-  switch (type) {
-    case 1:
-    case 2:
-    case miUtf8:
-      return 1;
-    case 3:
-    case 4:
-    case 17:
-      return 2;
-    case 5:
-    case 6:
-    case 7:
-    case 18:
-      return 4;
-    case 9:
-    case 12:
-    case 13:
-      return 8;
-    default:
-      return 0;
-  }
+  constexpr std::uint8_t kSizes[] = {0, 1, 1, 2, 2, 4, 4, 4, 0, 8, 0, 0, 8, 8, 0, 0, 1, 2, 4};
+  static_assert(kSizes[miInt8] == 1 && kSizes[miUint32] == 4 && kSizes[miUtf8] == 1);
+  return type < std::size(kSizes) ? kSizes[type] : 0;
 }
 
 struct Element {

@@ -10,7 +10,6 @@
 #include "base/error.h"
 
 namespace fledge {
-
 namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }

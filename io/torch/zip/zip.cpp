@@ -3,7 +3,6 @@
 #include <libdeflate.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "io/torch/names.h"
 #include "io/torch/rebuild.h"

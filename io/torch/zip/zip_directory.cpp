@@ -1,9 +1,6 @@
 #include "io/torch/zip/zip_directory.h"
 
-#include <algorithm>
 #include <cstring>
-#include <limits>
-#include <string_view>
 #include <vector>
 
 #include "io/torch/zip/zip_members.h"

@@ -61,7 +61,7 @@ LossOutput cosface(const Variable& f, const Variable& proxies, const Tensor& lab
 namespace {
 
 std::shared_ptr<Loss> make_arcface(const OptionReader& read, const LossSetup& setup) {
-  const double scale = read.number("arc-scale", kMinScale, std::numeric_limits<double>::infinity());
+  const double scale = read.number("arc-scale", kMinScale);
   const double margin = read.number("arc-margin", 0, kLargestAngle);
   const std::int64_t per_class = read.whole_number("sub-centres", 1, 64);
   return std::make_shared<ProxyLoss>(
@@ -73,7 +73,7 @@ std::shared_ptr<Loss> make_arcface(const OptionReader& read, const LossSetup& se
 }
 
 std::shared_ptr<Loss> make_cosface(const OptionReader& read, const LossSetup& setup) {
-  const double scale = read.number("cos-scale", kMinScale, std::numeric_limits<double>::infinity());
+  const double scale = read.number("cos-scale", kMinScale);
   const double margin = read.number("cos-margin", 0, 2);
   return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {

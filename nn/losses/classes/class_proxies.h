@@ -2,8 +2,6 @@
 #pragma once
 #include <functional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "nn/losses/loss.h"
 

@@ -1,7 +1,5 @@
 #include "nn/losses/classes/proxies.h"
 
-#include <limits>
-
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
 #include "nn/losses/classes/classification.h"
@@ -60,7 +58,7 @@ LossOutput proxy_anchor(const Variable& f, const Variable& proxies, const Tensor
 namespace {
 
 std::shared_ptr<Loss> make_proxy_nca(const OptionReader& read, const LossSetup& setup) {
-  const double scale = read.number("nca-scale", kMinScale, std::numeric_limits<double>::infinity());
+  const double scale = read.number("nca-scale", kMinScale);
   const bool exclude_own = read.flag("nca-exclude-own");
   return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
@@ -69,7 +67,7 @@ std::shared_ptr<Loss> make_proxy_nca(const OptionReader& read, const LossSetup& 
 }
 
 std::shared_ptr<Loss> make_proxy_anchor(const OptionReader& read, const LossSetup& setup) {
-  const double alpha = read.number("anchor-alpha", kMinScale, std::numeric_limits<double>::infinity());
+  const double alpha = read.number("anchor-alpha", kMinScale);
   const double margin = read.number("anchor-margin", 0, 2);
   return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {

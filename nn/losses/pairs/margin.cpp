@@ -7,7 +7,7 @@
 #include "autograd/ops/ops.h"
 #include "nn/losses/classes/class_proxies.h"
 #include "nn/losses/function_loss.h"
-#include "nn/losses/pairs/masked_sums.h"
+#include "nn/losses/pairs/pair_batch.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/reduce.h"
@@ -163,7 +163,7 @@ class MarginLoss : public Loss {
 };
 
 std::shared_ptr<Loss> make_margin(const OptionReader& read, const LossSetup& setup) {
-  const MarginOptions chosen{.margin = read.number("margin", 0, std::numeric_limits<double>::infinity()),
+  const MarginOptions chosen{.margin = read.number("margin", 0),
                              .beta = read.number("beta", 0, 2),
                              .learnable = read.flag("beta-learnable"),
                              .per_class = read.flag("beta-per-class"),

@@ -2,7 +2,6 @@
 
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/reduce.h"
-#include "nn/losses/pairs/masked_sums.h"
 #include "nn/losses/pairs/pair_options.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/reduce.h"

@@ -1,13 +1,16 @@
 #include "nn/losses/pairs/pair_batch.h"
 
 #include "autograd/ops/distance.h"
+#include "autograd/ops/eltwise.h"
 #include "autograd/ops/gemm.h"
+#include "autograd/ops/reduce.h"
 #include "nn/losses/function_loss.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
 #include "tensor/ops/gather.h"
 
 namespace fledge {
+
 PairBatch pairs_within(const char* op, const Variable& embedding, const Tensor& labels) {
   check_labels(op, embedding.value(), labels);
   const PairMaskPair masks = pair_masks(labels, labels, 0);
@@ -38,6 +41,16 @@ Variable pair_cosines(const PairBatch& batch) {
 
 Tensor distances_of_cosines(const Tensor& cosines) {
   return sqrt(relu(affine(cosines, -2, 2)));  // rounding may leave a cosine above 1
+}
+
+Variable masked_log_sum_exp(const Variable& x, const Tensor& factor) {
+  // Marked: x * 1 + 0, exactly. Others: so low that their exponential is 0, yet finite.
+  return log_sum_exp(x * Variable(factor) + Variable(affine(factor, 1e30, -1e30)));
+}
+
+LossNumbers pair_numbers(const LoggedNumber& active, const Tensor& distances, const PairBatch& batch) {
+  const auto mean = [&](const Tensor& mask) { return mean_of_marked(distances, mask.to(distances.dtype())); };
+  return {{"active", active}, {"mean_positive", mean(batch.positive)}, {"mean_negative", mean(batch.negative)}};
 }
 
 std::shared_ptr<Loss> loss_of_pairs(const std::string& name, std::function<LossOutput(const PairBatch&)> f,

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "autograd/variable.h"
+#include "nn/losses/counts.h"
 #include "nn/losses/loss.h"
 
 namespace fledge {
@@ -27,6 +28,13 @@ Variable pair_distances(const PairBatch& batch);
 Variable pair_cosines(const PairBatch& batch);
 /// Distances that rows of unit length with these cosines have: sqrt(2 - 2s).
 Tensor distances_of_cosines(const Tensor& cosines);
+/// log sum of e^x over the marked elements of each row. x: R,C  factor: R,C of x's dtype, 1 where marked, else 0 -> R.
+/// A row without any gives a number near -1e30: softplus of it is log(1 + 0), and its gradient times 0 is 0, where
+/// -infinity would give NaN.
+Variable masked_log_sum_exp(const Variable& x, const Tensor& factor);
+/// active, mean_positive, mean_negative: means of the distances (n,m) over the batch's pairs of either kind, 0 where
+/// there is none.
+LossNumbers pair_numbers(const LoggedNumber& active, const Tensor& distances, const PairBatch& batch);
 
 /// The Loss of a function of the pairs within a batch.
 std::shared_ptr<Loss> loss_of_pairs(const std::string& name, std::function<LossOutput(const PairBatch&)> f,

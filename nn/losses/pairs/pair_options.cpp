@@ -1,13 +1,10 @@
 #include "nn/losses/pairs/pair_options.h"
 
-#include <limits>
-
 #include "base/error.h"
 
 namespace fledge {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kSmallestFactor = 1e-3;  // what is divided by is not 0
 
 }  // namespace
@@ -20,7 +17,7 @@ OptionDefaults triplet_options(bool with_miner) {
 
 TripletOptions read_triplet(const OptionReader& read, bool with_miner) {
   TripletOptions o;
-  o.margin = read.number("margin", 0, kInfinity);
+  o.margin = read.number("margin", 0);
   o.form = static_cast<TripletMargin>(read.choice("form", {"hinge", "soft"}));
   if (with_miner) o.miner = static_cast<TripletMiner>(read.choice("miner", {"all", "easy", "semihard", "hard"}));
   if (o.miner == TripletMiner::Easy && o.form == TripletMargin::Hinge)
@@ -33,7 +30,7 @@ OptionDefaults contrastive_options() { return {{"contrastive-form", "pml"}, {"po
 
 ContrastiveOptions read_contrastive(const OptionReader& read) {
   return {static_cast<ContrastiveForm>(read.choice("contrastive-form", {"hadsell", "pml"})),
-          read.number("pos-margin", 0, kInfinity), read.number("neg-margin", 0, kInfinity)};
+          read.number("pos-margin", 0), read.number("neg-margin", 0)};
 }
 
 OptionDefaults multi_similarity_options() {
@@ -41,7 +38,7 @@ OptionDefaults multi_similarity_options() {
 }
 
 MultiSimilarityOptions read_multi_similarity(const OptionReader& read) {
-  return {read.number("ms-alpha", kSmallestFactor, kInfinity), read.number("ms-beta", kSmallestFactor, kInfinity),
+  return {read.number("ms-alpha", kSmallestFactor), read.number("ms-beta", kSmallestFactor),
           read.number("ms-lambda", -1, 1), read.flag("ms-miner"), read.number("ms-epsilon", 0, 2)};
 }
 

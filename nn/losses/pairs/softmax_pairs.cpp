@@ -1,6 +1,5 @@
 #include "nn/losses/pairs/softmax_pairs.h"
 
-#include <limits>
 #include <map>
 
 #include "autograd/ops/eltwise.h"
@@ -9,7 +8,6 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "nn/losses/function_loss.h"
-#include "nn/losses/pairs/masked_sums.h"
 #include "tensor/creation.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"
@@ -95,7 +93,7 @@ LossEntry temperature_entry(const char* name, const char* summary, const std::st
                             LossOutput (*f)(const PairBatch&, double)) {
   const auto make = [=](const OptionReader& read, const LossSetup&) {
     constexpr double kSmallestTemperature = 1e-3;
-    const double t = read.number(option, kSmallestTemperature, std::numeric_limits<double>::infinity());
+    const double t = read.number(option, kSmallestTemperature);
     return loss_of_pairs(read.loss(), [=](const PairBatch& batch) { return f(batch, t); });
   };
   return {name, LossKind::Metric, summary, {{option, value}}, make};
@@ -120,7 +118,7 @@ LossEntry n_pair_entry() {
           "length",
           {{"n-pair-l2", "0"}},
           [](const OptionReader& read, const LossSetup&) {
-            const double l2 = read.number("n-pair-l2", 0, std::numeric_limits<double>::infinity());
+            const double l2 = read.number("n-pair-l2", 0);
             // It looks for the pairs on the host.
             return loss_of_labels(
                 read.loss(), [l2](const Variable& f, const Tensor& labels) { return n_pair(f, labels, l2); }, false);

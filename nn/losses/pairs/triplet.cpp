@@ -4,7 +4,6 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/with_gradient.h"
 #include "nn/losses/function_loss.h"
-#include "nn/losses/pairs/masked_sums.h"
 #include "nn/losses/pairs/pair_options.h"
 #include "tensor/ops/distance.h"
 #include "tensor/ops/eltwise.h"

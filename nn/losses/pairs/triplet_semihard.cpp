@@ -1,12 +1,10 @@
 // The semi-hard rule: which negative goes with each anchor and positive, and the loss of these triplets.
 #include <algorithm>
-#include <numeric>
 
 #include "autograd/ops/eltwise.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
-#include "nn/losses/pairs/masked_sums.h"
 #include "nn/losses/pairs/pair_options.h"
 #include "nn/losses/pairs/triplet.h"
 #include "tensor/creation.h"

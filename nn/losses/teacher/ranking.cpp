@@ -1,8 +1,6 @@
 #include "nn/losses/teacher/ranking.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "autograd/ops/ops.h"
@@ -125,11 +123,10 @@ LossEntry darkrank_entry() {
           "each picture's nearest others in the teacher's order (Chen et al. 2018; darkrank-form: hard|soft)",
           {{"darkrank-form", "hard"}, {"darkrank-alpha", "3"}, {"darkrank-beta", "3"}, {"darkrank-length", "4"}},
           [](const OptionReader& read, const LossSetup&) {
-            constexpr double kInfinity = std::numeric_limits<double>::infinity();
             RankOptions rank;
             rank.form = static_cast<RankForm>(read.choice("darkrank-form", {"hard", "soft"}));
-            rank.alpha = read.number("darkrank-alpha", 1e-6, kInfinity);
-            rank.beta = read.number("darkrank-beta", 1e-6, kInfinity);
+            rank.alpha = read.number("darkrank-alpha", 1e-6);
+            rank.beta = read.number("darkrank-beta", 1e-6);
             rank.length = static_cast<int>(read.whole_number("darkrank-length", 1, 1000));
             check_options(rank);
             // soft: its tables are the host's.

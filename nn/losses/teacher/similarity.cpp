@@ -1,7 +1,5 @@
 #include "nn/losses/teacher/similarity.h"
 
-#include <limits>
-
 #include "autograd/ops/ops.h"
 #include "nn/losses/counts.h"
 #include "nn/losses/function_loss.h"
@@ -88,9 +86,7 @@ LossEntry relaxed_contrastive_entry() {
           "pairs pulled or pushed as far as they are alike for the teacher (Kim et al. 2021)",
           {{"rc-sigma", "1"}, {"rc-delta", "1"}},
           [](const OptionReader& read, const LossSetup&) {
-            constexpr double kInfinity = std::numeric_limits<double>::infinity();
-            const double sigma = read.number("rc-sigma", 1e-6, kInfinity),
-                         delta = read.number("rc-delta", 0, kInfinity);
+            const double sigma = read.number("rc-sigma", 1e-6), delta = read.number("rc-delta", 0);
             return loss_of_teacher(read.loss(), [=](const Variable& f, const Tensor& g) {
               return relaxed_contrastive(f, g, sigma, delta);
             });

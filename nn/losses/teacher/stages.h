@@ -1,7 +1,6 @@
 // Losses on what happens inside the networks: the maps after their stages. Maps of student and teacher may differ in
 // size: the teacher's are brought to the student's (maps.h). The teacher's have no gradient.
 #pragma once
-#include <vector>
 
 #include "nn/losses/loss.h"
 

@@ -13,7 +13,7 @@ std::shared_ptr<Made> made() { return std::make_shared<Made>(std::vector<int>{7,
 
 TrainingViews modern(BoxUse boxes = BoxUse::None, const std::string& degradation = "") {
   TrainingViews v;
-  v.transform = train_preset("modern", 16);
+  v.transform = train_preset(Augmentation::Modern, 16);
   v.seed = 1;
   v.epoch = 3;
   v.boxes = boxes;
@@ -82,7 +82,7 @@ TEST_CASE("boxes: both see the box, or the teacher alone") {
   d->boxes = {{0, {3, 4, 10, 12}}, {1, {-5, 20, 100, 100}}, {3, {30, 3, 4, 4}}};
   const auto by_hand = [&](const Image& image, std::int64_t i) {
     Generator g = Generator::of({1, 3, static_cast<std::uint64_t>(i), 0});
-    return apply(train_preset("modern", 16), image, g);
+    return apply(train_preset(Augmentation::Modern, 16), image, g);
   };
   const Image boxed = crop(d->image(0), {3, 4, 10, 12});
   const MakeViews none = training_views(d, modern()), both = training_views(d, modern(BoxUse::Both)),
@@ -121,7 +121,7 @@ TEST_CASE("two pictures under the same numbers: the same box when their sizes ag
     return image;
   };
   const auto flipped = [](const Image& image) { return image.row(8)[0] > image.row(8)[45]; };
-  const TrainTransform t = train_preset("modern", 16);
+  const TrainTransform t = train_preset(Augmentation::Modern, 16);
   int flips = 0, attempts_differ = 0;
   for (std::uint64_t i = 0; i < 300; ++i) {
     Generator a(i), b(i), c(i);
@@ -139,7 +139,7 @@ TEST_CASE("two pictures under the same numbers: the same box when their sizes ag
   CHECK(flips > 100);
   CHECK(flips < 200);
   CHECK(attempts_differ > 0);
-  TrainTransform s = train_preset("shift", 16);
+  TrainTransform s = train_preset(Augmentation::Shift, 16);
   Generator g(4);
   for (int i = 0; i < 20; ++i) {
     const TransformedPair pair = apply_to_both(s, pattern(16, 16), pattern(16, 16), g);

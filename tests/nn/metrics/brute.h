@@ -1,6 +1,7 @@
 // Retrieval metrics the plain way: every distance in double, a full sort per query. The oracle of evaluate_retrieval.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,21 @@ inline RetrievalMetrics brute_force_retrieval(const Tensor& query, const std::ve
   m.values["r_precision"] /= n;
   m.values["mrr"] /= n;
   return m;
+}
+
+/// Mean distances of pairs of the same and of different classes.
+inline std::pair<double, double> brute_force_distances(const Tensor& x, const std::vector<std::int64_t>& labels) {
+  const std::vector<double> v = x.to_vector<double>();
+  const std::int64_t n = x.dim(0), d = x.dim(1);
+  double sums[2] = {}, pairs[2] = {};
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t j = 0; j < i; ++j) {
+      double squares = 0;
+      for (std::int64_t k = 0; k < d; ++k) squares += (v[i * d + k] - v[j * d + k]) * (v[i * d + k] - v[j * d + k]);
+      sums[labels[i] == labels[j]] += std::sqrt(squares);
+      pairs[labels[i] == labels[j]] += 1;
+    }
+  return {sums[1] / pairs[1], sums[0] / pairs[0]};
 }
 
 }  // namespace fledge::test

@@ -42,14 +42,14 @@ double tolerance_of(DType dtype) { return dtype == DType::Float64 ? 1e-11 : 1e-4
 TEST_CASE("basic block equals torchvision's, forward, gradients and statistics") {
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   Generator g(1);
-  BasicBlock block(6, 8, 2, g);
+  ResidualBlock block({.bottleneck = false}, 6, 8, 2, g);
   check_block(block, "basic_block.safetensors", dtype, tolerance_of(dtype));
 }
 
 TEST_CASE("bottleneck equals torchvision's, forward, gradients and statistics") {
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   Generator g(1);
-  Bottleneck block(12, 4, 2, g);
+  ResidualBlock block({.bottleneck = true}, 12, 4, 2, g);
   check_block(block, "bottleneck.safetensors", dtype, tolerance_of(dtype));
 }
 

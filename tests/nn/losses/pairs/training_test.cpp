@@ -3,7 +3,7 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/gemm.h"
-#include "nn/losses/pairs/masked_sums.h"
+#include "nn/losses/pairs/pair_batch.h"
 #include "nn/optim/registry.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
