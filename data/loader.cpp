@@ -13,21 +13,17 @@
 #include "data/worker_threads.h"
 
 namespace fledge {
-namespace {
-
-/// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
-struct Slot {
-  Tensor images, teacher_images, labels, pixels, teacher_pixels;
-  std::vector<SampleRef> samples;
-  std::vector<std::string> bad;            // per sample: what was wrong with its own picture, "" if nothing
-  std::vector<std::int64_t> wanted;        // per sample: its own picture, where another one stands in
-  std::vector<std::exception_ptr> errors;  // per sample
-  std::int64_t left = 0;                   // samples not done yet
-};
-
-}  // namespace
-
 struct Loader::State {
+  /// A batch being made. Each sample is a task of its own, so that all workers help with the batch that is needed next.
+  struct Slot {
+    Tensor images, teacher_images, labels, pixels, teacher_pixels;
+    std::vector<SampleRef> samples;
+    std::vector<std::string> bad;            // per sample: what was wrong with its own picture, "" if nothing
+    std::vector<std::int64_t> wanted;        // per sample: its own picture, where another one stands in
+    std::vector<std::exception_ptr> errors;  // per sample
+    std::int64_t left = 0;                   // samples not done yet
+  };
+
   State(std::shared_ptr<Dataset> d, std::vector<BatchRefs> b, MakeViews m, const LoaderOptions& o)
       : dataset(std::move(d)), batches(std::move(b)), make_views(std::move(m)), options(o) {}
 
@@ -275,7 +271,7 @@ std::optional<Batch> Loader::next() {
   State& s = *state_;
   if (s.failure) std::rethrow_exception(s.failure);
   if (s.cursor == s.batches.size()) return std::nullopt;
-  Slot& slot = s.slots[s.cursor % s.slots.size()];
+  State::Slot& slot = s.slots[s.cursor % s.slots.size()];
   if (s.threads.empty()) {
     for (std::size_t i = 0; i < slot.samples.size(); ++i) s.make_sample(slot, i);
   } else {
