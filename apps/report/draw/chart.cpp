@@ -23,7 +23,7 @@ struct Scale {
   }
 };
 
-std::string value_text(double value, bool percent) { return percent ? percent_text(value) + " %" : number_text(value); }
+std::string point_text(double value, bool percent) { return percent ? percent_text(value) + " %" : number_text(value); }
 
 std::string tick_text(double value, double step, bool percent) {
   if (percent) value *= 100, step *= 100;
@@ -98,7 +98,7 @@ std::string hover_points(const Chart& chart, const Series& s, const Scale& x, co
     const double shown = chart.x_ticks.empty() ? p.x : chart.x_ticks[static_cast<std::size_t>(p.x)];
     out += fmt::format(
         "<circle class=\"hit\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\"><title>{}, {} {}: {}</title></circle>\n", x(p.x),
-        y(p.y), escape(s.name), escape(chart.x_label), number_text(shown), value_text(p.y, chart.percent));
+        y(p.y), escape(s.name), escape(chart.x_label), number_text(shown), point_text(p.y, chart.percent));
   }
   return out;
 }

@@ -18,9 +18,9 @@ namespace fledge {
 namespace {
 
 constexpr const char* kRecords = "annotations";
-constexpr const char* kNames = "class_names";
+constexpr const char* kClassNames = "class_names";
 
-[[noreturn]] void refuse(const std::string& path, const std::string& problem) {
+[[noreturn]] void refuse_mat(const std::string& path, const std::string& problem) {
   throw Error(ErrorKind::BadInput, "", "cannot read MATLAB file '" + path + "': " + problem);
 }
 
@@ -107,14 +107,14 @@ bool has_field(const matvar_t& v, const std::string& wanted) {
 std::int64_t read_class(const std::string& path, const matvar_t* v, const std::string& entry) {
   double value = 0;
   if (!read_scalar(v, value) || !(value >= 1 && value <= 1e6) || value != std::floor(value))
-    refuse(path, entry + " has no whole number above 0 as its class");
+    refuse_mat(path, entry + " has no whole number above 0 as its class");
   return static_cast<std::int64_t>(value);
 }
 
 std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
-  if (v.class_type != MAT_C_STRUCT || !v.data) refuse(path, "'annotations' is no struct array");
+  if (v.class_type != MAT_C_STRUCT || !v.data) refuse_mat(path, "'annotations' is no struct array");
   const std::size_t count = count_of(v);
-  if (count == 0) refuse(path, "'annotations' is empty");
+  if (count == 0) refuse_mat(path, "'annotations' is empty");
   const char* file_field = has_field(v, "relative_im_path") ? "relative_im_path" : "fname";
   const bool labeled = has_field(v, "class"), split = has_field(v, "test");
   std::vector<MatRecord> records(count);
@@ -122,11 +122,11 @@ std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
     MatRecord& r = records[i];
     const std::string entry = "annotations(" + std::to_string(i + 1) + ")";
     const auto field = [&](const char* name) { return Mat_VarGetStructFieldByName(&v, name, i); };
-    if (!read_text(field(file_field), r.file)) refuse(path, entry + " has no text in '" + file_field + "'");
+    if (!read_text(field(file_field), r.file)) refuse_mat(path, entry + " has no text in '" + file_field + "'");
     const std::pair<const char*, double*> corners[] = {
         {"bbox_x1", &r.x1}, {"bbox_y1", &r.y1}, {"bbox_x2", &r.x2}, {"bbox_y2", &r.y2}};
     for (const auto& [name, value] : corners)
-      if (!read_scalar(field(name), *value)) refuse(path, entry + " has no number in '" + name + "'");
+      if (!read_scalar(field(name), *value)) refuse_mat(path, entry + " has no number in '" + name + "'");
     if (labeled) r.class_id = read_class(path, field("class"), entry);
     if (double test = 0; split && read_scalar(field("test"), test)) r.test = test != 0;
   }
@@ -134,11 +134,11 @@ std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
 }
 
 std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
-  if (v.class_type != MAT_C_CELL || !v.data) refuse(path, "'class_names' is no cell array");
+  if (v.class_type != MAT_C_CELL || !v.data) refuse_mat(path, "'class_names' is no cell array");
   std::vector<std::string> names(count_of(v));
   for (std::size_t i = 0; i < names.size(); ++i)
     if (!read_text(Mat_VarGetCell(&v, static_cast<int>(i)), names[i]) || names[i].empty())
-      refuse(path, "class_names{" + std::to_string(i + 1) + "} is no text");
+      refuse_mat(path, "class_names{" + std::to_string(i + 1) + "} is no text");
   return names;
 }
 
@@ -146,18 +146,18 @@ std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
 
 MatAnnotations read_mat_annotations(const std::string& path) {
   silence_matio();
-  const MemoryFile memory(unpack_mat(path, {kRecords, kNames}));
+  const MemoryFile memory(unpack_mat(path, {kRecords, kClassNames}));
   const MatFile file(Mat_Open(memory.path().c_str(), MAT_ACC_RDONLY), Mat_Close);
-  if (!file) refuse(path, "libmatio does not open it");
+  if (!file) refuse_mat(path, "libmatio does not open it");
   MatAnnotations found;
   bool any = false;
   while (const MatVariable v{Mat_VarReadNext(file.get()), Mat_VarFree}) {
     any = true;
     const std::string name = v->name ? v->name : "";
     if (name == kRecords) found.records = read_records(path, *v);
-    if (name == kNames) found.class_names = read_names(path, *v);
+    if (name == kClassNames) found.class_names = read_names(path, *v);
   }
-  if (!any) refuse(path, "it holds neither 'annotations' nor 'class_names'");
+  if (!any) refuse_mat(path, "it holds neither 'annotations' nor 'class_names'");
   return found;
 }
 

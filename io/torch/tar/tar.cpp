@@ -18,7 +18,7 @@ using namespace torch_file;
 using pickle::Kind;
 using pickle::Ref;
 
-constexpr std::int64_t kVersion = 1000;
+constexpr std::int64_t kTarVersion = 1000;
 
 class TarFile {
  public:
@@ -33,7 +33,7 @@ class TarFile {
     const pickle::Source info = source("sys_info"), storages = source("storages"), tensors = source("tensors"),
                          object = source("pickle");
     PickleStream facts(info, budget_);
-    check_sys_info(info, facts.graph(), facts.next().root, kVersion);
+    check_sys_info(info, facts.graph(), facts.next().root, kTarVersion);
     at_end(facts);
     read_storages(storages);
     read_tensors(tensors);

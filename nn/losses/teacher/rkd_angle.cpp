@@ -20,7 +20,7 @@
 namespace fledge {
 namespace {
 
-constexpr double kNearest = 1e-12;  // the clamp of every squared distance in nn/losses
+constexpr double kLeastSquare = 1e-12;  // the clamp of every squared distance in nn/losses
 
 /// Elements of a block's matrices: on the CPU they stay in the cache, on a device they are few launches.
 std::int64_t block_size(Device device) { return device == Device{} ? std::int64_t{1} << 14 : std::int64_t{1} << 22; }
@@ -33,9 +33,9 @@ struct Sides {
 
   explicit Sides(const Tensor& x) {
     const Tensor square = pairwise_distance(x, x, {.squared = true});
-    directed = above_zero(affine(square, 1, -kNearest));
+    directed = above_zero(affine(square, 1, -kLeastSquare));
     half_square = affine(square, 0.5, 0);
-    inverse = div(directed, sqrt(clamp(square, kNearest, std::numeric_limits<double>::infinity())));
+    inverse = div(directed, sqrt(clamp(square, kLeastSquare, std::numeric_limits<double>::infinity())));
   }
 };
 
