@@ -14,7 +14,7 @@ namespace fledge::report {
 namespace {
 
 // In units of the card; a unit is 1.5 pixels of the embedded picture.
-constexpr int kCell = 68, kGap = 10, kLabel = 24, kQuery = 116, kLeft = kQuery + 34, kTop = 2;
+constexpr int kCell = 68, kGap = 10, kLabel = 24, kQuery = 116, kAnswersLeft = kQuery + 34, kTop = 2;
 constexpr double kPixels = 1.5;
 
 struct Place {
@@ -25,7 +25,7 @@ struct Place {
 
 Place query_place() { return {2, kTop + kLabel, kQuery}; }
 Place cell_place(std::size_t row, std::size_t column) {
-  return {static_cast<double>(kLeft) + static_cast<double>(column) * (kCell + kGap),
+  return {static_cast<double>(kAnswersLeft) + static_cast<double>(column) * (kCell + kGap),
           static_cast<double>(kTop + kLabel) + static_cast<double>(row) * (kCell + kLabel + 8), kCell};
 }
 
