@@ -56,8 +56,8 @@ class WorkerThreads {
   std::vector<std::thread> threads_;
 };
 
-/// body(0) ... body(count - 1), in any order, in the calling thread and `threads` more. Rethrows the first error, Stopped
-/// too; what was not begun then is left out.
+/// body(0) ... body(count - 1), in any order, in the calling thread and `threads` more. Rethrows the first error,
+/// Stopped too; what was not begun then is left out.
 template <class Body>
 void for_each_in_threads(std::int64_t count, int threads, const Body& body) {
   std::atomic<std::int64_t> next{0};

@@ -1,5 +1,5 @@
-// stb_image's BMP decoder and stb_image_write's PNG and JPEG. No other decoder is compiled: the known holes of stb_image
-// are in those.
+// stb_image's BMP decoder and stb_image_write's PNG and JPEG. No other decoder is compiled: the known holes of
+// stb_image are in those.
 #include <algorithm>
 #include <cstring>
 #include <memory>

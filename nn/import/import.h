@@ -36,10 +36,10 @@ struct LayerFacts {
 };
 
 struct ImportOptions {
-  std::string arch;         // forced architecture; empty: from the tensors
-  std::string variant;      // as ModelSpec's; empty: what the facts say, then what the form of the names implies
-  std::string stem;         // imagenet, small; empty: from the shapes (ResNet), or the facts, then the form (MobileNet)
-  NameMap map = {};         // applied first; of several entries that match a name the longest counts
+  std::string arch;     // forced architecture; empty: from the tensors
+  std::string variant;  // as ModelSpec's; empty: what the facts say, then what the form of the names implies
+  std::string stem;     // imagenet, small; empty: from the shapes (ResNet), or the facts, then the form (MobileNet)
+  NameMap map = {};     // applied first; of several entries that match a name the longest counts
   /// By module, named as the tensors are before the map: "base.layer1.0.conv1". Empty: the file says nothing.
   std::map<std::string, LayerFacts> facts = {};
 };

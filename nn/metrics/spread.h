@@ -7,10 +7,10 @@
 
 namespace fledge {
 
-/// Mean distances of pairs of the same and of different classes, for a whole test set: N,D float32 or float64, products in float32 block by
-/// block, sums in double; a pair that float32 sees too near to each other is computed in double, so each
-/// distance is right to about 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them).
-/// Errors (Usage): sizes or dtype do not agree.
+/// Mean distances of pairs of the same and of different classes, for a whole test set: N,D float32 or float64, products
+/// in float32 block by block, sums in double; a pair that float32 sees too near to each other is computed in double, so
+/// each distance is right to about 1e-3 of itself. 0 without such a pair (`positives`, `negatives` count them). Errors
+/// (Usage): sizes or dtype do not agree.
 struct MeanDistances {
   double positive = 0, negative = 0;
   std::int64_t positives = 0, negatives = 0;  // pairs

@@ -36,7 +36,7 @@ struct ModelSpec {
   std::int64_t classes = 0;       // of a classifier "fc" on the pooled features, beside the head; 0: none
   std::string stem = "imagenet";  // "imagenet" (224 px) or "small" (28-96 px: first convolution stride 1, no max pool)
   std::string variant = "torch";  // what weights do not show: a variant that the architecture has
-  bool normalize = true;              // L2-normalise the embedding
+  bool normalize = true;          // L2-normalise the embedding
 
   std::map<std::string, std::string> to_map() const;
   static ModelSpec from_map(const std::map<std::string, std::string>& values);  // unknown or malformed: Error(BadInput)

@@ -22,8 +22,8 @@ struct BlockKind {
 };
 
 /// y = relu( branch(x) + shortcut(x) ); the shortcut is x, or bn(conv1x1(x)) where size or channels change
-/// ("downsample.0", "downsample.1"). The branch, "conv1", "bn1", "conv2", ...: two 3x3 convolutions with `planes` output
-/// channels, the first one strided (ResNet-18/34); or 1x1, 3x3, 1x1 convolutions with 4 * planes output channels
+/// ("downsample.0", "downsample.1"). The branch, "conv1", "bn1", "conv2", ...: two 3x3 convolutions with `planes`
+/// output channels, the first one strided (ResNet-18/34); or 1x1, 3x3, 1x1 convolutions with 4 * planes output channels
 /// (ResNet-50/101/152).
 class ResidualBlock : public Module {
  public:

@@ -15,7 +15,7 @@ namespace fledge {
 namespace {
 
 constexpr std::int64_t kDeviceProducts = 64 << 20;  // numbers
-constexpr std::int64_t kSpare = 64;           // rows beyond those wanted: ties and rounding
+constexpr std::int64_t kSpare = 64;                 // rows beyond those wanted: ties and rounding
 
 /// The bound is about products in float32.
 class StrictGuard {

@@ -17,7 +17,7 @@ struct Folder {
 };
 
 const std::set<std::string> kKernelFolders = {"base",           "kernels/api",  "kernels/ref",    "kernels/cpu",
-                                        "kernels/onednn", "kernels/plan", "kernels/profile"};
+                                              "kernels/onednn", "kernels/plan", "kernels/profile"};
 const std::vector<Folder> kOrder = {
     {"base", true, {"base"}},
     {"kernels/api", true, {"base", "kernels/api"}},

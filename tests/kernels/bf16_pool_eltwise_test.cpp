@@ -10,9 +10,7 @@
 using namespace fledge;
 using namespace fledge::test;
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("bf16 max pool: values and positions exactly", "[pool][bf16]") {
   for_each_bf16_table([](const TableUnderTest& t) {

@@ -7,9 +7,7 @@
 using namespace fledge;
 using namespace fledge::test;
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("conv2d forward", "[conv]") {
   for_each_table([](const TableUnderTest& t) {

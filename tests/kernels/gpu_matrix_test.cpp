@@ -20,7 +20,8 @@ struct GpuMatrices {
   ExecContext ctx{1};
   Operands make;
 
-  GpuMatrices(const Backend& b, std::uint64_t seed) : backend(b), make({"", b.f32, HostLayout::Contiguous, ctx, &b}, seed) {}
+  GpuMatrices(const Backend& b, std::uint64_t seed)
+      : backend(b), make({"", b.f32, HostLayout::Contiguous, ctx, &b}, seed) {}
 
   HostTensor tensor(const Dims& dims, DType t, HostLayout layout = HostLayout::Contiguous) const {
     return HostTensor(dims, t, layout, &backend);

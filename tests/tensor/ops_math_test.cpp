@@ -9,8 +9,8 @@
 #include "tensor/ops/gemm.h"
 #include "tensor/ops/optim.h"
 #include "tensor/ops/reduce.h"
-#include "tests/tensor/errors.h"
 #include "tests/tensor/counting.h"
+#include "tests/tensor/errors.h"
 
 using namespace fledge;
 using test::counting;

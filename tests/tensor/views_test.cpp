@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "tensor/creation.h"
-#include "tests/tensor/errors.h"
 #include "tests/tensor/counting.h"
+#include "tests/tensor/errors.h"
 
 using namespace fledge;
 using test::counting;

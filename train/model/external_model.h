@@ -16,9 +16,9 @@ namespace fledge {
 
 /// How a user can help where the tensors alone do not say it. Empty: from the tensors.
 struct ExternalOptions {
-  std::string arch, variant, stem, map;      // map: a file of lines "from = to"
-  bool ema = false;                          // of a checkpoint with plain and averaged weights take the averaged
-  std::string ema_flag = "--ema";            // what the user writes for it
+  std::string arch, variant, stem, map;  // map: a file of lines "from = to"
+  bool ema = false;                      // of a checkpoint with plain and averaged weights take the averaged
+  std::string ema_flag = "--ema";        // what the user writes for it
 };
 
 /// Adds --PREFIXarch, --PREFIXconventions, --PREFIXstem, --PREFIXmap, --PREFIXema, as far as the verb has no such flag

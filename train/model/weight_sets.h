@@ -15,8 +15,8 @@ struct WeightSets {
   bool plain_network = false;          // do the plain ones hold a network, as far as convolutions show it
 };
 
-/// Tensors of an optimiser, and those that `fledge convert` noted as unused, are in neither. Of a file without state dict
-/// or module at its top, the tensors among the object's attributes count.
+/// Tensors of an optimiser, and those that `fledge convert` noted as unused, are in neither. Of a file without state
+/// dict or module at its top, the tensors among the object's attributes count.
 WeightSets weight_sets(const WeightFile& file);
 
 }  // namespace fledge

@@ -5,8 +5,8 @@
 #include "data/dataset.h"
 #include "data/datasets/layouts.h"
 #include "data/pack/pack.h"
-#include "tests/support/files.h"
 #include "tests/data/datasets/picture_folder.h"
+#include "tests/support/files.h"
 
 using namespace fledge;
 using namespace fledge::test;

@@ -8,15 +8,14 @@
 
 #include "data/datasets/annotation_files/mat_annotations.h"
 #include "tensor/random.h"
-#include "tests/support/files.h"
 #include "tests/data/datasets/picture_folder.h"
+#include "tests/support/files.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Catch::Contains;
 
 namespace {
-
 
 bool same(const MatAnnotations& a, const MatAnnotations& b) {
   if (a.class_names != b.class_names || a.records.size() != b.records.size()) return false;

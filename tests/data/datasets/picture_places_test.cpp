@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "data/dataset.h"
-#include "tests/support/files.h"
 #include "tests/data/datasets/picture_folder.h"
+#include "tests/support/files.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -12,7 +12,6 @@ using Catch::Contains;
 namespace {
 
 namespace fs = std::filesystem;
-
 
 /// A copy of a tree whose folders a test may move.
 struct Movable {

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "tests/kernels/ref/tensors.h"
 #include "tests/support/cases_conv.h"
 #include "tests/support/compare.h"
-#include "tests/kernels/ref/tensors.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -19,7 +19,6 @@ double inner_product(const HostTensor& a, const HostTensor& b) {
   for (std::int64_t i = 0; i < a.view().numel(); ++i) sum += a.get(i) * b.get(i);
   return sum;
 }
-
 
 }  // namespace
 

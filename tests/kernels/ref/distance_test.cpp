@@ -2,17 +2,14 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "tests/support/compare.h"
 #include "tests/kernels/ref/tensors.h"
+#include "tests/support/compare.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Values = std::vector<double>;
 
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("ref l2 normalize, and a zero row", "[ref][distance]") {
   ExecContext ctx(1);

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "kernels/ref/cast.h"
-#include "tests/support/compare.h"
 #include "tests/kernels/ref/tensors.h"
+#include "tests/support/compare.h"
 
 using namespace fledge;
 using namespace fledge::test;

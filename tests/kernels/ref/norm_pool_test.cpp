@@ -3,15 +3,14 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/support/compare.h"
 #include "tests/kernels/ref/tensors.h"
+#include "tests/support/compare.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using Values = std::vector<double>;
 
 namespace {
-
 
 // One channel holding 1, 3, 5, 7: mean 4, biased variance 5, unbiased 20/3. With eps 4 the deviation is exactly 3.
 struct OneChannel {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/support/compare.h"
 #include "tests/kernels/ref/tensors.h"
+#include "tests/support/compare.h"
 
 using namespace fledge;
 using namespace fledge::test;
@@ -20,7 +20,6 @@ Values reduced(ReduceOp op, const HostTensor& x, const Dims& y_dims) {
   oracle_table().reduce.reduce(ctx, op, x, y);
   return y.values();
 }
-
 
 }  // namespace
 

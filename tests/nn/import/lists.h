@@ -27,8 +27,8 @@ Names without(const Names& names, const std::function<bool(const NamedShape&)>& 
 
 /// The target of the tensor with that name; "unused", or "nowhere".
 std::string target_of(const Names& names, const ImportPlan& plan, const std::string& name);
-/// Empty when every tensor is placed or unused, every tensor of the model (batch counters aside) is filled once, and the
-/// shapes agree; else what is wrong.
+/// Empty when every tensor is placed or unused, every tensor of the model (batch counters aside) is filled once, and
+/// the shapes agree; else what is wrong.
 std::string flaw_of(const Names& names, const ImportPlan& plan);
 bool has_note(const ImportPlan& plan, const std::string& part);
 

@@ -19,11 +19,11 @@ using namespace fledge::test;
 namespace {
 
 const LossSetup kDeviceSetup{.classes = 6,
-                       .embedding = 10,
-                       .teacher_embedding = 10,
-                       .student_stages = {4, 5, 6, 7},
-                       .teacher_stages = {5, 6, 7, 8},
-                       .seed = 4};
+                             .embedding = 10,
+                             .teacher_embedding = 10,
+                             .student_stages = {4, 5, 6, 7},
+                             .teacher_stages = {5, 6, 7, 8},
+                             .seed = 4};
 
 LossSetup other_sizes() {
   LossSetup setup = kDeviceSetup;
@@ -227,7 +227,8 @@ TEST_CASE("stage maps in bfloat16 are compared in float32", "[losses][device]") 
   for (const char* name : {"hints", "attention"}) {
     INFO(name);
     const DeviceBatch here(kDeviceSetup, kUnevenLabels), there(here, *device, DType::BFloat16);
-    const std::shared_ptr<Loss> loss = make_loss(name, {}, kDeviceSetup), there_loss = make_loss(name, {}, kDeviceSetup);
+    const std::shared_ptr<Loss> loss = make_loss(name, {}, kDeviceSetup),
+                                there_loss = make_loss(name, {}, kDeviceSetup);
     there_loss->to(*device);
     const LossOutput out = loss->forward(here.input()), on_device = there_loss->forward(there.input());
     CHECK(on_device.value.value().dtype() == DType::Float32);

@@ -95,7 +95,7 @@ TEST_CASE("float64 of two ranges, of which the squares fit in none, is refused b
   Rows large = r;  // as far as squares go, both ranges count
   large.x[7 * 4 + 2] = 1e130;
   check_far(evaluate_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o),
-             brute_force_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o));
+            brute_force_retrieval(large.tensor(), r.labels, large.tensor(), r.labels, o));
 }
 
 TEST_CASE("own pictures are passed over as though they were not there", "[metrics]") {

@@ -63,11 +63,12 @@ struct Biased : Module {
 }  // namespace
 
 TEST_CASE("inference equals evaluation with a graph") {
-  const FoldedNetwork c = GENERATE(FoldedNetwork{"resnet18", "imagenet", "torch", 8}, FoldedNetwork{"resnet18", "small", "torch", 8},
-                          FoldedNetwork{"resnet50", "imagenet", "torch", 8}, FoldedNetwork{"resnet50", "small", "torch", 0},
-                          FoldedNetwork{"resnet50", "imagenet", "stride-1x1", 8}, FoldedNetwork{"resnet50", "small", "stride-1x1", 0},
-                          FoldedNetwork{"mobilenet_v1", "imagenet", "torch", 8}, FoldedNetwork{"mobilenet_v1", "imagenet", "keras", 8},
-                          FoldedNetwork{"mobilenet_v1", "small", "keras", 0}, FoldedNetwork{"mobilenet_v1", "small", "torch", 8});
+  const FoldedNetwork c = GENERATE(
+      FoldedNetwork{"resnet18", "imagenet", "torch", 8}, FoldedNetwork{"resnet18", "small", "torch", 8},
+      FoldedNetwork{"resnet50", "imagenet", "torch", 8}, FoldedNetwork{"resnet50", "small", "torch", 0},
+      FoldedNetwork{"resnet50", "imagenet", "stride-1x1", 8}, FoldedNetwork{"resnet50", "small", "stride-1x1", 0},
+      FoldedNetwork{"mobilenet_v1", "imagenet", "torch", 8}, FoldedNetwork{"mobilenet_v1", "imagenet", "keras", 8},
+      FoldedNetwork{"mobilenet_v1", "small", "keras", 0}, FoldedNetwork{"mobilenet_v1", "small", "torch", 8});
   const DType dtype = GENERATE(DType::Float64, DType::Float32);
   CAPTURE(c.arch, c.stem, c.variant, name_of(dtype));
   const double tolerance = dtype == DType::Float64 ? 1e-12 : 1e-5;

@@ -22,10 +22,11 @@ struct StoredNetwork {
 }  // namespace
 
 TEST_CASE("weights from elsewhere give the pooled features their makers computed") {
-  const StoredNetwork c = GENERATE(StoredNetwork{"weights/mobilenet_v1_0.25_imagenet", "mobilenet_v1", 0.25, "torch"},
-                          StoredNetwork{"weights/mobilenet_v1_0.25_imagenet_keras", "mobilenet_v1", 0.25, "keras"},
-                          StoredNetwork{"weights/mobilenet_v1_0.75_imagenet_keras", "mobilenet_v1", 0.75, "keras"},
-                          StoredNetwork{"fixtures/safetensors_resnet18", "resnet18", 5.0 / 64, "torch"});
+  const StoredNetwork c =
+      GENERATE(StoredNetwork{"weights/mobilenet_v1_0.25_imagenet", "mobilenet_v1", 0.25, "torch"},
+               StoredNetwork{"weights/mobilenet_v1_0.25_imagenet_keras", "mobilenet_v1", 0.25, "keras"},
+               StoredNetwork{"weights/mobilenet_v1_0.75_imagenet_keras", "mobilenet_v1", 0.75, "keras"},
+               StoredNetwork{"fixtures/safetensors_resnet18", "resnet18", 5.0 / 64, "torch"});
   const std::string file = c.file;
   if (!have_shared(file + ".safetensors") || !have_shared(file + ".io.safetensors")) return;
   CAPTURE(file);

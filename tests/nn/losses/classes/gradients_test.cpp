@@ -44,7 +44,6 @@ const std::vector<ProxyCase>& cases() {
   return all;
 }
 
-
 }  // namespace
 
 TEST_CASE("central differences agree with the gradients of embeddings and proxies",

@@ -12,8 +12,8 @@
 #include "tests/nn/losses/batches.h"
 
 using namespace fledge;
-using test::number;
 using Catch::Contains;
+using test::number;
 
 namespace {
 
@@ -32,7 +32,6 @@ ModelOutput random_features(std::int64_t n, std::int64_t d, std::uint64_t seed) 
   features.embedding = Variable(rand_normal({n, d}, g), true);
   return features;
 }
-
 
 }  // namespace
 

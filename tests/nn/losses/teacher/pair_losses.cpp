@@ -37,7 +37,6 @@ bool is_pkt(const PairLoss& loss) { return std::string(loss.name).starts_with("p
 
 double trace(const PairLoss& loss) { return is_pkt(loss) ? 1e-7 : 1e-13; }
 
-
 std::pair<double, double> value_and_gradient(const PairLoss& loss, const Tensor& f, const Tensor& g) {
   const Variable leaf(f.clone(), true);
   const LossOutput out = loss.of(leaf, g);
