@@ -9,8 +9,10 @@ find_library(XXHASH_LIBRARY xxhash REQUIRED)
 
 file(GLOB PICTURES CONFIGURE_DEPENDS ${ROOT}/io/image/*.cpp)
 add_library(checked_pictures STATIC EXCLUDE_FROM_ALL ${PICTURES})
+fledge_unity(checked_pictures ${PICTURES})
 target_link_libraries(checked_pictures PUBLIC checked_io JPEG::JPEG PNG::PNG ${WEBP_LIBRARY})
 
 file(GLOB DATA CONFIGURE_DEPENDS ${ROOT}/data/*.cpp ${ROOT}/data/*/*.cpp ${ROOT}/data/datasets/annotation_files/*.cpp)
 add_library(checked_data STATIC EXCLUDE_FROM_ALL ${DATA} ${ROOT}/tensor/random.cpp)
+fledge_unity(checked_data ${DATA})
 target_link_libraries(checked_data PUBLIC checked_pictures Threads::Threads ${MATIO_LIBRARY} ${UTF8PROC_LIBRARY} ${XXHASH_LIBRARY})
