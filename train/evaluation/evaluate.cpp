@@ -124,7 +124,7 @@ class RowCollector {
     }
     done_ += rows.dim(0);
     if (progress_) progress_(done_, dataset_.size());
-    if (const int signal = stop_signal()) throw Stopped{signal};
+    stop_if_asked();
   }
 
   Embeddings finish() {

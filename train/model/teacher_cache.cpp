@@ -40,7 +40,7 @@ class FileLock {
       if (errno != EWOULDBLOCK && errno != EINTR)
         throw Error(ErrorKind::Resource, "", "cannot lock teacher cache '" + path + "': " + std::strerror(errno),
                     "name a file on another file system, or train without --teacher-cache");
-      if (const int signal = stop_signal()) throw Stopped{signal};
+      stop_if_asked();
       if (waited == kSilent)
         std::fprintf(stderr, "\nwaiting for another process that holds the teacher cache '%s'\n", path.c_str());
       std::this_thread::sleep_for(20ms);

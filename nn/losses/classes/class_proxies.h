@@ -7,7 +7,7 @@
 
 namespace fledge {
 
-/// The least factor on cosines that options take: below it every gradient is lost in rounding.
+/// The least factor on cosines that options take.
 constexpr double kMinScale = 1e-3;
 
 /// cos(a_i, b_j). a: N,D  b: M,D  ->  N,M. Rows are normalised inside; a row of zeros has cosine 0 with everything.

@@ -59,7 +59,7 @@ std::shared_ptr<Loss> make_softmax(const OptionReader& read, const LossSetup& se
 }
 
 std::shared_ptr<Loss> make_cosine_softmax(const OptionReader& read, const LossSetup& setup) {
-  const double scale = read.number("scale", 1e-3);
+  const double scale = read.number("scale", kMinScale);
   const double smoothing = read.number("label-smoothing", 0, 1);
   return std::make_shared<ProxyLoss>(read.loss(), setup,
                                      [=](const Variable& f, const Variable& proxies, const Tensor& labels) {
