@@ -19,7 +19,7 @@ TEST_CASE("conv2d forward", "[conv]") {
         run_both(t, [&](const KernelTable& k, Side s) {
           k.conv.forward(t.ctx, x[s], w[s], with_bias ? bias.at(s) : nullptr, y[s], c.params);
         });
-        CHECK(mismatch(t.label() + " " + c.descriptor(), y, c.depth()) == "");
+        CHECK(mismatch(t.label() + " " + c.descriptor(), y, c.depth(), conv_tolerance(t, c)) == "");
       }
     }
   });
@@ -32,7 +32,8 @@ TEST_CASE("conv2d grad_input", "[conv]") {
       const Operand dy = make.input(c.y()), w = make.input(c.w);
       Operand dx = make.output(c.x);
       run_both(t, [&](const KernelTable& k, Side s) { k.conv.grad_input(t.ctx, dy[s], w[s], dx[s], c.params); });
-      CHECK(mismatch(t.label() + " " + c.descriptor(), dx, c.w[0] / c.params.groups * c.w[2] * c.w[3]) == "");
+      CHECK(mismatch(t.label() + " " + c.descriptor(), dx, c.w[0] / c.params.groups * c.w[2] * c.w[3],
+                     conv_tolerance(t, c)) == "");
     }
   });
 }
@@ -44,7 +45,7 @@ TEST_CASE("conv2d grad_weight", "[conv]") {
       const Operand dy = make.input(c.y()), x = make.input(c.x);
       Operand dw = make.output(c.w);
       run_both(t, [&](const KernelTable& k, Side s) { k.conv.grad_weight(t.ctx, dy[s], x[s], dw[s], c.params); });
-      CHECK(mismatch(t.label() + " " + c.descriptor(), dw, c.y().numel() / c.w[0]) == "");
+      CHECK(mismatch(t.label() + " " + c.descriptor(), dw, c.y().numel() / c.w[0], conv_tolerance(t, c)) == "");
     }
   });
 }
@@ -82,7 +83,7 @@ TEST_CASE("conv2d forward_fused with every activation, bias and residual", "[con
         });
         CHECK(mismatch(t.label() + " " + c.descriptor() + " activation " + std::to_string(turn % 3) +
                            (with_bias ? " bias" : "") + (with_residual ? " residual" : ""),
-                       y, c.depth()) == "");
+                       y, c.depth(), conv_tolerance(t, c)) == "");
       }
     }
   });
@@ -103,9 +104,10 @@ TEST_CASE("conv2d: packed weights in a slot follow the weights' version", "[conv
           k.conv.grad_input(t.ctx, dy[s], w[s], dx[s], c.params);
         });
         const std::string label = t.label() + " round " + std::to_string(round) + " " + c.descriptor();
-        CHECK(mismatch(label + " forward", y, c.depth()) == "");
+        CHECK(mismatch(label + " forward", y, c.depth(), conv_tolerance(t, c)) == "");
         CHECK(mismatch(label + " fused", fused, c.depth()) == "");
-        CHECK(mismatch(label + " grad_input", dx, c.w[0] / c.params.groups * c.w[2] * c.w[3]) == "");
+        CHECK(mismatch(label + " grad_input", dx, c.w[0] / c.params.groups * c.w[2] * c.w[3], conv_tolerance(t, c)) ==
+              "");
         if (round == 0) continue;  // the second round reads what the first one packed
         const Operand fresh = make.input(c.w);
         w.fast.fill_from([&](std::int64_t i) { return fresh.fast.get(i); });

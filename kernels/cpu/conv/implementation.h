@@ -11,6 +11,7 @@ struct ConvCall {
   const TensorView &x, &w, &y;
   const Conv2dParams& params;
   ConvEpilogue epilogue{};  // of Forward
+  bool inference = false;   // the weight stays as it is, so that its packed forms are worth keeping
 
   ConvProblem problem() const {
     ConvProblem p = conv_problem(direction, x.dtype, x.dims, w.dims, params);
@@ -23,13 +24,24 @@ struct ConvImplementation {
   const char* name;
   /// Why it does not take the call, in a few words; null: it does. Decides by shapes and layouts alone.
   const char* (*refuses)(const ConvCall&);
+  /// Why the rule, which does not measure, passes it over though it takes the call; null: it does not, as of a null
+  /// function. Decides by shapes alone.
+  const char* (*unfit)(const ConvCall&) = nullptr;
   /// A call that it does not refuse. Plans and packed weights are its own affair (kernels/plan).
   void (*run)(ExecContext&, const ConvCall&);
 };
 
 // A file each.
-extern const ConvImplementation kDepthwise;  // own SIMD
+extern const ConvImplementation kDepthwise;              // own SIMD
+extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
+extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;
+
+/// Of the last two, the first that takes the call: a sum over the taps that are inside the picture, and nothing else. Own
+/// implementations that also add and subtract other terms leave it to these where a result is not finite.
+const ConvImplementation& direct(const ConvCall&);
+/// Whether a dense float32 tensor has neither NaN nor infinity.
+bool all_finite(const TensorView&);
 
 }  // namespace fledge::cpu

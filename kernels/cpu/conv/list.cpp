@@ -1,5 +1,6 @@
 // The implementations of a convolution on the CPU, and which of them computes a call.
 #include <array>
+#include <bit>
 
 #include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/conv/measured.h"
@@ -15,35 +16,44 @@ struct Row {
 
 /// Fastest first; the reference refuses nothing. The first that takes a call computes it.
 constexpr std::array kImplementations{
-    Row{kDepthwise, KernelSet::Simd},
-    Row{kOneDnn, KernelSet::OneDnn},
-    Row{kReference, KernelSet::Ref},
+    Row{kDepthwise, KernelSet::Simd},         Row{kWinograd4, KernelSet::Simd}, Row{kWinograd2, KernelSet::Simd},
+    Row{kProductGradWeight, KernelSet::Simd}, Row{kOneDnn, KernelSet::OneDnn},  Row{kReference, KernelSet::Ref},
 };
 
 const char* refusal(KernelSet set, const Row& row, const ConvCall& call) {
   return row.set > set ? "not in this set of kernels" : row.implementation.refuses(call);
 }
 
+/// Why the rule does not take it.
+const char* against(KernelSet set, const Row& row, const ConvCall& call) {
+  if (const char* reason = refusal(set, row, call)) return reason;
+  return row.implementation.unfit ? row.implementation.unfit(call) : nullptr;
+}
+
 const ConvImplementation& by_rule(KernelSet set, const ConvCall& call) {
   for (const Row& row : kImplementations)
-    if (!refusal(set, row, call)) return row.implementation;
+    if (!against(set, row, call)) return row.implementation;
   return kReference;
 }
 
-/// The reference is measured by nobody: it may take seconds.
+/// The rule's choice stands first: it is kept where times are nearly equal. The reference is measured by nobody: it may
+/// take seconds.
 const ConvImplementation& by_clock(MeasuredChoice& choice, KernelSet set, ExecContext& ctx, const ConvCall& call) {
-  std::array<const ConvImplementation*, kImplementations.size()> takers;
-  std::size_t count = 0;
+  const ConvImplementation& rule = by_rule(set, call);
+  if (&rule == &kReference) return rule;
+  std::array<const ConvImplementation*, kImplementations.size()> takers{&rule};
+  std::size_t count = 1;
   for (const Row& row : kImplementations)
-    if (&row.implementation != &kReference && !refusal(set, row, call)) takers[count++] = &row.implementation;
-  return count == 0 ? kReference : choice.of(ctx, call, std::span(takers).first(count));
+    if (&row.implementation != &rule && &row.implementation != &kReference && !refusal(set, row, call))
+      takers[count++] = &row.implementation;
+  return choice.of(ctx, call, std::span(takers).first(count));
 }
 
 void tell(KernelReport& report, KernelSet set, const ConvCall& call, const ConvImplementation& taken) {
   report.implementation = taken.name;
   for (const Row& row : kImplementations) {
-    if (&row.implementation == &taken) continue;
-    if (const char* reason = refusal(set, row, call))
+    if (&row.implementation == &taken) break;
+    if (const char* reason = against(set, row, call))
       report.refused += std::string(report.refused.empty() ? "" : "; ") + row.implementation.name + ": " + reason;
   }
 }
@@ -65,7 +75,7 @@ void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const T
 template <KernelSet S>
 void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
                    const TensorView& y, const Conv2dParams& p) {
-  run(S, ctx, {ConvDirection::Forward, x, w, y, p, e});
+  run(S, ctx, {ConvDirection::Forward, x, w, y, p, e, true});
 }
 template <KernelSet S>
 void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,
@@ -95,6 +105,17 @@ void overlay(ConvKernels& conv) {
 }
 
 }  // namespace
+
+const ConvImplementation& direct(const ConvCall& call) { return kOneDnn.refuses(call) ? kReference : kOneDnn; }
+
+bool all_finite(const TensorView& t) {
+  constexpr std::uint32_t kExponent = 0x7F800000;  // all ones in NaN and infinity
+  const auto* v = static_cast<const float*>(t.data);
+  std::uint32_t broken = 0;
+  for (std::int64_t i = 0, n = t.numel(); i < n; ++i)
+    broken |= (std::bit_cast<std::uint32_t>(v[i]) & kExponent) == kExponent;
+  return broken == 0;
+}
 
 void overlay_conv(KernelTable& t, KernelSet set) {
   (void)measured_choice();  // a wrong FLEDGE_CONV_CHOICE is said now, not inside the first kernel

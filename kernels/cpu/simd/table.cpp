@@ -19,6 +19,8 @@ void fill_table(SimdTable& t) {
   fill_distance(t);
   fill_scan(t);
   fill_optim(t);
+  fill_product(t);
+  fill_winograd(t);
 }
 
 }  // namespace fledge::cpu::FLEDGE_ISA

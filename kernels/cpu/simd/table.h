@@ -87,6 +87,48 @@ struct ScanArgs {
   std::int32_t* column_before;  // added to
 };
 
+// A product of matrices. Row r of x begins at x + r*ldx, and so on. Transposed: x is depth x rows, w depth x columns.
+struct ProductArgs {
+  const float* x;  // rows x depth
+  const float* w;  // panels of product_panel columns, each depth x panel (transposed: rows of ldw floats)
+  float* y;        // rows x columns
+  std::int64_t ldx, ldw, ldy;
+  std::int64_t rows, depth, columns;  // columns: a multiple of product_panel
+};
+
+// Winograd's transforms of one tile, m = 4 or 2; side = m + 2. Position i of `to`, `from` and `positions` begins at
+// i*position_stride. Channels: multiples of the lanes.
+struct WinogradInputArgs {
+  int m;
+  const float* const* pixels;  // side^2 of the input, or m^2 of the output's gradient; each c floats
+  float* to;                   // side^2 positions of c floats
+  std::int64_t position_stride, c;
+};
+// y = clamp(A^T M A + bias + residual, lo, hi).
+struct WinogradOutputArgs {
+  int m;
+  const float* from;  // side^2 positions of k floats
+  std::int64_t position_stride, k;
+  const float* bias;             // k or null
+  const float* const* residual;  // m^2 pixels of k floats, or null
+  float* const* pixels;          // m^2, written
+  float lo, hi;
+  std::int64_t* left;  // first channels of the vectors that are not finite and so were not written: at most k/lanes
+};
+// n weights at each of nine taps, and at side^2 positions.
+struct WinogradWeightArgs {
+  int m;
+  const float* const* taps;
+  float* positions;
+  std::int64_t position_stride, n;
+};
+struct WinogradGradWeightArgs {
+  int m;
+  const float* positions;
+  std::int64_t position_stride, n;
+  float* const* taps;
+};
+
 struct SimdTable {
   const char* isa;
   int lanes;
@@ -147,6 +189,18 @@ struct SimdTable {
 
   // How many items are certain; a mark for each chunk of 64.
   std::int64_t (*scan_row)(const ScanArgs&, std::uint8_t* marks);
+
+  // y = x * w. Sums run over the depth in order, whatever the rows.
+  int product_rows, product_panel;
+  void (*product)(const ProductArgs&);
+  // y = x^T * w, or added to y.
+  void (*product_transposed)(const ProductArgs&, bool add);
+
+  void (*winograd_input)(const WinogradInputArgs&);
+  void (*winograd_grad_output)(const WinogradInputArgs&);
+  std::int64_t (*winograd_output)(const WinogradOutputArgs&);   // how many vectors were left
+  void (*winograd_weight)(const WinogradWeightArgs&);           // taps to positions
+  bool (*winograd_grad_weight)(const WinogradGradWeightArgs&);  // positions to taps; whether all are finite
 
   void (*sgd_step)(float* w, const float* grad, float* velocity, std::int64_t n, const SgdRule&);
   void (*adam_step)(float* w, const float* grad, float* m, float* v, std::int64_t n, const AdamRule&);

@@ -1,0 +1,70 @@
+// Weights at the positions of Winograd's tiles: U = G g G^T.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/cpu/conv/winograd.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/parallel.h"
+
+namespace fledge::cpu {
+namespace {
+
+/// to[tap][input][panel] from the taps of the `width` outputs from `first` on; zeros behind them. By blocks of a line,
+/// as a column of w touches few cache sets.
+void gather_panel(const TensorView& w, std::int64_t first, std::int64_t width, float* to) {
+  constexpr std::int64_t kBlock = 16;
+  const std::int64_t inputs = w.dims[1], panel = simd().product_panel;
+  for (std::int64_t tap = 0; tap < 9; ++tap)
+    for (std::int64_t begin = 0; begin < inputs; begin += kBlock)
+      for (std::int64_t o = 0; o < panel; ++o) {
+        const float* from = w.as<float>() + ((first + o) * 9 + tap) * inputs;
+        float* value = to + tap * inputs * panel + o;
+        for (std::int64_t i = begin; i < std::min(inputs, begin + kBlock); ++i)
+          value[i * panel] = o < width ? from[i] : 0;
+      }
+}
+
+void pack_panel(int m, const TensorView& w, std::int64_t first, std::int64_t width, const WinogradWeightArgs& to) {
+  const std::int64_t inputs = w.dims[1], size = inputs * simd().product_panel;
+  thread_local std::vector<float> taps;
+  if (taps.size() < static_cast<std::size_t>(9 * size)) taps.resize(static_cast<std::size_t>(9 * size));
+  gather_panel(w, first, width, taps.data());
+  const float* at[9];
+  for (int tap = 0; tap < 9; ++tap) at[tap] = taps.data() + tap * size;
+  simd().winograd_weight({m, at, to.positions, to.position_stride, size});
+}
+
+/// Inputs of w are the outputs here, and lie side by side already.
+void pack_turned_panel(int m, const TensorView& w, std::int64_t first, std::int64_t width,
+                       const WinogradWeightArgs& to) {
+  const std::int64_t inputs = w.dims[0], outputs = w.dims[1], panel = simd().product_panel;
+  for (std::int64_t i = 0; i < inputs; ++i) {
+    const float* at[9];
+    for (int tap = 0; tap < 9; ++tap) at[tap] = w.as<float>() + (i * 9 + 8 - tap) * outputs + first;
+    float* row = to.positions + i * panel;
+    simd().winograd_weight({m, at, row, to.position_stride, width});
+    if (width < panel)
+      for (int position = 0; position < (m + 2) * (m + 2); ++position)
+        std::fill(row + position * to.position_stride + width, row + position * to.position_stride + panel, 0.0f);
+  }
+}
+
+}  // namespace
+
+std::int64_t winograd_weight_stride(std::int64_t inputs, std::int64_t outputs) {
+  const std::int64_t panel = simd().product_panel;
+  return inputs * ((outputs + panel - 1) / panel * panel) + 16;  // a line more: positions fall on different cache sets
+}
+
+void pack_winograd_weights(int threads, int m, const TensorView& w, bool turned, float* positions) {
+  const std::int64_t inputs = w.dims[turned ? 0 : 1], outputs = w.dims[turned ? 1 : 0], panel = simd().product_panel;
+  const std::int64_t panels = (outputs + panel - 1) / panel, size = inputs * panel;
+  parallel_for(threads, panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const WinogradWeightArgs to{m, nullptr, positions + i * size, winograd_weight_stride(inputs, outputs), 0};
+      (turned ? pack_turned_panel : pack_panel)(m, w, i * panel, std::min(panel, outputs - i * panel), to);
+    }
+  });
+}
+
+}  // namespace fledge::cpu
