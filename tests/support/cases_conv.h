@@ -86,7 +86,7 @@ inline std::vector<ConvCase> conv_cases() {
 }
 
 /// The tolerance of mismatch() for a case. Tiles of 4 x 4 outputs, which the CPU's tables may take for some cases,
-/// round twice as far as a direct sum on average (tests/kernels/winograd_test.cpp), and further where inputs have a mean.
+/// round further than a direct sum where inputs have a mean (tests/kernels/winograd_test.cpp).
 inline double conv_tolerance(const TableUnderTest& t, const ConvCase& c) {
   constexpr double kUlps4 = 4.8e-7;
   const bool tiles = !t.backend && c.w[2] == 3 && c.w[3] == 3 && c.params.stride_h == 1 && c.params.stride_w == 1 &&
