@@ -35,8 +35,10 @@ Device parse_device(const std::string& text) {
 Compute compute_of(const MachineSpec& o) {
   Compute c;
   c.device = parse_device(o.device);
-  if (const std::string clock = chosen_by_the_clock(); o.deterministic == Determinism::Strict && !clock.empty())
-    throw Error(ErrorKind::Usage, "", "--deterministic strict, but " + clock + " lets the clock choose", "unset it");
+  if (o.deterministic == Determinism::Strict && o.autotune != Autotune::Off)
+    throw Error(ErrorKind::Usage, "",
+                "--deterministic strict, but --autotune " + word(o.autotune) + " lets the clock choose",
+                "use --autotune off");
   if (o.precision == RunPrecision::BF16) c.activations = DType::BFloat16;
   if (!c.on_device()) {
     if (o.precision == RunPrecision::TF32 || !backend_for(c.device).computes(c.activations))
@@ -54,6 +56,7 @@ Compute apply(const MachineSpec& o) {
   set_num_threads(o.threads);
   const Compute c = compute_of(o);
   set_thread_invariant(o.deterministic == Determinism::Strict);
+  set_autotune(o.autotune);
   if (!c.on_device()) return c;
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
   set_precision(o.precision == RunPrecision::F32 ? Precision::Strict : Precision::TF32);

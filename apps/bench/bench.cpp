@@ -25,6 +25,7 @@ Finished run_self(const BenchOptions& o, const std::string& task, const std::str
                                     "--precision",     word(o.machine.precision),
                                     "--threads",       std::to_string(o.machine.threads),
                                     "--deterministic", word(o.machine.deterministic),
+                                    "--autotune",      word(o.machine.autotune),
                                     "--size",          std::to_string(o.size),
                                     "--seconds",       std::to_string(o.seconds),
                                     "--step-graph",    word(o.step_graph)};

@@ -1,6 +1,5 @@
-// What decides the bits of a result besides its arguments: instruction sets, threads, and how choices are made.
+// Whether the number of threads may decide the bits of a result. How implementations are chosen: autotune.h.
 #pragma once
-#include <string>
 
 namespace fledge {
 
@@ -9,9 +8,5 @@ namespace fledge {
 /// threads. Of the whole process; to be set between kernels.
 bool thread_invariant();
 void set_thread_invariant(bool on);
-
-/// The variable of the environment by which the CPU's implementations are chosen by their speed, so that two runs may
-/// differ in the last bits; "" where they are chosen by rule.
-std::string chosen_by_the_clock();
 
 }  // namespace fledge

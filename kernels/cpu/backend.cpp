@@ -5,9 +5,7 @@
 
 #include "base/environment.h"
 #include "base/error.h"
-#include "kernels/api/reproducibility.h"
 #include "kernels/cpu/allocator.h"
-#include "kernels/cpu/conv/measured.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/onednn/isa.h"
 #include "kernels/onednn/table.h"
@@ -110,10 +108,5 @@ const KernelTable& cpu_table(const std::string& name, DType dtype) {
 }
 
 CpuLibrary cpu_library() { return onednn::library(); }
-
-std::string chosen_by_the_clock() {
-  if (onednn::tuning_on()) return "FLEDGE_ONEDNN_TUNE";
-  return cpu::measured_choice() ? "FLEDGE_CONV_CHOICE" : "";
-}
 
 }  // namespace fledge

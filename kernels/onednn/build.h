@@ -6,6 +6,7 @@
 
 #include "kernels/onednn/choose.h"
 #include "kernels/onednn/state.h"
+#include "kernels/plan/choices.h"
 #include "kernels/plan/fastest.h"
 
 namespace fledge::onednn {
@@ -32,11 +33,14 @@ PlanList build_plans(const Key& key, Describe describe, Build build) {
 }
 
 /// run(plan) executes the whole problem; every candidate computes a valid result, so the caller's output may be used.
-template <class Run>
-std::unique_ptr<Plan> take_fastest(PlanList plans, Run run) {
+template <class Key, class Run>
+std::unique_ptr<Plan> take_fastest(const Key& key, PlanList plans, Run run) {
   if (plans.size() == 1) return std::move(plans[0]);
-  for (auto& plan : plans) run(*plan);  // warm up: page in, pack
-  return std::move(plans[fastest(plans.size(), [&](std::size_t i) { return seconds([&] { run(*plans[i]); }); })]);
+  std::vector<std::string> names;
+  for (const auto& plan : plans) names.push_back(plan->implementation);
+  const auto one = [&](std::size_t i) { run(*plans[i]); };
+  return std::move(plans[choices().choose("onednn " + problem_text(key), names, one,
+                                          [&](std::size_t i) { return seconds([&] { one(i); }); })]);
 }
 
 /// Finds or makes the plan of `key` and runs it. Vendor errors leave as fledge::Error naming `op` and the problem.
@@ -49,7 +53,7 @@ void run_plan(ExecContext& ctx, const char* op, const Key& key, MakePlans make_p
     std::unique_ptr<Plan>* plan = plans.find(key);
     if (!plan) {
       auto run_one = [&](Plan& p) { run(p, state.stream); };
-      plan = &plans.insert(key, take_fastest(make_plans(key), run_one));
+      plan = &plans.insert(key, take_fastest(key, make_plans(key), run_one));
     }
     if (ctx.report) ctx.report->implementation = "onednn:" + (*plan)->implementation;
     run(**plan, state.stream);

@@ -2,15 +2,15 @@
 
 #include <cstring>
 
-#include "base/environment.h"
-#include "kernels/onednn/table.h"
+#include "kernels/api/autotune.h"
+#include "kernels/api/reproducibility.h"
 
 namespace fledge::onednn {
 namespace {
 
 int wanted(std::int64_t work) {
   constexpr std::int64_t kTiny = 1'000'000;  // 20 microseconds: building another primitive costs more than it gains
-  return tuning_on() && work > kTiny ? 3 : 1;
+  return autotune() == Autotune::Full && !thread_invariant() && work > kTiny ? 3 : 1;
 }
 
 bool has(const char* implementation, const char* part) { return std::strstr(implementation, part) != nullptr; }
@@ -43,10 +43,5 @@ int candidates_wanted(const ConvKey& key) {
 }
 
 int candidates_wanted(const MatmulKey& key) { return wanted(key.work()); }
-
-bool tuning_on() {
-  static const bool on = environment_switch("FLEDGE_ONEDNN_TUNE");
-  return on;
-}
 
 }  // namespace fledge::onednn

@@ -3,9 +3,9 @@
 //
 // Default: the first one that the rules below accept. The choice depends on the problem, the instruction set and the
 // thread count only, so a run gives the same bits every time on one machine.
-// FLEDGE_ONEDNN_TUNE=1: the first use of a problem times up to three accepted ones and keeps the fastest for the life
-// of the context. Implementations round differently and the winner of a near tie is chance, so two runs may then differ
-// in the last bits: a run that must be resumed bit for bit leaves it off.
+// --autotune full: the first use of a problem times up to three accepted ones, and the fastest is kept (kernels/plan,
+// Choices). Implementations round differently and the winner of a near tie is chance, so two runs may then differ in
+// the last bits, unless one takes the other's choices.
 #pragma once
 #include "kernels/onednn/plan.h"
 
@@ -20,7 +20,7 @@ enum class Verdict {
 /// Judges an implementation by the vendor's name for it.
 Verdict judge(const ConvKey& key, const char* implementation);
 Verdict judge(const MatmulKey& key, const char* implementation);
-/// How many implementations are worth building: 1, or 3 when tuning is on and the problem is not tiny.
+/// How many implementations are worth building: 1, or 3 with --autotune full where the problem is not tiny.
 int candidates_wanted(const ConvKey& key);
 int candidates_wanted(const MatmulKey& key);
 

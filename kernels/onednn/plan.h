@@ -35,6 +35,9 @@ struct MatmulKey {
 /// The problem in words, for error messages.
 std::string describe(const ConvKey& key);
 std::string describe(const MatmulKey& key);
+/// As choices by the clock name it.
+inline std::string problem_text(const ConvKey& key) { return text_of(key, key.threads); }
+inline std::string problem_text(const MatmulKey& key) { return "matmul " + describe(key); }
 
 /// A dtype in the vendor's terms; of the floating ones.
 dnnl::memory::data_type data_type_of(std::int64_t dtype);

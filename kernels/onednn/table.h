@@ -7,7 +7,4 @@ namespace fledge::onednn {
 /// conv.forward, grad_input, grad_weight, forward_fused and gemm.matmul, for float32.
 void overlay(KernelTable& f32);
 
-/// FLEDGE_ONEDNN_TUNE: does the clock choose among the implementations of a primitive?
-bool tuning_on();
-
 }  // namespace fledge::onednn

@@ -81,4 +81,12 @@ inline std::string describe(const ConvProblem& key) {
   return d;
 }
 
+/// The problem in words with its direction, as choices by the clock name it.
+inline std::string text_of(const ConvProblem& problem, std::int64_t threads) {
+  const char* direction = problem.direction == ConvDirection::Forward     ? "forward "
+                          : problem.direction == ConvDirection::GradInput ? "grad_input "
+                                                                          : "grad_weight ";
+  return direction + describe(problem) + ", " + std::to_string(threads) + " threads";
+}
+
 }  // namespace fledge

@@ -27,9 +27,15 @@ PackedWeights::Entry& PackedWeights::entry(WeightForm form, std::size_t bytes) {
   return entries_.back();
 }
 
+static std::mutex slots;  // guards all: a weight is packed once a step, or once
+
+void PackedWeights::forget(const TensorView& w) {
+  const std::lock_guard lock(slots);
+  if (w.holder && w.holder->slot) static_cast<PackedWeights*>(w.holder->slot)->entries_.clear();
+}
+
 void* PackedWeights::of(const TensorView& w, WeightForm form, std::size_t bytes,
                         const std::function<void(void*)>& pack) {
-  static std::mutex slots;  // guards all: a weight is packed once a step, or once
   const std::lock_guard lock(slots);
   if (!w.holder->slot) w.holder->slot = new PackedWeights;
   Entry& e = static_cast<PackedWeights*>(w.holder->slot)->entry(form, bytes);  // nobody else fills a slot

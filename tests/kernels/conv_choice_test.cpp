@@ -49,7 +49,8 @@ constexpr std::array kBoth{&kSlow, &kFast};
 
 /// A choice over the file at `path`.
 struct Chooser {
-  explicit Chooser(const std::string& path, const std::string& machine = "m") : choice(ChoiceFile(path, machine)) {}
+  explicit Chooser(const std::string& path, const std::string& machine = "m")
+      : choices(ChoiceFile(path, machine)), choice(choices) {}
 
   std::string of(std::int64_t batch, int threads = 1, bool in_place = false) {
     const HostTensor x = values({batch, 8, 6, 5}), w = values({8, 8, 3, 3}), y = values({batch, 8, 6, 5});
@@ -60,6 +61,7 @@ struct Chooser {
     return choice.of(ctx, call, kBoth).name;
   }
 
+  Choices choices;
   cpu::MeasuredChoice choice;
 };
 
@@ -164,6 +166,19 @@ TEST_CASE("a kept choice counts as long as there is an implementation of its nam
   ChoiceFile(path, "m").keep(problem, "of another build");
   CHECK(Chooser(path).of(1) == "fast");
   CHECK(ChoiceFile(path, "m").find(problem) == "fast");
+}
+
+TEST_CASE("a run that goes on keeps its choices, whatever the clock would say", "[conv]") {
+  Chooser first(""), second("");
+  CHECK(first.of(1) == "fast");
+  auto used = first.choices.used();
+  REQUIRE(used.size() == 1);
+  used.begin()->second = "slow";
+  second.choices.prefer(used);
+  CHECK(second.of(1) == "slow");
+  CHECK(slow_runs + fast_runs == 0);
+  CHECK(second.choices.used() == used);
+  CHECK(second.of(2) == "fast");  // of which the run said nothing
 }
 
 TEST_CASE("where the clock may not choose, the rule does", "[conv]") {

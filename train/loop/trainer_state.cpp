@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "io/file.h"
 #include "io/folder.h"
+#include "kernels/api/autotune.h"
 #include "train/loop/trainer.h"
 
 namespace fledge {
@@ -49,6 +50,7 @@ void Trainer::take_up(const std::string& folder) {
                 "cannot resume from '" + folder + "' as " + o_.model.network.describe() + ": " + e.problem(), e.hint());
   }
   state_ = c.state;
+  take_autotuned(state_.autotuned);
   state_.finished &= at_end();  // more --epochs than it once had: it goes on
   if (!state_.finished) state_.result.clear();
 }
@@ -64,6 +66,7 @@ void Trainer::save() {
   Checkpoint c = ensure_sound();
   state_.order_hash = setup_.sampler->order_hash(state_.epoch);
   state_.alarms = alarms_.state();
+  state_.autotuned = autotuned();
   remember_identity();
   state_.log_lines = run_->log_lines();
   run_->sync_log();  // the lines that the state counts

@@ -74,6 +74,7 @@ std::string state_text(const RunState& s) {
          {"log_lines", s.log_lines},
          {"alarms", s.alarms}};
   if (!s.identity.empty()) j["identity"] = s.identity;
+  if (!s.autotuned.empty()) j["autotuned"] = s.autotuned;
   if (!(s.not_finite == NotFiniteCounts{}))
     j["not_finite"] = {{"skipped", s.not_finite.skipped},
                        {"of_epoch", s.not_finite.of_epoch},
@@ -123,6 +124,7 @@ RunState parse_state(const std::vector<std::uint8_t>& bytes, const std::string& 
     }
     if (in.has("log_lines")) s.log_lines = in.count("log_lines", -1);
     if (in.has("alarms")) s.alarms = in.at("alarms").get<std::map<std::string, std::vector<double>>>();
+    if (in.has("autotuned")) s.autotuned = in.at("autotuned").get<std::map<std::string, std::string>>();
     if (in.has("identity")) s.identity = in.at("identity").get<std::string>();
     if (in.has("skipped"))
       for (const auto& [name, reason] : in.at("skipped").get<std::map<std::string, std::string>>())

@@ -33,6 +33,7 @@ struct RunState {
   std::map<std::string, double> epoch_sums;           // running sums for the epoch's means
   std::int64_t log_lines = -1;                        // of log.jsonl at that moment; -1: from before they were counted
   std::map<std::string, std::vector<double>> alarms;  // what each alarm remembers
+  std::map<std::string, std::string> autotuned;       // what --autotune chose, problem by problem
   std::string identity;                               // RunIdentity::hash(); "": not known when it was saved
   std::map<std::string, std::string> skipped;         // unreadable training pictures by name, and why
   std::string result;                                 // text of metrics.json, once there is a result

@@ -43,6 +43,11 @@ void bind_machine(Fields& f, MachineSpec& o) {
              "repeat: the same bits for the same number of threads; strict: for any number, somewhat slower "
              "(fledge bench says how much)")
       .before_it_was("repeat");
+  add_choice(
+      f, "autotune", o.autotune,
+      "how the CPU's convolutions are chosen: off (by shape); quick, full (by the clock, at a problem's first use; "
+      "kept for later runs of this build on this machine)")
+      .before_it_was("off");
   f.add_switch("quiet", o.quiet, "no progress, only results and errors").free();
 }
 

@@ -6,6 +6,7 @@
 
 #include "data/exif_choice.h"
 #include "data/loader.h"
+#include "kernels/api/autotune.h"
 #include "nn/losses/loss.h"
 #include "nn/models/model.h"
 #include "nn/optim/optimizer.h"
@@ -110,6 +111,7 @@ struct MachineSpec {
   std::string device = "auto";
   RunPrecision precision = RunPrecision::F32;
   Determinism deterministic = Determinism::Repeat;
+  Autotune autotune = Autotune::Off;  // on a CPU
   bool quiet = false;
 };
 

@@ -59,6 +59,9 @@ constexpr auto words_of(ExifChoice) {
   return std::to_array<Word<ExifChoice>>(
       {{"auto", ExifChoice::Auto}, {"on", ExifChoice::On}, {"off", ExifChoice::Off}});
 }
+constexpr auto words_of(Autotune) {
+  return std::to_array<Word<Autotune>>({{"off", Autotune::Off}, {"quick", Autotune::Quick}, {"full", Autotune::Full}});
+}
 constexpr auto words_of(Determinism) {
   return std::to_array<Word<Determinism>>({{"repeat", Determinism::Repeat}, {"strict", Determinism::Strict}});
 }

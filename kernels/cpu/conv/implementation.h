@@ -38,7 +38,7 @@ extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weig
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;
 
-/// Of the last two, the first that takes the call: a sum over the taps that are inside the picture and nothing else. Own
+/// Of the last two, the first that takes the call: a sum over the taps inside the picture and nothing else. Own
 /// implementations that also add and subtract other terms leave it to these where a result is not finite.
 const ConvImplementation& direct(const ConvCall&);
 /// Whether a dense float32 tensor has neither NaN nor infinity.

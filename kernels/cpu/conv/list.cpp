@@ -118,7 +118,6 @@ bool all_finite(const TensorView& t) {
 }
 
 void overlay_conv(KernelTable& t, KernelSet set) {
-  (void)measured_choice();  // a wrong FLEDGE_CONV_CHOICE is said now, not inside the first kernel
   switch (set) {
     case KernelSet::Ref:
       return overlay<KernelSet::Ref>(t.conv);

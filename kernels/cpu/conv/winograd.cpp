@@ -1,6 +1,6 @@
 // Winograd's convolution of 3 x 3 taps with stride 1: forward and the gradient of the input, which is a convolution
-// with turned taps. A block of tiles goes through three steps while it lies in the cache: inputs to positions, a product
-// at each position, positions to outputs with all that is fused behind.
+// with turned taps. A block of tiles goes through three steps while it lies in the cache: inputs to positions, products
+// of the positions, positions to outputs with all that is fused behind.
 #include "kernels/cpu/conv/winograd.h"
 
 #include <algorithm>

@@ -108,12 +108,10 @@ TEST_CASE("strict: a run goes on with another number of threads, bit by bit", "[
 
 TEST_CASE("strict: what gives the promise up is refused", "[e2e][strict]") {
   const TempFolder folder;
-  const std::map<std::string, std::string> clocks = {{"FLEDGE_ONEDNN_TUNE", "1"}, {"FLEDGE_CONV_CHOICE", "measure"}};
-  for (const auto& [variable, value] : clocks) {
-    const Setting clock(variable.c_str(), value);
-    const Outcome o = run_fledge(folder, small_inference({"--deterministic", "strict"}));
+  for (const char* how : {"quick", "full"}) {
+    const Outcome o = run_fledge(folder, small_inference({"--deterministic", "strict", "--autotune", how}));
     CHECK(o.code == 2);
-    CHECK_THAT(o.err, Contains(variable));
+    CHECK_THAT(o.err, Contains(std::string("--autotune ") + how + " lets the clock choose"));
   }
   CHECK(run_fledge(folder, {"bench", "--deterministic", "sometimes"}).code == 2);
 }
@@ -124,22 +122,22 @@ TEST_CASE("implementations of convolutions are chosen by rule, or by the clock, 
   must(folder, small_inference({}));
   CHECK_FALSE(std::filesystem::exists(folder / "cache"));
   {
-    const Setting measure("FLEDGE_CONV_CHOICE", "measure");
-    must(folder, small_inference({}));
+    must(folder, small_inference({"--autotune", "quick"}));
     std::vector<std::filesystem::path> kept;
     for (const auto& file : std::filesystem::directory_iterator(folder / "cache/fledge")) kept.push_back(file.path());
     REQUIRE(kept.size() == 1);
     const Bytes first = slurp(kept[0]);
-    CHECK_THAT(std::string(first.begin(), first.end()), Contains("groups128 float32 bias relu, 1 threads\t"));
+    CHECK_THAT(std::string(first.begin(), first.end()), Contains("float32 bias relu, 1 threads, inference\t"));
     spill(kept[0], "torn");
-    CHECK_THAT(must(folder, small_inference({})).err, Contains("are not used: damaged"));
+    CHECK_THAT(must(folder, small_inference({"--autotune", "quick"})).err, Contains("are not used: damaged"));
     const Bytes anew = slurp(kept[0]);
     CHECK(std::count(anew.begin(), anew.end(), '\n') == std::count(first.begin(), first.end(), '\n'));
   }
-  const Setting typo("FLEDGE_CONV_CHOICE", "fastest");
-  const Outcome o = run_fledge(folder, small_inference({}));
+  must(folder, small_inference({"--autotune", "full"}));  // chooses among more, and keeps that apart
+  CHECK(std::distance(std::filesystem::directory_iterator(folder / "cache/fledge"), {}) == 2);
+  const Outcome o = run_fledge(folder, small_inference({"--autotune", "fastest"}));
   CHECK(o.code == 2);
-  CHECK_THAT(o.err, Contains("FLEDGE_CONV_CHOICE=fastest") && Contains("rule or measure"));
+  CHECK_THAT(o.err, Contains("fastest") && Contains("quick"));
 }
 
 TEST_CASE("verbose says which implementation computed, and why others refused", "[e2e]") {
@@ -147,11 +145,12 @@ TEST_CASE("verbose says which implementation computed, and why others refused", 
   const Setting verbose("FLEDGE_VERBOSE", "1");
   const std::string lines = must(folder, small_inference({})).err;
   CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,depthwise,n1c128h2w2k128r3s3 "));
-  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,onednn:") && Contains(",depthwise: not depthwise\n"));
+  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,onednn:") &&
+                        Contains(",depthwise: not depthwise; winograd-4x4: not 3 x 3"));
   CHECK_THAT(lines, Contains("fledge_verbose,global_avg_pool,cpu,"));
   const Setting own("FLEDGE_CPU_KERNELS", "simd");
   CHECK_THAT(must(folder, small_inference({})).err,
-             Contains(",ref,") && Contains(",depthwise: not depthwise; onednn: not in this set of kernels\n"));
+             Contains(",ref,") && Contains("products: gradient of weights only; onednn: not in this set of kernels\n"));
 }
 
 TEST_CASE("the instruction sets of both kinds of kernels are capped together, and shown", "[e2e][strict]") {
