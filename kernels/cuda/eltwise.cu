@@ -7,23 +7,23 @@
 namespace fledge::cuda {
 namespace {
 
-struct Scalars {
+struct UnaryScalars {
   float a, b;
 };
 
 template <UnaryOp OP>
-__device__ float value(float x, Scalars p) {
+__device__ float value(float x, UnaryScalars p) {
   if constexpr (OP == UnaryOp::Affine) return fmaf(p.a, x, p.b);
   return unary_value(OP, x, p.a, p.b);
 }
 
 template <class T, UnaryOp OP>
-struct Forward {
+struct UnaryForward {
   static constexpr int kViews = 2, kPack = cuda::kPack<T>;
   static constexpr bool kBroadcasts = false;
   T* y;
   const T* x;
-  Scalars p;
+  UnaryScalars p;
 
   template <int N>
   __device__ void run(const std::int64_t (&at)[2], const bool (&)[2]) const {
@@ -37,13 +37,13 @@ struct Forward {
 
 /// dx = dy * f'(x); a slope of 0 gives 0 even where dy is infinite, as a mask would.
 template <class T, UnaryOp OP>
-struct Backward {
+struct UnaryBackward {
   static constexpr int kViews = 3, kPack = cuda::kPack<T>;
   static constexpr bool kBroadcasts = false;
   T* dx;
   const T* dy;
   const T* x;
-  Scalars p;
+  UnaryScalars p;
 
   template <int N>
   __device__ void run(const std::int64_t (&at)[3], const bool (&)[3]) const {
@@ -91,12 +91,12 @@ void with_op(UnaryOp op, F&& f) {
   }
 }
 
-Scalars scalars(const UnaryParams& p) { return {static_cast<float>(p.a), static_cast<float>(p.b)}; }
+UnaryScalars scalars(const UnaryParams& p) { return {static_cast<float>(p.a), static_cast<float>(p.b)}; }
 
 template <class T>
 void unary(ExecContext&, UnaryOp op, const TensorView& x, const TensorView& y, const UnaryParams& p) {
   with_op(op, [&](auto constant) {
-    using Body = Forward<T, decltype(constant)::value>;
+    using Body = UnaryForward<T, decltype(constant)::value>;
     for_each_element("unary", Body{y.as<T>(), x.as<T>(), scalars(p)}, {&y, &x});
   });
 }
@@ -105,7 +105,7 @@ template <class T>
 void unary_backward(ExecContext&, UnaryOp op, const TensorView& dy, const TensorView& x, const TensorView&,
                     const TensorView& dx, const UnaryParams& p) {
   with_op(op, [&](auto constant) {
-    using Body = Backward<T, decltype(constant)::value>;
+    using Body = UnaryBackward<T, decltype(constant)::value>;
     for_each_element("unary_backward", Body{dx.as<T>(), dy.as<T>(), x.as<T>(), scalars(p)}, {&dx, &dy, &x});
   });
 }

@@ -39,7 +39,7 @@ struct Binary {
 };
 
 template <class T, class Op>
-void run(const TensorView& a, const TensorView& b, const TensorView& y) {
+void run_binary(const TensorView& a, const TensorView& b, const TensorView& y) {
   for_each_element("binary", Binary<T, Op>{y.as<T>(), a.as<T>(), b.as<T>()}, {&y, &a, &b});
 }
 
@@ -49,13 +49,13 @@ template <class T>
 void binary(ExecContext&, BinaryOp op, const TensorView& a, const TensorView& b, const TensorView& y) {
   switch (op) {
     case BinaryOp::Add:
-      return run<T, AddOp>(a, b, y);
+      return run_binary<T, AddOp>(a, b, y);
     case BinaryOp::Sub:
-      return run<T, SubOp>(a, b, y);
+      return run_binary<T, SubOp>(a, b, y);
     case BinaryOp::Mul:
-      return run<T, MulOp>(a, b, y);
+      return run_binary<T, MulOp>(a, b, y);
     case BinaryOp::Div:
-      return run<T, DivOp>(a, b, y);
+      return run_binary<T, DivOp>(a, b, y);
   }
 }
 

@@ -9,8 +9,6 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256;
-
 __device__ std::int64_t thread_number() { return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ bool in_range(std::int64_t index, std::int64_t size) { return index >= 0 && index < size; }
 __device__ std::int64_t thread_count() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }

@@ -46,7 +46,7 @@ __global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t
 }
 
 template <class T>
-void normalize(ExecContext&, const TensorView& pixels, const TensorView& y, const NormalizeParams& p) {
+void normalize_pixels(ExecContext&, const TensorView& pixels, const TensorView& y, const NormalizeParams& p) {
   constexpr const char* op = "normalize";
   const std::uint8_t* from = pixels.as<std::uint8_t>();
   const std::int64_t total = y.numel();
@@ -63,8 +63,8 @@ void normalize(ExecContext&, const TensorView& pixels, const TensorView& y, cons
 }  // namespace
 
 void overlay_image(KernelTable& f32, KernelTable& bf16_table) {
-  f32.image = {.normalize = &normalize<float>};
-  bf16_table.image = {.normalize = &normalize<bf16>};
+  f32.image = {.normalize = &normalize_pixels<float>};
+  bf16_table.image = {.normalize = &normalize_pixels<bf16>};
 }
 
 }  // namespace fledge::cuda

@@ -6,8 +6,6 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256;
-
 /// blockIdx.y: rows, in strides of the grid; a thread writes N neighbouring columns.
 template <int N>
 __global__ void __launch_bounds__(kBlock)

@@ -123,7 +123,7 @@ __global__ __launch_bounds__(kColumnThreads) void apply_gradient(Gradient<T> gra
 
 /// The arguments, with null for what is absent.
 template <class T>
-struct Backward {
+struct BackwardPass {
   Gradient<T> gradient;
   const T* x;
   T *dx, *dz;
@@ -132,7 +132,7 @@ struct Backward {
 };
 
 template <class T>
-void sums(const Backward<T>& b, const BatchNormBackwardArgs& in, const BatchNormGrads& out, float* centering) {
+void sums(const BackwardPass<T>& b, const BatchNormBackwardArgs& in, const BatchNormGrads& out, float* centering) {
   constexpr const char* op = "batch_norm_backward";
   const auto run = [&](auto v) {
     constexpr int V = decltype(v)::value;
@@ -148,7 +148,7 @@ void sums(const Backward<T>& b, const BatchNormBackwardArgs& in, const BatchNorm
 }
 
 template <class T>
-void apply(const Backward<T>& b, const Correction& by) {
+void apply_gradients(const BackwardPass<T>& b, const Correction& by) {
   const auto run = [&](auto v) {
     constexpr int V = decltype(v)::value;
     const ColumnGrid g = column_grid(b.rows, b.columns / V, 4, 16);
@@ -165,12 +165,12 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
                          bool batch_statistics, const BatchNormParams& p) {
   if (in.x.numel() == 0) return;
   const bool masked = p.activation != Activation::None;
-  Backward<T> b{{in.dy.as<T>(), masked ? in.y.as<T>() : nullptr, p.activation},
-                in.x.as<T>(),
-                out.dx ? out.dx->as<T>() : nullptr,
-                out.dresidual ? out.dresidual->as<T>() : nullptr,
-                in.x.numel() / in.x.dims[1],
-                static_cast<int>(in.x.dims[1])};
+  BackwardPass<T> b{{in.dy.as<T>(), masked ? in.y.as<T>() : nullptr, p.activation},
+                    in.x.as<T>(),
+                    out.dx ? out.dx->as<T>() : nullptr,
+                    out.dresidual ? out.dresidual->as<T>() : nullptr,
+                    in.x.numel() / in.x.dims[1],
+                    static_cast<int>(in.x.dims[1])};
   const bool centered = batch_statistics && out.dx;
   const Scratch centering(static_cast<std::size_t>(2 * b.columns) * sizeof(float));
   if (centered || out.dgamma || out.dbeta) {
@@ -181,8 +181,8 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
     }
   }
   if (!b.dx && !b.dz) return;
-  apply(b,
-        {in.gamma.as<float>(), in.mean.as<float>(), in.invstd.as<float>(), centered ? centering.as<float>() : nullptr});
+  apply_gradients(b, {in.gamma.as<float>(), in.mean.as<float>(), in.invstd.as<float>(),
+                      centered ? centering.as<float>() : nullptr});
 }
 
 template void batch_norm_backward<float>(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&, bool,

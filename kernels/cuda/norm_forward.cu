@@ -204,8 +204,8 @@ const T* data_or_null(const TensorView* v) {
 }
 
 template <class T>
-void apply(const char* op, const TensorView& x, const TensorView* residual, const TensorView& y,
-           const Normalization& norm) {
+void apply_statistics(const char* op, const TensorView& x, const TensorView* residual, const TensorView& y,
+                      const Normalization& norm) {
   const int columns = static_cast<int>(x.dims[1]);
   const T* add = data_or_null<T>(residual);
   const auto run = [&](auto v) {
@@ -238,8 +238,9 @@ void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma
            statistics);
   };
   with_pack<kPack<T>>(columns, run, x.as<T>());
-  apply<T>(op, x, residual, y,
-           {gamma.as<float>(), beta.as<float>(), mean.as<float>(), invstd.as<float>(), 0.0f, false, p.activation});
+  apply_statistics<T>(
+      op, x, residual, y,
+      {gamma.as<float>(), beta.as<float>(), mean.as<float>(), invstd.as<float>(), 0.0f, false, p.activation});
 }
 
 template <class T>
@@ -247,9 +248,9 @@ void batch_norm_eval(ExecContext&, const TensorView& x, const TensorView& gamma,
                      const TensorView& mean, const TensorView& var, const TensorView* residual, const TensorView& y,
                      const BatchNormParams& p) {
   if (x.numel() == 0) return;
-  apply<T>("batch_norm_eval", x, residual, y,
-           {gamma.as<float>(), beta.as<float>(), mean.as<float>(), var.as<float>(), static_cast<float>(p.eps), true,
-            p.activation});
+  apply_statistics<T>("batch_norm_eval", x, residual, y,
+                      {gamma.as<float>(), beta.as<float>(), mean.as<float>(), var.as<float>(),
+                       static_cast<float>(p.eps), true, p.activation});
 }
 
 template <class T>

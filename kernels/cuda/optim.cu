@@ -9,8 +9,6 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256;
-
 /// A parameter, its gradient, and its moments, null where there is none.
 struct Arrays {
   float* w;
@@ -24,15 +22,15 @@ struct Arrays {
   }
 };
 
-struct Entry {
+struct Parameter {
   Arrays arrays;
   std::int64_t numel;
   float lr_scale, decay;
 };
-using Tensors = Batch<Entry, 64>;
+using Parameters = Batch<Parameter, 64>;
 
 /// What StepScalars points to.
-struct Scalars {
+struct StepValues {
   const double *rates, *norm;
   float max_norm;
 };
@@ -53,7 +51,7 @@ __device__ void update(const AdamRule& r, float& w, float g, float& first, float
   w = w * r.shrink - r.step_size * first / (sqrtf(second) * r.root_scale + r.eps);
 }
 
-__device__ SgdRule rule_of(const SgdParams& p, const Entry& e, const Scalars& s) {
+__device__ SgdRule rule_of(const SgdParams& p, const Parameter& e, const StepValues& s) {
   return {.lr = static_cast<float>(s.rates[0]) * e.lr_scale,
           .decay = e.decay,
           .momentum = static_cast<float>(p.momentum),
@@ -61,7 +59,7 @@ __device__ SgdRule rule_of(const SgdParams& p, const Entry& e, const Scalars& s)
           .nesterov = p.nesterov};
 }
 
-__device__ AdamRule rule_of(const AdamParams& p, const Entry& e, const Scalars& s) {
+__device__ AdamRule rule_of(const AdamParams& p, const Parameter& e, const StepValues& s) {
   const float lr = static_cast<float>(s.rates[0]) * e.lr_scale, root_scale = static_cast<float>(1 / s.rates[2]),
               eps = static_cast<float>(p.eps);
   return {.decoupled = p.decoupled,
@@ -93,13 +91,14 @@ __device__ inline void update_elements(const Rule& rule, const Arrays& a, float 
 
 /// A block per chunk.
 template <class Rule, class Params>
-__global__ void __launch_bounds__(kBlock) step(const Tensors tensors, const Params params, const Scalars scalars) {
+__global__ void __launch_bounds__(kBlock)
+    step(const Parameters tensors, const Params params, const StepValues scalars) {
   __shared__ Rule rule;
   const float norm = static_cast<float>(*scalars.norm);
   if (!(norm - norm == 0)) return;  // infinite or NaN
   const float scale = scalars.max_norm > 0 && norm > scalars.max_norm ? scalars.max_norm / norm : 1;
   const int number = tensors.find(blockIdx.x);
-  const Entry& e = tensors.entry[number];
+  const Parameter& e = tensors.entry[number];
   if (threadIdx.x == 0) rule = rule_of(params, e, scalars);
   __syncthreads();
   std::int64_t begin = static_cast<std::int64_t>(blockIdx.x - tensors.first_chunk[number]) * kChunk;
@@ -114,10 +113,10 @@ __global__ void __launch_bounds__(kBlock) step(const Tensors tensors, const Para
 }
 
 template <class Rule, class Params>
-void run(const char* op, std::span<const OptimTensor> tensors, const Params& params, const StepScalars& s) {
-  static_assert(sizeof(Tensors) + sizeof(Params) + sizeof(Scalars) <= 4096 - 64);
-  const Scalars scalars{s.rates.as<double>(), s.norm.as<double>(), static_cast<float>(s.max_norm)};
-  Tensors batch;
+void run_steps(const char* op, std::span<const OptimTensor> tensors, const Params& params, const StepScalars& s) {
+  static_assert(sizeof(Parameters) + sizeof(Params) + sizeof(StepValues) <= 4096 - 64);
+  const StepValues scalars{s.rates.as<double>(), s.norm.as<double>(), static_cast<float>(s.max_norm)};
+  Parameters batch;
   const auto flush = [&] {
     launch(op, &step<Rule, Params>, batch.chunks(), kBlock, batch, params, scalars);
     batch = {};
@@ -134,11 +133,11 @@ void run(const char* op, std::span<const OptimTensor> tensors, const Params& par
 }
 
 void sgd_step(ExecContext&, std::span<const OptimTensor> tensors, const SgdParams& p, const StepScalars& s) {
-  run<SgdRule>("sgd_step", tensors, p, s);
+  run_steps<SgdRule>("sgd_step", tensors, p, s);
 }
 
 void adam_step(ExecContext&, std::span<const OptimTensor> tensors, const AdamParams& p, const StepScalars& s) {
-  run<AdamRule>("adam_step", tensors, p, s);
+  run_steps<AdamRule>("adam_step", tensors, p, s);
 }
 
 }  // namespace

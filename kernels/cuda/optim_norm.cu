@@ -7,22 +7,20 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256;
-
-struct Entry {
+struct GradientEntry {
   const float* data;
   std::int64_t numel;
 };
-using Tensors = Batch<Entry, 128>;
-static_assert(sizeof(Tensors) <= 4096 - 64);
+using Gradients = Batch<GradientEntry, 128>;
+static_assert(sizeof(Gradients) <= 4096 - 64);
 
 __device__ double square(float v) { return static_cast<double>(v) * v; }
 
 /// A block per chunk.
-__global__ void __launch_bounds__(kBlock) chunk_squares(const Tensors tensors, double* __restrict__ partial) {
+__global__ void __launch_bounds__(kBlock) chunk_squares(const Gradients tensors, double* __restrict__ partial) {
   __shared__ double shared[kBlock / kWarp];
   const int number = tensors.find(blockIdx.x), thread = static_cast<int>(threadIdx.x);
-  const Entry e = tensors.entry[number];
+  const GradientEntry e = tensors.entry[number];
   std::int64_t begin = static_cast<std::int64_t>(blockIdx.x - tensors.first_chunk[number]) * kChunk;
   const std::int64_t end = begin + kChunk < e.numel ? begin + kChunk : e.numel;
   double sum = 0;
@@ -61,7 +59,7 @@ void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView
   for (const TensorView& g : grads) chunks += chunks_of(g.numel());
   const Scratch partial(static_cast<std::size_t>(chunks) * sizeof(double));
   auto* to = partial.as<double>();
-  Tensors batch;
+  Gradients batch;
   const auto flush = [&] {
     launch("grad_norm", &chunk_squares, batch.chunks(), kBlock, batch, to);
     to += batch.chunks();

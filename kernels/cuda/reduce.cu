@@ -174,7 +174,7 @@ void reduce(ExecContext&, ReduceOp op, const TensorView& x, const TensorView& y)
 }
 
 /// `strides` of a view with reduced dims, standing still along the axes that `dims` has and it lacks.
-TensorView spread(const TensorView& v, const Dims& strides, const Dims& dims) {
+TensorView broadcast_view(const TensorView& v, const Dims& strides, const Dims& dims) {
   TensorView wide = v;
   wide.strides = strides;
   for (int i = 0; i < dims.rank(); ++i)
@@ -192,7 +192,7 @@ void extreme_backward(ExecContext&, const TensorView& dy, const TensorView& x, c
   share.strides = contiguous_strides(y.dims);
   reduce_views("reduce_backward", ShareOp{share.as<float>(), y.as<float>(), dy.as<float>()}, x, y.dims,
                {&x.strides, &share.strides, &y.strides, &dy.strides});
-  const TensorView extreme = spread(y, y.strides, x.dims), part = spread(share, share.strides, x.dims);
+  const TensorView extreme = broadcast_view(y, y.strides, x.dims), part = broadcast_view(share, share.strides, x.dims);
   for_each_element("reduce_backward", SpreadShare{dx.as<float>(), x.as<float>(), extreme.as<float>(), part.as<float>()},
                    {&dx, &x, &extreme, &part});
 }

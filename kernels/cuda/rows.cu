@@ -81,13 +81,13 @@ __global__ void __launch_bounds__(kRowBlock)
 }
 
 template <RowOp OP>
-void forward(ExecContext&, const TensorView& x, const TensorView& y) {
+void forward_rows(ExecContext&, const TensorView& x, const TensorView& y) {
   launch_rows("softmax", &row_forward<kWarp, OP>, &row_forward<kRowBlock, OP>, x.dims[0], x.dims[1], x.as<float>(),
               y.as<float>());
 }
 
 template <RowOp OP>
-void backward(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& dx) {
+void backward_rows(ExecContext&, const TensorView& dy, const TensorView& y, const TensorView& dx) {
   launch_rows("softmax_backward", &row_backward<kWarp, OP>, &row_backward<kRowBlock, OP>, dx.dims[0], dx.dims[1],
               dy.as<float>(), y.as<float>(), dx.as<float>());
 }
@@ -102,11 +102,11 @@ void log_sum_exp_backward(ExecContext&, const TensorView& dy, const TensorView& 
 
 void overlay_rows(KernelTable& f32) {
   ReduceKernels& k = f32.reduce;
-  k.softmax = &forward<RowOp::Softmax>;
-  k.softmax_backward = &backward<RowOp::Softmax>;
-  k.log_softmax = &forward<RowOp::LogSoftmax>;
-  k.log_softmax_backward = &backward<RowOp::LogSoftmax>;
-  k.log_sum_exp = &forward<RowOp::LogSumExp>;
+  k.softmax = &forward_rows<RowOp::Softmax>;
+  k.softmax_backward = &backward_rows<RowOp::Softmax>;
+  k.log_softmax = &forward_rows<RowOp::LogSoftmax>;
+  k.log_softmax_backward = &backward_rows<RowOp::LogSoftmax>;
+  k.log_sum_exp = &forward_rows<RowOp::LogSumExp>;
   k.log_sum_exp_backward = &log_sum_exp_backward;
   k.masked_row_extreme = &masked_row_extreme;
   k.masked_row_extreme_backward = &one_per_row;

@@ -6,7 +6,7 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256, kChunk = static_cast<int>(kScanChunk);
+constexpr int kScanBlock = static_cast<int>(kScanChunk);
 
 /// Limits of queries or items: strict, loose and, of queries, list.
 struct Limits {
@@ -28,19 +28,19 @@ __device__ inline bool marked(float p, const Limits& queries, std::int64_t q, co
 }
 
 /// blockIdx.x: chunks; blockIdx.y: rows, in strides of the grid. A thread a column.
-__global__ void __launch_bounds__(kChunk)
+__global__ void __launch_bounds__(kScanBlock)
     mark_chunks(std::int64_t rows, std::int64_t width, const float* __restrict__ products, const Limits queries,
                 const Limits items, bool both, const Limits column_queries, const Limits row_items,
                 std::uint8_t* __restrict__ marks) {
-  __shared__ int shared[kChunk / kWarp];
-  const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * kChunk + threadIdx.x;
+  __shared__ int shared[kScanBlock / kWarp];
+  const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * kScanBlock + threadIdx.x;
   for (std::int64_t i = blockIdx.y; i < rows; i += gridDim.y) {
     int mark = 0;
     if (j < width) {
       const float p = products[i * width + j];
       mark = marked(p, queries, i, items, j) || (both && marked(p, column_queries, j, row_items, i));
     }
-    mark = block_fold<kChunk>(mark, shared, Sum{});
+    mark = block_fold<kScanBlock>(mark, shared, Sum{});
     if (threadIdx.x == 0) marks[i * gridDim.x + blockIdx.x] = mark > 0;
     __syncthreads();
   }
@@ -80,8 +80,8 @@ void scan_products(ExecContext&, const TensorView& products, const TensorView& q
   const Limits of_columns = columns ? limits_of(columns->queries) : Limits{};
   const Limits of_row_items = columns ? limits_of(columns->items) : Limits{};
   const dim3 grid(static_cast<unsigned>(marks.dims[1]), static_cast<unsigned>(rows < most ? rows : most));
-  launch("scan_products", &mark_chunks, grid, kChunk, rows, width, p, of_rows, of_items, columns != nullptr, of_columns,
-         of_row_items, marks.as<std::uint8_t>());
+  launch("scan_products", &mark_chunks, grid, kScanBlock, rows, width, p, of_rows, of_items, columns != nullptr,
+         of_columns, of_row_items, marks.as<std::uint8_t>());
   launch("scan_products", &count_rows, static_cast<unsigned>(rows), kBlock, width, p, of_rows, of_items,
          before.as<std::int32_t>());
   if (columns)

@@ -9,7 +9,7 @@ namespace {
 
 using Key = unsigned long long;
 
-constexpr int kBlock = 256, kDigit = 11, kBins = 1 << kDigit, kBinsEach = kBins / kBlock;
+constexpr int kDigit = 11, kBins = 1 << kDigit, kBinsEach = kBins / kBlock;
 constexpr int kSharedKeys = 2048;                          // more are sorted in global memory
 constexpr std::size_t kSpillBytes = std::size_t{1} << 28;  // of that memory, at most, for rows done together
 

@@ -8,7 +8,7 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kBlock = 256, kChunk = 1024;  // kChunk: distances of the other side kept in shared memory
+constexpr int kStaged = 1024;  // distances of the other side kept in shared memory
 
 struct Rule {
   float margin, above, upto;
@@ -52,7 +52,7 @@ struct Add {
 
 /// Distances of columns first ... of a row where the mask says so, NaN elsewhere.
 __device__ inline void stage(const float* d, const std::uint8_t* mask, int first, int columns, float* chunk) {
-  for (int k = static_cast<int>(threadIdx.x); k < kChunk; k += kBlock) {
+  for (int k = static_cast<int>(threadIdx.x); k < kStaged; k += kBlock) {
     const int j = first + k;
     chunk[k] = j < columns && mask[j] ? d[j] : nanf("");
   }
@@ -68,13 +68,13 @@ __device__ inline void side(const float* d, const std::uint8_t* own, const std::
     const float distance = mine ? d[j] : 0;
     double slope = 0, h = 0;
     int mined = 0, active = 0;
-    for (int start = 0; start < columns; start += kChunk) {
+    for (int start = 0; start < columns; start += kStaged) {
       __syncthreads();  // the chunk before has been read
       stage(d, other, start, columns, chunk);
       __syncthreads();
       if (!mine) continue;
       float some_slope = 0, some_h = 0;
-      const int n = min(kChunk, columns - start);
+      const int n = min(kStaged, columns - start);
       for (int k = 0; k < n; ++k) {
         const Triplet t = OWN_NEGATIVES ? meet(chunk[k], distance, rule) : meet(distance, chunk[k], rule);
         some_slope += t.slope;
@@ -96,7 +96,7 @@ __device__ inline void side(const float* d, const std::uint8_t* own, const std::
 __global__ void __launch_bounds__(kBlock)
     anchor(const float* d, const std::uint8_t* positive, const std::uint8_t* negative, int columns, const Rule rule,
            float* slopes, Totals* anchors) {
-  __shared__ float chunk[kChunk];
+  __shared__ float chunk[kStaged];
   __shared__ double sums[kBlock / kWarp];
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * columns;
   d += row, positive += row, negative += row, slopes += row;

@@ -12,7 +12,7 @@ namespace fledge::cudnn {
 namespace {
 
 using cuda::bf16;
-constexpr int kBlock = 256;
+using cuda::kBlock;
 
 /// `packs`: N neighbouring channels each, `packs_per_row` of them in a row.
 template <class T, int N>

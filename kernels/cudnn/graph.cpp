@@ -2,6 +2,7 @@
 
 #define CUDNN_FRONTEND_SKIP_JSON_LIB
 #include <cudnn_frontend.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <vector>
@@ -107,6 +108,12 @@ class Writer {
   std::int64_t last_id_ = 0;
 };
 
+/// cuDNN opens NVRTC for many a plan and closes it again, which takes several times as long as the plan: it stays loaded.
+void keep_nvrtc_loaded() {
+  static void* const library = dlopen(("libnvrtc.so." + std::to_string(CUDART_VERSION / 1000)).c_str(), RTLD_LAZY);
+  (void)library;  // where it is missing cuDNN says what it lacks
+}
+
 }  // namespace
 
 struct ConvGraph::State {
@@ -116,6 +123,7 @@ struct ConvGraph::State {
 };
 
 ConvGraph::ConvGraph(const ProblemKey& key, const Target& target) : state_(std::make_unique<State>()) {
+  keep_nvrtc_loaded();
   Graph& graph = state_->graph;
   graph.set_io_data_type(key.bfloat16() ? fe::DataType_t::BFLOAT16 : fe::DataType_t::FLOAT)
       .set_intermediate_data_type(fe::DataType_t::FLOAT)

@@ -188,7 +188,8 @@ TEST_CASE("a recorded step is the step", "[e2e][gpu]") {
   const Arguments command = Arguments{"distill"} + tiny("mobilenet_v1") +
                             Arguments{"--teacher",  "teacher", "--distill",           "absolute=1,relative=0.3",
                                       "--epochs",   "2",       "--batches-per-epoch", "5",
-                                      "--schedule", "cosine",  "--clip-grad",         "5"};
+                                      "--schedule", "cosine",  "--clip-grad",         "5",
+                                      "--size",     "16"};
   for (const std::string precision : {"f32", "bf16"}) {
     INFO(precision);
     const std::string recorded = "recorded-" + precision, plain = "plain-" + precision;
@@ -257,7 +258,8 @@ TEST_CASE("every loss trains on the GPU as on the CPU", "[e2e][gpu]") {
     must(folder, command + Arguments{"--run", "gpu-" + name} + cuda());
     CHECK(difference(column(folder / ("gpu-" + name), "loss"), column(folder / ("cpu-" + name), "loss")) < 1e-3);
   };
-  const Arguments short_run = {"--batches-per-epoch", "4", "--epochs", "1", "--final-eval", "false", "--lr", "1e-4"};
+  const Arguments short_run = {
+      "--batches-per-epoch", "4", "--epochs", "1", "--final-eval", "false", "--lr", "1e-4", "--size", "16"};
   for (const auto& [name, entry] : fledge::loss_registry()) {
     if (entry.kind == fledge::LossKind::Metric)
       agree(Arguments{"train"} + tiny() + Arguments{"--loss", name} + short_run, name);

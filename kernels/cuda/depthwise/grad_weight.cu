@@ -7,7 +7,7 @@
 namespace fledge::cuda {
 namespace {
 
-constexpr int kOutputs = 4;  // side by side: they share their inputs
+constexpr int kGradients = 4;  // of outputs side by side: they share their inputs
 
 /// What lane 0 leaves of a tile: partial[tile][tap][channel].
 template <int V>
@@ -18,23 +18,23 @@ __device__ void put_partial(const Place& at, const float (&sum)[V], std::int64_t
   for (int i = 0; i < V; ++i) partial[(tile * taps + tap) * channels + at.column + i] = sum[i];
 }
 
-/// Rows of the grid: n, p, and tiles of kOutputs along q.
+/// Rows of the grid: n, p, and tiles of kGradients along q.
 template <class T, int V, int STRIDE>
 __global__ __launch_bounds__(kColumnThreads) void grad_weight_3x3(DepthwiseShape d, const T* __restrict__ dy,
                                                                   const T* __restrict__ x, ColumnGrid g,
                                                                   float* __restrict__ partial) {
   __shared__ float shared[kColumnThreads * V];
-  constexpr int kInputs = (kOutputs - 1) * STRIDE + 3;
+  constexpr int kInputs = (kGradients - 1) * STRIDE + 3;
   const Place at = place<V>(g, blockIdx.x);
-  const int across = (d.q + kOutputs - 1) / kOutputs;
+  const int across = (d.q + kGradients - 1) / kGradients;
   float sum[9][V] = {};
   for (int row = static_cast<int>(at.begin); row < static_cast<int>(at.end); row += at.step) {
-    const int line = row / across, q = row % across * kOutputs, p = line % d.p, n = line / d.p;
+    const int line = row / across, q = row % across * kGradients, p = line % d.p, n = line / d.p;
     const int top = p * STRIDE - d.pad_top, left = q * STRIDE - d.pad_left;
     const std::int64_t from = static_cast<std::int64_t>(line) * d.q + q;
-    float gradient[kOutputs][V] = {};
+    float gradient[kGradients][V] = {};
 #pragma unroll
-    for (int b = 0; b < kOutputs; ++b)
+    for (int b = 0; b < kGradients; ++b)
       if (q + b < d.q) load<V>(dy + (from + b) * d.c + at.column, gradient[b]);
 #pragma unroll
     for (int r = 0; r < 3; ++r) {
@@ -46,7 +46,7 @@ __global__ __launch_bounds__(kColumnThreads) void grad_weight_3x3(DepthwiseShape
         if (left + j >= 0 && left + j < d.w) load<V>(x + (first + j) * d.c + at.column, v);
 #pragma unroll
         for (int s = 0; s < 3; ++s)
-          if (j >= s && (j - s) % STRIDE == 0 && (j - s) / STRIDE < kOutputs)
+          if (j >= s && (j - s) % STRIDE == 0 && (j - s) / STRIDE < kGradients)
 #pragma unroll
             for (int i = 0; i < V; ++i)
               sum[3 * r + s][i] = fmaf(v[i], gradient[(j - s) / STRIDE][i], sum[3 * r + s][i]);
@@ -123,7 +123,7 @@ void depthwise_grad_weight(const DepthwiseShape& d, const T* dy, const T* x, flo
   const auto run = [&](auto v) {
     constexpr int V = decltype(v)::value;
     if (d.is_3x3(1) || d.is_3x3(2)) {
-      const ColumnGrid g = column_grid(lines * ((d.q + kOutputs - 1) / kOutputs), d.c / V, 2, 4);
+      const ColumnGrid g = column_grid(lines * ((d.q + kGradients - 1) / kGradients), d.c / V, 2, 4);
       return sum_tiles(op, g, 9, d.c, dw, [&](float* partial) {
         const auto kernel = d.stride_h == 1 ? grad_weight_3x3<T, V, 1> : grad_weight_3x3<T, V, 2>;
         launch(op, kernel, g.grid(), g.block(), d, dy, x, g, partial);

@@ -54,6 +54,8 @@ void launch(const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block
   check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), op);
 }
 
+inline constexpr int kBlock = 256;  // threads of a block, where a kernel has no reason for another number
+
 /// Blocks of `block` threads for `n` items with a grid-stride loop: enough to fill the device, never more than needed.
 inline unsigned grid_for(std::int64_t n, int block) {
   const std::int64_t wanted = (n + block - 1) / block, most = std::int64_t{32} * multiprocessors();

@@ -83,7 +83,7 @@ namespace {
 Context host_context;
 Fiber* running = nullptr;
 std::vector<Fiber*> all;
-std::size_t page() {
+std::size_t guard_bytes() {
   static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return bytes;
 }
@@ -91,13 +91,13 @@ std::size_t page() {
 }  // namespace
 
 Fiber* make_fiber(void (*body)()) {
-  void* memory = mmap(nullptr, page() + kStackBytes, PROT_READ | PROT_WRITE,
+  void* memory = mmap(nullptr, guard_bytes() + kStackBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) fatal("no memory for the stacks of a block's threads");
   auto* fiber = new Fiber;
   fiber->guard = static_cast<char*>(memory);
-  mprotect(memory, page(), PROT_NONE);
-  prepare(fiber->context, fiber->guard + page(), body);
+  mprotect(memory, guard_bytes(), PROT_NONE);
+  prepare(fiber->context, fiber->guard + guard_bytes(), body);
   all.push_back(fiber);
   return fiber;
 }
@@ -111,7 +111,7 @@ void leave() { switch_to(running->context, host_context); }
 
 bool is_stack_guard(const void* p) {
   for (const Fiber* f : all)
-    if (p >= f->guard && p < f->guard + page()) return true;
+    if (p >= f->guard && p < f->guard + guard_bytes()) return true;
   return false;
 }
 
