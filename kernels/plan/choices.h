@@ -16,7 +16,8 @@ class Choices {
   explicit Choices(ChoiceFile file) : file_(std::move(file)) {}
 
   /// The number of the candidate, of those named in the order of preference: chosen before, else the fastest by
-  /// time(i), which runs candidate i and returns seconds. prepare(i) is run once before, so that pages and packing do not count.
+  /// time(i), which runs candidate i and returns seconds. prepare(i) is run once before, so that pages and packing do
+  /// not count.
   std::size_t choose(const std::string& problem, const std::vector<std::string>& names,
                      const std::function<void(std::size_t)>& prepare, const std::function<double(std::size_t)>& time);
 
