@@ -14,22 +14,27 @@ class CachedDataset : public DatasetView {
     for (auto& slot : slots_) delete slot.load();
   }
 
-  Image image(std::int64_t i) const override {
-    if (const Image* kept = slots_[i].load(std::memory_order_acquire)) return *kept;
-    Image image = DatasetView::image(i);
-    const std::int64_t bytes = static_cast<std::int64_t>(image.rgb.size() + sizeof(Image));
+  Image image(std::int64_t i) const override { return source(i).whole(); }
+
+  ImageSource source(std::int64_t i) const override {
+    if (const Image* kept = slots_[i].load(std::memory_order_acquire)) return ImageSource::of(*kept);
+    const ImageSource source = DatasetView::source(i);
+    const std::int64_t bytes = std::int64_t{source.width()} * source.height() * 3 + std::int64_t{sizeof(Image)};
     if (left_.fetch_sub(bytes) < bytes) {  // does not fit
       left_.fetch_add(bytes);
-      return image;
+      return source;
     }
-    const Image* expected = nullptr;
-    auto copy = std::make_unique<const Image>(image);
-    if (slots_[i].compare_exchange_strong(expected, copy.get(), std::memory_order_acq_rel)) {
-      copy.release();
-    } else {
+    try {
+      const Image* expected = nullptr;
+      auto image = std::make_unique<const Image>(source.whole());
+      if (slots_[i].compare_exchange_strong(expected, image.get(), std::memory_order_acq_rel))
+        return ImageSource::of(*image.release());
       left_.fetch_add(bytes);  // another thread was first
+      return ImageSource::of(*expected);
+    } catch (...) {
+      left_.fetch_add(bytes);  // it cannot be read
+      throw;
     }
-    return image;
   }
 
  private:

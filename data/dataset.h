@@ -10,7 +10,7 @@
 
 #include "data/identity/content.h"
 #include "io/image/image.h"
-#include "io/image/resize.h"
+#include "io/image/source.h"
 
 namespace fledge {
 
@@ -30,6 +30,8 @@ class Dataset {
   virtual std::string name(std::int64_t i) const = 0;
   /// Throws Error(BadInput) naming the file.
   virtual Image image(std::int64_t i) const = 0;
+  /// The same picture, of which only those parts need to be decoded that are looked at. The data set outlives it.
+  virtual ImageSource source(std::int64_t i) const { return ImageSource(image(i)); }
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual PictureFile file(std::int64_t) const { return {}; }
   /// Of a picture without a file of its own: a hash of its pixels. Errors as image().
