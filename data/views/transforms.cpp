@@ -67,6 +67,7 @@ Cut draw_cut(const TrainTransform& t, const ImageSource& image, Generator& g) {
 
 Image make(const TrainTransform& t, const ImageSource& image, const Cut& cut, bool mirrored) {
   if (!t.random_crop) return center_crop(image, t.resize_short, t.size, mirrored);
+  if (t.resize_short <= 0 && t.fast_decode) return crop_and_resize_shrunk(image, cut.crop, t.size, t.size, mirrored);
   if (t.resize_short <= 0) return crop_and_resize(image, cut.crop, t.size, t.size, mirrored);
   // The crop's part of the resized picture only: of a thin picture the whole is gigabytes.
   const Image part = resize_and_crop(image, cut.resized.width, cut.resized.height, cut.crop);

@@ -24,6 +24,7 @@ struct TrainTransform {
   bool random_crop = true;  // false: as EvalTransform
   double flip = 0.5;        // probability of a horizontal flip
   int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
+  bool fast_decode = false;  // random crops of large JPEGs are made of smaller ones: crop_and_resize_shrunk
 };
 struct EvalTransform {
   int resize_short = 256;        // 0: none

@@ -1,9 +1,11 @@
 // JPEG: whole pictures, and parts of those that are one scan.
 
 #include <cstring>
+#include <utility>
 
 #include "io/image/jpeg_decompressor.h"
 #include "io/image/orientation.h"
+#include "io/image/resize.h"
 #include "io/image/source.h"
 
 namespace fledge {
@@ -38,25 +40,56 @@ class JpegParts : public PartDecoder {
   int height() const override { return on_its_side(orientation_) ? stored_width_ : stored_height_; }
 
   ImagePart decode(const PixelBox& box) override {
-    // Its header is read already for the first part, which is the only one as a rule.
-    std::unique_ptr<JpegDecompressor> d = std::move(opened_);
-    if (!d) d = std::make_unique<JpegDecompressor>();
-    if (!d->opened() && !d->read_header(bytes_.data(), bytes_.size())) return whole();
-    const PixelBox stored = d->with_borders(box_as_stored(box, stored_width_, stored_height_, orientation_));
-    Image image{stored.width, stored.height, {}};
-    image.rgb.resize(static_cast<std::size_t>(stored.width) * stored.height * 3);
-    if (!d->read_part(stored, image.rgb.data())) return whole();
-    if (!sound_ || !sound_->load(std::memory_order_relaxed)) {
-      std::vector<std::uint8_t> row(static_cast<std::size_t>(stored.width) * 3);
-      if (!d->read_rest(row.data())) return whole();
-      if (sound_) sound_->store(true, std::memory_order_relaxed);
-    }
+    const PixelBox wanted = box_as_stored(box, stored_width_, stored_height_, orientation_);
+    auto stored = decode_stored(wanted, 1);
+    if (!stored) return whole();
+    turn_upright(stored->image, orientation_);
+    const PixelBox upright = box_upright(stored->place, stored_width_, stored_height_, orientation_);
+    return {std::make_shared<const Image>(std::move(stored->image)), upright.left, upright.top};
+  }
+
+  std::optional<ShrunkPart> decode_shrunk(const PixelBox& box, int by) override {
+    const PixelBox b = box_as_stored(box, stored_width_, stored_height_, orientation_);
+    const int left = b.left / by, top = b.top / by;
+    const PixelBox covering{left, top, (b.left + b.width + by - 1) / by - left, (b.top + b.height + by - 1) / by - top};
+    const auto stored = decode_stored(covering, by);
+    if (!stored) return std::nullopt;  // the whole will say what is wrong
+    Image image =
+        crop(stored->image, {left - stored->place.left, top - stored->place.top, covering.width, covering.height});
     turn_upright(image, orientation_);
-    const PixelBox upright = box_upright(stored, stored_width_, stored_height_, orientation_);
-    return {std::make_shared<const Image>(std::move(image)), upright.left, upright.top};
+    // Counted in pixels of the full size the box has whole numbers.
+    const PixelBox inside = box_upright({b.left - left * by, b.top - top * by, b.width, b.height}, covering.width * by,
+                                        covering.height * by, orientation_);
+    const double size = by;
+    return ShrunkPart{std::make_shared<const Image>(std::move(image)), inside.left / size, inside.top / size,
+                      (inside.left + inside.width) / size, (inside.top + inside.height) / size};
   }
 
  private:
+  struct StoredPart {
+    Image image;
+    PixelBox place;
+  };
+
+  /// At least the box of the stored picture at 1/by of its size; nothing where the file is damaged.
+  std::optional<StoredPart> decode_stored(const PixelBox& box, int by) {
+    // Its header is read already for the first part, which is the only one as a rule.
+    std::unique_ptr<JpegDecompressor> d = std::move(opened_);
+    if (!d) d = std::make_unique<JpegDecompressor>();
+    if (!d->opened() && !d->read_header(bytes_.data(), bytes_.size())) return std::nullopt;
+    if (by > 1) d->shrink(by);
+    const PixelBox place = d->with_borders(box);
+    StoredPart part{{place.width, place.height, {}}, place};
+    part.image.rgb.resize(static_cast<std::size_t>(place.width) * place.height * 3);
+    if (!d->read_part(place, part.image.rgb.data())) return std::nullopt;
+    if (!sound_ || !sound_->load(std::memory_order_relaxed)) {
+      std::vector<std::uint8_t> row(static_cast<std::size_t>(place.width) * 3);
+      if (!d->read_rest(row.data())) return std::nullopt;
+      if (sound_) sound_->store(true, std::memory_order_relaxed);
+    }
+    return part;
+  }
+
   /// What is wrong with a file is what is wrong with the whole of it, in the same words.
   ImagePart whole() const {
     return {std::make_shared<const Image>(decode_jpeg({bytes_.data(), bytes_.size(), name_}, {limits_, orientation_}))};

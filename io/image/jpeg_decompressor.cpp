@@ -58,12 +58,17 @@ bool JpegDecompressor::read_pixels(const RowTarget& target) {
   return true;
 }
 
+void JpegDecompressor::shrink(int by) {
+  by_ = by;
+  info_.scale_num = 1, info_.scale_denom = static_cast<unsigned>(by);
+}
+
 PixelBox JpegDecompressor::with_borders(const PixelBox& box) const {
   const int across = info_.max_h_samp_factor, down = info_.max_v_samp_factor;
-  const int block = info_.num_components == 1 ? DCTSIZE : DCTSIZE * across;
+  const int block = DCTSIZE / by_ * (info_.num_components == 1 ? 1 : across);
   const int left = std::max(0, box.left - across) / block * block, top = std::max(0, box.top - down);
-  const int right = std::min(width(), box.left + box.width + across);
-  return {left, top, right - left, std::min(height(), box.top + box.height + down) - top};
+  const int right = std::min(output_width(), box.left + box.width + across);
+  return {left, top, right - left, std::min(output_height(), box.top + box.height + down) - top};
 }
 
 bool JpegDecompressor::read_part(const PixelBox& part, std::uint8_t* rgb) {

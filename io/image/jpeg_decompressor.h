@@ -39,6 +39,8 @@ class JpegDecompressor {
   /// What has to be decoded for the pixels of `box` to be those of the whole picture: from the left border of a block,
   /// and with a colour sample more on each side, which upsampling looks at.
   PixelBox with_borders(const PixelBox& box) const;
+  /// From here on the picture is 1/by of its size, each side rounded up; by 2, 4 or 8. Behind read_header().
+  void shrink(int by);
   /// The pixels of `part`, a result of with_borders(), in rows of 3 bytes a pixel. Only of a picture in one scan.
   bool read_part(const PixelBox& part, std::uint8_t* rgb);
   /// What is left of the file behind a part, without making pixels of it: is it sound? `row`: room for one of the part.
@@ -46,6 +48,8 @@ class JpegDecompressor {
 
   int width() const { return static_cast<int>(info_.image_width); }
   int height() const { return static_cast<int>(info_.image_height); }
+  int output_width() const { return (width() + by_ - 1) / by_; }
+  int output_height() const { return (height() + by_ - 1) / by_; }
   bool progressive() const { return info_.progressive_mode; }
   bool opened() const { return info_.mem != nullptr; }
   /// Grey or three colors in one scan of Huffman codes: then rows can be passed over, and columns left out.
@@ -69,6 +73,7 @@ class JpegDecompressor {
   jpeg_progress_mgr progress_{};
   char message_[JMSG_LENGTH_MAX] = {};
   bool out_of_memory_ = false;
+  int by_ = 1;
   std::jmp_buf jump_;
 };
 

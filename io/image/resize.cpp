@@ -11,7 +11,7 @@ namespace {
 
 struct Scratch {
   ResizeCoefficients horizontal, vertical;
-  std::vector<std::uint8_t> rows, last_row;
+  std::vector<std::uint8_t> rows, last_rows;
 };
 
 std::string size_text(int width, int height) { return std::to_string(width) + "x" + std::to_string(height); }
@@ -36,6 +36,8 @@ void along_rows(const ImagePart& in, int from, int to, std::uint8_t* out, std::s
                 Scratch& s) {
   const ResizePasses& passes = resize_passes();
   const Image& pixels = *in.pixels;
+  const std::size_t row = static_cast<std::size_t>(pixels.width) * 3;
+  s.last_rows.resize(kRowsAtOnce * (row + kReadBeyond));
   for (int r = from; r < to; r += kRowsAtOnce) {
     const int rows = std::min(kRowsAtOnce, to - r);
     const std::uint8_t* source[kRowsAtOnce];
@@ -44,10 +46,11 @@ void along_rows(const ImagePart& in, int from, int to, std::uint8_t* out, std::s
       const int y = r + i - in.top;
       source[i] = pixels.row(y);
       target[i] = out + static_cast<std::size_t>(r + i - from) * out_stride;
-      if (y == pixels.height - 1) {  // behind it the memory is not ours to read
-        s.last_row.assign(source[i], source[i] + static_cast<std::size_t>(pixels.width) * 3);
-        s.last_row.resize(s.last_row.size() + kReadBeyond);
-        source[i] = s.last_row.data();
+      if (static_cast<std::size_t>(pixels.height - 1 - y) * row <
+          kReadBeyond) {  // what lies further behind is not ours to read
+        std::uint8_t* copy = s.last_rows.data() + i * (row + kReadBeyond);
+        std::memcpy(copy, source[i], row);
+        source[i] = copy;
       }
     }
     passes.horizontal(source, target, rows, out_width, s.horizontal);
@@ -129,6 +132,23 @@ Image crop_and_resize(const ImageSource& image, const PixelBox& box, int width, 
                                    static_cast<float>(box.height),
                                    {0, 0, width, height},
                                    mirrored});
+}
+
+Image crop_and_resize_shrunk(const ImageSource& image, const PixelBox& box, int width, int height, bool mirrored) {
+  check_size(image.width(), width, height);
+  check_box(image.width(), image.height(), box, "crop_and_resize_shrunk");
+  int by = 8;
+  while (by > 1 && (box.width / by < width || box.height / by < height)) by /= 2;
+  const std::optional<ShrunkPart> part = by > 1 ? image.shrunk(box, by) : std::nullopt;
+  if (!part) return crop_and_resize(image, box, width, height, mirrored);
+  return resample(ImageSource::of(*part->pixels), {width,
+                                                   height,
+                                                   static_cast<float>(part->left),
+                                                   static_cast<float>(part->top),
+                                                   static_cast<float>(part->right),
+                                                   static_cast<float>(part->bottom),
+                                                   {0, 0, width, height},
+                                                   mirrored});
 }
 
 Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height) {

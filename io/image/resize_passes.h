@@ -10,8 +10,8 @@
 namespace fledge {
 
 constexpr int kRowsAtOnce = 8;   // of a horizontal pass
-constexpr int kReadBeyond = 16;  // bytes that it may read behind a row's last pixel, and drops
-constexpr int kWriteBeyond = 1;  // and write behind one
+constexpr std::size_t kReadBeyond = 16;  // bytes that it may read behind a row's last pixel, and drops
+constexpr std::size_t kWriteBeyond = 1;  // and write behind one
 
 /// One to kRowsAtOnce rows at a time: out row r, pixel x = sum of weights over in row r; `coefficients` are paired.
 using HorizontalPass = void (*)(const std::uint8_t* const* in, std::uint8_t* const* out, int rows, int out_width,

@@ -27,6 +27,11 @@ ImagePart ImageSource::part(const PixelBox& box) const {
   return part;
 }
 
+std::optional<ShrunkPart> ImageSource::shrunk(const PixelBox& box, int by) const {
+  if (!decoder_) return std::nullopt;
+  return decoder_->decode_shrunk({window_.left + box.left, window_.top + box.top, box.width, box.height}, by);
+}
+
 ImageSource ImageSource::cut(const PixelBox& box) const {
   check_box(width(), height(), box, "crop");
   return ImageSource(decoder_, kept_, {window_.left + box.left, window_.top + box.top, box.width, box.height});

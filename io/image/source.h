@@ -20,6 +20,12 @@ struct ImagePart {
   }
 };
 
+/// Pixels of a picture at 1/2, 1/4 or 1/8 of its size that cover a box of it, and where among them the box lies.
+struct ShrunkPart {
+  std::shared_ptr<const Image> pixels;
+  double left = 0, top = 0, right = 0, bottom = 0;
+};
+
 /// A file that can be decoded in parts. Not thread-safe.
 class PartDecoder {
  public:
@@ -29,6 +35,8 @@ class PartDecoder {
   /// At least the pixels of the box, which lies in the picture; these equal the whole picture's. Errors as
   /// decode_image().
   virtual ImagePart decode(const PixelBox& box) = 0;
+  /// `by`: 2, 4 or 8. Nothing: this file cannot be decoded smaller than it is.
+  virtual std::optional<ShrunkPart> decode_shrunk(const PixelBox& box, int by) = 0;
 };
 
 /// A picture, decoded or to be decoded; or a rectangle of one.
@@ -43,6 +51,9 @@ class ImageSource {
   int height() const { return window_.height; }
   /// At least the pixels of `box`, a rectangle of this picture.
   ImagePart part(const PixelBox& box) const;
+  /// The box at 1/`by` of its size, by 2, 4 or 8, which a JPEG is decoded to in less time; its pixels are not those of
+  /// any resize here. Nothing: it is decoded already, or cannot be decoded so.
+  std::optional<ShrunkPart> shrunk(const PixelBox& box, int by) const;
   /// The rectangle as a picture of its own: pixels beside it are never looked at. Throws Error(Usage): it does not lie
   /// in the picture.
   ImageSource cut(const PixelBox& box) const;

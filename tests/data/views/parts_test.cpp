@@ -85,3 +85,22 @@ TEST_CASE("a damaged file is a bad picture whatever its crop, also in a cache th
     for (v.epoch = 0; v.epoch < 20; ++v.epoch)
       CHECK_THAT(error_of([&] { training_views(set, v)({bad, 0}); }), Contains("4.jpg") && Contains("truncated"));
 }
+
+TEST_CASE("what is decoded smaller does not depend on what is kept", "[parts]") {
+  const JpegFolder files;
+  const auto d = files.open();
+  TrainingViews v;
+  v.transform = train_preset(Augmentation::Modern, 24);
+  const MakeViews exact = training_views(d, v);
+  v.transform.fast_decode = true;
+  const MakeViews plain = training_views(d, v), kept = training_views(cache_images(d, 1 << 20, 48), v);
+  int other = 0;
+  for (int round = 0; round < 2; ++round)
+    for (std::int64_t i = 0; i < d->size(); ++i)
+      for (std::int64_t occurrence = 0; occurrence < 8; ++occurrence) {
+        const Image is = plain({i, occurrence}).student;
+        CHECK(kept({i, occurrence}).student.rgb == is.rgb);
+        other += is.rgb != exact({i, occurrence}).student.rgb;
+      }
+  CHECK(other > 20);
+}

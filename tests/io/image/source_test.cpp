@@ -2,6 +2,7 @@
 // asked for.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <filesystem>
 
 #include "io/image/resize.h"
@@ -27,6 +28,14 @@ Image photo(int width, int height, std::uint64_t seed) {
         image.rgb.push_back(static_cast<std::uint8_t>(edge + (x * (c + 1) + y * (3 - c)) / 4 % 70 + g.below(30)));
       }
   return image;
+}
+
+/// The file with a camera's note.
+Bytes turned(const Bytes& jpeg, std::uint8_t orientation) {
+  Bytes file = {jpeg[0], jpeg[1], 0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, '*', 0, 0, 0, 8};
+  file.insert(file.end(), {0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0});
+  file.insert(file.end(), jpeg.begin() + 2, jpeg.end());
+  return file;
 }
 
 PixelBox random_box(int width, int height, Generator& g) {
@@ -64,6 +73,24 @@ PartsOf compare_parts(const Bytes& file, const std::string& name, ExifRotation e
     found.partly |= part.pixels->width < whole.width && part.pixels->height < whole.height;
   }
   return found;
+}
+
+/// Nothing but slow waves, which a smaller picture shows as well.
+Image waves(int width, int height) {
+  Image image{width, height, {}};
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c)
+        image.rgb.push_back(
+            static_cast<std::uint8_t>(128 + 60 * std::sin((x + 40 * c) / 30.0) + 60 * std::cos(y / 40.0)));
+  return image;
+}
+
+double mean_difference(const Image& a, const Image& b) {
+  REQUIRE(a.rgb.size() == b.rgb.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < a.rgb.size(); ++i) sum += std::abs(int{a.rgb[i]} - int{b.rgb[i]});
+  return sum / static_cast<double>(a.rgb.size());
 }
 
 }  // namespace
@@ -119,11 +146,7 @@ TEST_CASE("a part of a turned JPEG is that of the whole", "[parts]") {
   Generator g(3);
   const Bytes plain = jpeg_of(photo(150, 100, 5), {2, 2});
   for (std::uint8_t orientation = 1; orientation <= 8; ++orientation) {
-    const Bytes exif = {0xff, 0xe1, 0,    34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M',         0, '*', 0, 0, 0, 8,
-                        0,    1,    0x01, 0x12, 0,   3,   0,   0,   0, 1, 0,   orientation, 0, 0,   0, 0, 0, 0};
-    Bytes file(plain.begin(), plain.begin() + 2);
-    file.insert(file.end(), exif.begin(), exif.end());
-    file.insert(file.end(), plain.begin() + 2, plain.end());
+    const Bytes file = turned(plain, orientation);
     CAPTURE(int{orientation});
     CHECK(open_image(file, "p", ExifRotation::Apply).width() == (orientation >= 5 ? 100 : 150));
     const PartsOf found = compare_parts(file, "p", ExifRotation::Apply, 200, g);
@@ -217,4 +240,54 @@ TEST_CASE("a crop of a source is that of its picture, mirrored or not", "[parts]
     CHECK(source().decoded().cut(box).whole().rgb == cut.rgb);
   }
   CHECK_THAT(error_of([&] { ImageSource::of(whole).cut({200, 0, 11, 4}); }), Contains("does not lie in the picture"));
+}
+
+TEST_CASE("a crop of a JPEG that is decoded smaller is nearly the exact one, in its place however it is turned",
+          "[parts]") {
+  Generator g(8);
+  const Bytes plain = jpeg_of(waves(411, 293), {2, 2});
+  int other = 0, same = 0;
+  for (std::uint8_t orientation = 1; orientation <= 8; ++orientation)
+    for (int i = 0; i < 60; ++i) {
+      const Bytes file = turned(plain, orientation);
+      const auto source = [&] { return open_image(file, "p", ExifRotation::Apply); };
+      const PixelBox box = random_box(source().width(), source().height(), g);
+      const int side = 8 + static_cast<int>(g.below(40));
+      CAPTURE(int{orientation}, box.left, box.top, box.width, box.height, side);
+      const Image exact = crop_and_resize(source(), box, side, side);
+      const Image fast = crop_and_resize_shrunk(source(), box, side, side);
+      const bool smaller = box.width >= 2 * side && box.height >= 2 * side;
+      CHECK(mean_difference(exact, fast) < 1);
+      if (!smaller) CHECK(fast.rgb == exact.rgb);
+      (fast.rgb == exact.rgb ? same : other) += 1;
+      Image mirrored = fast;
+      flip_horizontal(mirrored);
+      CHECK(crop_and_resize_shrunk(source(), box, side, side, true).rgb == mirrored.rgb);
+      CHECK(crop_and_resize_shrunk(source().decoded(), box, side, side).rgb == exact.rgb);  // nothing to win any more
+    }
+  CHECK(other > 100);
+  CHECK(same > 100);
+  const Bytes several = jpeg_of(waves(411, 293), {2, 2, false, true});
+  CHECK(crop_and_resize_shrunk(open_image(several, "p", ExifRotation::Ignore), {0, 0, 300, 200}, 20, 20).rgb ==
+        crop_and_resize(open_image(several, "p", ExifRotation::Ignore), {0, 0, 300, 200}, 20, 20).rgb);
+}
+
+TEST_CASE("what is decoded smaller does not depend on the part", "[parts]") {
+  Generator g(9);
+  for (const JpegKind& kind : {JpegKind{1, 1}, {2, 2}, {2, 1}, {1, 2}, {4, 1}, {1, 1, true}}) {
+    const Bytes file = jpeg_of(photo(203, 157, 4), kind);
+    for (const int by : {2, 4, 8}) {
+      const auto all = open_image(file, "p", ExifRotation::Ignore).shrunk({0, 0, 203, 157}, by);
+      REQUIRE(all);
+      CHECK(all->pixels->width == (203 + by - 1) / by);
+      for (int i = 0; i < 60; ++i) {
+        const PixelBox box = random_box(203, 157, g);
+        CAPTURE(kind.across, kind.down, by, box.left, box.top, box.width, box.height);
+        const auto part = open_image(file, "p", ExifRotation::Ignore).shrunk(box, by);
+        REQUIRE(part);
+        CHECK(part->pixels->rgb ==
+              crop(*all->pixels, {box.left / by, box.top / by, part->pixels->width, part->pixels->height}).rgb);
+      }
+    }
+  }
 }
