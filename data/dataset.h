@@ -10,7 +10,7 @@
 
 #include "data/identity/content.h"
 #include "io/image/image.h"
-#include "io/image/resize.h"
+#include "io/image/source.h"
 
 namespace fledge {
 
@@ -30,6 +30,8 @@ class Dataset {
   virtual std::string name(std::int64_t i) const = 0;
   /// Throws Error(BadInput) naming the file.
   virtual Image image(std::int64_t i) const = 0;
+  /// The same picture, of which only those parts need to be decoded that are looked at. The data set outlives it.
+  virtual ImageSource source(std::int64_t i) const { return ImageSource(image(i)); }
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual PictureFile file(std::int64_t) const { return {}; }
   /// Of a picture without a file of its own: a hash of its pixels. Errors as image().
@@ -66,8 +68,10 @@ std::shared_ptr<Dataset> open_dataset(const DatasetSpec& spec);
 using DatasetOpener = std::function<std::shared_ptr<Dataset>(const std::string& source)>;
 /// `open` is asked before all others, for the rest of the process. Before threads are started.
 void register_dataset(DatasetOpener open);
-/// Decoded pictures kept in memory after their first use, up to a budget in bytes; thread-safe.
-std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int64_t budget_bytes);
+/// Decoded pictures kept in memory after their first use, up to a budget in bytes; thread-safe. Only those whose short
+/// side is below `short_side_below`; 0: all.
+std::shared_ptr<Dataset> cache_images(std::shared_ptr<Dataset> dataset, std::int64_t budget_bytes,
+                                      int short_side_below = 0);
 /// The images of some classes only (ranks), relabelled from 0 in the order given.
 std::shared_ptr<Dataset> select_classes(std::shared_ptr<Dataset> dataset, const std::vector<std::int64_t>& classes);
 /// Keeps the labels of a seeded share of each class (at least one picture of each) and hides the others: label -1.

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "data/views/normalize.h"
 #include "data/worker_threads.h"
 
 namespace fledge {

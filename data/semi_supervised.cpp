@@ -35,6 +35,7 @@ class WithUnlabeled : public Dataset {
   std::int64_t label(std::int64_t i) const override { return i < first_ ? labeled_->label(i) : -1; }
   std::string name(std::int64_t i) const override { return part(i).name(i); }
   Image image(std::int64_t i) const override { return part(i).image(i); }
+  ImageSource source(std::int64_t i) const override { return part(i).source(i); }
   PictureFile file(std::int64_t i) const override { return part(i).file(i); }
   Content content(std::int64_t i) const override { return part(i).content(i); }
   Content origin(std::int64_t i) const override { return part(i).origin(i); }

@@ -13,6 +13,7 @@ class DatasetView : public Dataset {
   std::int64_t label(std::int64_t i) const override { return base_->label(at(i)); }
   std::string name(std::int64_t i) const override { return base_->name(at(i)); }
   Image image(std::int64_t i) const override { return base_->image(at(i)); }
+  ImageSource source(std::int64_t i) const override { return base_->source(at(i)); }
   PictureFile file(std::int64_t i) const override { return base_->file(at(i)); }
   Content content(std::int64_t i) const override { return base_->content(at(i)); }
   Content origin(std::int64_t i) const override { return base_->origin(at(i)); }

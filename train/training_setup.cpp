@@ -117,10 +117,16 @@ void open_data(TrainingSetup& s, const RunSpec& o) {
   sampling.super_classes_per_batch = o.data.super_classes;
   s.sampler.emplace(*s.train, sampling);
   for (const auto& w : s.sampler->warnings()) s.notes.push_back("warning: " + w);
-  if (o.data.cache_mb > 0) s.train = cache_images(s.train, o.data.cache_mb << 20);
+  // What may be decoded smaller than it is must not depend on what is kept.
+  if (o.data.cache_mb > 0)
+    s.train = cache_images(s.train, o.data.cache_mb << 20, o.views.fast_decode ? 2 * o.views.size : 0);
 
   s.transform = train_preset(o.views.augment, o.views.size);
   if (o.views.resize_short > 0) s.transform.resize_short = o.views.resize_short;
+  if (o.views.fast_decode && (s.transform.resize_short > 0 || !s.transform.random_crop || !o.views.random_crop))
+    throw Error(ErrorKind::Usage, "", "--fast-decode is for random crops of the pictures as they are",
+                "leave it out, or use --augment modern without --resize-short and with random crops");
+  s.transform.fast_decode = o.views.fast_decode;
   if (o.views.augment == Augmentation::Modern) s.transform.area_low = o.views.area_low;
   s.transform.flip = o.views.flip;
   s.transform.pad_shift = o.views.pad_shift;

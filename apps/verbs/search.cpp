@@ -60,6 +60,7 @@ class PictureFiles : public Dataset {
   std::int64_t label(std::int64_t) const override { return 0; }
   std::string name(std::int64_t i) const override { return paths_[i]; }
   Image image(std::int64_t i) const override { return decode_image_file(paths_[i], exif_rotation(false)); }
+  ImageSource source(std::int64_t i) const override { return open_image_file(paths_[i], exif_rotation(false)); }
   PictureFile file(std::int64_t i) const override { return {paths_[i], exif_rotation(false) == ExifRotation::Apply}; }
   const std::vector<std::string>& class_names() const override { return no_class_; }
   std::string description() const override { return std::to_string(size()) + " picture files"; }

@@ -25,6 +25,7 @@ class AnnotatedDataset : public Dataset {
       images_.push_back(annotations.images[i]);
       labels_.push_back(rank[annotations.images[i].class_id]);
     }
+    sound_ = std::vector<std::atomic<bool>>(images_.size());
     description_ = annotations.layout + " " + annotations.source +
                    (part == SplitPart::All ? "" : std::string(":") + part_name(part)) + ": " + with_thousands(size()) +
                    " images, " + with_thousands(classes()) + " classes" +
@@ -36,6 +37,7 @@ class AnnotatedDataset : public Dataset {
   std::string name(std::int64_t i) const override { return images_[i].file; }
   std::optional<bool> turned() const override { return exif_ == ExifRotation::Apply; }
   Image image(std::int64_t i) const override { return decode_image_file(file(i).path, exif_); }
+  ImageSource source(std::int64_t i) const override { return open_image_file(file(i).path, exif_, &sound_[i]); }
   PictureFile file(std::int64_t i) const override {
     const std::string& file = images_[i].file;
     return {file.front() == '/' ? file : root_ + "/" + file, exif_ == ExifRotation::Apply};
@@ -51,6 +53,7 @@ class AnnotatedDataset : public Dataset {
   ExifRotation exif_;
   std::vector<std::int64_t> labels_;
   std::vector<std::string> names_;
+  mutable std::vector<std::atomic<bool>> sound_;  // by image: was its file read to its end once?
 };
 
 }  // namespace

@@ -84,6 +84,7 @@ class FolderDataset : public Dataset {
       names_.push_back(name);
     }
     classes_.clear();
+    sound_ = std::vector<std::atomic<bool>>(files_.size());
   }
   void describe(const std::string& text) { described_ = text; }
 
@@ -92,6 +93,9 @@ class FolderDataset : public Dataset {
   std::string name(std::int64_t i) const override { return files_[i]; }
   std::optional<bool> turned() const override { return exif_ == ExifRotation::Apply; }
   Image image(std::int64_t i) const override { return decode_image_file(root_ + "/" + files_[i], exif_); }
+  ImageSource source(std::int64_t i) const override {
+    return open_image_file(root_ + "/" + files_[i], exif_, &sound_[i]);
+  }
   PictureFile file(std::int64_t i) const override { return {root_ + "/" + files_[i], exif_ == ExifRotation::Apply}; }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string description() const override {
@@ -163,6 +167,7 @@ class FolderDataset : public Dataset {
   std::map<std::string, bool> link_folders_;
   std::map<std::string, std::vector<std::string>> classes_;  // paths below the root
   std::vector<std::string> names_, files_, nested_, parts_;
+  mutable std::vector<std::atomic<bool>> sound_;  // by file: was it read to its end once?
   std::vector<std::int64_t> labels_;
   Counted below_, empty_, other_, hidden_, again_, linked_;
   std::set<FolderId> class_folders_;  // and those above them

@@ -48,7 +48,7 @@ std::pair<Image, Content> read(const Dataset& dataset, std::int64_t i) {
 
 Made make(const Dataset& dataset, std::int64_t i, int short_side) {
   auto [image, origin] = read(dataset, i);
-  std::optional<PixelBox> box = box_inside(dataset, i, image);
+  std::optional<PixelBox> box = box_inside(dataset, i, image.width, image.height);
   if (short_side > 0 && std::min(image.width, image.height) > short_side) {
     Image small = resize_short_side(image, short_side);
     if (box) box = scaled(*box, image, small);

@@ -4,9 +4,9 @@
 
 namespace fledge {
 
-/// The part of the data set's box of picture i that lies in the picture `image`; nothing where it has no box. Throws
-/// Error(BadInput): no part of it does.
-std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, const Image& image);
+/// The part of the data set's box of picture i that lies in the picture, of width x height; nothing where it has no box.
+/// Throws Error(BadInput): no part of it does.
+std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, int width, int height);
 
 /// "" where every picture has a box; else what is to be said where they are asked for.
 std::string missing_boxes(const Dataset& dataset);

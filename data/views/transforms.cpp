@@ -20,11 +20,11 @@ struct Size {
 };
 
 /// torchvision's Resize: the short side becomes `side`, the long side is cut to a whole number, not rounded.
-Size short_side_to(const Image& image, int side) {
-  const std::int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
-  if (shorter == side) return {image.width, image.height};
+Size short_side_to(const Size& of, int side) {
+  const std::int64_t shorter = std::min(of.width, of.height), longer = std::max(of.width, of.height);
+  if (shorter == side) return of;
   const int other = static_cast<int>(static_cast<double>(side * longer) / static_cast<double>(shorter));
-  return image.width <= image.height ? Size{side, other} : Size{other, side};
+  return of.width <= of.height ? Size{side, other} : Size{other, side};
 }
 
 PixelBox center_box(const Size& of, int size) {
@@ -42,25 +42,44 @@ Image shift(const Image& image, int pad, Generator& g) {
   return out;
 }
 
-Image random_resized_crop(const TrainTransform& t, const Image& image, Generator& g) {
-  return crop_and_resize(image, sample_crop(t, image.width, image.height, g), t.size, t.size);
+/// Resize and centre crop. Never smaller than the crop: torchvision would pad with black, which no trained network has
+/// seen.
+Image center_crop(const ImageSource& image, int resize_short, int size, bool mirrored) {
+  const Size of{image.width(), image.height()};
+  const int shorter = std::min(of.width, of.height);
+  const Size resized = short_side_to(of, std::max(resize_short > 0 ? resize_short : shorter, size));
+  return resize_and_crop(image, resized.width, resized.height, center_box(resized, size), mirrored);
 }
 
-/// What depends on the picture's size, in values and in the number of draws.
-Image cut(const TrainTransform& t, const Image& image, Generator& g) {
-  if (!t.random_crop) return apply(EvalTransform{t.resize_short, t.size}, image);
-  if (t.resize_short > 0) {  // the crop's part of the resized picture only: of a thin picture the whole is gigabytes
-    const Size resized = short_side_to(image, t.resize_short);
-    const PixelBox box = sample_crop(t, resized.width, resized.height, g);
-    return resize(resize_and_crop(image, resized.width, resized.height, box), t.size, t.size);
-  }
-  return random_resized_crop(t, image, g);
+/// What is drawn for a picture of one size: in values and in the number of draws it depends on that size.
+struct Cut {
+  Size resized;   // what is cropped: the picture, or what it becomes before
+  PixelBox crop;  // random, in `resized`; none: the center
+};
+
+Cut draw_cut(const TrainTransform& t, const ImageSource& image, Generator& g) {
+  Cut cut{{image.width(), image.height()}, {}};
+  if (!t.random_crop) return cut;
+  if (t.resize_short > 0) cut.resized = short_side_to(cut.resized, t.resize_short);
+  cut.crop = sample_crop(t, cut.resized.width, cut.resized.height, g);
+  return cut;
 }
 
-/// What comes after, whose draws are the same for every picture.
-void shift_and_flip(const TrainTransform& t, Image& image, Generator& g) {
-  if (t.pad_shift > 0) image = shift(image, t.pad_shift, g);
-  if (g.uniform() < t.flip) flip_horizontal(image);
+Image make(const TrainTransform& t, const ImageSource& image, const Cut& cut, bool mirrored) {
+  if (!t.random_crop) return center_crop(image, t.resize_short, t.size, mirrored);
+  if (t.resize_short <= 0 && t.fast_decode) return crop_and_resize_shrunk(image, cut.crop, t.size, t.size, mirrored);
+  if (t.resize_short <= 0) return crop_and_resize(image, cut.crop, t.size, t.size, mirrored);
+  // The crop's part of the resized picture only: of a thin picture the whole is gigabytes.
+  const Image part = resize_and_crop(image, cut.resized.width, cut.resized.height, cut.crop);
+  return crop_and_resize(ImageSource::of(part), {0, 0, part.width, part.height}, t.size, t.size, mirrored);
+}
+
+/// What is drawn after the cut is the same for every picture.
+Image make_with_rest(const TrainTransform& t, const ImageSource& image, const Cut& cut, Generator& g) {
+  if (t.pad_shift == 0) return make(t, image, cut, g.uniform() < t.flip);
+  Image out = shift(make(t, image, cut, false), t.pad_shift, g);
+  if (g.uniform() < t.flip) flip_horizontal(out);
+  return out;
 }
 
 constexpr const char* kNormalizations = "imagenet, keras, half, or numbers: MEAN,MEAN,MEAN/STD,STD,STD";
@@ -134,43 +153,36 @@ TrainTransform train_preset(Augmentation augmentation, int size) {
 }
 
 Image resize_short_side(const Image& image, int size) {
-  const Size to = short_side_to(image, size);
+  const Size to = short_side_to({image.width, image.height}, size);
   return to.width == image.width && to.height == image.height ? image : resize(image, to.width, to.height);
 }
 
-Image apply(const TrainTransform& t, const Image& image, Generator& g) {
-  Image out = cut(t, image, g);
-  shift_and_flip(t, out, g);
-  return out;
+Image apply(const TrainTransform& t, const ImageSource& image, Generator& g) {
+  const Cut cut = draw_cut(t, image, g);
+  return make_with_rest(t, image, cut, g);
+}
+
+Image apply(const TrainTransform& t, const Image& image, Generator& g) { return apply(t, ImageSource::of(image), g); }
+
+TransformedPair apply_to_both(const TrainTransform& t, const ImageSource& first, const ImageSource& second,
+                              Generator& g) {
+  Generator crop_of_second = g;
+  const Cut cut_of_first = draw_cut(t, first, g), cut_of_second = draw_cut(t, second, crop_of_second);
+  // A crop takes as many draws as it needs attempts: from here on both pictures go on with the first one's generator.
+  Generator rest_of_second = g;
+  Image of_first = make_with_rest(t, first, cut_of_first, g);
+  return {std::move(of_first), make_with_rest(t, second, cut_of_second, rest_of_second)};
 }
 
 TransformedPair apply_to_both(const TrainTransform& t, const Image& first, const Image& second, Generator& g) {
-  Generator crop_of_second = g;
-  TransformedPair out{cut(t, first, g), cut(t, second, crop_of_second)};
-  // A crop takes as many draws as it needs attempts: from here on both pictures go on with the first one's generator.
-  Generator rest_of_second = g;
-  shift_and_flip(t, out.first, g);
-  shift_and_flip(t, out.second, rest_of_second);
-  return out;
+  return apply_to_both(t, ImageSource::of(first), ImageSource::of(second), g);
 }
 
-Image apply(const EvalTransform& t, const Image& image) {
-  // Never smaller than the crop: torchvision would pad with black, which no trained network has seen.
-  const int shorter = std::min(image.width, image.height);
-  const int target = std::max(t.resize_short > 0 ? t.resize_short : shorter, t.size);
-  const Size resized = short_side_to(image, target);
-  const Image out = resize_and_crop(image, resized.width, resized.height, center_box(resized, t.size));
+Image apply(const EvalTransform& t, const ImageSource& image) {
+  const Image out = center_crop(image, t.resize_short, t.size, false);
   return t.degradation.any() ? apply(t.degradation, out) : out;
 }
 
-void normalize_to(const Image& image, const Normalization& n, float* out) {
-  // 3 x 256 possible results: a table is both exact (the same operations in the same order) and faster than dividing.
-  float table[256][3];
-  for (int v = 0; v < 256; ++v)
-    for (int c = 0; c < 3; ++c) table[v][c] = (static_cast<float>(v) / 255.0f - n.mean[c]) / n.std[c];
-  const std::uint8_t* p = image.rgb.data();
-  for (std::size_t i = 0; i + 2 < image.rgb.size(); i += 3)
-    for (int c = 0; c < 3; ++c) out[i + c] = table[p[i + c]][c];
-}
+Image apply(const EvalTransform& t, const Image& image) { return apply(t, ImageSource::of(image)); }
 
 }  // namespace fledge

@@ -4,6 +4,7 @@
 
 #include "data/views/degradation.h"
 #include "io/image/resize.h"
+#include "io/image/source.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -23,6 +24,7 @@ struct TrainTransform {
   bool random_crop = true;  // false: as EvalTransform
   double flip = 0.5;        // probability of a horizontal flip
   int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
+  bool fast_decode = false;  // random crops of large JPEGs are made of smaller ones: crop_and_resize_shrunk
 };
 struct EvalTransform {
   int resize_short = 256;        // 0: none
@@ -49,18 +51,20 @@ enum class Augmentation {
 };
 TrainTransform train_preset(Augmentation augmentation, int size);
 
+/// Of the picture no more is decoded than the random numbers choose.
+Image apply(const TrainTransform& t, const ImageSource& image, Generator& g);
 Image apply(const TrainTransform& t, const Image& image, Generator& g);
 struct TransformedPair {
   Image first, second;
 };
 /// Two pictures of the same thing under the same random numbers: each is cropped by the same draws inside its own size,
 /// shift and flip are the same. `first` comes out, and `g` is left, as apply(t, first, g) does it.
+TransformedPair apply_to_both(const TrainTransform& t, const ImageSource& first, const ImageSource& second,
+                              Generator& g);
 TransformedPair apply_to_both(const TrainTransform& t, const Image& first, const Image& second, Generator& g);
 /// t.crop_box is not looked at: where the box lies only the data set knows (evaluation_views).
+Image apply(const EvalTransform& t, const ImageSource& image);
 Image apply(const EvalTransform& t, const Image& image);
 /// torchvision's Resize(size): the short side becomes `size`, the long side is cut to a whole number, not rounded.
 Image resize_short_side(const Image& image, int size);
-/// Writes (pixel/255 - mean)/std to `out`, size*size*3 floats stored H,W,C.
-void normalize_to(const Image& image, const Normalization& n, float* out);
-
 }  // namespace fledge

@@ -7,11 +7,13 @@ namespace {
 
 /// Before any degradation.
 Views random_views(const Dataset& dataset, const TrainingViews& views, std::int64_t i, Generator& g) {
-  const Image image = dataset.image(i);
-  const std::optional<PixelBox> box = views.boxes == BoxUse::None ? std::nullopt : box_inside(dataset, i, image);
+  const ImageSource image = dataset.source(i);
+  const std::optional<PixelBox> box =
+      views.boxes == BoxUse::None ? std::nullopt : box_inside(dataset, i, image.width(), image.height());
   if (!box) return {apply(views.transform, image, g), {}};
-  if (views.boxes == BoxUse::Both) return {apply(views.transform, crop(image, *box), g), {}};
-  TransformedPair pair = apply_to_both(views.transform, image, crop(image, *box), g);
+  if (views.boxes == BoxUse::Both) return {apply(views.transform, image.cut(*box), g), {}};
+  const ImageSource both = image.decoded();  // once for two parts
+  TransformedPair pair = apply_to_both(views.transform, both, both.cut(*box), g);
   return {std::move(pair.first), std::move(pair.second)};
 }
 
@@ -40,9 +42,10 @@ MakeViews training_views(std::shared_ptr<Dataset> dataset, const TrainingViews& 
 
 MakeViews evaluation_views(std::shared_ptr<Dataset> dataset, const EvalTransform& transform) {
   return [dataset = std::move(dataset), transform](const SampleRef& ref) {
-    const Image image = dataset->image(ref.index);
-    const std::optional<PixelBox> box = transform.crop_box ? box_inside(*dataset, ref.index, image) : std::nullopt;
-    return Views{apply(transform, box ? crop(image, *box) : image), {}};
+    const ImageSource image = dataset->source(ref.index);
+    const std::optional<PixelBox> box =
+        transform.crop_box ? box_inside(*dataset, ref.index, image.width(), image.height()) : std::nullopt;
+    return Views{apply(transform, box ? image.cut(*box) : image), {}};
   };
 }
 

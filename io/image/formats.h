@@ -1,13 +1,17 @@
 // The decoders behind decode_image, one per format. Private to io/image.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "io/image/image.h"
 
 namespace fledge {
+
+class PartDecoder;
 
 enum class ImageFormat { Jpeg, Png, Bmp, WebP, Unknown };
 
@@ -63,6 +67,10 @@ struct DecodeRequest {
 
 /// The pixels as they are to be seen: turned by the orientation asked for.
 Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request);
+/// The same file in parts (io/image/source.h), of which its bytes become a part; null, and the bytes stay, where it has
+/// several scans or four colors.
+std::unique_ptr<PartDecoder> open_jpeg_parts(std::vector<std::uint8_t>& bytes, const std::string& name,
+                                             const DecodeRequest& request, std::atomic<bool>* sound);
 Image decode_png(const ImageBytes& file, const DecodeRequest& request);
 Image decode_bmp(const ImageBytes& file, const DecodeLimits& limits);
 /// Of a BMP that is known to be whole, in two pieces: all in front of the pixels, and the pixels. Grey and palettes

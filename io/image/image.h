@@ -15,6 +15,11 @@ struct Image {
   std::uint8_t* row(int y) { return rgb.data() + static_cast<std::size_t>(y) * width * 3; }
 };
 
+/// A whole number of pixels of a picture.
+struct PixelBox {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
 /// What a picture may unfold to. A decoder says what memory it needs before it takes any: the file's size is no bound.
 struct DecodeLimits {
   std::int64_t max_pixels = 64ll << 20;

@@ -1,144 +1,15 @@
-// JPEG through libjpeg-turbo with Pillow's settings: accurate integer DCT and
-// smooth upsampling (the library's defaults).
+// JPEG: whole pictures, and parts of those that are one scan.
 
-#include <csetjmp>
-#include <cstdio>
 #include <cstring>
+#include <utility>
 
-// After <cstdio>: jpeglib.h uses FILE and size_t without including them.
-#include <jpeglib.h>
-
-#include <jerror.h>
-
-#include "io/image/formats.h"
+#include "io/image/jpeg_decompressor.h"
 #include "io/image/orientation.h"
+#include "io/image/resize.h"
+#include "io/image/source.h"
 
 namespace fledge {
 namespace {
-
-// A progressive file of a few kB may hold thousands of scans over the whole picture; real ones have about ten. Many are
-// let through for small pictures only, since each costs time even when it says nothing.
-constexpr int kMaxScans = 100, kUsualScans = 20;
-constexpr std::int64_t kMaxScannedPixels = 256ll << 20;
-constexpr int kBand = 8;  // rows that are decoded before they are put in their place
-
-/// Where the rows of a picture go: into `image`, turned upright by `orientation`.
-struct RowTarget {
-  Image& image;
-  int orientation;
-  bool cmyk;
-  std::uint8_t* band;  // kBand rows as stored; null: rows go straight into the image
-};
-
-void put_rows(const RowTarget& target, int width, int height, int first, int rows);
-
-/// libjpeg reports by callback and is left by longjmp, so nothing with a
-/// destructor lives between setjmp and the calls below.
-class Decompressor {
- public:
-  Decompressor() {
-    info_.err = jpeg_std_error(&errors_);
-    errors_.error_exit = &on_error;
-    errors_.emit_message = &on_message;
-    errors_.output_message = [](j_common_ptr) {};
-    info_.client_data = this;
-    progress_.progress_monitor = &on_progress;
-  }
-  ~Decompressor() {
-    jpeg_destroy_decompress(&info_);
-  }  // also right when it was never created: the struct starts as zeros
-  Decompressor(const Decompressor&) = delete;
-  Decompressor& operator=(const Decompressor&) = delete;
-
-  bool read_header(const std::uint8_t* bytes, std::size_t size) {
-    if (setjmp(jump_)) return false;
-    jpeg_create_decompress(&info_);
-    info_.client_data = this;
-    info_.progress = &progress_;
-    jpeg_mem_src(&info_, bytes, size);
-    jpeg_read_header(&info_, TRUE);
-    return true;
-  }
-
-  /// Room for what the library keeps of a picture with several scans, beside the pixels.
-  void allow_memory(std::int64_t bytes) { info_.mem->max_memory_to_use = static_cast<long>(bytes); }
-
-  bool read_pixels(const RowTarget& target) {
-    if (setjmp(jump_)) return false;
-    info_.out_color_space = target.cmyk ? JCS_CMYK : JCS_RGB;
-    jpeg_start_decompress(&info_);
-    const std::size_t stride = static_cast<std::size_t>(info_.output_width) * info_.output_components;
-    while (info_.output_scanline < info_.output_height) {
-      const JDIMENSION first = info_.output_scanline;
-      const JDIMENSION left = info_.output_height - first, wanted = left < kBand ? left : kBand;
-      std::uint8_t* to = target.band ? target.band : target.image.rgb.data() + first * stride;
-      while (info_.output_scanline < first + wanted) {
-        JSAMPROW rows[kBand];
-        const JDIMENSION done = info_.output_scanline - first;
-        for (JDIMENSION i = 0; i < wanted - done; ++i) rows[i] = to + (done + i) * stride;
-        jpeg_read_scanlines(&info_, rows, wanted - done);
-      }
-      if (target.band) put_rows(target, width(), height(), static_cast<int>(first), static_cast<int>(wanted));
-    }
-    jpeg_finish_decompress(&info_);
-    return true;
-  }
-
-  int width() const { return static_cast<int>(info_.image_width); }
-  int height() const { return static_cast<int>(info_.image_height); }
-  bool progressive() const { return info_.progressive_mode; }
-  int channels() const { return info_.num_components == 4 ? 4 : 3; }
-  const char* message() const { return message_; }
-  bool out_of_memory() const { return out_of_memory_; }
-
- private:
-  static Decompressor& self(j_common_ptr info) { return *static_cast<Decompressor*>(info->client_data); }
-
-  [[noreturn]] static void on_error(j_common_ptr info) {
-    info->err->format_message(info, self(info).message_);
-    self(info).out_of_memory_ = info->err->msg_code == JERR_NO_BACKING_STORE;  // what it would do without the limit
-    std::longjmp(self(info).jump_, 1);
-  }
-
-  /// Most warnings mean lost pixels, which the library paints over with grey (HIT_MARKER, JPEG_EOF, HUFF_BAD_CODE,
-  /// ARITH_BAD_CODE, MUST_RESYNC, BOGUS_PROGRESSION): the picture is bad. These lose none:
-  static bool harmless(j_common_ptr info) {
-    switch (info->err->msg_code) {
-      case JWRN_ADOBE_XFORM:     // a colour transform nobody knows: the usual one is taken, by Pillow as well
-      case JWRN_JFIF_MAJOR:      // a version number
-      case JWRN_BOGUS_ICC:       // a colour profile, which is not looked at
-      case JWRN_NOT_SEQUENTIAL:  // numbers of a scan that mean something in progressive files only
-        return true;
-      case JWRN_EXTRANEOUS_DATA: {  // stray bytes before a marker: within a scan they stand for rows that are damaged
-        const int marker = info->err->msg_parm.i[1];
-        return marker < 0xd0 || marker > 0xd7;
-      }
-      default:
-        return false;
-    }
-  }
-
-  static void on_message(j_common_ptr info, int level) {
-    if (level < 0 && !harmless(info)) on_error(info);
-  }
-
-  static void on_progress(j_common_ptr info) {
-    Decompressor& d = self(info);
-    const int scan = d.info_.input_scan_number;
-    if (scan <= kUsualScans) return;
-    const std::int64_t pixels = std::int64_t{d.info_.image_width} * d.info_.image_height;
-    if (scan <= kMaxScans && scan * pixels <= kMaxScannedPixels) return;
-    std::snprintf(d.message_, sizeof d.message_, "more than %d progressive scans", scan - 1);
-    std::longjmp(d.jump_, 1);
-  }
-
-  jpeg_decompress_struct info_{};
-  jpeg_error_mgr errors_{};
-  jpeg_progress_mgr progress_{};
-  char message_[JMSG_LENGTH_MAX] = {};
-  bool out_of_memory_ = false;
-  std::jmp_buf jump_;
-};
 
 /// Adobe's inverted CMYK, as Pillow reads every four-component JPEG: ink c, black k -> (255 - k) - (255 - k) * c / 255.
 void cmyk_to_rgb(const std::uint8_t* cmyk, std::size_t pixels, std::uint8_t* rgb) {
@@ -152,8 +23,90 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::size_t pixels, std::uint8_t* rgb
   }
 }
 
-/// The band's rows, from `first` on, to where they belong in the upright picture of stored size width x height.
-void put_rows(const RowTarget& target, int width, int height, int first, int rows) {
+class JpegParts : public PartDecoder {
+ public:
+  JpegParts(std::unique_ptr<JpegDecompressor> opened, std::vector<std::uint8_t> bytes, const std::string& name,
+            const DecodeRequest& request, std::atomic<bool>* sound)
+      : opened_(std::move(opened)),
+        bytes_(std::move(bytes)),
+        name_(name),
+        limits_(request.limits),
+        orientation_(request.orientation),
+        sound_(sound),
+        stored_width_(opened_->width()),
+        stored_height_(opened_->height()) {}
+
+  int width() const override { return on_its_side(orientation_) ? stored_height_ : stored_width_; }
+  int height() const override { return on_its_side(orientation_) ? stored_width_ : stored_height_; }
+
+  ImagePart decode(const PixelBox& box) override {
+    const PixelBox wanted = box_as_stored(box, stored_width_, stored_height_, orientation_);
+    auto stored = decode_stored(wanted, 1);
+    if (!stored) return whole();
+    turn_upright(stored->image, orientation_);
+    const PixelBox upright = box_upright(stored->place, stored_width_, stored_height_, orientation_);
+    return {std::make_shared<const Image>(std::move(stored->image)), upright.left, upright.top};
+  }
+
+  std::optional<ShrunkPart> decode_shrunk(const PixelBox& box, int by) override {
+    const PixelBox b = box_as_stored(box, stored_width_, stored_height_, orientation_);
+    const int left = b.left / by, top = b.top / by;
+    const PixelBox covering{left, top, (b.left + b.width + by - 1) / by - left, (b.top + b.height + by - 1) / by - top};
+    const auto stored = decode_stored(covering, by);
+    if (!stored) return std::nullopt;  // the whole will say what is wrong
+    Image image =
+        crop(stored->image, {left - stored->place.left, top - stored->place.top, covering.width, covering.height});
+    turn_upright(image, orientation_);
+    // Counted in pixels of the full size the box has whole numbers.
+    const PixelBox inside = box_upright({b.left - left * by, b.top - top * by, b.width, b.height}, covering.width * by,
+                                        covering.height * by, orientation_);
+    const double size = by;
+    return ShrunkPart{std::make_shared<const Image>(std::move(image)), inside.left / size, inside.top / size,
+                      (inside.left + inside.width) / size, (inside.top + inside.height) / size};
+  }
+
+ private:
+  struct StoredPart {
+    Image image;
+    PixelBox place;
+  };
+
+  /// At least the box of the stored picture at 1/by of its size; nothing where the file is damaged.
+  std::optional<StoredPart> decode_stored(const PixelBox& box, int by) {
+    // Its header is read already for the first part, which is the only one as a rule.
+    std::unique_ptr<JpegDecompressor> d = std::move(opened_);
+    if (!d) d = std::make_unique<JpegDecompressor>();
+    if (!d->opened() && !d->read_header(bytes_.data(), bytes_.size())) return std::nullopt;
+    if (by > 1) d->shrink(by);
+    const PixelBox place = d->with_borders(box);
+    StoredPart part{{place.width, place.height, {}}, place};
+    part.image.rgb.resize(static_cast<std::size_t>(place.width) * place.height * 3);
+    if (!d->read_part(place, part.image.rgb.data())) return std::nullopt;
+    if (!sound_ || !sound_->load(std::memory_order_relaxed)) {
+      std::vector<std::uint8_t> row(static_cast<std::size_t>(place.width) * 3);
+      if (!d->read_rest(row.data())) return std::nullopt;
+      if (sound_) sound_->store(true, std::memory_order_relaxed);
+    }
+    return part;
+  }
+
+  /// What is wrong with a file is what is wrong with the whole of it, in the same words.
+  ImagePart whole() const {
+    return {std::make_shared<const Image>(decode_jpeg({bytes_.data(), bytes_.size(), name_}, {limits_, orientation_}))};
+  }
+
+  std::unique_ptr<JpegDecompressor> opened_;
+  const std::vector<std::uint8_t> bytes_;
+  const std::string name_;
+  const DecodeLimits limits_;
+  const int orientation_;
+  std::atomic<bool>* const sound_;
+  const int stored_width_, stored_height_;
+};
+
+}  // namespace
+
+void put_jpeg_rows(const RowTarget& target, int width, int height, int first, int rows) {
   const std::size_t stride = static_cast<std::size_t>(width) * (target.cmyk ? 4 : 3);
   if (target.cmyk)  // in place: a pixel is written behind where it was read
     cmyk_to_rgb(target.band, static_cast<std::size_t>(width) * rows, target.band);
@@ -174,7 +127,14 @@ void put_rows(const RowTarget& target, int width, int height, int first, int row
   }
 }
 
-[[noreturn]] void bad_jpeg(const ImageBytes& file, const Decompressor& d) {
+void check_jpeg_header(const ImageBytes& file, const JpegDecompressor& d, const DecodeLimits& limits) {
+  check_dimensions(file.name, d.width(), d.height(), limits);
+  check_memory(file, d.width(), d.height(), 3, limits);
+  check_work(file, d.width(), d.height(), static_cast<std::int64_t>(file.size),
+             d.progressive() ? kProgressiveWork : kJpegWork, limits);
+}
+
+void bad_jpeg(const ImageBytes& file, const JpegDecompressor& d) {
   if (d.out_of_memory())
     bad_image(file.name,
               "too large: " + std::to_string(d.width()) + "x" + std::to_string(d.height()) +
@@ -185,25 +145,30 @@ void put_rows(const RowTarget& target, int width, int height, int first, int row
   bad_image(file.name, (cut ? "the JPEG is truncated or corrupt (" : "the JPEG is corrupt (") + text + ")");
 }
 
-}  // namespace
-
 Image decode_jpeg(const ImageBytes& file, const DecodeRequest& request) {
-  Decompressor d;
+  JpegDecompressor d;
   if (!d.read_header(file.data, file.size)) bad_jpeg(file, d);
+  check_jpeg_header(file, d, request.limits);
   const int width = d.width(), height = d.height();
-  check_dimensions(file.name, width, height, request.limits);
-  check_memory(file, width, height, 3, request.limits);
-  check_work(file, width, height, static_cast<std::int64_t>(file.size), d.progressive() ? kProgressiveWork : kJpegWork,
-             request.limits);
   const bool turn = on_its_side(request.orientation), cmyk = d.channels() == 4;
   Image image{turn ? height : width, turn ? width : height, {}};
   image.rgb.resize(static_cast<std::size_t>(width) * height * 3);
-  std::vector<std::uint8_t> band(turn || cmyk ? static_cast<std::size_t>(width) * d.channels() * kBand : 0);
+  std::vector<std::uint8_t> band(turn || cmyk ? static_cast<std::size_t>(width) * d.channels() * kJpegBand : 0);
   constexpr std::int64_t kStrips = 1 << 20;  // what the library needs of any picture is not counted as its scans
   d.allow_memory(memory_allowed(file, request.limits) - static_cast<std::int64_t>(image.rgb.size()) + kStrips);
   if (!d.read_pixels({image, request.orientation, cmyk, band.empty() ? nullptr : band.data()})) bad_jpeg(file, d);
   if (!turn) turn_upright(image, request.orientation);
   return image;
+}
+
+std::unique_ptr<PartDecoder> open_jpeg_parts(std::vector<std::uint8_t>& bytes, const std::string& name,
+                                             const DecodeRequest& request, std::atomic<bool>* sound) {
+  const ImageBytes file{bytes.data(), bytes.size(), name};
+  auto d = std::make_unique<JpegDecompressor>();
+  if (!d->read_header(file.data, file.size)) bad_jpeg(file, *d);
+  check_jpeg_header(file, *d, request.limits);
+  if (!d->can_be_parted()) return nullptr;
+  return std::make_unique<JpegParts>(std::move(d), std::move(bytes), name, request, sound);
 }
 
 }  // namespace fledge

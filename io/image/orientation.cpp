@@ -216,6 +216,19 @@ int orientation_of(const ImageBytes& file, ImageFormat format) {
   return value >= 1 && value <= 8 ? value : 1;
 }
 
+PixelBox box_upright(const PixelBox& b, int width, int height, int orientation) {
+  const bool x_from_end = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool y_from_end = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const int x = x_from_end ? width - b.left - b.width : b.left, y = y_from_end ? height - b.top - b.height : b.top;
+  return on_its_side(orientation) ? PixelBox{y, x, b.height, b.width} : PixelBox{x, y, b.width, b.height};
+}
+
+PixelBox box_as_stored(const PixelBox& b, int width, int height, int orientation) {
+  // 6 and 8, a quarter turn to either side, undo each other; every other orientation undoes itself.
+  const int back = orientation == 6 ? 8 : orientation == 8 ? 6 : orientation;
+  return on_its_side(orientation) ? box_upright(b, height, width, back) : box_upright(b, width, height, back);
+}
+
 void turn_upright(Image& image, int orientation) {
   if (orientation == 2 || orientation == 3) flip_horizontal(image);
   if (orientation == 3 || orientation == 4) flip_vertical(image);

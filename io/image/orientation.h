@@ -12,6 +12,9 @@ int orientation_of(const ImageBytes& file, ImageFormat format);
 
 /// Are width and height exchanged?
 inline bool on_its_side(int orientation) { return orientation >= 5; }
+/// Where a rectangle of the upright picture lies in the stored one of width x height, and the other way round.
+PixelBox box_as_stored(const PixelBox& upright, int width, int height, int orientation);
+PixelBox box_upright(const PixelBox& stored, int width, int height, int orientation);
 /// The picture as it should be looked at. Orientations 1 to 4 need no memory, 5 to 8 that of a second picture.
 void turn_upright(Image& image, int orientation);
 

@@ -1,7 +1,7 @@
 // Antialiased bilinear resampling, equal to Pillow's Image.resize(..., BILINEAR, box): the same fixed-point arithmetic,
 // so the same bytes.
 #pragma once
-#include "io/image/image.h"
+#include "io/image/source.h"
 
 namespace fledge {
 
@@ -16,16 +16,18 @@ struct Box {
 Image resize(const Image& image, int width, int height, const Box& box);
 Image resize(const Image& image, int width, int height);
 
-/// A whole number of pixels of a picture.
-struct PixelBox {
-  int left = 0, top = 0, width = 0, height = 0;
-};
-
 /// Equal to crop(box), then resize(width, height), without the copy: pixels outside the box do not take part
 /// (torchvision's resized_crop).
 Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height);
-/// Equal to resize(width, height), then crop(box), but only what the box needs is computed.
+/// The same of a picture of which only that box is decoded. `mirrored`: then flipped left to right, which costs nothing.
+Image crop_and_resize(const ImageSource& image, const PixelBox& box, int width, int height, bool mirrored = false);
+/// Nearly the same of a large JPEG in less time: it is decoded to 1/2, 1/4 or 1/8 of its size where no side of the box
+/// becomes smaller than asked for. Pixels just outside the box may take part.
+Image crop_and_resize_shrunk(const ImageSource& image, const PixelBox& box, int width, int height,
+                             bool mirrored = false);
+/// Equal to resize(width, height), then crop(box), but only what the box needs is decoded and computed.
 Image resize_and_crop(const Image& image, int width, int height, const PixelBox& box);
+Image resize_and_crop(const ImageSource& image, int width, int height, const PixelBox& box, bool mirrored = false);
 Image crop(const Image& image, const PixelBox& box);
 /// Mirrored left to right, in place.
 void flip_horizontal(Image& image);

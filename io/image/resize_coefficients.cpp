@@ -41,4 +41,28 @@ void ResizeCoefficients::fill(int in_size, float from, float to, int out_size, i
   }
 }
 
+void ResizeCoefficients::shift(int by) {
+  for (std::int32_t& f : first) f += by;
+}
+
+void ResizeCoefficients::mirror() {
+  std::reverse(first.begin(), first.end());
+  std::reverse(count.begin(), count.end());
+  for (std::size_t a = 0, b = first.size() - 1; a < b; ++a, --b)
+    std::swap_ranges(weights.begin() + a * taps, weights.begin() + (a + 1) * taps, weights.begin() + b * taps);
+}
+
+void ResizeCoefficients::pair() {
+  const int most = *std::max_element(count.begin(), count.end());
+  pairs = (most + 1) / 2;
+  halves.assign(first.size() * pairs * 2, 0);
+  for (std::size_t o = 0; o < first.size(); ++o)
+    for (int i = 0; i < count[o]; ++i) {
+      const std::int32_t w = weights[o * taps + i];
+      std::int32_t* pair = halves.data() + (o * pairs + i / 2) * 2;
+      pair[0] |= (w & ((1 << kLowBits) - 1)) << 16 * (i % 2);
+      pair[1] |= (w >> kLowBits) << 16 * (i % 2);
+    }
+}
+
 }  // namespace fledge

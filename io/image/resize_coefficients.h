@@ -6,6 +6,7 @@
 namespace fledge {
 
 constexpr int kResizePrecision = 32 - 8 - 2;  // 8-bit pixels, 2 bits to spare
+constexpr int kLowBits = 15;                  // of a weight, so that its low half is a signed 16-bit number too
 
 struct ResizeCoefficients {
   int taps = 0;                       // weights kept for each output position, padded with zeros
@@ -20,6 +21,17 @@ struct ResizeCoefficients {
   void fill(int in_size, float from, float to, int out_size, int first_out, int outs);
   int begin() const { return first.front(); }
   int end() const { return first.back() + count.back(); }
+
+  /// Of an input whose positions are counted from elsewhere: `by` is added to each.
+  void shift(int by);
+  /// The output positions in reverse order.
+  void mirror();
+  /// Makes `halves` of the weights.
+  void pair();
+  /// The weights w = high * 2^kLowBits + low of two neighbors at a time, two 16-bit numbers in each integer: for each
+  /// output position `pairs` times their lows, then their highs. Where a count is odd, 0 stands for the last neighbor.
+  int pairs = 0;
+  std::vector<std::int32_t> halves;
 
  private:
   std::vector<double> real_;

@@ -198,6 +198,15 @@ TEST_CASE("boxes that are asked for and are not there are named", "[flags]") {
   CHECK_THAT(must(f.folder, eval + Arguments{"test", "--box", "off"}).err, !Contains("bounding box"));
 }
 
+TEST_CASE("fast decoding is for random crops of pictures as they are, and stays as it was", "[flags]") {
+  const FlagsFolder f;
+  const Arguments train = Arguments{"train"} + tiny() + Arguments{"--fast-decode", "true", "--run"};
+  must(f.folder, train + Arguments{"run"});
+  for (const Arguments& more : {Arguments{"--augment", "paper"}, {"--resize-short", "30"}, {"--random-crop", "false"}})
+    f.refused(train + Arguments{"other"} + more, "--fast-decode is for random crops");
+  f.refused(train + Arguments{"run", "--fast-decode", "false", "--resume", "auto"}, "fast-decode");
+}
+
 TEST_CASE("a run that chooses its result is resumed with what it chooses by", "[flags]") {
   const FlagsFolder f;
   const Arguments run = Arguments{"train"} + tiny() + Arguments{"--run", "run", "--select", "test"};

@@ -6,6 +6,7 @@
 
 #include "data/loader.h"
 #include "data/views/crop_sampling.h"
+#include "data/views/normalize.h"
 #include "tests/data/made_dataset.h"
 #include "tests/support/files.h"
 
@@ -190,13 +191,29 @@ TEST_CASE("training transforms: pure functions of the generator; flip and shift 
 }
 
 TEST_CASE("normalisation is (pixel / 255 - mean) / std, exactly") {
-  const Image image = pattern(5, 3);
-  std::vector<float> out(45);
-  for (const std::string name : {"imagenet", "keras", "half"}) {
+  std::vector<std::string> all = {"imagenet",
+                                  "keras",
+                                  "half",
+                                  "0.48145466,0.4578275,0.40821073/0.26862954,0.2,0.27577711",
+                                  "0,0,0/1,1e-30,1e30",
+                                  "-3,7,1e-20/255,0.1,3"};
+  for (int i = 0; i < 40; ++i)
+    all.push_back("0." + std::to_string(101 + 7 * i) + ",0.3,0.25/0.2" + std::to_string(i) + ",0.0" +
+                  std::to_string(i + 1) + ",1." + std::to_string(i));
+  Image image = pattern(57, 29);  // no whole number of registers
+  for (int v = 0; v < 256; ++v)
+    for (int c = 0; c < 3; ++c) image.rgb[3 * v + c] = static_cast<std::uint8_t>(v);
+  std::vector<float> out(image.rgb.size() + 1);
+  for (const std::string& name : all) {
     const Normalization n = Normalization::named(name);
+    out.back() = 5;
     normalize_to(image, n, out.data());
-    for (int i = 0; i < 45; ++i)
-      CHECK(out[i] == (static_cast<float>(image.rgb[i]) / 255.0f - n.mean[i % 3]) / n.std[i % 3]);
+    int wrong = 0;
+    for (std::size_t i = 0; i < image.rgb.size(); ++i)
+      wrong += !(out[i] == (static_cast<float>(image.rgb[i]) / 255.0f - n.mean[i % 3]) / n.std[i % 3]);
+    INFO(name);
+    CHECK(wrong == 0);
+    CHECK(out.back() == 5);
   }
   CHECK_THAT(error_of([] { Normalization::named("x"); }), Contains("unknown normalisation 'x'"));
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "io/image/formats.h"
+#include "io/image/resize.h"
+#include "io/image/source.h"
 #include "tests/fuzz/input.h"
 
 using namespace fledge;
@@ -29,6 +31,22 @@ void mend_checksums(std::uint8_t* data, std::size_t size) {
   }
 }
 
+/// A part, chosen by the bytes, is refused where the whole is, and else the same pixels. `image`: the whole, or empty.
+void check_part(const std::uint8_t* data, std::size_t size, const Image& image, ExifRotation exif) {
+  try {
+    const ImageSource source = open_image({data, data + size}, kName, exif, nullptr, kLimits);
+    const int left = data[size / 2] % source.width(), top = data[size / 3] % source.height();
+    const PixelBox box{left, top, 1 + data[size / 4] % (source.width() - left),
+                       1 + data[size / 5] % (source.height() - top)};
+    const Image part = source.cut(box).whole();
+    if (image.empty()) fuzz::finding("a part of what cannot be read");
+    if (source.width() != image.width || source.height() != image.height || part.rgb != crop(image, box).rgb)
+      fuzz::finding("a part that is not that of the whole");
+  } catch (const Error& e) {
+    if (!image.empty()) fuzz::finding("a part that cannot be read: " + std::string(e.what()));
+  }
+}
+
 }  // namespace
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
@@ -40,12 +58,15 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (sniff(data, size) != ImageFormat::FLEDGE_PICTURE) return 0;
-  for (const ExifRotation exif : {ExifRotation::Ignore, ExifRotation::Apply})
+  for (const ExifRotation exif : {ExifRotation::Ignore, ExifRotation::Apply}) {
+    Image image;
     fuzz::read_or_refuse(kName, [&] {
-      const Image image = decode_image(data, size, kName, kLimits, exif);
+      image = decode_image(data, size, kName, kLimits, exif);
       const std::size_t pixels = static_cast<std::size_t>(image.width) * image.height;
       if (pixels == 0 || image.rgb.size() != 3 * pixels || pixels > static_cast<std::size_t>(kLimits.max_pixels))
         fuzz::finding("a picture of an impossible size");
     });
+    check_part(data, size, image, exif);
+  }
   return 0;
 }

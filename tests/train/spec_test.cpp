@@ -30,8 +30,8 @@ std::string line_of(const Field& row) { return row.key + " = \"" + row.text() + 
 }  // namespace
 
 TEST_CASE("what a teacher's kept outputs depend on", "[spec]") {
-  const std::set<std::string> expected = {"size", "augment",   "resize-short", "random-crop", "area-low",
-                                          "flip", "pad-shift", "boxes",        "seed",        "precision"};
+  const std::set<std::string> expected = {"size",      "augment", "resize-short", "random-crop", "area-low",   "flip",
+                                          "pad-shift", "boxes",   "seed",         "precision",   "fast-decode"};
   const std::string before = teacher_settings(RunSpec{});
   std::set<std::string> found;
   RunSpec any;

@@ -28,6 +28,11 @@ void bind_data(Fields& f, RunSpec& o) {
   f.add("test-resize-short", o.views.test_resize_short, "short side before the centre crop of test pictures; 0: none")
       .between(0, 8192);
   f.add("random-crop", o.views.random_crop, "random resized crop; false: centre crop").for_teacher();
+  f.add("fast-decode", o.views.fast_decode,
+        "--augment modern: large JPEGs are decoded to 1/2, 1/4 or 1/8 of their size where the crop stays at least "
+        "--size; faster, other pixels; test pictures are not")
+      .before_it_was("false")
+      .for_teacher();
   f.add("area-low", o.views.area_low, "smallest share of the picture that a random crop takes")
       .between(0.001, 1.0)
       .for_teacher();

@@ -49,7 +49,7 @@ struct ViewSpec {
   std::string normalize = "auto";
   double area_low = 0.08, flip = 0.5;
   int pad_shift = 0;
-  bool random_crop = true;
+  bool random_crop = true, fast_decode = false;
   std::int64_t crops = 0;
   std::string degrade;
   BoxUse boxes = BoxUse::None;

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "data/loader.h"
+#include "data/views/normalize.h"
 #include "tests/data/made_dataset.h"
 
 using namespace fledge;

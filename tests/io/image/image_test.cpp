@@ -65,28 +65,52 @@ TEST_CASE("resize gives Pillow's bytes") {
   CHECK(cases == 15);
 }
 
-TEST_CASE("the plain and the fast resize passes agree") {
-  const Image image = pattern(61, 5);
-  ResizeCoefficients c;
-  c.fill(61, 1.5f, 58.25f, 23);
-  Bytes in = image.rgb;
-  in.push_back(0);
-  const std::uint8_t* rows[4];
-  Bytes a(4 * 70), b(4 * 70);
-  std::uint8_t *pa[4], *pb[4];
-  for (int r = 0; r < 4; ++r) {
-    rows[r] = in.data() + r * 61 * 3;
-    pa[r] = a.data() + r * 70;
-    pb[r] = b.data() + r * 70;
+TEST_CASE("all resize passes agree, in any shape") {
+  const std::vector<ResizePasses> all = all_resize_passes();
+  std::string names;
+  for (const ResizePasses& p : all) names += std::string(p.name) + " ";
+  INFO(names);
+  std::uint32_t state = 1;
+  const auto below = [&](int n) { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 8) % n; };
+  for (int i = 0; i < 400; ++i) {
+    const int in_width = 1 + below(90), out_width = 1 + below(i % 4 ? 70 : 200), rows = 1 + below(kRowsAtOnce);
+    ResizeCoefficients c;
+    const float from = static_cast<float>(below(in_width)) / 2,
+                to = from + 0.25f + static_cast<float>(below(in_width)) / 2;
+    c.fill(in_width, from, std::min(to, static_cast<float>(in_width)), out_width);
+    if (i % 3 == 0) c.mirror();
+    c.pair();
+    CAPTURE(i, in_width, out_width, rows, c.taps);
+    // A row ends in bytes that are no pixels, bright ones so that they would show.
+    const std::size_t in_stride = static_cast<std::size_t>(in_width) * 3 + kReadBeyond,
+                      out_stride = static_cast<std::size_t>(out_width) * 3 + kWriteBeyond;
+    Bytes in(in_stride * kRowsAtOnce, 255);
+    for (int r = 0; r < rows; ++r)
+      for (int b = 0; b < 3 * in_width; ++b)
+        in[r * in_stride + b] = static_cast<std::uint8_t>(i % 5 ? below(256) : 255);
+    std::vector<Bytes> across, down;
+    for (const ResizePasses& passes : all) {
+      across.emplace_back(out_stride * rows + 1, 77);
+      const std::uint8_t* source[kRowsAtOnce];
+      std::uint8_t* target[kRowsAtOnce];
+      for (int r = 0; r < rows; ++r)
+        source[r] = in.data() + r * in_stride, target[r] = across.back().data() + r * out_stride;
+      passes.horizontal(source, target, rows, out_width, c);
+      CHECK(across.back().back() == 77);  // nothing behind the last byte that may be written
+      for (int r = 0; r < rows; ++r) across.back()[(r + 1) * out_stride - 1] = 0;
+      ResizeCoefficients v;
+      v.fill(rows, 0, static_cast<float>(rows), 1 + i % 9);
+      v.pair();
+      down.emplace_back(static_cast<std::size_t>(v.first.size()) * in_stride);
+      for (std::size_t y = 0; y < v.first.size(); ++y)
+        passes.vertical(in.data() + v.first[y] * in_stride, in_stride, v, static_cast<int>(y),
+                        down.back().data() + y * in_stride, static_cast<int>(in_stride) - i % 16);
+    }
+    for (std::size_t k = 1; k < all.size(); ++k) {
+      CHECK(across[k] == across[0]);
+      CHECK(down[k] == down[0]);
+    }
   }
-  plain_resize_passes().horizontal(rows, pa, 4, 23, c);
-  resize_passes().horizontal(rows, pb, 4, 23, c);
-  for (int r = 0; r < 4; ++r) CHECK(std::equal(pa[r], pa[r] + 69, pb[r]));
-  c.fill(5, 0, 5, 2);
-  Bytes va(183), vb(183);
-  plain_resize_passes().vertical(in.data(), 183, c.weights.data(), c.count[0], va.data(), 183);
-  resize_passes().vertical(in.data(), 183, c.weights.data(), c.count[0], vb.data(), 183);
-  CHECK(va == vb);
 }
 
 TEST_CASE("resize refuses impossible boxes and sizes") {

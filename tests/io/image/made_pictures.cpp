@@ -158,6 +158,37 @@ Bytes jpeg_of(int width, int height, int scans, bool noisy) {
   return bytes;
 }
 
+Bytes jpeg_of(const Image& image, const JpegKind& kind) {
+  jpeg_compress_struct c{};
+  jpeg_error_mgr errors{};
+  c.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&c);
+  unsigned char* out = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&c, &out, &size);
+  c.image_width = static_cast<JDIMENSION>(image.width), c.image_height = static_cast<JDIMENSION>(image.height);
+  c.input_components = 3, c.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&c);
+  if (kind.grey) jpeg_set_colorspace(&c, JCS_GRAYSCALE);
+  jpeg_set_quality(&c, 85, TRUE);
+  c.comp_info[0].h_samp_factor = kind.across, c.comp_info[0].v_samp_factor = kind.down;
+  c.arith_code = kind.arithmetic, c.restart_interval = kind.restart;
+  jpeg_scan_info apart[3]{};
+  for (int i = 0; i < 3; ++i) apart[i].comps_in_scan = 1, apart[i].component_index[0] = i, apart[i].Se = 63;
+  if (kind.color_apart) c.scan_info = apart, c.num_scans = 3;
+  if (kind.progressive) jpeg_simple_progression(&c);
+  jpeg_start_compress(&c, TRUE);
+  while (c.next_scanline < c.image_height) {
+    JSAMPROW row = const_cast<std::uint8_t*>(image.row(static_cast<int>(c.next_scanline)));
+    jpeg_write_scanlines(&c, &row, 1);
+  }
+  jpeg_finish_compress(&c);
+  jpeg_destroy_compress(&c);
+  Bytes bytes(out, out + size);
+  std::free(out);
+  return bytes;
+}
+
 Bytes bmp_of(std::int32_t width, std::int32_t height, std::uint32_t compression) {
   const std::size_t row = (static_cast<std::size_t>(width) + 31) / 32 * 4;
   Bytes b(62 + row * static_cast<std::size_t>(std::abs(height)));

@@ -22,6 +22,14 @@ Bytes png_of(std::uint32_t width, std::uint32_t height, const PngKind& kind,
 /// at most so many scans (noise always in ten).
 Bytes jpeg_of(int width, int height, int scans, bool noisy = false);
 
+struct JpegKind {
+  int across, down;  // pixels of a color sample: 2, 2 is 4:2:0
+  bool grey = false, progressive = false, arithmetic = false;
+  unsigned restart = 0;      // a restart marker behind so many blocks
+  bool color_apart = false;  // a scan for each color
+};
+Bytes jpeg_of(const Image& image, const JpegKind& kind);
+
 /// Of one bit a pixel; height below 0: top row first. compression 1: said to be run-length encoded.
 Bytes bmp_of(std::int32_t width, std::int32_t height, std::uint32_t compression = 0);
 
