@@ -138,7 +138,8 @@ std::vector<Program> Peers::programs_for(const BenchCase& c) const {
 }
 
 std::string Peers::prepare(const BenchCase& c, const std::string& folder) const {
-  return call({"--prepare", c.text, "--folder", folder}, 1, false).value("error", "");
+  return call({"--prepare", c.text, "--folder", folder, "--size", std::to_string(o_.size)}, 1, false)
+      .value("error", "");
 }
 
 Json Peers::run(const Program& program, const BenchCase& c, int threads, const std::string& folder) const {

@@ -38,5 +38,5 @@ def compare(what, own, expected, most):
         raise WrongResult(f"its {what} are {list(own.shape)}, fledge's {list(expected.shape)}")
     difference = float(np.abs(own - expected).max())
     if not difference <= most:
-        raise WrongResult(f"its {what} differ from fledge's by {difference:.2g}, more than {most:.0e}")
+        raise WrongResult(f"its {what} differ from fledge's by {difference:.3g}, more than {most:.0e}")
     return difference
