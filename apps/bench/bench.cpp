@@ -87,7 +87,7 @@ class Run {
     Json results = Json::array();
     if (!o_.json) print_heading(o_, machine_, versions());
     for (const BenchCase& c : cases_) time_case(c, results);
-    if (!o_.json) print_footing(machine_, !versions().empty());
+    if (!o_.json) print_footing(machine_, peers_.has_value());
     if (o_.kernels) profile_cases(results);
     if (!o_.picture.empty()) write_file_atomic(o_.picture, picture_of(results, machine_));
     if (o_.json) print_json(std::move(results));

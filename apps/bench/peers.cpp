@@ -18,6 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Words = std::vector<std::string>;
 
+constexpr const char* kNoPython = "it cannot be started";
+
 struct PeerKind {
   const char *name, *modes, *install;
   bool on_device = false;
@@ -120,8 +122,12 @@ void Peers::look_for(const std::string& peer) {
     if (!has(versions_, version)) versions_.push_back(version);
     return;
   }
-  missing_.push_back(peer + " cannot be used by '" + python_ + "': " + facts.value("error", "no answer") +
-                     "; to install it: '" + python_ + "' -m pip install " + kind_of_peer(peer).install);
+  const std::string error = facts.value("error", "no answer");
+  missing_.push_back(peer + " cannot be used by '" + python_ + "': " + error + "; " +
+                     (error == kNoPython
+                          ? "name a Python by --python or FLEDGE_PYTHON; to install it there: pip install "
+                          : "to install it: '" + python_ + "' -m pip install ") +
+                     kind_of_peer(peer).install);
 }
 
 std::vector<Program> Peers::programs_for(const BenchCase& c) const {
@@ -161,7 +167,7 @@ Json Peers::call(const Words& arguments, int threads, bool tuned) const {
     for (auto& variable : keeping_memory()) variables.push_back(std::move(variable));
   const Finished f = run_process(words, variables, false);
   Json answer = last_object(f.out);
-  if (f.code == 127 && f.out.empty()) return {{"error", "'" + python_ + "' cannot be started"}};
+  if (f.code == 127 && f.out.empty()) return {{"error", kNoPython}};
   if (!answer.is_null()) return answer;
   if (f.signal == 9) return {{"error", "ended by signal 9: out of memory?"}};
   return {{"error", f.signal ? "ended by signal " + std::to_string(f.signal) : "gave no answer"}};

@@ -130,6 +130,7 @@ TEST_CASE("beside peers: table, picture, numbers of threads", "[e2e][bench]") {
       must(folder, bench_on_cpu({kBenchCase, "retrieval:50", "--against", "torch,openvino,faiss", "--python", python,
                                  "--variants", "tuned", "--thread-counts", "1,2", "--picture", "bars.svg", "--quiet"}));
   INFO(table.out);
+  CHECK_THAT(table.out, !Contains("strict"));
   CHECK_THAT(table.out, Contains("beside torch 9.9, faiss 9.9") && Contains("above 1 fledge is faster"));
   CHECK_THAT(row_of(table.out, kBenchCase), Contains(" 1 "));
   CHECK_THAT(row_of(table.out, "  torch, tuned"), Contains(" 1.500 ") && Contains(" 500"));  // two pictures a step
@@ -149,7 +150,8 @@ TEST_CASE("without the packages there is a note for each, and fledge's rows", "[
   const TempFolder folder;
   const Outcome o =
       must(folder, bench_on_cpu({kBenchCase, "--against", "torch,ncnn", "--python", folder / "none", "--quiet"}));
-  CHECK_THAT(o.err, Contains("note: torch cannot be used") && Contains("note: ncnn") && Contains("cannot be started"));
+  CHECK_THAT(o.err, Contains("note: torch cannot be used") && Contains("note: ncnn") &&
+                        Contains("cannot be started; name a Python"));
   CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 2);
   CHECK_FALSE(row_of(o.out, kBenchCase).empty());
 
