@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -159,6 +160,18 @@ TEST_CASE("without the packages there is a note for each, and fledge's rows", "[
   const Outcome refused = run_fledge(folder, bench_on_cpu({kBenchCase, "--against", "torch"}));
   CHECK(refused.code == 4);
   CHECK_THAT(refused.err, Contains("none/peer.py") && Contains("FLEDGE_PEERS"));
+}
+
+TEST_CASE("a run that is stopped leaves no files", "[e2e][bench]") {
+  const TempFolder folder;
+  const std::string temporary = folder / "temporary";
+  std::filesystem::create_directory(temporary);
+  const Setting place("TMPDIR", temporary);
+  Process process(folder, bench_on_cpu({"start:mobilenet_v1:0.25"}) + Arguments{"--rounds", "100"});
+  wait_until(process, [&] { return !std::filesystem::is_empty(temporary); });
+  process.signal(SIGTERM);
+  CHECK(process.wait().code == 143);
+  CHECK(std::filesystem::is_empty(temporary));
 }
 
 TEST_CASE("peers that are there compute what fledge computes", "[e2e][bench][peers]") {
