@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/bench/bench.h"
+#include "apps/cli/output_files.h"
 #include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 #include "train/spec/words.h"
@@ -59,6 +60,10 @@ Verb bench_verb() {
   bind_machine(f, o->machine);
   verb.run = [o](const Verb&, const std::string&) {
     if (!o->child.empty()) let_signals_end();  // the parent removes its files
+    if (!o->picture.empty()) {
+      require_writable(o->picture, "name a file in a folder that is there");
+      refuse_other_file_as_output(o->picture, "<svg ", "SVG picture");
+    }
     return bench::run_bench(*o);
   };
   return verb;

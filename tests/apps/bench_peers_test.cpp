@@ -145,6 +145,10 @@ TEST_CASE("beside peers: table, picture, numbers of threads", "[e2e][bench]") {
   CHECK_THAT(picture, Contains(kBenchCase + ", 1 thread(s)") && Contains(kBenchCase + ", 2 thread(s)"));
   CHECK_THAT(picture, Contains("torch, tuned: 1.5 ms, 1.25 to 1.5"));
   CHECK_THAT(picture, !Contains("faiss"));
+  spill(folder / "other.svg", "mine");
+  for (const std::string place : {"other.svg", "none/bars.svg"})  // said before anything is timed
+    CHECK(run_fledge(folder, bench_on_cpu({kBenchCase, "--picture", place})).code != 0);
+  CHECK(text_of(folder / "other.svg") == "mine");
 }
 
 TEST_CASE("without the packages there is a note for each, and fledge's rows", "[e2e][bench]") {
