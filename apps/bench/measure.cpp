@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
@@ -36,18 +37,6 @@ double time_on_device(Workload& workload, Device device, std::int64_t steps) {
   return end.since(begin) / static_cast<double>(steps);
 }
 
-void add_memory(Timing& t, const Compute& compute) {
-  if (compute.on_device()) {
-    const DeviceMemory memory = backend_for(compute.device).runtime->memory();
-    t.peak_mib = static_cast<double>(memory.peak_in_use) / kMiB;
-    t.reserved_mib = static_cast<double>(memory.reserved) / kMiB;
-    return;
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  t.peak_mib = static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
 /// Records, and begins to count memory: what a recording allocates is all in use while it is made.
 bool begin_recording(Workload& workload, Device device, bool record) {
   const DeviceRuntime& runtime = *backend_for(device).runtime;
@@ -62,6 +51,18 @@ bool begin_recording(Workload& workload, Device device, bool record) {
 
 }  // namespace
 
+void add_memory(Timing& t, const Compute& compute) {
+  if (compute.on_device()) {
+    const DeviceMemory memory = backend_for(compute.device).runtime->memory();
+    t.peak_mib = static_cast<double>(memory.peak_in_use) / kMiB;
+    t.reserved_mib = static_cast<double>(memory.reserved) / kMiB;
+    return;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  t.peak_mib = static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
 Timing measure(Workload& workload, const Compute& compute, double seconds, bool record) {
   Timing t;
   for (int i = 0; i < 2; ++i) workload.run();  // plans, packed weights, moments, memory
@@ -72,15 +73,34 @@ Timing measure(Workload& workload, const Compute& compute, double seconds, bool 
     if (one > 0) steps = std::clamp<std::int64_t>(std::llround(std::ceil(kWindowMs / one)), 1, 1000);
   }
   std::vector<double> windows;
+  const double cpu = process_cpu_ms();
   const auto begin = Clock::now();
   while (windows.size() < kFewestWindows || ms_since(begin) < 1e3 * seconds)
     windows.push_back(compute.on_device() ? time_on_device(workload, compute.device, steps) : time_on_host(workload));
+  const double cpu_used = process_cpu_ms() - cpu;
   std::sort(windows.begin(), windows.end());
   t.median_ms = windows[windows.size() / 2];
   t.minimum_ms = windows[0];
   t.steps = static_cast<std::int64_t>(windows.size()) * steps;
+  t.cpu_ms = cpu_used / static_cast<double>(t.steps);
   add_memory(t, compute);
   return t;
+}
+
+Timing measure_once(Workload& workload, const Compute& compute) {
+  Timing t;
+  const double cpu = process_cpu_ms();
+  t.median_ms = t.minimum_ms = time_on_host(workload);
+  t.cpu_ms = process_cpu_ms() - cpu;
+  t.steps = 1;
+  add_memory(t, compute);
+  return t;
+}
+
+double process_cpu_ms() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return 1e3 * static_cast<double>(used.tv_sec) + 1e-6 * static_cast<double>(used.tv_nsec);
 }
 
 StrictTiming measure_strict(Workload& workload, double seconds) {

@@ -9,11 +9,19 @@ namespace fledge::bench {
 
 struct Timing {
   double median_ms = 0, minimum_ms = 0;   // a step; on a device means over windows of some steps
+  double cpu_ms = 0;                      // of all threads of the process, a step; device: the host's
   std::int64_t steps = 0;                 // timed
   double peak_mib = 0, reserved_mib = 0;  // device: by tensors, from the driver. CPU: resident memory, 0
   bool recorded = false;
 };
+/// For `seconds` and at least three steps, after two to warm up.
 Timing measure(Workload& workload, const Compute& compute, double seconds, bool record);
+/// One run, the first.
+Timing measure_once(Workload& workload, const Compute& compute);
+/// Sets peak_mib and reserved_mib.
+void add_memory(Timing& t, const Compute& compute);
+/// Milliseconds that the threads of this process have computed so far.
+double process_cpu_ms();
 
 /// The CPU's two ways to the same bits (--deterministic), with the same threads.
 struct StrictTiming {

@@ -1,6 +1,7 @@
 #include "apps/bench/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,9 +13,12 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 namespace fledge::bench {
 namespace {
+
+constexpr int kLookMs = 200;  // for a wish to stop
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> p;
@@ -35,14 +39,18 @@ std::vector<std::string> merged(const std::vector<std::pair<std::string, std::st
   return all;
 }
 
+/// All that comes, until the other end is closed or this process is asked to stop.
 std::string read_to_end(int fd) {
   std::string text;
   char buffer[4096];
-  for (;;) {
+  while (!stop_signal()) {
+    pollfd ready{fd, POLLIN, 0};
+    if (::poll(&ready, 1, kLookMs) == 0) continue;
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
     if (n > 0) text.append(buffer, static_cast<std::size_t>(n));
     if (n == 0 || (n < 0 && errno != EINTR)) return text;
   }
+  return text;
 }
 
 }  // namespace
@@ -76,9 +84,11 @@ Finished run_process(const std::vector<std::string>& arguments,
   Finished f;
   f.out = read_to_end(pipe_ends[0]);
   ::close(pipe_ends[0]);
+  if (stop_signal()) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  stop_if_asked();
   f.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   f.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + f.signal;
   return f;

@@ -13,7 +13,8 @@ struct Finished {
 };
 
 /// PATH is searched. `environment`: variables set besides ours. stderr goes where ours goes, or nowhere. It does not
-/// outlive this process. Errors (Resource): it cannot be started; a program that is not there exits with 127.
+/// outlive this process, and ends when this one is asked to stop (Stopped). Errors (Resource): it cannot be started; a
+/// program that is not there exits with 127.
 Finished run_process(const std::vector<std::string>& arguments,
                      const std::vector<std::pair<std::string, std::string>>& environment, bool keep_stderr);
 

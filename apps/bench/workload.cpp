@@ -1,9 +1,9 @@
 #include "apps/bench/workload.h"
 
+#include "apps/bench/shared_case.h"
 #include "autograd/grad_mode.h"
 #include "nn/optim/registry.h"
 #include "tensor/creation.h"
-#include "tensor/random.h"
 #include "tensor/stream.h"
 #include "train/loop/step.h"
 
@@ -12,17 +12,8 @@ namespace {
 
 constexpr double kRate = 1e-3;
 
-Tensor random_images(std::int64_t batch, int size, const Compute& compute) {
-  Generator g(7);
-  const Tensor images = rand_normal({batch, 3, size, size}, g, 0, 1, DType::Float32, Layout::ChannelsLast);
-  return images.to(compute.device).to(compute.activations);
-}
-
-std::unique_ptr<EmbeddingModel> frozen_model(const ModelSpec& spec, std::uint64_t seed, const Compute& compute) {
-  auto model = std::make_unique<EmbeddingModel>(spec, seed);
-  model->to(compute.device);
-  model->eval();
-  return model;
+Tensor images_there(std::int64_t batch, int size, const Compute& compute) {
+  return case_images(batch, size).to(compute.device).to(compute.activations);
 }
 
 Tensor embedding_of(const EmbeddingModel& model, const Tensor& images) {
@@ -33,16 +24,17 @@ Tensor embedding_of(const EmbeddingModel& model, const Tensor& images) {
 class Inference : public Workload {
  public:
   Inference(const BenchCase& c, int size, const Compute& compute)
-      : model_(frozen_model(c.model, 1, compute)), images_(random_images(c.batch, size, compute)) {}
-  void run() override { embedding_of(*model_, images_); }
+      : model_(frozen_model(c.model, kModelSeed, compute)), images_(images_there(c.batch, size, compute)) {}
+  void run() override { embedding_ = embedding_of(*model_, images_); }
+  Tensor result() const override { return embedding_; }
 
  private:
-  std::unique_ptr<EmbeddingModel> model_;
-  Tensor images_;
+  std::shared_ptr<EmbeddingModel> model_;
+  Tensor images_, embedding_;
 };
 
-/// The step that users run (train/loop/step.h), with the losses of bench/torch_peer.py: distance to a target or to the
-/// teacher's embedding, SGD with momentum and weight decay.
+/// The step that users run (train/loop/step.h), with what bench/peers/torch_peer.py does too: distance to a target
+/// or to the teacher's embedding, SGD with momentum and weight decay.
 class TrainingStep : public Workload {
  public:
   TrainingStep(const BenchCase& c, int size, const Compute& compute, Streams streams)
@@ -51,14 +43,12 @@ class TrainingStep : public Workload {
         teacher_stream_(compute.device),
         inputs_ready_(compute.device),
         teacher_ready_(compute.device) {
-    Generator g(8);
     const Tensor labels =
         from_vector<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(c.batch)), {c.batch});
-    input_ = {random_images(c.batch, size, compute), labels.to(compute.device), c.batch};
-    target_ = rand_normal({c.batch, c.model.embedding}, g).to(compute.device);
-    if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, 2, compute);
-    learner_.model = std::make_shared<EmbeddingModel>(c.model, 1);
-    learner_.model->to(compute.device);
+    input_ = {images_there(c.batch, size, compute), labels.to(compute.device), c.batch};
+    target_ = case_targets(c.batch, c.model.embedding).to(compute.device);
+    if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, kTeacherSeed, compute);
+    learner_.model = case_model(c.model, kModelSeed, compute);
     LossSetup losses;
     losses.embedding = losses.teacher_embedding = c.model.embedding;
     learner_.losses = {{make_loss("absolute", {}, losses), 1}};
@@ -78,6 +68,8 @@ class TrainingStep : public Workload {
     learner_.optimizer->count_update();
   }
 
+  Tensor result() const override { return loss_; }
+
   bool record() override {
     if (!compute_.on_device()) return false;
     recorded_ = std::make_unique<RecordedWork>(compute_.device, [this] { step_on_device(); });
@@ -95,7 +87,7 @@ class TrainingStep : public Workload {
     taught.embedding = Variable(teacher_ ? teacher_embedding() : target_);
     StepHooks hooks;
     if (teacher_ && streams_ == Streams::AsInTraining) hooks.forward_done = [this] { teacher_ready_.wait(); };
-    forward_backward(learner_, input_, taught, hooks);
+    loss_ = forward_backward(learner_, input_, taught, hooks).total.value();
   }
 
   /// Beside the student's forward, in a stream of its own, as in training.
@@ -113,18 +105,20 @@ class TrainingStep : public Workload {
   const Streams streams_;
   Learner learner_;
   StepInput input_;
-  Tensor target_, rates_;
+  Tensor target_, rates_, loss_;
   Stream teacher_stream_;
   Event inputs_ready_, teacher_ready_;
-  std::unique_ptr<EmbeddingModel> teacher_;
+  std::shared_ptr<EmbeddingModel> teacher_;
   std::unique_ptr<RecordedWork> recorded_;
 };
 
 }  // namespace
 
-std::unique_ptr<Workload> make_workload(const BenchCase& c, int size, const Compute& compute, Streams streams) {
-  if (c.mode == BenchCase::Mode::Infer) return std::make_unique<Inference>(c, size, compute);
-  return std::make_unique<TrainingStep>(c, size, compute, streams);
+std::unique_ptr<Workload> make_workload(const BenchCase& c, const WorkloadPlace& place, const Compute& compute,
+                                        Streams streams) {
+  if (c.mode == BenchCase::Mode::Infer) return std::make_unique<Inference>(c, place.size, compute);
+  if (c.trains()) return std::make_unique<TrainingStep>(c, place.size, compute, streams);
+  return make_data_workload(c, place);
 }
 
 }  // namespace fledge::bench

@@ -1,6 +1,4 @@
-// fledge bench: cases, tables, the comparison with a stand-in for PyTorch, kernel profiles, and the emulated GPU.
-#include <sys/stat.h>
-
+// fledge bench: cases, tables, kernel profiles, and the emulated GPU. Beside other programs: bench_peers_test.cpp.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -8,57 +6,14 @@
 
 #include "apps/bench/cases.h"
 #include "apps/bench/measure.h"
-#include "apps/bench/peer.h"
 #include "base/error.h"
-#include "tests/apps/runner.h"
+#include "tests/apps/bench_runs.h"
 
 using namespace fledge;
 using namespace fledge::test;
 using bench::BenchCase;
 using Catch::Contains;
 using nlohmann::json;
-
-namespace {
-
-const std::string kSmall = "infer:mobilenet_v1:0.25:2";
-
-Arguments quick(const Arguments& more) {
-  return Arguments{"bench"} + more + Arguments{"--size", "32", "--seconds", "0", "--rounds", "1", "--threads", "1"};
-}
-Arguments on_cpu(const Arguments& more) { return quick(more + Arguments{"--device", "cpu"}); }
-
-json answer(const TempFolder& folder, const Arguments& arguments) {
-  return json::parse(must(folder, arguments + Arguments{"--json"}).out);
-}
-
-/// The row of a case in a printed table; empty when there is none.
-std::string row_of(const std::string& table, const std::string& name) {
-  std::istringstream in(table);
-  for (std::string line; std::getline(in, line);)
-    if (line.rfind(name, 0) == 0) return line;
-  return "";
-}
-
-/// A program that answers as torch_peer.py does: 6 ms a step in nchw, 3 in nhwc, and 5 in any other form. What it was
-/// given lies in the file "given".
-std::string stand_in(const TempFolder& folder) {
-  const std::string path = folder / "python";
-  spill(path, std::string(R"(#!/bin/sh
-script=$2; shift 2
-echo "$@ OMP=$OMP_NUM_THREADS MMAP=$MALLOC_MMAP_THRESHOLD_ script=${#script}" >>)" +
-                          folder.path() + R"(/given
-case "$*" in
-  --probe*) echo '{"version": "PyTorch 9.9"}' ;;
-  *nchw*) echo 'noise'; echo '{"median_ms": 6.0, "minimum_ms": 5.5, "steps": 7, "peak_mib": 1000, "reserved_mib": 0}' ;;
-  *nhwc*) echo '{"median_ms": 3.0, "minimum_ms": 2.5, "steps": 7, "peak_mib": 500, "reserved_mib": 0}' ;;
-  *) echo '{"error": "no such form"}' ;;
-esac
-)"));
-  ::chmod(path.c_str(), 0755);
-  return path;
-}
-
-}  // namespace
 
 TEST_CASE("cases are read, and refused with a way out", "[bench]") {
   BenchCase c = bench::parse_case("distill:resnet101:mobilenet_v1:0.25:128");
@@ -70,13 +25,19 @@ TEST_CASE("cases are read, and refused with a way out", "[bench]") {
   CHECK((c.teacher.width == 0.5 && c.model.arch == "resnet34" && c.model.width == 1));
   c = bench::parse_case("train:resnet18:8");
   CHECK((c.mode == BenchCase::Mode::Train && c.model.arch == "resnet18" && c.batch == 8));
-  CHECK(bench::parse_case(kSmall).mode == BenchCase::Mode::Infer);
+  CHECK(bench::parse_case(kBenchCase).mode == BenchCase::Mode::Infer);
+  c = bench::parse_case("start:mobilenet_v1:0.25");
+  CHECK((c.mode == BenchCase::Mode::Start && c.batch == 1 && c.once()));
+  CHECK(bench::parse_case("load:64").batch == 64);
+  CHECK(bench::parse_case("retrieval:60502").batch == 60502);
 
   const auto refused = [](const std::string& text, const std::string& word) {
     INFO(text);
     CHECK_THROWS_WITH(bench::parse_case(text), Contains(word));
   };
-  refused("", "none of infer, train, distill");
+  refused("", "none of infer, train, distill, start, load, retrieval");
+  refused("start:resnet18:8", "too many parts");
+  refused("load", "batch size is missing");
   refused("trian:resnet18:8", "'trian'");
   refused("train", "a network is missing");
   refused("train:resnet19:8", "did you mean 'resnet18'");
@@ -90,10 +51,13 @@ TEST_CASE("cases are read, and refused with a way out", "[bench]") {
 
 TEST_CASE("the default cases can all be read", "[bench]") {
   for (const bool on_device : {false, true}) {
-    const std::vector<std::string> cases = bench::default_cases(on_device);
+    const std::vector<std::string> cases = bench::default_cases(on_device, false);
     CHECK(cases.size() == (on_device ? 27 : 19));
     for (const std::string& text : cases) CHECK_NOTHROW(bench::parse_case(text));
   }
+  const std::vector<std::string> beside = bench::default_cases(false, true);
+  CHECK(beside.size() == 16);
+  for (const std::string& text : beside) CHECK_NOTHROW(bench::parse_case(text));
 }
 
 TEST_CASE("the roofline is the tighter of arithmetic and traffic", "[bench]") {
@@ -108,23 +72,21 @@ TEST_CASE("the roofline is the tighter of arithmetic and traffic", "[bench]") {
   CHECK(bench::roofline_share(use, peaks) == 0);
 }
 
-TEST_CASE("the binary holds the script as it is", "[bench]") {
-  CHECK(std::string(bench::kTorchPeerScript) == text_of(std::string(FLEDGE_SOURCE_DIR) + "/bench/torch_peer.py"));
-}
-
 TEST_CASE("inference, training and distillation are timed", "[e2e][bench]") {
   const TempFolder folder;
   const std::string train = "train:mobilenet_v1:0.25:3", distill = "distill:mobilenet_v1:0.5:mobilenet_v1:0.25:2";
-  const json j = answer(folder, on_cpu({kSmall, train, distill}));
+  const json j = bench_answer(folder, bench_on_cpu({kBenchCase, train, distill}));
   CHECK(j["machine"]["threads"] == 1);
   CHECK(j["size"] == 32);
-  CHECK(j["torch"].is_null());
+  CHECK(j["peers"].empty());
   REQUIRE(j["cases"].size() == 3);
   for (const json& c : j["cases"]) {
     INFO(c);
     CHECK(c["fledge"]["minimum_ms"] > 0);
     CHECK(c["fledge"]["median_ms"] >= c["fledge"]["minimum_ms"]);
     CHECK(c["fledge"]["steps"] >= 3);
+    CHECK(c["fledge"]["cpu_ms"] > 0);
+    CHECK(c["fledge"]["rounds"].size() == 1);
     CHECK(c["fledge"]["peak_mib"] > 5);
     CHECK(c["fledge"]["recorded"] == false);
     CHECK(c["strict"]["pairs"] >= 3);
@@ -134,51 +96,31 @@ TEST_CASE("inference, training and distillation are timed", "[e2e][bench]") {
     CHECK_FALSE(c.contains("ratio"));
   }
   CHECK(j["cases"][1]["batch"] == 3);
-  const Outcome table = must(folder, on_cpu({kSmall}));
-  CHECK_THAT(table.out, Contains("ms per image at 32 px") && Contains("1 thread(s)") && Contains("--deterministic"));
-  CHECK_FALSE(row_of(table.out, kSmall).empty());
+  const Outcome table = must(folder, bench_on_cpu({kBenchCase}));
+  CHECK_THAT(table.out, Contains("ms per picture at 32 px") && Contains("--deterministic"));
+  CHECK_FALSE(row_of(table.out, kBenchCase).empty());
 }
 
-TEST_CASE("beside PyTorch: in turns, the faster form counts", "[e2e][bench]") {
+TEST_CASE("a start, loading and retrieval are timed", "[e2e][bench]") {
   const TempFolder folder;
-  const Arguments with_peer = {kSmall, "--against", "torch", "--python", stand_in(folder), "--rounds", "2"};
-  const json j = answer(folder, on_cpu({}) + with_peer);
-  const json& c = j["cases"][0];
-  CHECK(j["torch"] == "PyTorch 9.9");
-  CHECK(c["torch"]["form"] == "nhwc");
-  CHECK(c["torch"]["median_ms"] == 3.0);
-  CHECK(c["torch_forms"].size() == 2);
-  CHECK(c["ratio"].get<double>() == Approx(3.0 / c["fledge"]["median_ms"].get<double>()));
-  CHECK(c["memory_ratio"].get<double>() == Approx(500 / c["fledge"]["peak_mib"].get<double>()));
-
-  const std::string given = text_of(folder / "given");
-  CHECK(std::count(given.begin(), given.end(), '\n') == 1 + 2 * 2);
-  CHECK_THAT(given,
-             Contains(kSmall + " --form nchw --size 32 --seconds 0.000000 --precision f32 --device cpu --threads "
-                               "1 OMP=1 MMAP=8589934592"));
-  CHECK_THAT(given, Contains("script=" + std::to_string(std::string(bench::kTorchPeerScript).size())));
-
-  const Outcome table = must(folder, on_cpu({}) + with_peer);
-  CHECK_THAT(table.out, Contains("PyTorch 9.9") && Contains("above 1 fledge is faster"));
-  CHECK_THAT(row_of(table.out, kSmall), Contains(" 1.500 ") && Contains(" 500 ") && Contains("x  nhwc"));  // 2 pictures
-
-  const json failed = answer(folder, on_cpu({}) + with_peer + Arguments{"--forms", "compile"});
-  CHECK(failed["cases"][0]["torch"]["error"] == "no such form");
-  CHECK_FALSE(failed["cases"][0].contains("ratio"));
-}
-
-TEST_CASE("without PyTorch there is one note, and fledge's column", "[e2e][bench]") {
-  const TempFolder folder;
-  const Outcome o = must(folder, on_cpu({kSmall, "--against", "torch", "--python", folder / "none", "--quiet"}));
-  CHECK_THAT(o.err, Contains("fledge only") && Contains("cannot be started"));
-  CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
-  CHECK_FALSE(row_of(o.out, kSmall).empty());
+  const json j = bench_answer(folder, bench_on_cpu({"start:mobilenet_v1:0.25", "load:9", "retrieval:300"}));
+  REQUIRE(j["cases"].size() == 3);
+  for (const json& c : j["cases"]) {
+    INFO(c);
+    CHECK(c["fledge"]["median_ms"] > 0);
+    CHECK(c["fledge"]["cpu_ms"] > 0);
+    CHECK_FALSE(c.contains("strict"));
+  }
+  CHECK(j["cases"][0]["fledge"]["rounds"].size() == 3);  // each is one start
+  CHECK(j["cases"][0]["fledge"]["median_ms"] > j["cases"][0]["fledge"]["cpu_ms"].get<double>() / 4);
+  CHECK(j["cases"][1]["batch"] == 9);
+  CHECK(j["cases"][2]["fledge"]["steps"] == 1);
 }
 
 TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e][bench]") {
   const TempFolder folder;
   const std::string train = "train:mobilenet_v1:0.25:2";
-  const json j = answer(folder, on_cpu({train, "--kernels"}));
+  const json j = bench_answer(folder, bench_on_cpu({train, "--kernels"}));
   const json& profile = j["cases"][0]["profile"];
   CHECK(profile["peak_bytes_per_second"] > 1e8);
   double sum = 0;
@@ -207,7 +149,7 @@ TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e]
   CHECK((*stem)["calls"] == 1);
   CHECK((*stem)["flops"] == 2.0 * 2 * 8 * 16 * 16 * 27);
 
-  const Outcome table = must(folder, on_cpu({train, "--kernels"}));
+  const Outcome table = must(folder, bench_on_cpu({train, "--kernels"}));
   CHECK_THAT(table.out, Contains("kernels of " + train) && Contains("% roof") && Contains("between kernels"));
 }
 
@@ -215,13 +157,13 @@ TEST_CASE("on a GPU: recorded steps, device memory, profiles; a case too large i
   const TempFolder folder;
   const std::string train = "train:mobilenet_v1:0.25:2", distill = "distill:mobilenet_v1:0.5:mobilenet_v1:0.25:2";
   const Setting module("FLEDGE_CUDA_MODULE", FLEDGE_EMULATED_MODULE);
-  const auto on_gpu = [](const Arguments& more) { return quick(more + Arguments{"--device", "cuda"}); };
+  const auto on_gpu = [](const Arguments& more) { return quick_bench(more + Arguments{"--device", "cuda"}); };
 
-  const json j = answer(folder, on_gpu({train, distill, kSmall, "--kernels"}));
+  const json j = bench_answer(folder, on_gpu({train, distill, kBenchCase, "--kernels"}));
   CHECK(j["machine"]["emulated"] == true);
   for (const json& c : j["cases"]) {
     INFO(c["case"]);
-    CHECK(c["fledge"]["recorded"] == (c["case"] != kSmall));
+    CHECK(c["fledge"]["recorded"] == (c["case"] != kBenchCase));
     CHECK(c["fledge"]["minimum_ms"] > 0);
     CHECK(c["fledge"]["peak_mib"] > 0.5);
     CHECK(c["fledge"]["reserved_mib"] >= c["fledge"]["peak_mib"]);
@@ -239,7 +181,7 @@ TEST_CASE("on a GPU: recorded steps, device memory, profiles; a case too large i
   CHECK(has(j["cases"][0], "grad_norm"));
   CHECK(has(j["cases"][1], "conv2d_fused"));  // the teacher
 
-  const json mixed = answer(folder, on_gpu({train, "--precision", "bf16", "--step-graph", "off", "--kernels"}));
+  const json mixed = bench_answer(folder, on_gpu({train, "--precision", "bf16", "--step-graph", "off", "--kernels"}));
   CHECK(mixed["cases"][0]["fledge"]["recorded"] == false);
   CHECK(mixed["cases"][0]["profile"]["peak_bf16_flops"] > 0);
   CHECK(mixed["cases"][0]["profile"].dump().find(":bf16") != std::string::npos);
@@ -256,19 +198,19 @@ TEST_CASE("a GPU that is not there, and words that are wrong", "[e2e][bench]") {
   const TempFolder folder;
   {
     const Setting module("FLEDGE_CUDA_MODULE", folder / "none.so");
-    const Outcome o = run_fledge(folder, quick({kSmall, "--device", "cuda"}));
+    const Outcome o = run_fledge(folder, quick_bench({kBenchCase, "--device", "cuda"}));
     CHECK(o.code == 4);
     CHECK_THAT(o.err, Contains("no GPU module"));
     CHECK(o.out.empty());
   }
   const auto usage = [&](const Arguments& arguments, const std::string& word) {
-    const Outcome o = run_fledge(folder, on_cpu(arguments));
+    const Outcome o = run_fledge(folder, bench_on_cpu(arguments));
     CHECK(o.code == 2);
     CHECK_THAT(o.err, Contains(word));
   };
   usage({"train:resnet19:2"}, "resnet18");
-  usage({kSmall, "--precision", "bf16"}, "needs a GPU");
-  usage({kSmall, "--against", "jax"}, "--against");
-  usage({kSmall, "--against", "torch", "--forms", "nhcw", "--python", stand_in(folder)}, "nchw");
+  usage({kBenchCase, "--precision", "bf16"}, "needs a GPU");
+  usage({kBenchCase, "--against", "jax"}, "--against");
+  usage({kBenchCase, "--against", "torch", "--variants", "tunde"}, "tuned");
   CHECK_THAT(must(folder, {"bench", "--help"}).out, !Contains("--child"));
 }
