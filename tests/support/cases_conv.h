@@ -81,7 +81,7 @@ inline std::vector<ConvCase> conv_cases() {
   add({2, 32, 17, 22}, 16, 3, 3, {.pad_top = 0, .pad_left = 2, .pad_bottom = 1, .pad_right = 1});
   // Blocks of pixels, inputs and outputs of the weights' gradient that are not full.
   add({3, 160, 9, 8}, 112, 3, 3, same_padding(2, 1));
-  add({3, 32, 13, 11}, 24, 2, 1, {.stride_h = 2, .stride_w = 3, .pad_left = 1});
+  add({3, 32, 13, 11}, 24, 2, 1, {.stride_h = 2, .stride_w = 3});
   return cases;
 }
 
