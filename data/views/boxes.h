@@ -4,7 +4,7 @@
 
 namespace fledge {
 
-/// The part of the data set's box of picture i that lies in the picture, of width x height; nothing where it has no box.
+/// The part of the data set's box of picture i that lies in the picture, of width x height; nothing where it has none.
 /// Throws Error(BadInput): no part of it does.
 std::optional<PixelBox> box_inside(const Dataset& dataset, std::int64_t i, int width, int height);
 

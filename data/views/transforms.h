@@ -21,9 +21,9 @@ struct TrainTransform {
   double area_low = 0.08, area_high = 1.0;
   double aspect_low = 3.0 / 4, aspect_high = 4.0 / 3;
   CropSampling sampling = CropSampling::Modern;
-  bool random_crop = true;  // false: as EvalTransform
-  double flip = 0.5;        // probability of a horizontal flip
-  int pad_shift = 0;        // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
+  bool random_crop = true;   // false: as EvalTransform
+  double flip = 0.5;         // probability of a horizontal flip
+  int pad_shift = 0;         // small pictures: pad by this many pixels (edge value 0) and crop back at random; 0: off
   bool fast_decode = false;  // random crops of large JPEGs are made of smaller ones: crop_and_resize_shrunk
 };
 struct EvalTransform {

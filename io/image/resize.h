@@ -19,7 +19,7 @@ Image resize(const Image& image, int width, int height);
 /// Equal to crop(box), then resize(width, height), without the copy: pixels outside the box do not take part
 /// (torchvision's resized_crop).
 Image crop_and_resize(const Image& image, const PixelBox& box, int width, int height);
-/// The same of a picture of which only that box is decoded. `mirrored`: then flipped left to right, which costs nothing.
+/// The same of a picture of which only that box is decoded. `mirrored`: flipped left to right too, which costs nothing.
 Image crop_and_resize(const ImageSource& image, const PixelBox& box, int width, int height, bool mirrored = false);
 /// Nearly the same of a large JPEG in less time: it is decoded to 1/2, 1/4 or 1/8 of its size where no side of the box
 /// becomes smaller than asked for. Pixels just outside the box may take part.

@@ -9,7 +9,7 @@
 
 namespace fledge {
 
-constexpr int kRowsAtOnce = 8;   // of a horizontal pass
+constexpr int kRowsAtOnce = 8;           // of a horizontal pass
 constexpr std::size_t kReadBeyond = 16;  // bytes that it may read behind a row's last pixel, and drops
 constexpr std::size_t kWriteBeyond = 1;  // and write behind one
 

@@ -108,7 +108,7 @@ class Writer {
   std::int64_t last_id_ = 0;
 };
 
-/// cuDNN opens NVRTC for many a plan and closes it again, which takes several times as long as the plan: it stays loaded.
+/// cuDNN opens NVRTC for many a plan and closes it again, which takes several times as long as the plan: it stays.
 void keep_nvrtc_loaded() {
   static void* const library = dlopen(("libnvrtc.so." + std::to_string(CUDART_VERSION / 1000)).c_str(), RTLD_LAZY);
   (void)library;  // where it is missing cuDNN says what it lacks
