@@ -1,4 +1,4 @@
-// The passes of a resampling in the instructions of one processor. They multiply 16-bit numbers, of which an instruction
+// The passes of a resampling in the instructions of one processor. They multiply 16-bit numbers, so one instruction
 // takes twice as many as of 32 bits and adds two neighbors at once. So a weight goes in as its high and its low half,
 // which are summed apart and put together at the end: no bit is lost. Private to io/image.
 #pragma once
