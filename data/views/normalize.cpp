@@ -1,7 +1,8 @@
 #include "data/views/normalize.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <cstdint>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -52,7 +53,9 @@ bool can_be_direct(const Normalizer& n) {
   for (int i = 0; i < 256 * 3; ++i) bytes[i] = static_cast<std::uint8_t>(i / 3);
   static_assert(sizeof bytes % kLanes == 0);
   normalize_directly(n, bytes, sizeof bytes, out);
-  return std::memcmp(out, n.table, sizeof out) == 0;
+  for (int i = 0; i < 256 * 3; ++i)
+    if (std::bit_cast<std::uint32_t>(out[i]) != std::bit_cast<std::uint32_t>(n.table[i / 3][i % 3])) return false;
+  return true;
 }
 #else
 std::size_t normalize_directly(const Normalizer&, const std::uint8_t*, std::size_t, float*) { return 0; }
