@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Does every header, and every source that differs from main (scripts/changed.sh), compile alone, with what it includes
-# itself? Precompiled headers and folders compiled as one file would hide that it does not. Left out are the sources of
+# Does every header that a change may have broken, and every source that differs from main (scripts/changed.sh), compile
+# alone, with what it includes itself? A header is looked at if it differs, or one that it includes. Precompiled headers and folders compiled as one file would hide that it does not. Left out are the sources of
 # tests, and the GPU's folders, whose headers need nvcc's and are compiled with the module.
 #
 # usage: scripts/headers.sh [BUILD_FOLDER [PATH...]]     BUILD_FOLDER (default build): where scripts/dependencies.sh put
-#                                                        oneDNN; PATH: folders or files (default: all)
+#                                                        oneDNN; PATH: all headers of these folders (`.`: of all)
 #
 # Most of the work is to read the standard library. So a few lists of its headers ("stems") are precompiled, and a file of
 # ours is compiled behind a stem only if it includes, itself or through ours, everything in that stem: what it lacks is
@@ -22,10 +22,11 @@ git ls-files -- "${@:-.}" | grep -E '\.(h|cpp)$' | grep -vE '^(tests|kernels)/(c
   awk 'NR == FNR { changed[$0]; next } /\.h$/ || $0 in changed' "$work/changed" - >"$work/files"
 
 # Writes stem_0.h ... and the plan, a line "file stem" each. stem_0.h is empty.
-python3 - "$work" <<'P'
+python3 - "$work" "${1:-changed}" <<'P'
 import collections, functools, os, re, sys
 work = sys.argv[1]
 files = open(f"{work}/files").read().split()
+changed = set(open(f"{work}/changed").read().split())
 COSTLY = set("algorithm catch2/catch.hpp chrono filesystem fstream functional iostream memory mutex nlohmann/json.hpp "
              "random sstream string thread unordered_map vector".split())
 
@@ -40,6 +41,15 @@ def reached(file):
             names |= {include[1]} if include[1] else reached(include[2])
     return frozenset(names)
 
+@functools.cache
+def affected(file):
+    if file in changed or not os.path.exists(file):
+        return file in changed
+    return any(map(affected, re.findall(r'^\s*#\s*include\s*"([^"]+)"', open(file).read(), re.M)))
+
+if sys.argv[2] == "changed":
+    files = [f for f in files if affected(f)]
+    open(f"{work}/files", "w").writelines(f + "\n" for f in files)
 alike = collections.defaultdict(list)
 plain = [f for f in files if not f.startswith("kernels/cpu/simd/")]  # the others have flags of their own
 for file in plain:
