@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "io/image/resize_passes.h"
+#include "io/image/resize/passes.h"
 
 namespace fledge {
 namespace {

@@ -7,7 +7,7 @@ find_library(MATIO_LIBRARY matio REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 
-file(GLOB PICTURES CONFIGURE_DEPENDS ${ROOT}/io/image/*.cpp)
+file(GLOB PICTURES CONFIGURE_DEPENDS ${ROOT}/io/image/*.cpp ${ROOT}/io/image/resize/*.cpp)
 add_library(checked_pictures STATIC EXCLUDE_FROM_ALL ${PICTURES})
 fledge_unity(checked_pictures ${PICTURES})
 target_link_libraries(checked_pictures PUBLIC checked_io JPEG::JPEG PNG::PNG ${WEBP_LIBRARY})

@@ -3,7 +3,7 @@
 
 #include "io/image/image.h"
 #include "io/image/resize.h"
-#include "io/image/resize_passes.h"
+#include "io/image/resize/passes.h"
 #include "tests/support/golden_reader.h"
 
 using namespace fledge;

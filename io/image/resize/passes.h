@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "io/image/resize_coefficients.h"
+#include "io/image/resize/coefficients.h"
 
 namespace fledge {
 

@@ -2,7 +2,7 @@
 // takes twice as many as of 32 bits and adds two neighbors at once. So a weight goes in as its high and its low half,
 // which are summed apart and put together at the end: no bit is lost. Private to io/image.
 #pragma once
-#include "io/image/resize_passes.h"
+#include "io/image/resize/passes.h"
 
 namespace fledge {
 

@@ -1,4 +1,4 @@
-#include "io/image/resize_coefficients.h"
+#include "io/image/resize/coefficients.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "io/image/resize_passes_simd.h"
+#include "io/image/resize/passes_simd.h"
 
 #ifdef __x86_64__
 #ifndef __clang__  // g++ 12 warns of what its own header leaves undefined

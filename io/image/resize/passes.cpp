@@ -1,9 +1,9 @@
-#include "io/image/resize_passes.h"
+#include "io/image/resize/passes.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "io/image/resize_passes_simd.h"
+#include "io/image/resize/passes_simd.h"
 
 // Written with the compiler's vectors, so it serves every processor.
 #define FLEDGE_INLINE inline __attribute__((always_inline))
