@@ -15,14 +15,6 @@
 namespace fledge::cpu {
 namespace {
 
-constexpr std::int64_t kLine =
-    16;  // floats; positions are a line more apart, so that they fall on different cache sets
-
-std::int64_t whole_panels(std::int64_t channels) {
-  const std::int64_t panel = simd().product_panel;
-  return (channels + panel - 1) / panel * panel;
-}
-
 /// A convolution forward: y from x, or dx from dy with turned taps.
 struct Problem {
   WinogradTiles tiles;
@@ -215,19 +207,15 @@ const char* unfit(const ConvCall& call) {
   return mine > multiplications(1, call) * 9 / 10 ? "too few tiles" : nullptr;
 }
 
-void run(ExecContext& ctx, int m, const ConvCall& call) {
-  if (call.direction != ConvDirection::GradWeight) return convolve(ctx, m, call);
-  if (!winograd_grad_weight(ctx, m, call)) direct(call).run(ctx, call);
-}
-
 template <int M>
-void run_by(ExecContext& ctx, const ConvCall& call) {
-  run(ctx, M, call);
+void run(ExecContext& ctx, const ConvCall& call) {
+  if (call.direction != ConvDirection::GradWeight) return convolve(ctx, M, call);
+  if (!winograd_grad_weight(ctx, M, call)) direct(call).run(ctx, call);
 }
 
 }  // namespace
 
-const ConvImplementation kWinograd4{.name = "winograd-4x4", .refuses = &refuses, .unfit = &unfit<4>, .run = &run_by<4>};
-const ConvImplementation kWinograd2{.name = "winograd-2x2", .refuses = &refuses, .unfit = &unfit<2>, .run = &run_by<2>};
+const ConvImplementation kWinograd4{.name = "winograd-4x4", .refuses = &refuses, .unfit = &unfit<4>, .run = &run<4>};
+const ConvImplementation kWinograd2{.name = "winograd-2x2", .refuses = &refuses, .unfit = &unfit<2>, .run = &run<2>};
 
 }  // namespace fledge::cpu

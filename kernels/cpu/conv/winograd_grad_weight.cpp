@@ -15,9 +15,9 @@ namespace {
 /// Both factors of a block of tiles, and the sums, at the positions.
 struct GradBlock {
   std::int64_t tiles, c, k;  // c, k: of channels, whole panels
-  std::int64_t x_stride() const { return tiles * c + 16; }
-  std::int64_t dy_stride() const { return tiles * k + 16; }
-  std::int64_t sum_stride() const { return k * c + 16; }
+  std::int64_t x_stride() const { return tiles * c + kLine; }
+  std::int64_t dy_stride() const { return tiles * k + kLine; }
+  std::int64_t sum_stride() const { return k * c + kLine; }
 };
 
 /// Tiles [first, first + count) of x and dy to their positions.
@@ -43,10 +43,10 @@ void transform_block(ExecContext& ctx, const WinogradTiles& t, const ConvCall& c
 bool winograd_grad_weight(ExecContext& ctx, int m, const ConvCall& call) {
   constexpr std::int64_t kBlockFloats = 3 << 19;  // of both factors: 6 MiB stay in the third-level cache
   const Conv2dParams& p = call.params;
-  const std::int64_t c = call.x.dims[1], k = call.w.dims[0], panel = simd().product_panel;
+  const std::int64_t c = call.x.dims[1], k = call.w.dims[0];
   const WinogradTiles t{m,         call.x.dims[0], call.x.dims[2], call.x.dims[3], call.y.dims[2], call.y.dims[3],
                         p.pad_top, p.pad_left};
-  GradBlock b{0, (c + panel - 1) / panel * panel, k};
+  GradBlock b{0, whole_panels(c), k};
   b.tiles = std::min<std::int64_t>(t.count(),
                                    std::clamp<std::int64_t>(kBlockFloats / (t.positions() * (b.c + b.k)), 48, 512));
   const std::int64_t floats = t.positions() * (b.x_stride() + b.dy_stride() + b.sum_stride());

@@ -51,14 +51,18 @@ void pack_turned_panel(int m, const TensorView& w, std::int64_t first, std::int6
 
 }  // namespace
 
-std::int64_t winograd_weight_stride(std::int64_t inputs, std::int64_t outputs) {
+std::int64_t whole_panels(std::int64_t channels) {
   const std::int64_t panel = simd().product_panel;
-  return inputs * ((outputs + panel - 1) / panel * panel) + 16;  // a line more: positions fall on different cache sets
+  return (channels + panel - 1) / panel * panel;
+}
+
+std::int64_t winograd_weight_stride(std::int64_t inputs, std::int64_t outputs) {
+  return inputs * whole_panels(outputs) + kLine;
 }
 
 void pack_winograd_weights(int threads, int m, const TensorView& w, bool turned, float* positions) {
   const std::int64_t inputs = w.dims[turned ? 0 : 1], outputs = w.dims[turned ? 1 : 0], panel = simd().product_panel;
-  const std::int64_t panels = (outputs + panel - 1) / panel, size = inputs * panel;
+  const std::int64_t panels = whole_panels(outputs) / panel, size = inputs * panel;
   parallel_for(threads, panels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const WinogradWeightArgs to{m, nullptr, positions + i * size, winograd_weight_stride(inputs, outputs), 0};
