@@ -122,19 +122,41 @@ std::vector<jpeg_scan_info> many_scans(int scans) {
   return list;
 }
 
+/// A compressor of RGB rows; what is written by its settings.
+class JpegToMemory {
+ public:
+  JpegToMemory(int width, int height) {
+    settings.err = jpeg_std_error(&errors_);
+    jpeg_create_compress(&settings);
+    jpeg_mem_dest(&settings, &out_, &size_);
+    settings.image_width = static_cast<JDIMENSION>(width), settings.image_height = static_cast<JDIMENSION>(height);
+    settings.input_components = 3, settings.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&settings);
+  }
+  JpegToMemory(const JpegToMemory&) = delete;
+  JpegToMemory& operator=(const JpegToMemory&) = delete;
+  ~JpegToMemory() {
+    jpeg_destroy_compress(&settings);
+    std::free(out_);
+  }
+  Bytes finish() {
+    jpeg_finish_compress(&settings);
+    return Bytes(out_, out_ + size_);
+  }
+
+  jpeg_compress_struct settings{};
+
+ private:
+  jpeg_error_mgr errors_{};
+  unsigned char* out_ = nullptr;
+  unsigned long size_ = 0;
+};
+
 }  // namespace
 
 Bytes jpeg_of(int width, int height, int scans, bool noisy) {
-  jpeg_compress_struct c{};
-  jpeg_error_mgr errors{};
-  c.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&c);
-  unsigned char* out = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&c, &out, &size);
-  c.image_width = static_cast<JDIMENSION>(width), c.image_height = static_cast<JDIMENSION>(height);
-  c.input_components = 3, c.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&c);
+  JpegToMemory jpeg(width, height);
+  jpeg_compress_struct& c = jpeg.settings;
   jpeg_set_quality(&c, noisy ? 95 : 50, TRUE);
   if (noisy) c.comp_info[0].h_samp_factor = c.comp_info[0].v_samp_factor = 1;  // colour as fine as brightness
   const auto list = many_scans(scans);
@@ -151,24 +173,12 @@ Bytes jpeg_of(int width, int height, int scans, bool noisy) {
     JSAMPROW row = pattern.data() + c.next_scanline * stride % pattern.size();
     jpeg_write_scanlines(&c, &row, 1);
   }
-  jpeg_finish_compress(&c);
-  jpeg_destroy_compress(&c);
-  Bytes bytes(out, out + size);
-  std::free(out);
-  return bytes;
+  return jpeg.finish();
 }
 
 Bytes jpeg_of(const Image& image, const JpegKind& kind) {
-  jpeg_compress_struct c{};
-  jpeg_error_mgr errors{};
-  c.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&c);
-  unsigned char* out = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&c, &out, &size);
-  c.image_width = static_cast<JDIMENSION>(image.width), c.image_height = static_cast<JDIMENSION>(image.height);
-  c.input_components = 3, c.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&c);
+  JpegToMemory jpeg(image.width, image.height);
+  jpeg_compress_struct& c = jpeg.settings;
   if (kind.grey) jpeg_set_colorspace(&c, JCS_GRAYSCALE);
   jpeg_set_quality(&c, 85, TRUE);
   c.comp_info[0].h_samp_factor = kind.across, c.comp_info[0].v_samp_factor = kind.down;
@@ -182,11 +192,7 @@ Bytes jpeg_of(const Image& image, const JpegKind& kind) {
     JSAMPROW row = const_cast<std::uint8_t*>(image.row(static_cast<int>(c.next_scanline)));
     jpeg_write_scanlines(&c, &row, 1);
   }
-  jpeg_finish_compress(&c);
-  jpeg_destroy_compress(&c);
-  Bytes bytes(out, out + size);
-  std::free(out);
-  return bytes;
+  return jpeg.finish();
 }
 
 Bytes bmp_of(std::int32_t width, std::int32_t height, std::uint32_t compression) {
