@@ -58,12 +58,27 @@ using Conv2dGradBias = void (*)(ExecContext&, const TensorView& dy, const Tensor
 using Conv2dForwardFused = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const ConvEpilogue&,
                                     const TensorView& y, const Conv2dParams&);
 
+/// What follows each of the two convolutions of a separable one; biases are nullable.
+struct SeparableEpilogue {
+  const TensorView* depthwise_bias = nullptr;  // C
+  Activation between = Activation::None;
+  const TensorView* bias = nullptr;  // K
+  Activation activation = Activation::None;
+};
+/// MobileNet's block (Howard et al. 2017, figure 3): y = act(conv(between(conv(x, depthwise) + its bias), pointwise) +
+/// bias), x: N,C,H,W  depthwise: C,1,R,S with the params, whose groups are C  pointwise: K,C,1,1  y: N,K,P,Q. Inference
+/// only. Null in a table whose two convolutions do as well.
+using SeparableConv2dFused = void (*)(ExecContext&, const TensorView& x, const TensorView& depthwise,
+                                      const TensorView& pointwise, const SeparableEpilogue&, const TensorView& y,
+                                      const Conv2dParams&);
+
 struct ConvKernels {
   Conv2dForward forward{};
   Conv2dGradInput grad_input{};
   Conv2dGradWeight grad_weight{};
   Conv2dGradBias grad_bias{};
   Conv2dForwardFused forward_fused{};
+  SeparableConv2dFused separable_fused{};
 };
 
 }  // namespace fledge

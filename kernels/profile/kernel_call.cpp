@@ -43,6 +43,11 @@ void CallReader::add(const ConvEpilogue& e) {
   add(e.residual);
 }
 
+void CallReader::add(const SeparableEpilogue& e) {
+  add(e.depthwise_bias);
+  add(e.bias);
+}
+
 void CallReader::add(const BatchNormBackwardArgs& a) {
   for (const TensorView* t : {&a.dy, &a.x, &a.y, &a.gamma, &a.mean, &a.invstd}) add(t);
 }
@@ -81,6 +86,13 @@ void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w,
                      const Conv2dParams& p) {
   call.descriptor = p.descriptor(x.dims, w.dims) + facts_of(x.dtype).suffix;
   call.flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w.dims[1] * w.dims[2] * w.dims[3]);
+}
+
+void set_separable(KernelCall& call, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
+                   const TensorView& y, const Conv2dParams& p) {
+  call.descriptor = p.descriptor(x.dims, depthwise.dims) + " to " + std::to_string(pointwise.dims[0]);
+  const double pixels = static_cast<double>(y.dims[0] * y.dims[2] * y.dims[3]);
+  call.flops = 2.0 * pixels * static_cast<double>(depthwise.numel() + pointwise.numel());
 }
 
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p) {

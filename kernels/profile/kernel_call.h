@@ -23,6 +23,7 @@ class CallReader {
     if (t) add(*t);
   }
   void add(const ConvEpilogue& e);
+  void add(const SeparableEpilogue& e);
   void add(const BatchNormBackwardArgs& a);
   void add(const BatchNormGrads& g);
   void add(const StepScalars& s);
@@ -63,6 +64,8 @@ double bytes_behind(const TensorView& t);
 /// The problem and arithmetic of a convolution; y: the tensor of the output's shape, w: of the weight's.
 void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w, const TensorView& y,
                      const Conv2dParams& p);
+void set_separable(KernelCall& call, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
+                   const TensorView& y, const Conv2dParams& p);
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p);
 
 template <class Entry, class... Arguments>
@@ -73,6 +76,8 @@ KernelCall call_of(const Arguments&... arguments) {
   [[maybe_unused]] const std::tuple<const Arguments&...> a(arguments...);
   if constexpr (Entry::work == Work::ConvForward)
     set_convolution(call, std::get<0>(a), std::get<1>(a), std::get<3>(a), std::get<4>(a));
+  else if constexpr (Entry::work == Work::SeparableConv)
+    set_separable(call, std::get<0>(a), std::get<1>(a), std::get<2>(a), std::get<4>(a), std::get<5>(a));
   else if constexpr (Entry::work == Work::ConvGradInput)  // dy, w, dx
     set_convolution(call, std::get<2>(a), std::get<1>(a), std::get<0>(a), std::get<3>(a));
   else if constexpr (Entry::work == Work::ConvGradWeight)  // dy, x, dw

@@ -1,6 +1,7 @@
 // Reference convolution (formula, shapes and letters: kernels/api/conv.h). Every output element is one sum in double,
 // so the gradients are written in gather form too: what reaches an element is summed there, in a fixed order.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/ref/activation.h"
 #include "kernels/ref/strided.h"
@@ -56,6 +57,29 @@ template <class T>
 void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
                     const TensorView& y, const Conv2dParams& p) {
   conv2d_forward_fused<T>(ctx, x, w, {.bias = bias, .residual = nullptr, .activation = Activation::None}, y, p);
+}
+
+/// The depthwise outputs of a pixel, rounded as a tensor between the two convolutions would be, then the pointwise sums.
+template <class T>
+void separable_conv2d_fused(ExecContext&, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
+                            const SeparableEpilogue& e, const TensorView& y, const Conv2dParams& p) {
+  const int64_t channels = x.dims[1];
+  std::vector<T> between(static_cast<std::size_t>(channels));
+  for (int64_t n = 0; n < y.dims[0]; ++n)
+    for (int64_t h = 0; h < y.dims[2]; ++h)
+      for (int64_t q = 0; q < y.dims[3]; ++q) {
+        for (int64_t c = 0; c < channels; ++c) {
+          const double bias = e.depthwise_bias ? at<T>(*e.depthwise_bias, c) : 0;
+          const double v =
+              bias + conv_at<T>(x, depthwise, n, c, h * p.stride_h - p.pad_top, q * p.stride_w - p.pad_left, c);
+          between[static_cast<std::size_t>(c)] = static_cast<T>(activate(e.between, v));
+        }
+        for (int64_t k = 0; k < y.dims[1]; ++k) {
+          const double bias = e.bias ? at<T>(*e.bias, k) : 0;
+          const double sum = dot(between.data(), 1, &at<T>(pointwise, k, 0, 0, 0), pointwise.strides[1], channels);
+          at<T>(y, n, k, h, q) = static_cast<T>(activate(e.activation, bias + sum));
+        }
+      }
 }
 
 /// dx[n,c,h,w] = sum over the taps r,s whose output position p,q exists, and the filters k of c's group:
@@ -140,7 +164,8 @@ ConvKernels conv_kernels() {
           .grad_input = &conv2d_grad_input<T>,
           .grad_weight = &conv2d_grad_weight<T>,
           .grad_bias = &conv2d_grad_bias<T>,
-          .forward_fused = &conv2d_forward_fused<T>};
+          .forward_fused = &conv2d_forward_fused<T>,
+          .separable_fused = &separable_conv2d_fused<T>};
 }
 
 template ConvKernels conv_kernels<float>();

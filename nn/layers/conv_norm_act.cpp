@@ -19,6 +19,17 @@ FoldedConv::Weights fold(const Conv2d& conv, const BatchNorm2d& bn, DType dtype)
   return {placed(folded.contiguous(Layout::ChannelsLast), dtype), placed(bias, accumulated(dtype))};
 }
 
+bool trains(const Conv2d& conv, const BatchNorm2d& bn, const Variable& x, const Variable& residual = {}) {
+  return conv.is_training() || bn.is_training() ||
+         wants_graph({&x, &residual, &conv.weight(), &conv.bias(), &bn.weight(), &bn.bias()});
+}
+
+FoldedConv::Weights folded(const Conv2d& conv, const BatchNorm2d& bn, const Variable& x) {
+  const DType dtype = conv.weight().value().dtype();
+  const bool mixed = x.value().dtype() == DType::BFloat16 && dtype == DType::Float32;
+  return conv.folded().of(conv, bn, mixed ? DType::BFloat16 : dtype);
+}
+
 }  // namespace
 
 FoldedConv::Weights FoldedConv::of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype) {
@@ -48,13 +59,21 @@ void FoldedConv::drop() {
 
 Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
                        const Variable& residual) {
-  if (conv.is_training() || bn.is_training() ||
-      wants_graph({&x, &residual, &conv.weight(), &conv.bias(), &bn.weight(), &bn.bias()}))
-    return bn.forward(conv.forward(x), activation, residual);
-  const bool mixed = x.value().dtype() == DType::BFloat16 && conv.weight().value().dtype() == DType::Float32;
-  const auto [weight, bias] = conv.folded().of(conv, bn, mixed ? DType::BFloat16 : conv.weight().value().dtype());
+  if (trains(conv, bn, x, residual)) return bn.forward(conv.forward(x), activation, residual);
+  const auto [weight, bias] = folded(conv, bn, x);
   return Variable(conv2d_fused(x.value(), weight, bias, residual.defined() ? residual.value() : Tensor(), activation,
                                conv.options().params));
+}
+
+Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
+                                 const Variable& x) {
+  if (trains(depthwise.conv, depthwise.norm, x) || trains(pointwise.conv, pointwise.norm, x))
+    return conv_norm_act(pointwise.conv, pointwise.norm, activation,
+                         conv_norm_act(depthwise.conv, depthwise.norm, activation, x));
+  const auto [first, first_bias] = folded(depthwise.conv, depthwise.norm, x);
+  const auto [second, second_bias] = folded(pointwise.conv, pointwise.norm, x);
+  return Variable(separable_conv2d_fused(x.value(), first, first_bias, second, second_bias, activation,
+                                         depthwise.conv.options().params));
 }
 
 }  // namespace fledge

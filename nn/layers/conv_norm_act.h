@@ -19,6 +19,15 @@ namespace fledge {
 Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
                        const Variable& residual = {});
 
+struct ConvNorm {
+  const Conv2d& conv;
+  const BatchNorm2d& norm;
+};
+/// Two of them without residuals, a depthwise convolution and the 1 x 1 one behind it (MobileNet: Howard et al. 2017,
+/// section 3.1). In evaluation without a graph one kernel (conv.separable_fused) where the device has it.
+Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
+                                 const Variable& x);
+
 /// The weights of such a convolution for inference, made once per version of what they are made of:
 ///   w'[k,...] = w[k,...] * s_k   b'[k] = bn.bias[k] + (conv.bias[k] - mean[k]) * s_k
 ///   s_k = bn.weight[k] / sqrt(var[k] + eps)

@@ -72,9 +72,8 @@ class SeparableBlock : public Block {
         pointwise_(child<Conv2d>("3", conv_options(in, out, 1, 1, 0), g)),
         bn2_(child<BatchNorm2d>("4", out, v.eps)) {}
 
-  Variable forward(Variable x) const override {  // written over: inference holds no map longer than it is read
-    x = conv_norm_act(*depthwise_, *bn1_, activation_, x);
-    return conv_norm_act(*pointwise_, *bn2_, activation_, x);
+  Variable forward(Variable x) const override {
+    return separable_conv_norm_act({*depthwise_, *bn1_}, {*pointwise_, *bn2_}, activation_, x);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "autograd/ops/pool.h"
 #include "nn/init.h"
 #include "nn/layers/linear.h"
+#include "nn/models/parts.h"
 #include "nn/models/registry.h"
 
 namespace fledge {
@@ -70,8 +71,10 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
                 "its description needs 'classes' above 0");
   }
   ModelOutput output;
-  const Variable map = backbone_->forward(images, options.feature_maps ? &output.feature_maps : nullptr);
-  output.features = global_avg_pool(map);
+  if (options.feature_maps)
+    output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
+  else
+    output.features = pooled_features(*backbone_, images, part_size(*backbone_, images));
   const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
   output.embedding = spec_.normalize || options.features_only ? l2_normalize(raw) : raw;
   if (options.logits) output.logits = classifier_->forward(output.features);

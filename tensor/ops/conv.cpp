@@ -145,4 +145,33 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const 
   return y;
 }
 
+Tensor separable_conv2d_fused(const Tensor& x, const Tensor& depthwise, const Tensor& depthwise_bias,
+                              const Tensor& pointwise, const Tensor& bias, Activation activation,
+                              const Conv2dParams& params) {
+  constexpr const char* op = "separable_conv2d_fused";
+  if (!has_kernel<&KernelTable::conv, &ConvKernels::separable_fused>(x)) {
+    const Tensor between = conv2d_fused(x, depthwise, depthwise_bias, Tensor(), activation, params);
+    return conv2d_fused(between, pointwise, bias, Tensor(), activation, {});
+  }
+  Dims dims = checked_input(op, x, depthwise, params);
+  check::rank(op, {pointwise, "pointwise weight"}, 4);
+  check::fits(op, {x, "input"}, {pointwise, "pointwise weight"}, {pointwise.dim(0), dims[1], 1, 1}, "K,C,1,1");
+  for (const auto& [b, w] : {std::pair{&depthwise_bias, &depthwise}, {&bias, &pointwise}})
+    if (b->defined()) check::fits_accumulated(op, {x, "input"}, {*b, "bias"}, {w->dim(0)}, "one per output channel");
+  if (!params.is_depthwise(x.dims(), depthwise.dims()))
+    fail_params(op, x.dims(), depthwise.dims(), params, "not depthwise");
+  dims[1] = pointwise.dim(0);
+  Tensor y = channels_last(dims, x);
+  if (y.numel() == 0) return y;
+  const ChannelsLastArg input(op, "input", x), first(op, "weight", depthwise),
+      second(op, "pointwise weight", pointwise);
+  std::optional<ContiguousArg> b1, b2;
+  if (depthwise_bias.defined()) b1.emplace(op, "depthwise bias", depthwise_bias);
+  if (bias.defined()) b2.emplace(op, "bias", bias);
+  kernel<&KernelTable::conv, &ConvKernels::separable_fused>(op, x)(
+      context(), input, first, second, {b1 ? &b1->view() : nullptr, activation, b2 ? &b2->view() : nullptr, activation},
+      y.view(), params);
+  return y;
+}
+
 }  // namespace fledge

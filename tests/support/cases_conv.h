@@ -56,6 +56,11 @@ inline std::vector<ConvCase> conv_cases() {
   add({1, 64, 15, 13}, 64, 3, 3, same_padding(1, 1, 64));
   add({1, 24, 3, 40}, 24, 3, 3, same_padding(1, 1, 24));
   add({4, 64, 8, 8}, 96, 1, 1, same_padding(2, 0));
+  // First layers with several strips of rows, odd outputs, paddings unlike.
+  add({2, 3, 19, 30}, 40, 5, 5, same_padding(2, 2));
+  add({1, 1, 28, 28}, 24, 3, 3, same_padding(1, 1));
+  add({2, 4, 14, 11}, 9, 3, 4,
+      {.stride_h = 3, .stride_w = 1, .pad_top = 2, .pad_left = 0, .pad_bottom = 1, .pad_right = 3});
   // Groups that are not depthwise, and a channel multiplier.
   add({2, 8, 6, 6}, 12, 3, 3, same_padding(1, 1, 4));
   add({1, 32, 5, 5}, 64, 3, 3, same_padding(2, 1, 2));

@@ -1,4 +1,6 @@
 // Depthwise convolution by own SIMD kernels. Weights are used tap-major (R,S,C); that copy lives in the weight's slot.
+#include "kernels/cpu/conv/depthwise.h"
+
 #include <algorithm>
 #include <vector>
 
@@ -69,17 +71,9 @@ const float* zero_row(std::int64_t n) {
 
 void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e, const TensorView& y,
              const Conv2dParams& p) {
-  DepthwiseArgs a{};
-  set_sizes(a, x.dims, w.dims, y.dims, p);
-  const Bounds bounds = bounds_of(e.activation);
-  a.x = x.as<float>();
-  a.w = tap_major(ctx, w, false);
-  a.bias = e.bias ? e.bias->as<float>() : nullptr;
+  DepthwiseArgs a = depthwise_arguments(ctx, x, w, e.bias, e.activation, y.dims, p);
   a.residual = e.residual ? e.residual->as<float>() : nullptr;
-  a.zeros = zero_row(a.w_in * a.c);
   a.y = y.as<float>();
-  a.lo = bounds.lo;
-  a.hi = bounds.hi;
   parallel_for(ctx.threads(), x.dims[0] * a.p, conv_grain(a.q, a.c, a.r * a.s),
                [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
 }
@@ -153,6 +147,20 @@ void run(ExecContext& ctx, const ConvCall& c) {
 }
 
 }  // namespace
+
+DepthwiseArgs depthwise_arguments(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
+                                  Activation activation, const Dims& y, const Conv2dParams& p) {
+  DepthwiseArgs a{};
+  set_sizes(a, x.dims, w.dims, y, p);
+  const Bounds bounds = bounds_of(activation);
+  a.x = x.as<float>();
+  a.w = tap_major(ctx, w, false);
+  a.bias = bias ? bias->as<float>() : nullptr;
+  a.zeros = zero_row(a.w_in * a.c);
+  a.lo = bounds.lo;
+  a.hi = bounds.hi;
+  return a;
+}
 
 const ConvImplementation kDepthwise{.name = "depthwise", .refuses = &refuses, .run = &run};
 

@@ -34,6 +34,7 @@ struct ConvImplementation {
 // A file each.
 extern const ConvImplementation kDepthwise;              // own SIMD
 extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
+extern const ConvImplementation kFewChannels;            // own SIMD: a first layer, forward
 extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/conv/measured.h"
+#include "kernels/cpu/conv/separable.h"
 #include "kernels/cpu/overlays.h"
 
 namespace fledge::cpu {
@@ -16,8 +17,9 @@ struct Row {
 
 /// Fastest first; the reference refuses nothing. The first that takes a call computes it.
 constexpr std::array kImplementations{
-    Row{kDepthwise, KernelSet::Simd},         Row{kWinograd4, KernelSet::Simd}, Row{kWinograd2, KernelSet::Simd},
-    Row{kProductGradWeight, KernelSet::Simd}, Row{kOneDnn, KernelSet::OneDnn},  Row{kReference, KernelSet::Ref},
+    Row{kDepthwise, KernelSet::Simd}, Row{kFewChannels, KernelSet::Simd},       Row{kWinograd4, KernelSet::Simd},
+    Row{kWinograd2, KernelSet::Simd}, Row{kProductGradWeight, KernelSet::Simd}, Row{kOneDnn, KernelSet::OneDnn},
+    Row{kReference, KernelSet::Ref},
 };
 
 const char* refusal(KernelSet set, const Row& row, const ConvCall& call) {
@@ -96,12 +98,20 @@ void grad_bias(ExecContext& ctx, const TensorView& dy, const TensorView& db) {
 }
 
 template <KernelSet S>
+void separable_fused(ExecContext& ctx, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
+                     const SeparableEpilogue& e, const TensorView& y, const Conv2dParams& p) {
+  if (separable_by_strips(ctx, x, depthwise, pointwise, e, y, p)) return;
+  separable_in_two(&forward_fused<S>, ctx, x, depthwise, pointwise, e, y, p);
+}
+
+template <KernelSet S>
 void overlay(ConvKernels& conv) {
   conv = {.forward = &forward<S>,
           .grad_input = &grad_input<S>,
           .grad_weight = &grad_weight<S>,
           .grad_bias = S == KernelSet::Ref ? conv.grad_bias : &grad_bias,
-          .forward_fused = &forward_fused<S>};
+          .forward_fused = &forward_fused<S>,
+          .separable_fused = S == KernelSet::Ref ? conv.separable_fused : &separable_fused<S>};
 }
 
 }  // namespace

@@ -179,7 +179,7 @@ void general_row(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p);
 
 /// `repeated` is not null where the packed loop applies.
 void forward_3x3_row(const DepthwiseArgs& a, const Repeated* repeated, std::int64_t picture, std::int64_t p) {
-  const std::int64_t out_row = (picture * a.p + p) * a.q * a.c;
+  const std::int64_t out_row = (picture * a.p + p - a.first_row) * a.q * a.c;
   const Interior in = interior(a);
   for (std::int64_t k = 0; k < a.c; k += kLanes) {
     Row3x3 row;
@@ -212,7 +212,7 @@ void forward_3x3_row(const DepthwiseArgs& a, const Repeated* repeated, std::int6
 void general_row(const DepthwiseArgs& a, std::int64_t picture, std::int64_t p) {
   const std::int64_t c = a.c, h0 = p * a.stride_h - a.pad_top;
   for (std::int64_t q = 0; q < a.q; ++q) {
-    const std::int64_t w0 = q * a.stride_w - a.pad_left, out = ((picture * a.p + p) * a.q + q) * c;
+    const std::int64_t w0 = q * a.stride_w - a.pad_left, out = ((picture * a.p + p - a.first_row) * a.q + q) * c;
     for (std::int64_t k = 0; k < c; k += kLanes) {
       const std::int64_t n = c - k < kLanes ? c - k : kLanes;
       V acc = a.bias ? load_part(a.bias + k, n) : V{};

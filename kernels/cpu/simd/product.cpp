@@ -9,16 +9,23 @@ namespace {
 constexpr int kPanel = 2 * kLanes;
 constexpr int kRows = FLEDGE_VEC_BYTES == 64 ? 14 : 6;
 
+/// What a block fetches into the second-level cache while it multiplies: `step` floats further at each of its steps.
+struct Ahead {
+  const float* from;
+  std::int64_t step;
+};
+
 /// Y[R][kPanel] = X[R][depth] * W[depth][kPanel]. Three rows share a pointer, so that few registers hold addresses.
 template <int R>
 FLEDGE_INLINE void rows_by_panel(const float* x, std::int64_t ldx, const float* w, std::int64_t depth, float* y,
-                                 std::int64_t ldy) {
+                                 std::int64_t ldy, Ahead ahead) {
   constexpr int kGroups = (R + 2) / 3;
   V sum[R][2] = {};
   const float* rows[kGroups];
 #pragma GCC unroll 5
   for (int g = 0; g < kGroups; ++g) rows[g] = x + 3 * g * ldx;
-  for (std::int64_t c = 0; c < depth; ++c, w += kPanel) {
+  for (std::int64_t c = 0; c < depth; ++c, w += kPanel, ahead.from += ahead.step) {
+    __builtin_prefetch(ahead.from, 0, 2);
     const V w0 = load(w), w1 = load(w + kLanes);
 #pragma GCC unroll 14
     for (int r = 0; r < R; ++r) {
@@ -63,14 +70,18 @@ FLEDGE_INLINE void rest(std::int64_t rows, One one) {
   if constexpr (R > 1) rest<R - 1>(rows, one);
 }
 
+/// A panel of weights is often read for the first time: its blocks of rows fetch the next panel, each a share of it.
 void product(const ProductArgs& a) {
+  const std::int64_t blocks = (a.rows + kRows - 1) / kRows, step = blocks < kPanel ? kPanel / blocks : 1;
   for (std::int64_t k = 0; k < a.columns; k += kPanel) {
     const float* w = a.w + k * a.depth;
+    Ahead ahead{w + kPanel * a.depth, step};
     std::int64_t r = 0;
-    for (; r + kRows <= a.rows; r += kRows)
-      rows_by_panel<kRows>(a.x + r * a.ldx, a.ldx, w, a.depth, a.y + r * a.ldy + k, a.ldy);
-    rest<kRows - 1>(a.rows - r,
-                    [&]<int R> { rows_by_panel<R>(a.x + r * a.ldx, a.ldx, w, a.depth, a.y + r * a.ldy + k, a.ldy); });
+    for (; r + kRows <= a.rows; r += kRows, ahead.from += step * a.depth)
+      rows_by_panel<kRows>(a.x + r * a.ldx, a.ldx, w, a.depth, a.y + r * a.ldy + k, a.ldy, ahead);
+    rest<kRows - 1>(a.rows - r, [&]<int R> {
+      rows_by_panel<R>(a.x + r * a.ldx, a.ldx, w, a.depth, a.y + r * a.ldy + k, a.ldy, ahead);
+    });
   }
 }
 

@@ -18,6 +18,7 @@ struct DepthwiseArgs {
   const float* residual;  // like y or null
   const float* zeros;     // a row of x, w_in*c zeros: what lies above and below the picture
   float* y;
+  std::int64_t first_row;  // of the N*P rows, where y and residual begin
   std::int64_t c, h, w_in, p, q;
   int r, s, stride_h, stride_w, pad_top, pad_left;
   float lo, hi;  // -inf, +inf when there is no activation
@@ -94,6 +95,19 @@ struct ProductArgs {
   float* y;        // rows x columns
   std::int64_t ldx, ldw, ldy;
   std::int64_t rows, depth, columns;  // columns: a multiple of product_panel
+};
+
+// y = clamp(x * w + bias, lo, hi). A row of x is `runs` runs of `depth` floats, run_stride apart; rows may
+// overlap: the pixels under a filter are such a row.
+struct ProductFusedArgs {
+  const float* x;
+  const float* w;     // panels of product_panel columns, each runs*depth x panel; zeros behind the last column
+  const float* bias;  // columns or null
+  float* y;           // rows x columns
+  std::int64_t ldx, ldy, run_stride;
+  int runs;
+  std::int64_t rows, depth, columns;
+  float lo, hi;
 };
 
 // Winograd's transforms of one tile, m = 4 or 2; side = m + 2. Position i of `to`, `from` and `positions` begins at
@@ -193,6 +207,7 @@ struct SimdTable {
   // y = x * w. Sums run over the depth in order, whatever the rows.
   int product_rows, product_panel;
   void (*product)(const ProductArgs&);
+  void (*product_fused)(const ProductFusedArgs&);
   // y = x^T * w, or added to y.
   void (*product_transposed)(const ProductArgs&, bool add);
 

@@ -31,4 +31,10 @@ auto kernel(const char* op, const Tensor& t) {
   return entry;
 }
 
+/// Whether the table that computes for `t` has the entry.
+template <auto Family, auto Entry>
+bool has_kernel(const Tensor& t) {
+  return is_floating(t.dtype()) && (backend_of(t.device()).table(t.dtype()).*Family).*Entry != nullptr;
+}
+
 }  // namespace fledge

@@ -1,0 +1,118 @@
+// Convolutions of at most four input channels, forward: a network's first layer. The pixels under one row of the filter
+// lie side by side in memory, so the outputs of a row are a product whose rows overlap. Input rows are copied with their
+// padding first: some kilobytes that stay in the first-level cache.
+#include <algorithm>
+
+#include "kernels/cpu/activation_bounds.h"
+#include "kernels/cpu/conv/implementation.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/parallel.h"
+
+namespace fledge::cpu {
+namespace {
+
+const char* refuses(const ConvCall& c) {
+  if (c.direction != ConvDirection::Forward) return "forward only";
+  if (c.params.groups != 1 || c.x.dims[1] > 4) return "more than four input channels";
+  if (!is_channels_last(c.x) || !is_channels_last(c.y) || !is_channels_last(c.w)) return "not channels-last";
+  if (c.epilogue.residual) return "residual";
+  if (c.y.numel() == 0 || c.x.numel() == 0) return "nothing to compute";
+  return nullptr;
+}
+
+/// to[panel of outputs][tap][input][output of the panel], zeros behind the last output, from K rows of taps x C.
+void pack_few_channels(const TensorView& w, float* to) {
+  const std::int64_t outputs = w.dims[0], depth = w.numel() / outputs, panel = simd().product_panel;
+  for (std::int64_t first = 0; first < outputs; first += panel, to += depth * panel)
+    for (std::int64_t o = 0; o < panel; ++o)
+      for (std::int64_t i = 0; i < depth; ++i)
+        to[i * panel + o] = first + o < outputs ? w.as<float>()[(first + o) * depth + i] : 0;
+}
+
+/// A strip of output rows of one picture.
+struct Strip {
+  std::int64_t picture, first, last;
+};
+
+class FewChannels {
+ public:
+  FewChannels(const ConvCall& call, const float* weights)
+      : c_(call), channels_(call.x.dims[1]), width_((call.x.dims[3] + call.params.pad_left + call.params.pad_right)) {
+    const Bounds bounds = bounds_of(call.epilogue.activation);
+    product_ = {.x = nullptr,
+                .w = weights,
+                .bias = call.epilogue.bias ? call.epilogue.bias->as<float>() : nullptr,
+                .y = nullptr,
+                .ldx = call.params.stride_w * channels_,
+                .ldy = call.y.dims[1],
+                .run_stride = width_ * channels_,
+                .runs = static_cast<int>(call.w.dims[2]),
+                .rows = call.y.dims[3],
+                .depth = call.w.dims[3] * channels_,
+                .columns = call.y.dims[1],
+                .lo = bounds.lo,
+                .hi = bounds.hi};
+  }
+
+  std::int64_t input_rows(std::int64_t output_rows) const {
+    return (output_rows - 1) * c_.params.stride_h + c_.w.dims[2];
+  }
+  std::int64_t floats(std::int64_t output_rows) const { return input_rows(output_rows) * product_.run_stride; }
+
+  void run(const Strip& strip, float* memory) const {
+    copy_inputs(strip, memory);
+    const std::int64_t rows = c_.y.dims[2], row_size = product_.rows * product_.columns;
+    for (std::int64_t p = strip.first; p < strip.last; ++p) {
+      ProductFusedArgs row = product_;
+      row.x = memory + (p - strip.first) * c_.params.stride_h * product_.run_stride;
+      row.y = c_.y.as<float>() + (strip.picture * rows + p) * row_size;
+      simd().product_fused(row);
+    }
+  }
+
+ private:
+  void copy_inputs(const Strip& strip, float* to) const {
+    const std::int64_t height = c_.x.dims[2], row = c_.x.dims[3] * channels_, left = c_.params.pad_left * channels_;
+    const std::int64_t top = strip.first * c_.params.stride_h - c_.params.pad_top;
+    for (std::int64_t h = top; h < top + input_rows(strip.last - strip.first); ++h, to += product_.run_stride) {
+      if (h < 0 || h >= height) {
+        std::fill(to, to + product_.run_stride, 0.0f);
+        continue;
+      }
+      std::fill(to, to + left, 0.0f);
+      std::copy_n(c_.x.as<float>() + (strip.picture * height + h) * row, row, to + left);
+      std::fill(to + left + row, to + product_.run_stride, 0.0f);
+    }
+  }
+
+  const ConvCall& c_;
+  std::int64_t channels_, width_;
+  ProductFusedArgs product_;
+};
+
+const char* unfit(const ConvCall& c) { return c.y.dims[1] > 16 ? "many output channels" : nullptr; }
+
+void run(ExecContext& ctx, const ConvCall& c) {
+  if (!all_finite(c.w)) return direct(c).run(ctx, c);  // an infinite weight times padding would be NaN
+  constexpr std::int64_t kStripRows = 4;
+  const std::int64_t panel = simd().product_panel, columns = (c.y.dims[1] + panel - 1) / panel * panel;
+  const std::int64_t strips = (c.y.dims[2] + kStripRows - 1) / kStripRows, all = c.x.dims[0] * strips;
+  const std::int64_t packed = columns * c.w.numel() / c.w.dims[0];
+  const std::int64_t each = FewChannels(c, nullptr).floats(kStripRows);
+  const int parts = part_count(ctx.threads(), all, 1);
+  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + parts * each) * sizeof(float)));
+  pack_few_channels(c.w, memory);
+  const FewChannels convolution(c, memory);
+  parallel_parts(parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % strips * kStripRows;
+      convolution.run({i / strips, first, std::min(c.y.dims[2], first + kStripRows)}, memory + packed + part * each);
+    }
+  });
+}
+
+}  // namespace
+
+const ConvImplementation kFewChannels{.name = "few-channels", .refuses = &refuses, .unfit = &unfit, .run = &run};
+
+}  // namespace fledge::cpu

@@ -1,0 +1,45 @@
+#include "nn/models/parts.h"
+
+#include <algorithm>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/pool.h"
+#include "tensor/context.h"
+
+namespace fledge {
+namespace {
+
+bool wants_gradient(const Backbone& backbone, const Variable& images) {
+  if (!grad_enabled()) return false;
+  if (images.requires_grad()) return true;
+  const std::vector<Variable> parameters = backbone.parameters();
+  return std::any_of(parameters.begin(), parameters.end(), [](const Variable& p) { return p.requires_grad(); });
+}
+
+}  // namespace
+
+std::int64_t part_size(const Backbone& backbone, const Variable& images) {
+  const std::int64_t n = images.dims()[0];
+  if (n < 2 || images.value().device().type != Device::Type::CPU) return n;
+  if (backbone.is_training() || wants_gradient(backbone, images)) return n;
+  std::int64_t weights = 0;
+  for (const Variable& p : backbone.parameters()) weights += p.value().numel();
+  const std::int64_t picture = std::max<std::int64_t>(1, images.value().numel() / n);
+  const std::int64_t pictures = (weights + 2 * picture - 1) / (2 * picture);
+  return std::clamp<std::int64_t>(pictures * num_threads(), 1, n);
+}
+
+Variable pooled_features(const Backbone& backbone, const Variable& images, std::int64_t part) {
+  const std::int64_t n = images.dims()[0];
+  if (part >= n) return global_avg_pool(backbone.forward(images, nullptr));
+  Tensor features;
+  for (std::int64_t first = 0; first < n; first += part) {
+    const std::int64_t count = std::min(part, n - first);
+    const Variable some = global_avg_pool(backbone.forward(Variable(images.value().slice(0, first, count)), nullptr));
+    if (!features.defined()) features = Tensor::empty({n, some.dims()[1]}, some.value().dtype());
+    features.slice(0, first, count).copy_from(some.value());
+  }
+  return Variable(features);
+}
+
+}  // namespace fledge

@@ -1,0 +1,15 @@
+// Inference of a large batch by parts that stay in the cache.
+#pragma once
+#include "nn/models/model.h"
+
+namespace fledge {
+
+/// How many of the images a part has; all of them where parts do not pay: on a GPU, in training mode, where a gradient is
+/// wanted. A part reads the weights once and its maps stay in the cache; it has as many pictures as make reading the
+/// weights as dear as reading those pictures twice.
+std::int64_t part_size(const Backbone& backbone, const Variable& images);
+
+/// The pooled features (N x feature_size) of images N,3,H,W, `part` at a time.
+Variable pooled_features(const Backbone& backbone, const Variable& images, std::int64_t part);
+
+}  // namespace fledge
