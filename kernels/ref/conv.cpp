@@ -59,7 +59,8 @@ void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, 
   conv2d_forward_fused<T>(ctx, x, w, {.bias = bias, .residual = nullptr, .activation = Activation::None}, y, p);
 }
 
-/// The depthwise outputs of a pixel, rounded as a tensor between the two convolutions would be, then the pointwise sums.
+/// The depthwise outputs of a pixel, rounded as a tensor between the two convolutions would be, then the pointwise
+/// sums.
 template <class T>
 void separable_conv2d_fused(ExecContext&, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
                             const SeparableEpilogue& e, const TensorView& y, const Conv2dParams& p) {

@@ -4,8 +4,8 @@
 
 namespace fledge {
 
-/// How many of the images a part has; all of them where parts do not pay: on a GPU, in training mode, where a gradient is
-/// wanted. A part reads the weights once and its maps stay in the cache; it has as many pictures as make reading the
+/// How many of the images a part has; all of them where parts do not pay: on a GPU, in training mode, where a gradient
+/// is wanted. A part reads the weights once and its maps stay in the cache; it has as many pictures as make reading the
 /// weights as dear as reading those pictures twice.
 std::int64_t part_size(const Backbone& backbone, const Variable& images);
 

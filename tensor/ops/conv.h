@@ -18,8 +18,8 @@ Tensor conv2d_grad_bias(const Tensor& dy);
 /// Inference: act(conv(x, w) + bias + residual). bias, residual may be undefined.
 Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& residual, Activation activation,
                     const Conv2dParams& params);
-/// Inference: conv2d_fused of x and `depthwise` with the params, then of that and `pointwise` (K,C,1,1), with `activation`
-/// behind both. Biases may be undefined.
+/// Inference: conv2d_fused of x and `depthwise` with the params, then of that and `pointwise` (K,C,1,1), with
+/// `activation` behind both. Biases may be undefined.
 Tensor separable_conv2d_fused(const Tensor& x, const Tensor& depthwise, const Tensor& depthwise_bias,
                               const Tensor& pointwise, const Tensor& bias, Activation activation,
                               const Conv2dParams& params);

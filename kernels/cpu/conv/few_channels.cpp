@@ -1,6 +1,6 @@
 // Convolutions of at most four input channels, forward: a network's first layer. The pixels under one row of the filter
-// lie side by side in memory, so the outputs of a row are a product whose rows overlap. Input rows are copied with their
-// padding first: some kilobytes that stay in the first-level cache.
+// lie side by side in memory, so the outputs of a row are a product whose rows overlap. Input rows are copied with
+// their padding first: some kilobytes that stay in the first-level cache.
 #include <algorithm>
 
 #include "kernels/cpu/activation_bounds.h"

@@ -1,5 +1,6 @@
-// The product of matrices that is a convolution's last step: it starts at the bias and ends with
-// the activation, while the sums are in registers. Blocks of kRows x kPanel sums as in product.cpp; where one vector holds all columns, twice as many rows.
+// The product of matrices that is a convolution's last step: it starts at the bias and ends with the activation, while
+// the sums are in registers. Blocks of kRows x kPanel sums as in product.cpp; where one vector holds all columns, twice
+// as many rows.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 
