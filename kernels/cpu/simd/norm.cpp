@@ -80,30 +80,55 @@ void norm_apply(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, st
 
 FLEDGE_INLINE V masked(V dy, V y, V lo, V hi) { return keep((y > lo) & (y < hi), dy); }
 
+/// Where the mask of the activation comes from.
+enum class Mask { None, Output, Input };
+
+Mask mask_of(const float* y, const float* beta) {
+  if (y) return Mask::Output;
+  return beta ? Mask::Input : Mask::None;
+}
+
+/// f with the mask as a constant.
+template <class F>
+FLEDGE_INLINE void with_mask(Mask mask, F f) {
+  switch (mask) {
+    case Mask::None:
+      return f.template operator()<Mask::None>();
+    case Mask::Output:
+      return f.template operator()<Mask::Output>();
+    case Mask::Input:
+      return f.template operator()<Mask::Input>();
+  }
+}
+
 /// ROWS rows of sum dz and sum dz*(x - mean), writing dz on the way when asked.
-template <int ROWS, bool MASK, bool WRITE>
+template <int ROWS, Mask MASK, bool WRITE>
 void reduce_rows(const NormReduceArgs& a, std::int64_t row, std::int64_t c, float* sum1, float* sum2) {
   const V lo = set1(a.lo), hi = set1(a.hi);
-  const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK ? a.y + row * c : nullptr;
+  const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK == Mask::Output ? a.y + row * c : nullptr;
   float* dz = WRITE ? a.dz + row * c : nullptr;
   for_columns(
       c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
         const V mean = get(a.mean + k, n);
+        V scale = {}, beta = {};
+        if (MASK == Mask::Input) scale = get(a.scale + k, n), beta = get(a.beta + k, n);
         V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
 #pragma GCC unroll 4
         for (int i = 0; i < ROWS; ++i) {
           V g = get(dy + i * c + k, n);
-          if (MASK) g = masked(g, get(y + i * c + k, n), lo, hi);
+          const V d = get(x + i * c + k, n) - mean;
+          if (MASK == Mask::Output) g = masked(g, get(y + i * c + k, n), lo, hi);
+          if (MASK == Mask::Input) g = masked(g, fma(d, scale, beta), lo, hi);
           if (WRITE) put(dz + i * c + k, g, n);
           s1 += g;
-          s2 = fma(g, get(x + i * c + k, n) - mean, s2);
+          s2 = fma(g, d, s2);
         }
         put(sum1 + k, s1, n);
         put(sum2 + k, s2, n);
       });
 }
 
-template <bool MASK, bool WRITE>
+template <Mask MASK, bool WRITE>
 void reduce_all(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
   float *s1 = scratch, *s2 = scratch + c;
   for (std::int64_t k = 0; k < 2 * c; ++k) scratch[k] = 0;
@@ -118,37 +143,35 @@ void reduce_all(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, s
 }
 
 void norm_reduce(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
-  if (a.y)
-    a.dz ? reduce_all<true, true>(a, begin, end, c, scratch) : reduce_all<true, false>(a, begin, end, c, scratch);
-  else
-    a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
+  with_mask(mask_of(a.y, a.beta), [&]<Mask MASK>() {
+    a.dz ? reduce_all<MASK, true>(a, begin, end, c, scratch) : reduce_all<MASK, false>(a, begin, end, c, scratch);
+  });
 }
 
-template <bool MASK, bool CENTER>
+template <Mask MASK, bool CENTER>
 void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
   const V lo = set1(a.lo), hi = set1(a.hi);
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t row = i * c;
     for_columns(
         c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-          V g = get(a.dy + row + k, n);
-          if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
+          V g = get(a.dy + row + k, n), d = {};
+          const V scale = get(a.scale + k, n);
+          if (CENTER) d = get(a.x + row + k, n) - get(a.mean + k, n);
+          if (MASK == Mask::Output) g = masked(g, get(a.y + row + k, n), lo, hi);
+          if (MASK == Mask::Input) g = masked(g, fma(d, scale, get(a.beta + k, n)), lo, hi);
           if (a.dz) put(a.dz + row + k, g, n);
           if (!a.dx) return;
-          if (CENTER) {
-            const V d = get(a.x + row + k, n) - get(a.mean + k, n);
-            g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
-          }
-          put(a.dx + row + k, g * get(a.scale + k, n), n);
+          if (CENTER) g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
+          put(a.dx + row + k, g * scale, n);
         });
   }
 }
 
 void norm_grad(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
-  if (a.y)
-    a.x ? grad_rows<true, true>(a, begin, end, c) : grad_rows<true, false>(a, begin, end, c);
-  else
-    a.x ? grad_rows<false, true>(a, begin, end, c) : grad_rows<false, false>(a, begin, end, c);
+  with_mask(mask_of(a.y, a.beta), [&]<Mask MASK>() {
+    a.x ? grad_rows<MASK, true>(a, begin, end, c) : grad_rows<MASK, false>(a, begin, end, c);
+  });
 }
 
 }  // namespace
