@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/cli/parse.h"
+#include "apps/cli/short_spin.h"
 #include "apps/cli/signals.h"
 #include "apps/verbs/verbs.h"
 #include "base/error.h"
@@ -65,6 +66,8 @@ int run_guarded(int argc, char** argv) {
 namespace fledge {
 
 int run_command_line(int argc, char** argv) {
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb == "train" || verb == "distill") spin_shortly(argv);
   prepare_process();
   return finish_process(run_guarded(argc, argv));
 }

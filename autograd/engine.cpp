@@ -32,15 +32,12 @@ void print_gradient(const char* name, const Tensor& gradient) {
   std::fprintf(stderr, "[grad] %s\n", describe_gradient(name, gradient).c_str());
 }
 
-/// True when writing into t changes no other tensor: a residual add hands one dy to both of its branches.
-bool may_write(const Tensor& t) { return t.use_count() == 1 && t.is_dense(); }
-
 void accumulate(Tensor& sum, Tensor grad) {
   if (!sum.defined()) {
     sum = std::move(grad);
-  } else if (may_write(sum)) {
+  } else if (may_overwrite(sum)) {  // not where a residual add has handed one dy to both of its branches
     add_(sum, grad);
-  } else if (may_write(grad)) {
+  } else if (may_overwrite(grad)) {
     add_(grad, sum);
     sum = std::move(grad);
   } else {
@@ -93,6 +90,12 @@ void run_node(Queue& queue, Waiting current, bool debug) {
                 "run the forward pass again, or add the losses and call backward() once");
   }
   if (debug) print_gradient(node.name(), current.grad);
+  if (const Variable again = node.again(); again.defined()) {
+    node.release();
+    node.released = true;
+    node.inputs.clear();
+    return deliver(queue, *again.impl(), std::move(current.grad), debug);  // its nodes are the newest: they go next
+  }
   const Needs needs = needs_of(node);
   std::vector<Tensor> grads(needs.size());
   if (std::find(needs.begin(), needs.end(), true) != needs.end()) grads = node.backward(current.grad, needs);

@@ -10,4 +10,7 @@ bool grad_enabled() { return enabled; }
 NoGradGuard::NoGradGuard() : previous_(enabled) { enabled = false; }
 NoGradGuard::~NoGradGuard() { enabled = previous_; }
 
+GradGuard::GradGuard() : previous_(enabled) { enabled = true; }
+GradGuard::~GradGuard() { enabled = previous_; }
+
 }  // namespace fledge

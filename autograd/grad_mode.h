@@ -16,4 +16,16 @@ class NoGradGuard {
   bool previous_;
 };
 
+/// The graph is recorded, while this lives.
+class GradGuard {
+ public:
+  GradGuard();
+  ~GradGuard();
+  GradGuard(const GradGuard&) = delete;
+  GradGuard& operator=(const GradGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+
 }  // namespace fledge

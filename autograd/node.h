@@ -33,6 +33,9 @@ class Node {
   /// One gradient per input (undefined where not needed). dy has the output's dims. Works on Tensors only, so it can
   /// never build graph by accident.
   virtual std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) = 0;
+  /// Of a node that stands for a graph which was not kept (recompute.h): the output, with that graph behind it. The
+  /// engine then gives dy to that one, and backward() is not called. Undefined: there is none.
+  virtual Variable again() { return {}; }
   /// Drops the saved tensors; called by the engine once backward has run.
   virtual void release() = 0;
 
@@ -41,6 +44,8 @@ class Node {
   bool released = false;
 };
 
+/// True when nobody else sees the tensor's memory: then a gradient may be written over it, or added to it in place.
+inline bool may_overwrite(const Tensor& t) { return t.use_count() == 1 && t.is_dense(); }
 /// True when grad mode is on and an input wants a gradient: only then is a node worth making.
 bool wants_graph(std::initializer_list<const Variable*> inputs);
 /// Gives the node its inputs and returns the output variable.

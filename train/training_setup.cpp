@@ -308,6 +308,7 @@ TrainingSetup set_up_training(const RunSpec& o, Device device, DType activations
   }
   build_optimizer(s, o);
   s.model->train();
+  s.model->checkpoint_activations(o.policy.checkpoint_activations);
   if (o.optim.freeze_bn)
     s.model->apply([](Module& m) {
       if (auto* norm = dynamic_cast<BatchNorm2d*>(&m)) norm->freeze_statistics(true);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -13,6 +14,7 @@
 #include "apps/bench/shared_folder.h"
 #include "apps/bench/tables.h"
 #include "apps/bench/turns.h"
+#include "apps/cli/short_spin.h"
 #include "base/error.h"
 #include "io/file.h"
 #include "train/spec/words.h"
@@ -41,10 +43,14 @@ Finished run_self(const BenchOptions& o, const Task& task) {
                                     "--seconds",       std::to_string(o.seconds),
                                     "--step-graph",    word(o.step_graph),
                                     "--since",         std::to_string(monotonic_ns())};
+  if (o.checkpoint_activations) words.insert(words.end(), {"--checkpoint-activations", "true"});
   if (!task.folder.empty()) words.insert(words.end(), {"--folder", task.folder});
   if (!task.case_text.empty()) words.push_back(task.case_text);
   std::vector<std::pair<std::string, std::string>> environment;
   if (task.threads > 0) environment.emplace_back("OMP_NUM_THREADS", std::to_string(task.threads));
+  const bool trains = !task.case_text.empty() && parse_case(task.case_text).trains();
+  if (trains && !std::getenv(kSpinVariable) && !std::getenv("OMP_WAIT_POLICY"))
+    environment.emplace_back(kSpinVariable, kSpinTurns);  // as fledge train runs
   return run_process(words, environment, true);
 }
 

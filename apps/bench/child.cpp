@@ -54,7 +54,7 @@ Json time_start(const BenchOptions& o, const Compute& compute) {
 
 Json time_case(const BenchOptions& o, const BenchCase& c, const Compute& compute) {
   if (c.mode == BenchCase::Mode::Start) return time_start(o, compute);
-  const auto workload = make_workload(c, {o.size, o.folder}, compute);
+  const auto workload = make_workload(c, {o.size, o.folder, o.checkpoint_activations}, compute);
   return as_json(c.once() ? measure_once(*workload, compute)
                           : measure(*workload, compute, o.seconds, o.step_graph == StepGraph::Auto));
 }
@@ -65,14 +65,14 @@ Json share_case(const BenchOptions& o, const BenchCase& c, const Compute& comput
 }
 
 Json compare_strict(const BenchOptions& o, const BenchCase& c, const Compute& compute) {
-  const auto workload = make_workload(c, {o.size, o.folder}, compute);
+  const auto workload = make_workload(c, {o.size, o.folder, o.checkpoint_activations}, compute);
   const StrictTiming t = measure_strict(*workload, o.seconds);
   return {{"repeat_ms", t.repeat_ms}, {"strict_ms", t.strict_ms}, {"slowdown", t.slowdown()}, {"pairs", t.pairs}};
 }
 
 Json profile_case(const BenchOptions& o, const BenchCase& c, const Compute& compute) {
   const Peaks peaks = measure_peaks(compute);  // first, and freed: the case may need all of the memory
-  const auto workload = make_workload(c, {o.size, o.folder}, compute, Streams::One);
+  const auto workload = make_workload(c, {o.size, o.folder, o.checkpoint_activations}, compute, Streams::One);
   const KernelProfile profile = profile_workload(*workload, compute, o.seconds, peaks);
   Json j = {{"step_ms", profile.step_ms},
             {"peak_flops", peaks.flops},

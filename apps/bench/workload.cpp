@@ -37,7 +37,7 @@ class Inference : public Workload {
 /// or to the teacher's embedding, SGD with momentum and weight decay.
 class TrainingStep : public Workload {
  public:
-  TrainingStep(const BenchCase& c, int size, const Compute& compute, Streams streams)
+  TrainingStep(const BenchCase& c, const WorkloadPlace& place, const Compute& compute, Streams streams)
       : compute_(compute),
         streams_(streams),
         teacher_stream_(compute.device),
@@ -45,10 +45,11 @@ class TrainingStep : public Workload {
         teacher_ready_(compute.device) {
     const Tensor labels =
         from_vector<std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(c.batch)), {c.batch});
-    input_ = {images_there(c.batch, size, compute), labels.to(compute.device), c.batch};
+    input_ = {images_there(c.batch, place.size, compute), labels.to(compute.device), c.batch};
     target_ = case_targets(c.batch, c.model.embedding).to(compute.device);
     if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, kTeacherSeed, compute);
     learner_.model = case_model(c.model, kModelSeed, compute);
+    learner_.model->checkpoint_activations(place.checkpoint_activations);
     LossSetup losses;
     losses.embedding = losses.teacher_embedding = c.model.embedding;
     learner_.losses = {{make_loss("absolute", {}, losses), 1}};
@@ -117,7 +118,7 @@ class TrainingStep : public Workload {
 std::unique_ptr<Workload> make_workload(const BenchCase& c, const WorkloadPlace& place, const Compute& compute,
                                         Streams streams) {
   if (c.mode == BenchCase::Mode::Infer) return std::make_unique<Inference>(c, place.size, compute);
-  if (c.trains()) return std::make_unique<TrainingStep>(c, place.size, compute, streams);
+  if (c.trains()) return std::make_unique<TrainingStep>(c, place, compute, streams);
   return make_data_workload(c, place);
 }
 

@@ -26,6 +26,7 @@ enum class Streams { AsInTraining, One };  // One: no kernels beside each other,
 struct WorkloadPlace {
   int size = 224;      // side of the pictures
   std::string folder;  // of Load: with the pictures of write_pictures
+  bool checkpoint_activations = false;  // of training steps (nn/models/model.h)
 };
 
 /// Every mode but Start.

@@ -106,7 +106,8 @@ const Kind* alone_of(const Kind& kind, const std::vector<Kind>& kinds) {
 
 std::vector<Difference> config_differences(const std::vector<RunRecord>& runs) {
   static const std::set<std::string> kOfTheMachine = {
-      "run", "resume", "resume-allow-change", "quiet", "threads", "device", "workers", "cache-mb", "step-graph"};
+      "run",      "resume",     "resume-allow-change",   "quiet", "threads", "device", "workers",
+      "cache-mb", "step-graph", "checkpoint-activations"};
   std::vector<std::string> keys;
   for (const RunRecord& run : runs)
     for (const auto& entry : run.config)

@@ -21,9 +21,9 @@ class Conv2dNode : public Node {
 
   std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) override {
     std::vector<Tensor> grads(3);
-    if (needs[0]) grads[0] = conv2d_grad_input(dy, w_.get("conv2d", "weight"), x_dims_, params_);
     if (needs[1]) grads[1] = conv2d_grad_weight(dy, x_.get("conv2d", "input"), w_dims_, params_);
     if (needs[2]) grads[2] = conv2d_grad_bias(dy);
+    if (needs[0]) grads[0] = conv2d_grad_input(dy, w_.get("conv2d", "weight"), x_dims_, params_, place_of_dx(dy));
     return grads;
   }
 
@@ -33,6 +33,13 @@ class Conv2dNode : public Node {
   }
 
  private:
+  /// x, when nobody else holds it: the weight's gradient has read it for the last time, and it lies in the cache.
+  Tensor place_of_dx(const Tensor& dy) const {
+    if (!x_.defined()) return {};
+    const Tensor& x = x_.get("conv2d", "input");
+    return may_overwrite(x) && x.is_channels_last() && x.dtype() == dy.dtype() ? x : Tensor();
+  }
+
   Saved x_, w_;
   Dims x_dims_, w_dims_;
   Conv2dParams params_;

@@ -6,38 +6,55 @@
 namespace fledge {
 namespace {
 
-// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the
-// value before the activation is never stored.
+/// Own kernels find y again from x, and write a gradient over what they have read (kernels/api/norm.h).
+bool saves_memory(const Tensor& x) { return x.device() == Device{} && x.dtype() != DType::BFloat16; }
+
+// Inputs x, gamma, beta, residual. The activation's mask is read from y, so the value before the activation is never
+// stored; or y is found again from x, and is not stored either.
 class BatchNormNode : public Node {
  public:
-  BatchNormNode(const Tensor& x, const Tensor& gamma, const BatchNormResult& forward, bool training,
-                const BatchNormParams& params)
-      : x_(x),
-        gamma_(gamma),
-        mean_(forward.mean),
-        invstd_(forward.invstd),
-        y_(params.activation == Activation::None ? Saved() : Saved(forward.y)),
-        training_(training),
-        params_(params) {}
+  BatchNormNode(const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormResult& forward,
+                bool keeps_output, bool training, const BatchNormParams& params)
+      : x_(x), gamma_(gamma), mean_(forward.mean), invstd_(forward.invstd), training_(training), params_(params) {
+    if (params.activation == Activation::None) return;
+    if (keeps_output)
+      y_ = Saved(forward.y);
+    else
+      beta_ = Saved(beta);
+  }
 
   const char* name() const override { return "batch_norm"; }
 
   std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) override {
     const Tensor& x = x_.get(name(), "input");
-    // Without activation the kernels look at y's shape only, which is x's.
+    // Without y the kernels look at its shape only, which is x's.
     const Tensor& y = y_.defined() ? y_.get(name(), "output") : x;
     const BatchNormResult forward{y, mean_.get(name(), "mean"), invstd_.get(name(), "invstd")};
     const BatchNormNeeds wanted{.dx = needs[0], .dgamma = needs[1], .dbeta = needs[2], .dresidual = needs[3]};
-    BatchNormGradients g = batch_norm_backward(dy, x, forward, gamma_.get(name(), "gamma"), training_, wanted, params_);
+    BatchNormGradients g = batch_norm_backward(dy, x, forward, gamma_.get(name(), "gamma"), training_, wanted, params_,
+                                               reuse(dy, x, wanted));
     return {g.dx, g.dgamma, g.dbeta, g.dresidual};
   }
 
   void release() override {
-    for (Saved* saved : {&x_, &gamma_, &mean_, &invstd_, &y_}) saved->release();
+    for (Saved* saved : {&x_, &gamma_, &beta_, &mean_, &invstd_, &y_}) saved->release();
   }
 
  private:
-  Saved x_, gamma_, mean_, invstd_, y_;
+  BatchNormReuse reuse(const Tensor& dy, const Tensor& x, const BatchNormNeeds& needs) const {
+    BatchNormReuse r;
+    if (beta_.defined()) r.beta = beta_.get(name(), "beta");
+    if (!saves_memory(x)) return r;
+    const bool over_x = may_overwrite(x) && x.is_channels_last(), over_dy = may_overwrite(dy) && dy.is_channels_last();
+    if (needs.dresidual && over_dy) r.dresidual = dy;
+    if (needs.dx && over_x)
+      r.dx = x;
+    else if (needs.dx && over_dy && !needs.dresidual)
+      r.dx = dy;
+    return r;
+  }
+
+  Saved x_, gamma_, beta_, mean_, invstd_, y_;
   bool training_;
   BatchNormParams params_;
 };
@@ -52,7 +69,9 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   const BatchNormResult forward =
       forward_fn(x.value(), gamma.value(), beta.value(), added, running_mean, running_var, params);
   if (!wants_graph({&x, &gamma, &beta, &residual})) return Variable(forward.y);
-  auto node = std::make_shared<BatchNormNode>(x.value(), gamma.value(), forward, training, params);
+  const bool keeps_output = !training || residual.defined() || !saves_memory(x.value());
+  auto node =
+      std::make_shared<BatchNormNode>(x.value(), gamma.value(), beta.value(), forward, keeps_output, training, params);
   return attach(forward.y, std::move(node), {x, gamma, beta, residual});
 }
 

@@ -24,16 +24,19 @@ using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const 
 using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
                                       const TensorView& beta, const TensorView& mean, const TensorView& var,
                                       const TensorView* residual, const TensorView& y, const BatchNormParams&);
-/// What both backward kernels read: dz = dy masked by the activation (y is its
-/// output: ReLU mask is y > 0, ReLU6 0 < y < 6).
+/// What the backward kernel reads: dz = dy masked by the activation (y is its output: ReLU mask is y > 0, ReLU6
+/// 0 < y < 6). With `beta` y is found anew, to the bit, from x, so that nobody need keep it: on the CPU, with batch
+/// statistics, where no residual was added.
 struct BatchNormBackwardArgs {
   const TensorView& dy;
   const TensorView& x;
-  const TensorView& y;  // output after the activation; its values are only read when activation != None
+  const TensorView& y;  // output after the activation; its values are only read when activation != None and no beta
   const TensorView& gamma;
-  const TensorView& mean;    // C
-  const TensorView& invstd;  // C
+  const TensorView& mean;            // C
+  const TensorView& invstd;          // C
+  const TensorView* beta = nullptr;  // C
 };
+/// On the CPU dx may be the memory of x or of dy, and dresidual that of dy.
 struct BatchNormGrads {
   const TensorView* dx = nullptr;         // N,C,H,W, overwritten; nullable
   const TensorView* dgamma = nullptr;     // C, overwritten; nullable

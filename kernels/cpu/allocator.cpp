@@ -1,11 +1,8 @@
-// Caching allocator: one free list per bucket size. Buckets are multiples of 64 bytes up to 1 KiB, then eighths of
-// powers of two (at most 1/8 wasted), whole huge pages from 2 MiB on where that wastes no more.
+// Caching allocator. Small blocks are kept by size: multiples of 64 bytes up to 1 KiB, then eighths of powers of two (at
+// most 1/8 wasted). Large ones lie in an arena.
 #include "kernels/cpu/allocator.h"
 
-#include <sys/mman.h>
-
 #include <bit>
-#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -14,25 +11,27 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/cpu/arena.h"
 
 namespace fledge::cpu {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kLarge = std::size_t{1} << 20;
 
 std::size_t round_up(std::size_t n, std::size_t step) { return (n + step - 1) / step * step; }
 
-std::size_t bucket_of(std::size_t bytes) {
+/// What a block of so many bytes takes.
+std::size_t size_of_block(std::size_t bytes) {
   if (bytes <= 1024) return round_up(bytes ? bytes : 1, kAlignment);
-  const std::size_t eighth = std::bit_floor(bytes - 1) / 8;
-  const std::size_t size = round_up(bytes, eighth);
-  return size >= 8 * kHugePage ? round_up(bytes, std::max(eighth, kHugePage)) : size;
+  return round_up(bytes, bytes < kLarge ? std::bit_floor(bytes - 1) / 8 : Arena::kPage);
 }
 
 struct Cache {
   std::mutex mutex;
-  std::map<std::size_t, std::vector<void*>> free;
+  std::map<std::size_t, std::vector<void*>> free;  // small blocks by size
+  std::size_t kept = 0;                            // bytes of those
+  Arena arena;                                     // of large ones
   AllocatorStats stats;
 };
 
@@ -42,27 +41,27 @@ Cache& cache() {
   return *instance;
 }
 
-void* from_system(std::size_t size) {
-  void* p = nullptr;
-  const bool huge = size >= kHugePage;
-  if (posix_memalign(&p, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
-  if (huge) madvise(p, size, MADV_HUGEPAGE);  // a refusal only costs speed
-  return p;
+void* from_system(Cache& c, std::size_t size) {
+  ++c.stats.asked;
+  if (size >= kLarge) return c.arena.grow(size) ? c.arena.take(size) : nullptr;
+  return std::aligned_alloc(kAlignment, size);
 }
 
 void release_locked(Cache& c) {
   for (auto& [size, blocks] : c.free)
     for (void* p : blocks) std::free(p);
   c.free.clear();
-  c.stats.cached = 0;
+  c.kept = 0;
+  c.arena.release();
 }
 
 void* take_cached(Cache& c, std::size_t size) {
+  if (size >= kLarge) return c.arena.take(size);
   const auto found = c.free.find(size);
   if (found == c.free.end() || found->second.empty()) return nullptr;
   void* p = found->second.back();  // the most recent one is the likeliest to be in the cache
   found->second.pop_back();
-  c.stats.cached -= size;
+  c.kept -= size;
   return p;
 }
 
@@ -71,13 +70,13 @@ void* take_cached(Cache& c, std::size_t size) {
 void* allocate(std::size_t bytes) {
   Cache& c = cache();
   const bool absurd = bytes > (std::size_t{1} << 60);  // rounding up must not wrap around
-  const std::size_t size = absurd ? 0 : bucket_of(bytes);
+  const std::size_t size = absurd ? 0 : size_of_block(bytes);
   const std::lock_guard<std::mutex> lock(c.mutex);
   void* p = absurd ? nullptr : take_cached(c, size);
-  if (!p && !absurd) p = from_system(size);
-  if (!p && !absurd && c.stats.cached > 0) {
+  if (!p && !absurd) p = from_system(c, size);
+  if (!p && !absurd && c.kept + c.arena.free_bytes() > 0) {
     release_locked(c);  // blocks of other sizes may make room
-    p = from_system(size);
+    p = from_system(c, size);
   }
   if (!p)
     throw Error(ErrorKind::Resource, "allocate",
@@ -92,12 +91,13 @@ void* allocate(std::size_t bytes) {
 void deallocate(void* p, std::size_t bytes) {
   if (!p) return;
   Cache& c = cache();
-  const std::size_t size = bucket_of(bytes);
+  const std::size_t size = size_of_block(bytes);
   const std::lock_guard<std::mutex> lock(c.mutex);
   c.stats.in_use -= size;
+  if (size >= kLarge) return c.arena.put(p, size);
   try {
     c.free[size].push_back(p);
-    c.stats.cached += size;
+    c.kept += size;
   } catch (const std::bad_alloc&) {  // called by destructors: what cannot be kept is given back
     std::free(p);
   }
@@ -106,7 +106,14 @@ void deallocate(void* p, std::size_t bytes) {
 AllocatorStats allocator_stats() {
   Cache& c = cache();
   const std::lock_guard<std::mutex> lock(c.mutex);
+  c.stats.cached = c.kept + c.arena.free_bytes();
   return c.stats;
+}
+
+void reset_allocator_peak() {
+  Cache& c = cache();
+  const std::lock_guard<std::mutex> lock(c.mutex);
+  c.stats.peak = c.stats.in_use;
 }
 
 void release_cached() {

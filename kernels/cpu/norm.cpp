@@ -47,18 +47,20 @@ void choose_shift(const float* x, std::int64_t rows, std::int64_t c, float* shif
   }
 }
 
-/// Scratch for both passes: per-part double sums, per-part float sums, four rows of parameters.
+/// Scratch for both passes: per-part double sums, per-part float sums, rows of parameters.
 struct Workspace {
+  static constexpr std::int64_t kParameters = 5;
   double* sums;       // parts x 2 x width
   float* partial;     // parts x 2 x width
-  float* parameters;  // 4 x width
+  float* parameters;  // kParameters x width
   std::int64_t width;
   int parts;
 
   Workspace(ExecContext& ctx, const Columns& m)
       : width(m.width()), parts(sum_parts(ctx, m.wide_rows, row_grain(m.width()))) {
     const std::size_t n = static_cast<std::size_t>(2 * width * parts);
-    auto* p = static_cast<char*>(ctx.scratch(n * (sizeof(double) + sizeof(float)) + 4 * width * sizeof(float)));
+    auto* p = static_cast<char*>(ctx.scratch(n * (sizeof(double) + sizeof(float)) +
+                                             static_cast<std::size_t>(kParameters * width) * sizeof(float)));
     sums = reinterpret_cast<double*>(p);
     partial = reinterpret_cast<float*>(p + n * sizeof(double));
     parameters = partial + n;
@@ -83,6 +85,11 @@ void update_running(const TensorView* running, std::int64_t k, double statistic,
   if (!running) return;
   float& r = running->as<float>()[k];
   r = static_cast<float>((1 - momentum) * r + momentum * statistic);
+}
+
+/// From the rounded invstd, which backward has too: its mask of an activation is then that of y to the bit.
+float scale_of(const TensorView& gamma, const TensorView& invstd, std::int64_t k) {
+  return static_cast<float>(double{gamma.as<float>()[k]} * invstd.as<float>()[k]);
 }
 
 void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -110,12 +117,11 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
   for (std::int64_t k = 0; k < c; ++k) {
     const double s1 = w.sums[k], s2 = w.sums[w.width + k], mu = shift[k] + s1 / count;
     const double squares = std::max(s2 - s1 * s1 / count, s2 * 0.0);  // NaN goes through, rounding below zero does not
-    const double inv = 1 / std::sqrt(squares / count + p.eps);
     mean.as<float>()[k] = static_cast<float>(mu);
-    invstd.as<float>()[k] = static_cast<float>(inv);
+    invstd.as<float>()[k] = static_cast<float>(1 / std::sqrt(squares / count + p.eps));
     update_running(running_mean, k, mu, p.momentum);
     update_running(running_var, k, rows > 1 ? squares / (count - 1) : 0, p.momentum);
-    scale[k] = static_cast<float>(gamma.as<float>()[k] * inv);
+    scale[k] = scale_of(gamma, invstd, k);
   }
   m.repeat(scale, scale);
   m.repeat(beta.as<float>(), wide_beta);
@@ -154,8 +160,13 @@ void gradient_sums(const ExecContext& ctx, const Columns& m, const Workspace& w,
   });
   if (m.rest) {
     const std::int64_t at = m.rest_offset();
-    NormReduceArgs r{a.dy + at, a.x + at, a.y ? a.y + at : nullptr, a.dz ? a.dz + at : nullptr, a.mean, a.lo,
-                     a.hi,      w.sums,   w.sums + w.width};
+    NormReduceArgs r = a;
+    r.dy += at;
+    r.x += at;
+    if (r.y) r.y += at;
+    if (r.dz) r.dz += at;
+    r.sum_dz = w.sums;
+    r.sum_dz_x = w.sums + w.width;
     simd().norm_reduce(r, 0, m.rest, m.c, w.part_floats(0));
   }
   add_parts(m, w.sums, w.parts, 2 * w.width);
@@ -177,25 +188,28 @@ void apply_gradient(const ExecContext& ctx, const Columns& m, const NormGradArgs
 
 void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, const BatchNormGrads& out,
                          bool batch_statistics, const BatchNormParams& p) {
-  const bool masked = p.activation != Activation::None;
+  const bool masked = p.activation != Activation::None, by_output = masked && !in.beta;
   const std::int64_t c = in.x.dims[1], rows = c ? in.x.numel() / c : 0;
-  if (rows == 0 || !all_dense({&in.dy, &in.x, masked ? &in.y : nullptr, out.dx, out.dresidual}))
+  if (rows == 0 || !all_dense({&in.dy, &in.x, by_output ? &in.y : nullptr, out.dx, out.dresidual}))
     return reference().norm.batch_norm_backward(ctx, in, out, batch_statistics, p);
   const Columns m(rows, c);
   const Workspace w(ctx, m);
   float *mean = w.parameter(0), *scale = w.parameter(1), *m1 = w.parameter(2), *m2 = w.parameter(3);
+  float* beta = masked && in.beta ? w.parameter(4) : nullptr;
   const Bounds bounds = bounds_of(p.activation);
+  for (std::int64_t k = 0; k < c; ++k) scale[k] = scale_of(in.gamma, in.invstd, k);
+  m.repeat(scale, scale);
   m.repeat(in.mean.as<float>(), mean);
+  if (beta) m.repeat(in.beta->as<float>(), beta);
   const float* dy = in.dy.as<float>();
-  const float* y = masked ? in.y.as<float>() : nullptr;
+  const float* y = by_output ? in.y.as<float>() : nullptr;
   float* dz = out.dresidual ? out.dresidual->as<float>() : nullptr;
   const bool center = batch_statistics && out.dx;
   if (center || out.dgamma || out.dbeta) {
-    gradient_sums(ctx, m, w, {dy, in.x.as<float>(), y, dz, mean, bounds.lo, bounds.hi, nullptr, nullptr});
-    if (dz) {  // written on the way: the second pass reads it instead of dy and y
+    gradient_sums(ctx, m, w, {dy, in.x.as<float>(), y, dz, mean, scale, beta, bounds.lo, bounds.hi, nullptr, nullptr});
+    if (dz) {  // written on the way: the second pass reads it instead of dy and the mask
       dy = dz;
-      y = nullptr;
-      dz = nullptr;
+      y = beta = dz = nullptr;
     }
   }
   const double count = static_cast<double>(rows);
@@ -203,17 +217,15 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
     const double invstd = in.invstd.as<float>()[k], sum_dz = w.sums[k], dgamma = w.sums[w.width + k] * invstd;
     if (out.dgamma) out.dgamma->as<float>()[k] = static_cast<float>(dgamma);
     if (out.dbeta) out.dbeta->as<float>()[k] = static_cast<float>(sum_dz);
-    scale[k] = static_cast<float>(in.gamma.as<float>()[k] * invstd);
     m1[k] = static_cast<float>(sum_dz / count);
     m2[k] = static_cast<float>(dgamma * invstd / count);
   }
   if (!out.dx && !dz) return;
-  m.repeat(scale, scale);
   m.repeat(m1, m1);
   m.repeat(m2, m2);
   apply_gradient(ctx, m,
                  {dy, center ? in.x.as<float>() : nullptr, y, out.dx ? out.dx->as<float>() : nullptr, dz, mean, scale,
-                  m1, m2, bounds.lo, bounds.hi});
+                  m1, m2, beta, bounds.lo, bounds.hi});
 }
 
 }  // namespace

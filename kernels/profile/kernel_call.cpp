@@ -50,9 +50,11 @@ void CallReader::add(const SeparableEpilogue& e) {
 
 void CallReader::add(const BatchNormBackwardArgs& a) {
   for (const TensorView* t : {&a.dy, &a.x, &a.y, &a.gamma, &a.mean, &a.invstd}) add(t);
+  add(a.beta);
 }
 
 void CallReader::add(const BatchNormGrads& g) {
+  seen_.clear();  // written, perhaps over what was read
   for (const TensorView* t : {g.dx, g.dgamma, g.dbeta, g.dresidual}) add(t);
 }
 

@@ -19,15 +19,37 @@ void for_each_pixel(const Dims& d, F&& f) {
       for (int64_t w = 0; w < d[3]; ++w) f(n, h, w);
 }
 
+double normalized(double x, double gamma, double beta, double mean, double invstd) {
+  return gamma * ((x - mean) * invstd) + beta;
+}
+
 /// One channel of y = act(gamma * (x - mean) * invstd + beta + residual).
 template <class T>
 void normalize_channel(const TensorView& x, const TensorView* residual, const TensorView& y, int64_t c, double gamma,
                        double beta, double mean, double invstd, Activation activation) {
   for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
-    double v = gamma * ((at<T>(x, n, c, h, w) - mean) * invstd) + beta;
+    double v = normalized(at<T>(x, n, c, h, w), gamma, beta, mean, invstd);
     if (residual) v += at<T>(*residual, n, c, h, w);
     at<T>(y, n, c, h, w) = static_cast<T>(activate(activation, v));
   });
+}
+
+/// Mean and sum of squared differences from it, of one channel.
+struct Moments {
+  double mean = 0, squares = 0;
+};
+
+template <class T>
+Moments moments_of(const TensorView& x, int64_t c, double m) {
+  Moments s;
+  double sum = 0;
+  for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) { sum += at<T>(x, n, c, h, w); });
+  s.mean = sum / m;
+  for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
+    const double d = at<T>(x, n, c, h, w) - s.mean;
+    s.squares += d * d;
+  });
+  return s;
 }
 
 template <class T>
@@ -43,13 +65,7 @@ void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma
                       const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
   const double m = static_cast<double>(x.dims[0] * x.dims[2] * x.dims[3]);
   for (int64_t c = 0; c < x.dims[1]; ++c) {
-    double sum = 0, squares = 0;
-    for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) { sum += at<T>(x, n, c, h, w); });
-    const double mu = sum / m;
-    for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
-      const double d = at<T>(x, n, c, h, w) - mu;
-      squares += d * d;
-    });
+    const auto [mu, squares] = moments_of<T>(x, c, m);
     const double inv = 1 / std::sqrt(squares / m + p.eps);
     at<T>(mean, c) = static_cast<T>(mu);
     at<T>(invstd, c) = static_cast<T>(inv);
@@ -75,8 +91,16 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
   const double m = static_cast<double>(in.x.dims[0] * in.x.dims[2] * in.x.dims[3]);
   for (int64_t c = 0; c < in.x.dims[1]; ++c) {
     const double mean = at<T>(in.mean, c), invstd = at<T>(in.invstd, c), gamma = at<T>(in.gamma, c);
+    // What forward computed with before it rounded: another mask would be that of another function.
+    const Moments exact = in.beta ? moments_of<T>(in.x, c, m) : Moments{};
+    const double exact_invstd = 1 / std::sqrt(exact.squares / m + p.eps);
+    const auto y = [&](int64_t n, int64_t h, int64_t w) -> T {
+      if (!in.beta) return at<T>(in.y, n, c, h, w);
+      const double v = normalized(at<T>(in.x, n, c, h, w), gamma, at<T>(*in.beta, c), exact.mean, exact_invstd);
+      return static_cast<T>(activate(p.activation, v));
+    };
     const auto dz = [&](int64_t n, int64_t h, int64_t w) -> double {
-      const bool pass = p.activation == Activation::None || passes_gradient(p.activation, at<T>(in.y, n, c, h, w));
+      const bool pass = p.activation == Activation::None || passes_gradient(p.activation, y(n, h, w));
       return pass ? at<T>(in.dy, n, c, h, w) : T(0);
     };
     double dbeta = 0, dgamma = 0;
@@ -91,7 +115,7 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
     for_each_pixel(in.x.dims, [&](int64_t n, int64_t h, int64_t w) {
       const double g = dz(n, h, w), xhat = (at<T>(in.x, n, c, h, w) - mean) * invstd;
       const double centered = batch_statistics ? g - dbeta / m - xhat * dgamma / m : g;
-      if (out.dresidual) at<T>(*out.dresidual, n, c, h, w) = static_cast<T>(g);
+      if (out.dresidual) at<T>(*out.dresidual, n, c, h, w) = static_cast<T>(g);  // over dy, perhaps, which is read
       if (out.dx) at<T>(*out.dx, n, c, h, w) = static_cast<T>(gamma * invstd * centered);
     });
   }

@@ -1,6 +1,7 @@
 #include "nn/layers/norm.h"
 
 #include "autograd/ops/norm.h"
+#include "autograd/recompute.h"
 #include "nn/init.h"
 
 namespace fledge {
@@ -20,9 +21,11 @@ void BatchNorm2d::count_replayed_step() {
 }
 
 Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual) const {
-  const bool batch_statistics = uses_batch_statistics();
-  if (batch_statistics) count_batch();
   const BatchNormParams params{.eps = eps_, .momentum = momentum_, .activation = activation};
+  const bool batch_statistics = uses_batch_statistics();
+  if (batch_statistics && recomputing())  // the batch has been counted
+    return batch_norm(x, *weight_, *bias_, residual, {}, {}, true, params);
+  if (batch_statistics) count_batch();
   return batch_norm(x, *weight_, *bias_, residual, *running_mean_, *running_var_, batch_statistics, params);
 }
 

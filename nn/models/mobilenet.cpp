@@ -113,7 +113,7 @@ class MobileNetV1 : public Backbone {
   Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
     Variable y = x;
     for (int i = 0; i < static_cast<int>(model_->blocks.size()); ++i) {
-      y = model_->blocks[i]->forward(std::move(y));
+      y = run_block([block = model_->blocks[i]](Variable in) { return block->forward(std::move(in)); }, std::move(y));
       if (feature_maps && is_stage_end(i)) feature_maps->push_back(y);
     }
     return y;

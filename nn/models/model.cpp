@@ -4,6 +4,7 @@
 
 #include "autograd/ops/distance.h"
 #include "autograd/ops/pool.h"
+#include "autograd/recompute.h"
 #include "nn/init.h"
 #include "nn/layers/linear.h"
 #include "nn/models/parts.h"
@@ -39,6 +40,10 @@ void check_spec(const ModelSpec& spec) {
 }
 
 }  // namespace
+
+Variable Backbone::run_block(std::function<Variable(Variable)> block, Variable x) const {
+  return checkpoints_ && is_training() && grad_enabled() ? recomputed(std::move(block), x) : block(std::move(x));
+}
 
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
   check_spec(spec);

@@ -1,5 +1,6 @@
 // EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise).
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,8 +52,18 @@ class Backbone : public Module {
   virtual std::vector<std::int64_t> feature_map_channels() const = 0;
   /// Of all activations inside.
   virtual Activation activation() const { return Activation::ReLU; }
+  /// Training keeps no more than the inputs of the network's blocks, and computes what is inside again in the backward
+  /// pass (autograd/recompute.h): less memory, more time, the same bits. A backbone without blocks may pass this over.
+  void checkpoint_activations(bool on) { checkpoints_ = on; }
   /// The max pool behind the first convolution; none: there is no such.
   virtual std::optional<Pool2dParams> stem_pool() const { return std::nullopt; }
+
+ protected:
+  /// block(x), as that says.
+  Variable run_block(std::function<Variable(Variable)> block, Variable x) const;
+
+ private:
+  bool checkpoints_ = false;
 };
 
 class EmbeddingModel : public Module {
@@ -70,6 +81,7 @@ class EmbeddingModel : public Module {
   ModelOutput forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
+  void checkpoint_activations(bool on) { backbone_->checkpoint_activations(on); }
   const Linear* head() const { return head_.get(); }              // null when spec().embedding is 0
   const Linear* classifier() const { return classifier_.get(); }  // null when spec().classes is 0
   /// Sizes: of the embedding, and of what forward() puts into ModelOutput::embedding.

@@ -17,7 +17,7 @@ constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
 
 constexpr const char* kStrideFirst = "stride-1x1";
 
-/// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided.
+/// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided. The network runs them.
 class Stage : public Module {
  public:
   Stage(const BlockKind& kind, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
@@ -27,10 +27,7 @@ class Stage : public Module {
     }
   }
 
-  Variable forward(Variable x) const {
-    for (const auto& block : blocks_) x = block->forward(std::move(x));
-    return x;
-  }
+  const std::vector<std::shared_ptr<ResidualBlock>>& blocks() const { return blocks_; }
 
  private:
   std::vector<std::shared_ptr<ResidualBlock>> blocks_;
@@ -55,10 +52,14 @@ class ResNet : public Backbone {
   }
 
   Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
-    Variable y = conv_norm_act(*conv1_, *bn1_, Activation::ReLU, x);
-    if (const auto pool = stem_pool()) y = max_pool2d(y, *pool);
+    const auto stem = [conv = conv1_, bn = bn1_, pool = stem_pool()](const Variable& pictures) {
+      const Variable y = conv_norm_act(*conv, *bn, Activation::ReLU, pictures);
+      return pool ? max_pool2d(y, *pool) : y;
+    };
+    Variable y = run_block(stem, x);
     for (const auto& stage : stages_) {
-      y = stage->forward(std::move(y));
+      for (const auto& block : stage->blocks())
+        y = run_block([block](Variable in) { return block->forward(std::move(in)); }, std::move(y));
       if (feature_maps) feature_maps->push_back(y);
     }
     return y;

@@ -85,14 +85,20 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   return y;
 }
 
-Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params) {
+Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params,
+                         const Tensor& place) {
   constexpr const char* op = "conv2d_grad_input";
   check::rank(op, {w, "weight"}, 4);
   check_rank4(op, "x_dims", x_dims);
   check::fits(op, {w, "weight"}, {dy, "output gradient"}, checked_output(op, x_dims, w.dims(), params),
               "the output's sizes");
   const auto grad_input = kernel<&KernelTable::conv, &ConvKernels::grad_input>(op, dy);
-  Tensor dx = channels_last(x_dims, dy);
+  if (place.defined()) {
+    check::fits(op, {dy, "output gradient"}, {place, "memory"}, x_dims, "the input's sizes");
+    if (!place.is_channels_last()) check::fail(op, "memory must be channels-last: " + describe(place));
+    place.bump_version();
+  }
+  Tensor dx = place.defined() ? place : channels_last(x_dims, dy);
   if (dx.numel() == 0) return dx;
   if (dy.numel() == 0) return filled_with_zero(dx);
   const ChannelsLastArg output_gradient(op, "output gradient", dy), weight(op, "weight", w);

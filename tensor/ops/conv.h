@@ -9,8 +9,10 @@ namespace fledge {
 
 /// x: N,C,H,W  w: K,C/groups,R,S  bias: K or undefined  ->  N,K,P,Q
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params);
-/// dy: N,K,P,Q  w: K,C/groups,R,S  ->  x_dims
-Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params);
+/// dy: N,K,P,Q  w: K,C/groups,R,S  ->  x_dims. Written over `place` where that is defined: x_dims, dy's dtype,
+/// channels-last.
+Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params,
+                         const Tensor& place = {});
 /// dy: N,K,P,Q  x: N,C,H,W  ->  w_dims
 Tensor conv2d_grad_weight(const Tensor& dy, const Tensor& x, const Dims& w_dims, const Conv2dParams& params);
 /// dy: N,K,P,Q  ->  K

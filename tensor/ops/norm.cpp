@@ -31,6 +31,12 @@ Tensor per_channel(const Tensor& x) {
   return Tensor::empty({x.dim(1)}, accumulated(x.dtype()), Layout::Contiguous, x.device());
 }
 Tensor image_like(const Tensor& x) { return Tensor::empty(x.dims(), x.dtype(), Layout::ChannelsLast, x.device()); }
+/// Where a gradient goes: into `place`, or where there is none into new memory.
+Tensor gradient_in(const Tensor& place, const Tensor& x) {
+  if (!place.defined()) return image_like(x);
+  place.bump_version();
+  return place;
+}
 
 template <class T>
 void inverse_std(const Tensor& var, const Tensor& invstd, double eps) {
@@ -106,23 +112,33 @@ BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tens
 
 BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward,
                                        const Tensor& gamma, bool batch_statistics, const BatchNormNeeds& needs,
-                                       const BatchNormParams& params) {
+                                       const BatchNormParams& params, const BatchNormReuse& reuse) {
   constexpr const char* op = "batch_norm_backward";
-  const bool reads_y = params.activation != Activation::None;
+  const bool finds_y = reuse.beta.defined(), reads_y = params.activation != Activation::None && !finds_y;
   check::rank(op, {x, "input"}, 4);
   check::fits(op, {x, "input"}, {dy, "output gradient"}, x.dims(), "the input's sizes");
   check::fits_accumulated(op, {x, "input"}, {gamma, "gamma"}, {x.dim(1)}, kPerChannel);
   check::fits_accumulated(op, {x, "input"}, {forward.mean, "mean"}, {x.dim(1)}, kPerChannel);
   check::fits_accumulated(op, {x, "input"}, {forward.invstd, "invstd"}, {x.dim(1)}, kPerChannel);
   if (reads_y) check::fits(op, {x, "input"}, {forward.y, "output"}, x.dims(), "the input's sizes");
+  if (finds_y) {
+    check::fits_accumulated(op, {x, "input"}, {reuse.beta, "beta"}, {x.dim(1)}, kPerChannel);
+    if (!batch_statistics || needs.dresidual) check::fail(op, "the output is found anew from batch statistics alone");
+  }
+  for (const Tensor* place : {&reuse.dx, &reuse.dresidual})
+    if (place->defined()) {
+      check::fits(op, {x, "input"}, {*place, "memory of a gradient"}, x.dims(), "the input's sizes");
+      if (!place->is_channels_last() || x.device() != Device{})
+        check::fail(op, "memory of a gradient must be channels-last and on the CPU: " + describe(*place));
+    }
   const auto backward = kernel<&KernelTable::norm, &NormKernels::batch_norm_backward>(op, x);
 
   BatchNormGradients grads;
   TensorView dx, dgamma, dbeta, dresidual;
-  if (needs.dx) dx = (grads.dx = image_like(x)).view();
+  if (needs.dx) dx = (grads.dx = gradient_in(reuse.dx, x)).view();
   if (needs.dgamma) dgamma = (grads.dgamma = per_channel(x)).view();
   if (needs.dbeta) dbeta = (grads.dbeta = per_channel(x)).view();
-  if (needs.dresidual) dresidual = (grads.dresidual = image_like(x)).view();
+  if (needs.dresidual) dresidual = (grads.dresidual = gradient_in(reuse.dresidual, x)).view();
   if (x.numel() == 0) {
     if (needs.dgamma) grads.dgamma.fill(0);
     if (needs.dbeta) grads.dbeta.fill(0);
@@ -131,7 +147,9 @@ BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const 
   const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x),
       y(op, "output", reads_y ? forward.y : x);
   const ContiguousArg g(op, "gamma", gamma), mean(op, "mean", forward.mean), invstd(op, "invstd", forward.invstd);
-  backward(context(), {gradient, input, y, g, mean, invstd},
+  std::optional<ContiguousArg> beta;
+  if (finds_y) beta.emplace(op, "beta", reuse.beta);
+  backward(context(), {gradient, input, y, g, mean, invstd, beta ? &beta->view() : nullptr},
            {.dx = needs.dx ? &dx : nullptr,
             .dgamma = needs.dgamma ? &dgamma : nullptr,
             .dbeta = needs.dbeta ? &dbeta : nullptr,

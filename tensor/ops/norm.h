@@ -17,6 +17,12 @@ struct BatchNormNeeds {
   bool dx = true, dgamma = true, dbeta = true, dresidual = false;
 };
 
+/// What lets backward do with less memory; all of it may be left out.
+struct BatchNormReuse {
+  Tensor beta;           // forward.y is found anew from x and may be undefined (BatchNormBackwardArgs::beta)
+  Tensor dx, dresidual;  // channels-last memory for these: that of x or dy, that of dy. On the CPU only
+};
+
 /// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place.
 BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
                                  const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
@@ -25,6 +31,6 @@ BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tens
                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
 BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const BatchNormResult& forward,
                                        const Tensor& gamma, bool batch_statistics, const BatchNormNeeds& needs,
-                                       const BatchNormParams& params);
+                                       const BatchNormParams& params, const BatchNormReuse& reuse = {});
 
 }  // namespace fledge

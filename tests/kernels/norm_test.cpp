@@ -123,3 +123,64 @@ TEST_CASE("batch norm, backward: both kinds of statistics, every choice of outpu
     }
   });
 }
+
+TEST_CASE("batch norm, backward: the mask found from the input is that of the output, to the bit", "[norm]") {
+  for_each_table([](const TableUnderTest& t) {
+    if (t.backend) return;  // asked of the CPU only
+    Operands make(t, 25);
+    for (const NormCase& c : norm_cases()) {
+      if (c.residual) continue;
+      const Dims channels{c.x[1]};
+      const Operand x = make.input(c.x, -1, 3), dy = make.input(c.x);
+      const Operand gamma = make.input(channels, 0.5, 4), beta = make.input(channels, -1, 4);
+      HostTensor y = t.tensor(c.x, DType::Float32, t.layout), mean = t.tensor(channels), invstd = t.tensor(channels);
+      t.table.norm.batch_norm_train(t.ctx, x.fast, gamma.fast, beta.fast, nullptr, y, mean, invstd, nullptr, nullptr,
+                                    params(c));
+      struct Gradients {
+        HostTensor dx, dgamma, dbeta;
+      };
+      const auto backward = [&](const TensorView& output, const TensorView* found) {
+        Gradients g{t.tensor(c.x, DType::Float32, t.layout), t.tensor(channels), t.tensor(channels)};
+        t.table.norm.batch_norm_backward(t.ctx, {dy.fast, x.fast, output, gamma.fast, mean, invstd, found},
+                                         {&g.dx.view(), &g.dgamma.view(), &g.dbeta.view(), nullptr}, true, params(c));
+        return g;
+      };
+      const Gradients kept = backward(y, nullptr), found = backward(x.fast, &beta.fast.view());
+      const std::string label = t.label() + " " + c.descriptor();
+      CHECK(mismatch(label + " dx", found.dx, kept.dx, 1, 0) == "");
+      CHECK(mismatch(label + " dgamma", found.dgamma, kept.dgamma, 1, 0) == "");
+      CHECK(mismatch(label + " dbeta", found.dbeta, kept.dbeta, 1, 0) == "");
+    }
+  });
+}
+
+TEST_CASE("batch norm, backward: over the memory of what it reads", "[norm]") {
+  for_each_table([](const TableUnderTest& t) {
+    if (t.backend) return;
+    Operands make(t, 26);
+    for (const NormCase& c : norm_cases()) {
+      const Dims channels{c.x[1]};
+      const Operand x = make.input(c.x, -1, 3), y = make.input(c.x, -3, 8), dy = make.input(c.x);
+      const Operand gamma = make.input(channels, 0.5, 4), mean = make.input(channels),
+                    invstd = make.input(channels, 1, 2);
+      const auto copy = [&](const Operand& o) { return o.fast.as(DType::Float32, t.layout); };
+      HostTensor dx = copy(x), dz = copy(x);  // of the plain call
+      const auto backward = [&](const HostTensor& dy_read, const HostTensor& x_read, const BatchNormGrads& grads) {
+        t.table.norm.batch_norm_backward(t.ctx, {dy_read, x_read, y.fast, gamma.fast, mean.fast, invstd.fast}, grads,
+                                         true, params(c));
+      };
+      backward(dy.fast, x.fast, {&dx.view(), nullptr, nullptr, c.residual ? &dz.view() : nullptr});
+      const std::string label = t.label() + " " + c.descriptor();
+
+      const HostTensor over_x = copy(x), over_dy = copy(dy);
+      backward(over_dy, over_x, {&over_x.view(), nullptr, nullptr, c.residual ? &over_dy.view() : nullptr});
+      CHECK(mismatch(label + " dx over x", over_x, dx, 1, 0) == "");
+      if (c.residual) CHECK(mismatch(label + " dresidual over dy", over_dy, dz, 1, 0) == "");
+
+      if (c.residual) continue;
+      const HostTensor alone = copy(dy);
+      backward(alone, x.fast, {&alone.view(), nullptr, nullptr, nullptr});
+      CHECK(mismatch(label + " dx over dy", alone, dx, 1, 0) == "");
+    }
+  });
+}

@@ -86,12 +86,12 @@ StepLosses losses_of(const Learner& learner, const StepInput& input, const Model
 
 StepLosses forward_backward(Learner& learner, const StepInput& input, const ModelOutput& teacher,
                             const StepHooks& hooks) {
+  learner.optimizer->zero_grad();  // before there are activations: the two need not lie in memory together
   const ModelOutput student =
       learner.model->forward(Variable(input.images), {.feature_maps = learner.needs.student_stages});
   if (hooks.forward_done) hooks.forward_done();
   StepLosses losses = losses_of(learner, input, student, teacher);
   if (hooks.may_go_back && !hooks.may_go_back(losses)) return losses;
-  learner.optimizer->zero_grad();
   losses.total.backward();
   return losses;
 }

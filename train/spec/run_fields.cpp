@@ -207,6 +207,10 @@ void bind_run(Fields& f, RunSpec& o) {
       f, "step-graph", o.policy.step_graph,
       "on a GPU: auto records a step once and replays it where all losses allow that; off runs every operation anew")
       .free();
+  f.add("checkpoint-activations", o.policy.checkpoint_activations,
+        "training keeps the inputs of the network's blocks only and computes the rest again on the way back: less "
+        "memory, more time, the same bits")
+      .free();
   f.add("test-queries", o.policy.test_queries, "so many queries drawn at random instead of all; 0: all")
       .at_least_zero()
       .free_unless_choosing();

@@ -99,6 +99,7 @@ struct RunPolicy {
   OnNan on_nan = OnNan::Stop;
   std::string recall_at = "1,2,4,8";
   StepGraph step_graph = StepGraph::Auto;
+  bool checkpoint_activations = false;
   std::int64_t test_queries = 0;
 };
 

@@ -1,5 +1,7 @@
 // Batch norm passes over rows x c: every column (channel) has its own parameters. The caller widens narrow matrices
-// (kernels/cpu/columns.h), so that vectors are full and the chains of the sums independent.
+// (kernels/cpu/columns.h), so that vectors are full and the chains of the sums independent. Rows go one after the other,
+// in the order of memory: several at a time load a column's parameters less often, and are slower, as the processor
+// fetches ahead less well. Pointers are copied from the arguments first, or each store makes the compiler load them again.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 
@@ -26,21 +28,13 @@ void flush(double* to, float* from, std::int64_t c) {
   }
 }
 
-/// Adds ROWS rows to the two float sums: of x - shift and of its square.
-template <int ROWS>
-void add_moments(const float* x, const float* shift, std::int64_t c, float* sum1, float* sum2) {
+/// Adds a row to the two float sums: of x - shift and of its square.
+FLEDGE_INLINE void add_moments(const float* x, const float* shift, std::int64_t c, float* sum1, float* sum2) {
   for_columns(
       c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-        const V center = get(shift + k, n);
-        V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
-#pragma GCC unroll 4
-        for (int i = 0; i < ROWS; ++i) {
-          const V d = get(x + i * c + k, n) - center;
-          s1 += d;
-          s2 = fma(d, d, s2);
-        }
-        put(sum1 + k, s1, n);
-        put(sum2 + k, s2, n);
+        const V d = get(x + k, n) - get(shift + k, n);
+        put(sum1 + k, get(sum1 + k, n) + d, n);
+        put(sum2 + k, fma(d, d, get(sum2 + k, n)), n);
       });
 }
 
@@ -50,9 +44,7 @@ void column_moments(const float* x, const float* shift, std::int64_t rows, std::
   for (std::int64_t k = 0; k < 2 * c; ++k) scratch[k] = 0;
   for (std::int64_t from = 0; from < rows; from += kRun) {
     const std::int64_t to = from + kRun < rows ? from + kRun : rows;
-    std::int64_t i = from;
-    for (; i + 4 <= to; i += 4) add_moments<4>(x + i * c, shift, c, s1, s2);
-    for (; i < to; ++i) add_moments<1>(x + i * c, shift, c, s1, s2);
+    for (std::int64_t i = from; i < to; ++i) add_moments(x + i * c, shift, c, s1, s2);
     flush(sum1, s1, c);
     flush(sum2, s2, c);
   }
@@ -61,13 +53,14 @@ void column_moments(const float* x, const float* shift, std::int64_t rows, std::
 template <bool RESIDUAL>
 void apply_rows(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
   const V lo = set1(a.lo), hi = set1(a.hi);
+  const float *means = a.mean, *scales = a.scale, *betas = a.beta;
   for (std::int64_t i = begin; i < end; ++i) {
-    const float *x = a.x + i * c, *residual = a.residual + (RESIDUAL ? i * c : 0);
+    const float *x = a.x + i * c, *residual = RESIDUAL ? a.residual + i * c : nullptr;
     float* y = a.y + i * c;
     for_columns(
-        c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+        c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
           // Centred before scaling: x*scale + (beta - mean*scale) would cancel where |mean| is large.
-          V v = fma(get(x + k, n) - get(a.mean + k, n), get(a.scale + k, n), get(a.beta + k, n));
+          V v = fma(get(x + k, n) - get(means + k, n), get(scales + k, n), get(betas + k, n));
           if (RESIDUAL) v += get(residual + k, n);
           put(y + k, clamp(lo, hi, v), n);
         });
@@ -80,75 +73,100 @@ void norm_apply(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, st
 
 FLEDGE_INLINE V masked(V dy, V y, V lo, V hi) { return keep((y > lo) & (y < hi), dy); }
 
-/// ROWS rows of sum dz and sum dz*(x - mean), writing dz on the way when asked.
-template <int ROWS, bool MASK, bool WRITE>
-void reduce_rows(const NormReduceArgs& a, std::int64_t row, std::int64_t c, float* sum1, float* sum2) {
+/// Where the mask of the activation comes from.
+enum class Mask { None, Output, Input };
+
+Mask mask_of(const float* y, const float* beta) {
+  if (y) return Mask::Output;
+  return beta ? Mask::Input : Mask::None;
+}
+
+/// f with the mask as a constant.
+template <class F>
+FLEDGE_INLINE void with_mask(Mask mask, F f) {
+  switch (mask) {
+    case Mask::None:
+      return f.template operator()<Mask::None>();
+    case Mask::Output:
+      return f.template operator()<Mask::Output>();
+    case Mask::Input:
+      return f.template operator()<Mask::Input>();
+  }
+}
+
+/// A row of sum dz and sum dz*(x - mean), writing dz on the way when asked.
+template <Mask MASK, bool WRITE>
+FLEDGE_INLINE void reduce_row(const NormReduceArgs& a, std::int64_t row, std::int64_t c, float* sum1, float* sum2) {
   const V lo = set1(a.lo), hi = set1(a.hi);
-  const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK ? a.y + row * c : nullptr;
+  const float *dy = a.dy + row * c, *x = a.x + row * c, *y = MASK == Mask::Output ? a.y + row * c : nullptr;
+  const float *means = a.mean, *scales = a.scale, *betas = a.beta;
   float* dz = WRITE ? a.dz + row * c : nullptr;
   for_columns(
-      c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-        const V mean = get(a.mean + k, n);
-        V s1 = get(sum1 + k, n), s2 = get(sum2 + k, n);
-#pragma GCC unroll 4
-        for (int i = 0; i < ROWS; ++i) {
-          V g = get(dy + i * c + k, n);
-          if (MASK) g = masked(g, get(y + i * c + k, n), lo, hi);
-          if (WRITE) put(dz + i * c + k, g, n);
-          s1 += g;
-          s2 = fma(g, get(x + i * c + k, n) - mean, s2);
-        }
-        put(sum1 + k, s1, n);
-        put(sum2 + k, s2, n);
+      c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+        V g = get(dy + k, n);
+        const V d = get(x + k, n) - get(means + k, n);
+        if (MASK == Mask::Output) g = masked(g, get(y + k, n), lo, hi);
+        if (MASK == Mask::Input) g = masked(g, fma(d, get(scales + k, n), get(betas + k, n)), lo, hi);
+        if (WRITE) put(dz + k, g, n);
+        put(sum1 + k, get(sum1 + k, n) + g, n);
+        put(sum2 + k, fma(g, d, get(sum2 + k, n)), n);
       });
 }
 
-template <bool MASK, bool WRITE>
+template <Mask MASK, bool WRITE>
 void reduce_all(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
   float *s1 = scratch, *s2 = scratch + c;
   for (std::int64_t k = 0; k < 2 * c; ++k) scratch[k] = 0;
   for (std::int64_t from = begin; from < end; from += kRun) {
     const std::int64_t to = from + kRun < end ? from + kRun : end;
-    std::int64_t i = from;
-    for (; i + 4 <= to; i += 4) reduce_rows<4, MASK, WRITE>(a, i, c, s1, s2);
-    for (; i < to; ++i) reduce_rows<1, MASK, WRITE>(a, i, c, s1, s2);
+    for (std::int64_t i = from; i < to; ++i) reduce_row<MASK, WRITE>(a, i, c, s1, s2);
     flush(a.sum_dz, s1, c);
     flush(a.sum_dz_x, s2, c);
   }
 }
 
 void norm_reduce(const NormReduceArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch) {
-  if (a.y)
-    a.dz ? reduce_all<true, true>(a, begin, end, c, scratch) : reduce_all<true, false>(a, begin, end, c, scratch);
-  else
-    a.dz ? reduce_all<false, true>(a, begin, end, c, scratch) : reduce_all<false, false>(a, begin, end, c, scratch);
+  with_mask(mask_of(a.y, a.beta), [&]<Mask MASK>() {
+    a.dz ? reduce_all<MASK, true>(a, begin, end, c, scratch) : reduce_all<MASK, false>(a, begin, end, c, scratch);
+  });
 }
 
-template <bool MASK, bool CENTER>
+/// What norm_grad writes.
+enum class Grads { Dx, Dz, Both };
+
+template <Mask MASK, bool CENTER, Grads OUT>
 void grad_rows(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
   const V lo = set1(a.lo), hi = set1(a.hi);
+  const float *means = a.mean, *scales = a.scale, *betas = a.beta, *m1s = a.m1, *m2s = a.m2;
   for (std::int64_t i = begin; i < end; ++i) {
-    const std::int64_t row = i * c;
+    const float *dy = a.dy + i * c, *x = CENTER ? a.x + i * c : nullptr;
+    const float* y = MASK == Mask::Output ? a.y + i * c : nullptr;
+    float *dx = OUT != Grads::Dz ? a.dx + i * c : nullptr, *dz = OUT != Grads::Dx ? a.dz + i * c : nullptr;
     for_columns(
-        c, [&](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
-          V g = get(a.dy + row + k, n);
-          if (MASK) g = masked(g, get(a.y + row + k, n), lo, hi);
-          if (a.dz) put(a.dz + row + k, g, n);
-          if (!a.dx) return;
-          if (CENTER) {
-            const V d = get(a.x + row + k, n) - get(a.mean + k, n);
-            g = g - get(a.m1 + k, n) - d * get(a.m2 + k, n);
-          }
-          put(a.dx + row + k, g * get(a.scale + k, n), n);
+        c, [=](std::int64_t k, std::int64_t n) __attribute__((always_inline)) {
+          V g = get(dy + k, n), d = {};
+          const V scale = get(scales + k, n);
+          if (CENTER) d = get(x + k, n) - get(means + k, n);
+          if (MASK == Mask::Output) g = masked(g, get(y + k, n), lo, hi);
+          if (MASK == Mask::Input) g = masked(g, fma(d, scale, get(betas + k, n)), lo, hi);
+          if (OUT != Grads::Dx) put(dz + k, g, n);
+          if (OUT == Grads::Dz) return;
+          if (CENTER) g = g - get(m1s + k, n) - d * get(m2s + k, n);
+          put(dx + k, g * scale, n);
         });
   }
 }
 
+template <Mask MASK, bool CENTER>
+void grad_all(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
+  if (!a.dz) return grad_rows<MASK, CENTER, Grads::Dx>(a, begin, end, c);
+  a.dx ? grad_rows<MASK, CENTER, Grads::Both>(a, begin, end, c) : grad_rows<MASK, CENTER, Grads::Dz>(a, begin, end, c);
+}
+
 void norm_grad(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
-  if (a.y)
-    a.x ? grad_rows<true, true>(a, begin, end, c) : grad_rows<true, false>(a, begin, end, c);
-  else
-    a.x ? grad_rows<false, true>(a, begin, end, c) : grad_rows<false, false>(a, begin, end, c);
+  with_mask(mask_of(a.y, a.beta), [&]<Mask MASK>() {
+    a.x ? grad_all<MASK, true>(a, begin, end, c) : grad_all<MASK, false>(a, begin, end, c);
+  });
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ struct DepthwiseGradWeightArgs {
   int r, s, stride_h, stride_w, pad_top, pad_left;
 };
 
-// Batch norm on rows x c. The masks of the backward pass: kept where lo < y < hi; y null means no activation.
+// Batch norm on rows x c. The masks of the backward pass: kept where lo < y < hi. y null: with beta it is found from x
+// as norm_apply does, without there is no activation. Results may be written over x or dy.
 struct NormApplyArgs {
   const float *x, *residual;  // residual null or like x
   float* y;
@@ -50,7 +51,7 @@ struct NormApplyArgs {
 struct NormReduceArgs {
   const float *dy, *x, *y;
   float* dz;          // masked dy, written when not null
-  const float* mean;  // c
+  const float *mean, *scale, *beta;  // c; the last two may be null
   float lo, hi;
   double *sum_dz, *sum_dz_x;  // c, added to: sum dz and sum dz*(x - mean)
 };
@@ -58,7 +59,7 @@ struct NormReduceArgs {
 struct NormGradArgs {
   const float *dy, *x, *y;
   float *dx, *dz;  // each nullable
-  const float *mean, *scale, *m1, *m2;
+  const float *mean, *scale, *m1, *m2, *beta;  // c; beta may be null
   float lo, hi;
 };
 
