@@ -130,11 +130,15 @@ std::string gpu_name(const Backend& gpu) {
   return p.emulated ? "cuda (emulated)" : "cuda (" + p.name + ")";
 }
 
+static bool only_the_gpu() {
+  const char* only = std::getenv("FLEDGE_TEST_TABLES");
+  return only && std::strcmp(only, "cuda") == 0;
+}
+
 void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
   static ExecContext one(1), two(2), device(1);
   static const KernelTable ref_f32 = ref::ref_table<float>();
-  const char* only = std::getenv("FLEDGE_TEST_TABLES");
-  if (!only || std::strcmp(only, "cuda") != 0) {
+  if (!only_the_gpu()) {
     f({"ref", ref_f32, HostLayout::Contiguous, one});
     f({"ref", ref_f32, HostLayout::ChannelsLast, one});
     for (const char* name : {"simd", "onednn"})
@@ -144,7 +148,14 @@ void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
 }
 
 void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f) {
-  static ExecContext device(1);
+  static ExecContext one(1), two(2), device(1);
+  if (!only_the_gpu()) {
+    for (const HostLayout layout : {HostLayout::Contiguous, HostLayout::ChannelsLast})
+      f({"ref bf16", cpu_table("ref", kNarrow), layout, one});
+    for (const std::string name : {"simd", "onednn"})
+      for (ExecContext* ctx : {&one, &two})
+        f({name + " bf16", cpu_table(name, kNarrow), HostLayout::ChannelsLast, *ctx});
+  }
   if (const Backend* gpu = gpu_under_test())
     f({gpu_name(*gpu) + " bf16", gpu->bf16, HostLayout::ChannelsLast, device, gpu});
 }

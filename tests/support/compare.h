@@ -82,7 +82,7 @@ std::string mismatch(const std::string& what, const HostTensor& got, const HostT
 /// table where there is one; FLEDGE_TEST_TABLES=cuda leaves the others out. The contexts live as long as the process,
 /// so plans cached for one case are there to be confused with the next.
 void for_each_table(const std::function<void(const TableUnderTest&)>& f);
-/// Calls f for the mixed-precision tables: the GPU's, where there is one.
+/// Calls f for the mixed-precision tables in the same way: the CPU's, and the GPU's where there is one.
 void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f);
 /// Of results rounded to bfloat16 once, with a reduction length of 1.
 inline constexpr double kBFloat16Tolerance = 0x1p-8;
