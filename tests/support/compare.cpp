@@ -7,6 +7,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "kernels/api/bf16.h"
+#include "kernels/onednn/conv.h"
 #include "kernels/ref/table.h"
 
 namespace fledge::test {
@@ -147,6 +149,21 @@ void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
   if (const Backend* gpu = gpu_under_test()) f({gpu_name(*gpu), gpu->f32, HostLayout::ChannelsLast, device, gpu});
 }
 
+/// The CPU's table, but convolutions are oneDNN's own in bfloat16.
+static const KernelTable& emulated_bf16_table() {
+  static const KernelTable table = [] {
+    KernelTable t = cpu_table("onednn", kNarrow);
+    const auto grad_bias = t.conv.grad_bias;
+    t.conv = {.forward = &onednn::conv2d_forward,
+              .grad_input = &onednn::conv2d_grad_input,
+              .grad_weight = &onednn::conv2d_grad_weight,
+              .grad_bias = grad_bias,
+              .forward_fused = &onednn::conv2d_forward_fused};
+    return t;
+  }();
+  return table;
+}
+
 void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f) {
   static ExecContext one(1), two(2), device(1);
   if (!only_the_gpu()) {
@@ -155,6 +172,10 @@ void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f) {
     for (const std::string name : {"simd", "onednn"})
       for (ExecContext* ctx : {&one, &two})
         f({name + " bf16", cpu_table(name, kNarrow), HostLayout::ChannelsLast, *ctx});
+    // With AVX-512 oneDNN emulates what later instructions multiply: slowly, but by the same calls.
+    if (cpu_library().isa.starts_with("avx512") && !cpu_multiplies_bf16())
+      for (ExecContext* ctx : {&one, &two})
+        f({"onednn bf16 emulated", emulated_bf16_table(), HostLayout::ChannelsLast, *ctx});
   }
   if (const Backend* gpu = gpu_under_test())
     f({gpu_name(*gpu) + " bf16", gpu->bf16, HostLayout::ChannelsLast, device, gpu});
