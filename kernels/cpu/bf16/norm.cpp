@@ -1,23 +1,20 @@
-// Batch normalisation in mixed precision: the passes of ../norm.cpp over blocks of rows. Statistics, gamma and beta with
+// Batch normalisation in mixed precision: the passes of ../norm.cpp over rows that the loops of
+// ../simd/norm_bf16.cpp read and write as they are. Statistics, gamma and beta with
 // their gradients are float32.
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 
 #include "kernels/cpu/activation_bounds.h"
-#include "kernels/cpu/bf16/blocks.h"
 #include "kernels/cpu/bf16/families.h"
 #include "kernels/cpu/columns.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
 
 namespace fledge::cpu::bf16 {
 namespace {
 
 using Stored = std::uint16_t;
-
-/// Longer blocks where sums run over them: each adds its floats to doubles at the end.
-constexpr std::int64_t kSumFloats = 8192;
-
-std::int64_t rows_of_block(std::int64_t floats, std::int64_t c) { return std::max<std::int64_t>(1, floats / c); }
 
 const Stored* stored_or_null(const TensorView* v) { return v ? v->as<Stored>() : nullptr; }
 
@@ -59,12 +56,15 @@ struct NormRoom {
   }
 };
 
-/// pass(begin, end, c) over all rows; each thread from its last block to its first, which the pass before left in the
-/// cache.
+/// pass(begin, end, c) over all rows, by blocks; each thread from its last block to its first, which the pass before left
+/// in the cache.
 template <class F>
 void over_rows(const ExecContext& ctx, const Columns& m, F pass) {
-  parallel_for(ctx.threads(), m.wide_rows, row_grain(m.width()),
-               [&](std::int64_t begin, std::int64_t end) { pass(begin, end, m.width()); });
+  const std::int64_t rows = std::max<std::int64_t>(1, 32768 / m.width());
+  parallel_for(ctx.threads(), m.wide_rows, row_grain(m.width()), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t stop = end; stop > begin; stop -= std::min(rows, stop - begin))
+      pass(std::max(begin, stop - rows), stop, m.width());
+  });
   if (m.rest) pass(m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
 }
 
@@ -77,24 +77,6 @@ void shift_of(const Stored* x, std::int64_t rows, std::int64_t c, float* shift) 
     shift[k] = static_cast<float>(s / static_cast<double>(samples));
     if (!std::isfinite(shift[k])) shift[k] = 0;
   }
-}
-
-/// Parameters are rows of the width; `a` has no activations yet.
-void apply_norm(const ExecContext& ctx, const Columns& m, const Stored* x, const Stored* residual, Stored* y,
-                NormApplyArgs a) {
-  over_rows(ctx, m, [&](std::int64_t begin, std::int64_t end, std::int64_t c) {
-    const std::int64_t rows = rows_of_block(kBlockFloats, c);
-    float *v = thread_floats(2 * rows * c), *r = v + rows * c;
-    for_row_blocks(begin, end, rows, true, [&](std::int64_t first, std::int64_t n) {
-      widen(x + first * c, v, n * c);
-      if (residual) widen(residual + first * c, r, n * c);
-      NormApplyArgs block = a;
-      block.x = block.y = v;
-      block.residual = residual ? r : nullptr;
-      simd().norm_apply(block, 0, n, c);
-      narrow(v, y + first * c, n * c);
-    });
-  });
 }
 
 void renew(const TensorView* running, std::int64_t k, double statistic, double momentum) {
@@ -116,13 +98,8 @@ void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& 
   shift_of(x.as<Stored>(), rows, c, wide_mean);
   m.repeat(wide_mean, shift);
   room.add_up(ctx, m, [&](int part, std::int64_t begin, std::int64_t end, std::int64_t width) {
-    const std::int64_t block = rows_of_block(kSumFloats, width);
-    float* v = thread_floats(block * width);
-    for_row_blocks(begin, end, block, false, [&](std::int64_t first, std::int64_t n) {
-      widen(x.as<Stored>() + first * width, v, n * width);
-      simd().column_moments(v, shift, n, width, room.of_part(part), room.of_part(part) + room.width,
-                            room.floats_of_part(part));
-    });
+    simd().bf16.column_moments(x.as<Stored>() + begin * width, shift, end - begin, width, room.of_part(part),
+                               room.of_part(part) + room.width, room.floats_of_part(part));
   });
   const double count = static_cast<double>(rows);
   for (std::int64_t k = 0; k < c; ++k) {
@@ -139,8 +116,11 @@ void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& 
   m.repeat(beta.as<float>(), wide_beta);
   m.repeat(mean.as<float>(), wide_mean);
   const Bounds bounds = bounds_of(p.activation);
-  apply_norm(ctx, m, x.as<Stored>(), stored_or_null(residual), y.as<Stored>(),
-             {nullptr, nullptr, nullptr, wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  const Bf16NormApplyArgs a{
+      x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi};
+  over_rows(ctx, m, [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
+    simd().bf16.norm_apply(a, begin, end, width);
+  });
 }
 
 void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -158,57 +138,10 @@ void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& g
   m.repeat(beta.as<float>(), wide_beta);
   m.repeat(mean.as<float>(), wide_mean);
   const Bounds bounds = bounds_of(p.activation);
-  apply_norm(ctx, m, x.as<Stored>(), stored_or_null(residual), y.as<Stored>(),
-             {nullptr, nullptr, nullptr, wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
-}
-
-/// What the passes backward read and write; y null where there is no mask, dx and dz where they are not wanted.
-struct StoredGradients {
-  const Stored *dy, *x, *y;
-  Stored *dx, *dz;
-};
-
-/// A thread's memory for one block of them.
-struct WideGradients {
-  float *dy, *x, *y, *dx;
-
-  WideGradients(std::int64_t floats) : dy(thread_floats(4 * floats)), x(dy + floats), y(x + floats), dx(y + floats) {}
-};
-
-/// Sums of dz and dz*(x - mean); writes dz where it is wanted.
-void sum_gradients(const ExecContext& ctx, const Columns& m, const NormRoom& room, const StoredGradients& s,
-                   const float* mean, const Bounds& bounds) {
-  room.add_up(ctx, m, [&](int part, std::int64_t begin, std::int64_t end, std::int64_t c) {
-    const std::int64_t rows = rows_of_block(kSumFloats, c);
-    const WideGradients v(rows * c);
-    for_row_blocks(begin, end, rows, false, [&](std::int64_t first, std::int64_t n) {
-      widen(s.dy + first * c, v.dy, n * c);
-      widen(s.x + first * c, v.x, n * c);
-      if (s.y) widen(s.y + first * c, v.y, n * c);
-      simd().norm_reduce({v.dy, v.x, s.y ? v.y : nullptr, s.dz ? v.dx : nullptr, mean, bounds.lo, bounds.hi,
-                          room.of_part(part), room.of_part(part) + room.width},
-                         0, n, c, room.floats_of_part(part));
-      if (s.dz) narrow(v.dx, s.dz + first * c, n * c);
-    });
-  });
-}
-
-/// `a` has no activations yet. x null: no term of the batch's statistics.
-void apply_gradients(const ExecContext& ctx, const Columns& m, const StoredGradients& s, NormGradArgs a) {
-  over_rows(ctx, m, [&](std::int64_t begin, std::int64_t end, std::int64_t c) {
-    const std::int64_t rows = rows_of_block(kBlockFloats, c);
-    const WideGradients v(rows * c);
-    for_row_blocks(begin, end, rows, true, [&](std::int64_t first, std::int64_t n) {
-      widen(s.dy + first * c, v.dy, n * c);
-      if (s.x) widen(s.x + first * c, v.x, n * c);
-      if (s.y) widen(s.y + first * c, v.y, n * c);
-      NormGradArgs block = a;
-      block.dy = v.dy, block.x = s.x ? v.x : nullptr, block.y = s.y ? v.y : nullptr;
-      block.dx = s.dx ? v.dx : nullptr, block.dz = s.dz ? v.dy : nullptr;  // in the place of dy, which is read before
-      simd().norm_grad(block, 0, n, c);
-      if (s.dx) narrow(v.dx, s.dx + first * c, n * c);
-      if (s.dz) narrow(v.dy, s.dz + first * c, n * c);
-    });
+  const Bf16NormApplyArgs a{
+      x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi};
+  over_rows(ctx, m, [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
+    simd().bf16.norm_apply(a, begin, end, width);
   });
 }
 
@@ -223,12 +156,16 @@ void narrow_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, con
   float *mean = room.row(0), *scale = room.row(1), *m1 = room.row(2), *m2 = room.row(3);
   const Bounds bounds = bounds_of(p.activation);
   m.repeat(in.mean.as<float>(), mean);
-  StoredGradients s{in.dy.as<Stored>(), in.x.as<Stored>(), masked ? in.y.as<Stored>() : nullptr, nullptr,
-                    out.dresidual ? out.dresidual->as<Stored>() : nullptr};
+  const Stored *dy = in.dy.as<Stored>(), *y = masked ? in.y.as<Stored>() : nullptr;
+  Stored* dz = out.dresidual ? out.dresidual->as<Stored>() : nullptr;
   const bool center = batch_statistics && out.dx;
   if (center || out.dgamma || out.dbeta) {
-    sum_gradients(ctx, m, room, s, mean, bounds);
-    if (s.dz) s.dy = s.dz, s.y = nullptr, s.dz = nullptr;  // written on the way: the second pass reads it
+    room.add_up(ctx, m, [&](int part, std::int64_t begin, std::int64_t end, std::int64_t width) {
+      simd().bf16.norm_reduce({dy, in.x.as<Stored>(), y, dz, mean, bounds.lo, bounds.hi, room.of_part(part),
+                               room.of_part(part) + room.width},
+                              begin, end, width, room.floats_of_part(part));
+    });
+    if (dz) dy = dz, y = nullptr, dz = nullptr;  // written on the way: the second pass reads it
   }
   const double count = static_cast<double>(rows);
   for (std::int64_t k = 0; k < c; ++k) {
@@ -239,13 +176,19 @@ void narrow_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, con
     m1[k] = static_cast<float>(sum_dz / count);
     m2[k] = static_cast<float>(dgamma * invstd / count);
   }
-  if (!out.dx && !s.dz) return;
+  if (!out.dx && !dz) return;
   m.repeat(scale, scale);
   m.repeat(m1, m1);
   m.repeat(m2, m2);
-  s.dx = out.dx ? out.dx->as<Stored>() : nullptr;
-  if (!center) s.x = nullptr;
-  apply_gradients(ctx, m, s, {nullptr, nullptr, nullptr, nullptr, nullptr, mean, scale, m1, m2, bounds.lo, bounds.hi});
+  const Bf16NormGradArgs a{dy,       center ? in.x.as<Stored>() : nullptr,
+                           y,        out.dx ? out.dx->as<Stored>() : nullptr,
+                           dz,       mean,
+                           scale,    m1,
+                           m2,       bounds.lo,
+                           bounds.hi};
+  over_rows(ctx, m, [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
+    simd().bf16.norm_grad(a, begin, end, width);
+  });
 }
 
 }  // namespace
