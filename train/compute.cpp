@@ -73,8 +73,8 @@ std::string precision_note(const Compute& c) {
   if (c.on_device() || c.activations != DType::BFloat16 || cpu_multiplies_bf16()) return "";
   return "--precision bf16: this processor does not multiply bfloat16 (or FLEDGE_CPU_ISA forbids it). Numbers are "
          "stored "
-         "in 16 bits and computed with in float32: that takes less memory but more time than --precision f32, which "
-         "also rounds less";
+         "in 16 bits and computed with in float32: less memory to train in, but no gain in inference, and more "
+         "rounding. --precision f32 is without all that";
 }
 
 std::string describe(const Compute& c, const MachineSpec& o) {

@@ -13,6 +13,6 @@ inline void widen(const std::uint16_t* from, float* to, std::int64_t n) { simd()
 inline void narrow(const float* from, std::uint16_t* to, std::int64_t n) { simd().float_to_bf16(from, to, n); }
 
 /// Floats of a block that is looked at once: three of them fit into the first-level cache.
-inline constexpr std::int64_t kBlockFloats = 2048;
+inline constexpr std::int64_t kRunFloats = 2048;
 
 }  // namespace fledge::cpu::bf16

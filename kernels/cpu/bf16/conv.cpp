@@ -38,13 +38,20 @@ TensorView wide_weight(const TensorView& w, float* room) {
   return wide;
 }
 
+/// How a convolution is divided. The weights, or what Winograd makes of them, are read once a block.
+BlockOptions division_of(const Dims& x, const TensorView& w, const Conv2dParams& p, std::int64_t more) {
+  const bool one_tap = w.dims[2] == 1 && w.dims[3] == 1 && p.stride_h == 1 && p.stride_w == 1 && p.groups == 1;
+  const bool padded = p.pad_top || p.pad_left || p.pad_bottom || p.pad_right;
+  return {.more = more, .at_least = 4 * w.numel(), .by_rows = one_tap && !padded && x[0] > 0};
+}
+
 std::int64_t room_for(const TensorView& w) { return w.holder ? 0 : w.numel(); }
 
 template <KernelSet S>
 void forward_widened(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
                      const TensorView& y, const Conv2dParams& p, bool fused) {
   const ConvKernels& conv = float_table(S).conv;
-  PictureBlocks blocks(ctx, {&x, &y, e.residual}, room_for(w));
+  PictureBlocks blocks(ctx, {&x, &y, e.residual}, division_of(x.dims, w, p, room_for(w)));
   const TensorView weight = wide_weight(w, blocks.more());
   for_blocks(ctx, blocks, [&](std::int64_t) {
     blocks.widen(0);
@@ -78,7 +85,7 @@ void narrow_grad_input(ExecContext& ctx, const TensorView& dy, const TensorView&
                        const Conv2dParams& p) {
   if (!all_dense(dy, w, dx)) return plain().conv.grad_input(ctx, dy, w, dx, p);
   if (by_onednn<S>()) return onednn::conv2d_grad_input(ctx, dy, w, dx, p);
-  PictureBlocks blocks(ctx, {&dy, &dx}, room_for(w));
+  PictureBlocks blocks(ctx, {&dy, &dx}, division_of(dx.dims, w, p, room_for(w)));
   const TensorView weight = wide_weight(w, blocks.more());
   for_blocks(ctx, blocks, [&](std::int64_t) {
     blocks.widen(0);
@@ -93,7 +100,7 @@ void narrow_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView
                         const Conv2dParams& p) {
   if (!all_dense(dy, x, dw)) return plain().conv.grad_weight(ctx, dy, x, dw, p);
   if (by_onednn<S>()) return onednn::conv2d_grad_weight(ctx, dy, x, dw, p);
-  PictureBlocks blocks(ctx, {&dy, &x}, dw.numel());
+  PictureBlocks blocks(ctx, {&dy, &x}, division_of(x.dims, dw, p, dw.numel()));
   TensorView part = dw;
   for_blocks(ctx, blocks, [&](std::int64_t block) {
     blocks.widen(0);

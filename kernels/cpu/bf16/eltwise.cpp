@@ -12,10 +12,10 @@ template <int VIEWS, class F>
 void for_run_blocks(ExecContext& ctx, const LoopNest<VIEWS>& nest, F f) {
   const auto inner = nest.inner();
   const auto run = [&](std::array<std::int64_t, VIEWS> at, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; i += kBlockFloats) {
+    for (std::int64_t i = begin; i < end; i += kRunFloats) {
       std::array<std::int64_t, VIEWS> o = at;
       for (int v = 0; v < VIEWS; ++v) o[v] += i * inner.strides[v];
-      f(o, std::min(kBlockFloats, end - i));
+      f(o, std::min(kRunFloats, end - i));
     }
   };
   const std::int64_t outer = nest.outer_size();
@@ -42,7 +42,7 @@ void narrow_unary(ExecContext& ctx, UnaryOp op, const TensorView& x, const Tenso
   const LoopNest<2> nest(y.dims, {&y.strides, &x.strides});
   if (!has_runs(nest, false)) return plain().eltwise.unary(ctx, op, x, y, p);
   for_run_blocks(ctx, nest, [&](const auto& at, std::int64_t n) {
-    float v[kBlockFloats];
+    float v[kRunFloats];
     widen(x.as<std::uint16_t>() + at[1], v, n);
     simd().unary(int(op), v, v, n, static_cast<float>(p.a), static_cast<float>(p.b));
     narrow(v, y.as<std::uint16_t>() + at[0], n);
@@ -57,7 +57,7 @@ void narrow_unary_backward(ExecContext& ctx, UnaryOp op, const TensorView& dy, c
   if (!has_runs(nest, false)) return plain().eltwise.unary_backward(ctx, op, dy, x, y, dx, p);
   const auto a = static_cast<float>(p.a), b = static_cast<float>(p.b);
   for_run_blocks(ctx, nest, [&](const auto& at, std::int64_t n) {
-    float g[kBlockFloats], v[kBlockFloats], value[kBlockFloats];
+    float g[kRunFloats], v[kRunFloats], value[kRunFloats];
     widen(dy.as<std::uint16_t>() + at[1], g, n);
     widen(x.as<std::uint16_t>() + at[2], v, n);
     if (op == UnaryOp::Exp || op == UnaryOp::Sqrt) simd().unary(int(op), v, value, n, a, b);
@@ -72,7 +72,7 @@ void narrow_binary(ExecContext& ctx, BinaryOp op, const TensorView& a, const Ten
   if (!has_runs(nest, true)) return plain().eltwise.binary(ctx, op, a, b, y);
   const int step_a = int(nest.inner().strides[1]), step_b = int(nest.inner().strides[2]);
   for_run_blocks(ctx, nest, [&](const auto& at, std::int64_t n) {
-    float u[kBlockFloats], v[kBlockFloats];
+    float u[kRunFloats], v[kRunFloats];
     widen(a.as<std::uint16_t>() + at[1], u, step_a ? n : 1);
     widen(b.as<std::uint16_t>() + at[2], v, step_b ? n : 1);
     float* result = step_a ? u : v;
