@@ -1,9 +1,11 @@
 #include "train/compute.h"
 
 #include <charconv>
+#include <cstdio>
 
 #include "base/error.h"
 #include "kernels/api/backend.h"
+#include "kernels/api/bf16.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 #include "train/spec/words.h"
@@ -41,8 +43,8 @@ Compute compute_of(const MachineSpec& o) {
                 "use --autotune off");
   if (o.precision == RunPrecision::BF16) c.activations = DType::BFloat16;
   if (!c.on_device()) {
-    if (o.precision == RunPrecision::TF32 || !backend_for(c.device).computes(c.activations))
-      throw Error(ErrorKind::Usage, "", "--precision " + word(o.precision) + " needs a GPU; the CPU computes in f32",
+    if (o.precision == RunPrecision::TF32)
+      throw Error(ErrorKind::Usage, "", "--precision tf32 needs a GPU; the CPU computes in f32 or bf16",
                   std::string("use --precision f32, or --device ") + gpu_name());
     return c;
   }
@@ -57,10 +59,22 @@ Compute apply(const MachineSpec& o) {
   const Compute c = compute_of(o);
   set_thread_invariant(o.deterministic == Determinism::Strict);
   set_autotune(o.autotune);
-  if (!c.on_device()) return c;
+  if (!c.on_device()) {
+    if (const std::string note = precision_note(c); !note.empty() && !o.quiet)
+      std::fprintf(stderr, "note: %s\n", note.c_str());
+    return c;
+  }
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
   set_precision(o.precision == RunPrecision::F32 ? Precision::Strict : Precision::TF32);
   return c;
+}
+
+std::string precision_note(const Compute& c) {
+  if (c.on_device() || c.activations != DType::BFloat16 || cpu_multiplies_bf16()) return "";
+  return "--precision bf16: this processor does not multiply bfloat16 (or FLEDGE_CPU_ISA forbids it). Numbers are "
+         "stored "
+         "in 16 bits and computed with in float32: less memory to train in, but no gain in inference, and more "
+         "rounding. --precision f32 is without all that";
 }
 
 std::string describe(const Compute& c, const MachineSpec& o) {

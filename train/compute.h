@@ -16,11 +16,14 @@ struct Compute {
 };
 
 /// What the options mean on this machine. "auto": a GPU where one can be used, else the CPU.
-/// Errors: a word that is no device (Usage), bf16 or tf32 on the CPU (Usage), a GPU that is not there
+/// Errors: a word that is no device (Usage), tf32 on the CPU (Usage), a GPU that is not there
 /// (Resource: what is missing).
 Compute compute_of(const MachineSpec& o);
-/// The same, and applies --threads, --device and --precision to the process.
+/// The same, and applies --threads, --device and --precision to the process. Says precision_note() on stderr, unless
+/// --quiet.
 Compute apply(const MachineSpec& o);
+/// Why a precision that was asked for is no gain on this machine, and what to do; empty where it may be one.
+std::string precision_note(const Compute& c);
 
 /// "NVIDIA H100 80GB HBM3, tf32"; empty for the CPU.
 std::string describe(const Compute& c, const MachineSpec& o);

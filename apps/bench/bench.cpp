@@ -17,6 +17,7 @@
 #include "apps/cli/short_spin.h"
 #include "base/error.h"
 #include "io/file.h"
+#include "train/compute.h"
 #include "train/spec/words.h"
 
 namespace fledge::bench {
@@ -91,6 +92,9 @@ class Run {
   int run() {
     if (peers_)
       for (const std::string& line : peers_->missing()) std::fprintf(stderr, "note: %s\n", line.c_str());
+    if (!on_device() && o_.machine.precision == RunPrecision::BF16 && !o_.machine.quiet)
+      if (const std::string note = precision_note({.activations = DType::BFloat16}); !note.empty())
+        std::fprintf(stderr, "note: %s\n", note.c_str());
     Json results = Json::array();
     if (!o_.json) print_heading(o_, machine_, versions());
     for (const BenchCase& c : cases_) time_case(c, results);

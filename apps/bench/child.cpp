@@ -94,7 +94,9 @@ Json profile_case(const BenchOptions& o, const BenchCase& c, const Compute& comp
 
 int run_child(const BenchOptions& o) {
   if (o.child == "kernels") profile_kernels();
-  const Compute compute = apply(o.machine);
+  MachineSpec machine = o.machine;
+  machine.quiet = true;  // the parent has said it
+  const Compute compute = apply(machine);
   Json answer;
   int code = 0;
   try {

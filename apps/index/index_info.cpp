@@ -139,7 +139,7 @@ IndexInfo index_info(const LoadedModel& model, const EmbedOptions& options, cons
   info.output = output_name(options.output);
   info.preprocessing = options.preprocessing;
   info.exif_rotate = word(flags.pictures.exif_rotate);
-  info.precision = options.compute.on_device() ? word(machine.precision) : "f32";
+  info.precision = word(machine.precision);
   info.source = flags.data;
   info.classes = flags.classes;
   info.root = root_of(flags.data);

@@ -2,10 +2,13 @@
 #include "kernels/cpu/backend.h"
 
 #include <cstring>
+#include <optional>
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "kernels/api/bf16.h"
 #include "kernels/cpu/allocator.h"
+#include "kernels/cpu/bf16/families.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/onednn/isa.h"
 #include "kernels/onednn/table.h"
@@ -20,9 +23,11 @@ const KernelTable& reference() {
 
 namespace {
 
-/// The three float32 tables, and the one of float64.
+/// The three tables of float32, those of mixed precision beside them, and the one of float64.
 struct Tables {
   KernelTable ref, simd, onednn, f64;
+  KernelTable ref_bf16 = bf16_table(KernelSet::Ref), simd_bf16 = bf16_table(KernelSet::Simd),
+              onednn_bf16 = bf16_table(KernelSet::OneDnn);
 
   Tables() : ref(reference()), simd(ref), f64(ref::ref_table<double>()) {
     overlay_norm(simd);
@@ -49,23 +54,27 @@ const Tables& tables() {
   return instance;
 }
 
-/// Null for a name that does not exist.
-const KernelTable* find_table(const char* name) {
-  const Tables& t = tables();
-  if (std::strcmp(name, "ref") == 0) return &t.ref;
-  if (std::strcmp(name, "simd") == 0) return &t.simd;
-  if (std::strcmp(name, "onednn") == 0) return &t.onednn;
-  return nullptr;
+/// Nothing for a name that does not exist.
+std::optional<KernelSet> find_set(const std::string& name) {
+  if (name == "ref") return KernelSet::Ref;
+  if (name == "simd") return KernelSet::Simd;
+  if (name == "onednn") return KernelSet::OneDnn;
+  return std::nullopt;
 }
 
-const KernelTable& default_table() {
+KernelSet default_set() {
   const std::string name = environment("FLEDGE_CPU_KERNELS");
-  if (name.empty()) return tables().onednn;
-  const KernelTable* t = find_table(name.c_str());
-  if (!t)
+  if (name.empty()) return KernelSet::OneDnn;
+  const auto set = find_set(name);
+  if (!set)
     throw Error(ErrorKind::Usage, "cpu", "FLEDGE_CPU_KERNELS=" + name + " is not a set of kernels",
                 "use ref, simd or onednn, or unset it");
-  return *t;
+  return *set;
+}
+
+const KernelTable& mixed_table(KernelSet set) {
+  const Tables& t = tables();
+  return set == KernelSet::Ref ? t.ref_bf16 : set == KernelSet::Simd ? t.simd_bf16 : t.onednn_bf16;
 }
 
 void copy_bytes(void* to, const void* from, std::size_t bytes) {
@@ -83,12 +92,18 @@ Backend make_backend() {
   b.deallocate = &deallocate;
   b.copy_bytes = &copy_bytes;
   b.synchronize = &synchronize;
-  b.f32 = default_table();
+  b.f32 = float_table(default_set());
   b.f64 = tables().f64;
+  b.bf16 = mixed_table(default_set());
   return b;
 }
 
 }  // namespace
+
+const KernelTable& float_table(KernelSet set) {
+  const Tables& t = tables();
+  return set == KernelSet::Ref ? t.ref : set == KernelSet::Simd ? t.simd : t.onednn;
+}
 
 const Backend& cpu_backend() {
   static const Backend backend = make_backend();
@@ -100,13 +115,17 @@ const Backend& cpu_backend() {
 namespace fledge {
 
 const KernelTable& cpu_table(const std::string& name, DType dtype) {
-  const KernelTable* t = cpu::find_table(name.c_str());
-  if (!t)
+  const auto set = cpu::find_set(name);
+  if (!set)
     throw Error(ErrorKind::Usage, "cpu_table", "there is no set of CPU kernels named '" + name + "'",
                 "use ref, simd or onednn");
-  return dtype == DType::Float64 ? cpu::tables().f64 : *t;
+  return dtype == DType::Float64    ? cpu::tables().f64
+         : dtype == DType::BFloat16 ? cpu::mixed_table(*set)
+                                    : cpu::float_table(*set);
 }
 
 CpuLibrary cpu_library() { return onednn::library(); }
+
+bool cpu_multiplies_bf16() { return cpu::default_set() == cpu::KernelSet::OneDnn && onednn::multiplies_bf16(); }
 
 }  // namespace fledge

@@ -24,7 +24,7 @@ Verdict judge(const ConvKey& key, const char* implementation) {
   // vectors: with fewer channels than a vector has lanes it writes past the end (oneDNN 2.6, 3.2 and 3.13, upstream
   // #6035).
   if (key.direction == ConvDirection::GradWeight && pointwise && strided && key.c / key.groups < 16 &&
-      has(implementation, "jit_1x1"))
+      has(implementation, key.data() == DType::BFloat16 ? "1x1" : "jit_1x1"))
     return Verdict::Wrong;
   if (has(implementation, "ref")) return Verdict::Slow;  // plain loops
   // Never faster than the next one by more than 3 %, up to 20 % slower for 1x1, ten times for depthwise.

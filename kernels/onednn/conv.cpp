@@ -44,8 +44,15 @@ void run_forward(ExecContext& ctx, const ConvKey& key, const TensorView& x, cons
 
 /// The activation in place; NaN stays NaN.
 void activate(const TensorView& y, bool six) {
-  float* v = y.as<float>();
   const std::int64_t n = y.numel();
+  if (y.dtype == DType::BFloat16) {
+    constexpr BFloat16 kSix{0x40C0};
+    auto* v = y.as<BFloat16>();
+#pragma omp parallel for
+    for (std::int64_t i = 0; i < n; ++i) v[i] = widen(v[i]) < 0 ? BFloat16{} : six && widen(v[i]) > 6 ? kSix : v[i];
+    return;
+  }
+  float* v = y.as<float>();
 #pragma omp parallel for
   for (std::int64_t i = 0; i < n; ++i) v[i] = v[i] < 0 ? 0 : six && v[i] > 6 ? 6 : v[i];
 }

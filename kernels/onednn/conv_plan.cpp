@@ -9,6 +9,7 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 /// The descriptors all three directions share.
 struct Shapes {
   memory::desc x, y, bias, any_w, plain_w;
+  memory::desc any_dw, plain_dw;  // gradients of weights are float32 whatever the activations are
   memory::dims stride, pad_begin, pad_end;
 
   explicit Shapes(const ConvKey& key)
@@ -21,15 +22,15 @@ struct Shapes {
     bias = memory::desc({key.k}, memory::data_type::f32, memory::format_tag::a);
     const std::int64_t c = key.c / key.groups, k = key.k / key.groups;  // per group
     // Stored K,R,S,C; with groups the K axis is split in two.
-    const memory::dims strides{key.r * key.s * c, 1, key.s * c, c};
-    if (key.groups == 1) {
-      plain_w = memory::desc({k, c, key.r, key.s}, type, strides);
-      any_w = memory::desc({k, c, key.r, key.s}, type, memory::format_tag::any);
-    } else {
-      plain_w = memory::desc({key.groups, k, c, key.r, key.s}, type,
-                             {k * strides[0], strides[0], strides[1], strides[2], strides[3]});
-      any_w = memory::desc({key.groups, k, c, key.r, key.s}, type, memory::format_tag::any);
+    memory::dims dims{k, c, key.r, key.s}, strides{key.r * key.s * c, 1, key.s * c, c};
+    if (key.groups > 1) {
+      dims.insert(dims.begin(), key.groups);
+      strides.insert(strides.begin(), k * strides[0]);
     }
+    plain_w = memory::desc(dims, type, strides);
+    any_w = memory::desc(dims, type, memory::format_tag::any);
+    plain_dw = memory::desc(dims, memory::data_type::f32, strides);
+    any_dw = memory::desc(dims, memory::data_type::f32, memory::format_tag::any);
   }
 };
 
@@ -113,7 +114,7 @@ PlanList conv_grad_weight_plans(const ConvKey& key) {
   const Shapes s(key);
   const auto forward = hint(key, s);
   auto describe = [&] {
-    return dnnl::convolution_backward_weights::primitive_desc(engine(), kDirect, s.x, s.any_w, s.y, s.stride,
+    return dnnl::convolution_backward_weights::primitive_desc(engine(), kDirect, s.x, s.any_dw, s.y, s.stride,
                                                               s.pad_begin, s.pad_end, forward, user_scratchpad());
   };
   return build_plans(key, describe, [&](const dnnl::convolution_backward_weights::primitive_desc& pd) {
@@ -122,7 +123,7 @@ PlanList conv_grad_weight_plans(const ConvKey& key) {
     plan->main.add(DNNL_ARG_SRC, s.x);
     plan->main.add(DNNL_ARG_DIFF_WEIGHTS, pd.diff_weights_desc());
     plan->main.add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
-    plan_packing(*plan, s.plain_w, pd.diff_weights_desc(), /*unpack=*/true);
+    plan_packing(*plan, s.plain_dw, pd.diff_weights_desc(), /*unpack=*/true);
     return plan;
   });
 }

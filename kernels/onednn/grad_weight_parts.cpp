@@ -67,8 +67,8 @@ void grad_weight_in_parts(ExecContext& ctx, std::int64_t work, const TensorView&
   const std::int64_t k = dw.dims[0];
   const int pictures = parts_of(x.dims[0], work), filters = parts_of(k / kFilters, work);
   // By pictures every part writes, packs and adds a gradient; by filters each reads all of x, and dy is copied.
-  const bool dealt = params.groups == 1 && k % kFilters == 0 && filters >= std::min(pictures, 4) &&
-                     pictures * dw.numel() > x.numel() + dy.numel();
+  const bool dealt = dy.dtype == DType::Float32 && params.groups == 1 && k % kFilters == 0 &&
+                     filters >= std::min(pictures, 4) && pictures * dw.numel() > x.numel() + dy.numel();
   if (dealt)
     by_filters(ctx, filters, problem);
   else

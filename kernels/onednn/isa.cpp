@@ -66,4 +66,13 @@ CpuLibrary library() {
   return {"oneDNN", version, "unknown (" + std::to_string(static_cast<int>(isa)) + ")"};
 }
 
+bool multiplies_bf16() {
+  static const bool answer = [] {
+    (void)engine();  // has the cap set
+    // Each value holds the bits of the sets below it.
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+  }();
+  return answer;
+}
+
 }  // namespace fledge::onednn

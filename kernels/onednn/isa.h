@@ -10,4 +10,7 @@ void cap_isa();
 
 CpuLibrary library();
 
+/// Whether oneDNN may use instructions that multiply bfloat16 (AVX-512 BF16 or AMX), by its own answer.
+bool multiplies_bf16();
+
 }  // namespace fledge::onednn

@@ -31,7 +31,9 @@ static std::mutex slots;  // guards all: a weight is packed once a step, or once
 
 void PackedWeights::forget(const TensorView& w) {
   const std::lock_guard lock(slots);
-  if (w.holder && w.holder->slot) static_cast<PackedWeights*>(w.holder->slot)->entries_.clear();
+  if (!w.holder || !w.holder->slot) return;
+  std::erase_if(static_cast<PackedWeights*>(w.holder->slot)->entries_,
+                [&](const Entry& e) { return e.bytes.get() != w.data; });
 }
 
 void* PackedWeights::of(const TensorView& w, WeightForm form, std::size_t bytes,

@@ -31,7 +31,7 @@ class PackedWeights : public BackendSlot {
   /// Contexts of several threads may share a weight: one packs, the others wait. Throws Error(Resource) when memory
   /// runs out.
   static void* of(const TensorView& w, WeightForm form, std::size_t bytes, const std::function<void(void*)>& pack);
-  /// Gives all forms of `w` up.
+  /// Gives all forms of `w` up, but for one that `w` itself lies in (a bfloat16 weight's float32 form).
   static void forget(const TensorView& w);
 
  private:

@@ -1,4 +1,4 @@
-// The reference table: every entry of KernelTable as plain loops, any strides, for float and double.
+// The reference table: every entry of KernelTable as plain loops, any strides, for float and double; bfloat16 by way of float.
 #pragma once
 #include "kernels/api/kernel_table.h"
 
@@ -7,6 +7,9 @@ namespace fledge::ref {
 /// T is float or double, the dtype of the views; sums are accumulated in double for both. No entry is null.
 template <class T>
 KernelTable ref_table();
+/// The table for mixed precision (bf16.cpp): what the GPU's has, which is convolution, norm, pooling, elementwise and
+/// images. Other families are null.
+KernelTable ref_bf16_table();
 
 // One function per family, each in the .cpp of its name; conv.cpp has the loops of kernels/api/conv.h and so on.
 template <class T>

@@ -209,7 +209,7 @@ TEST_CASE("a GPU that is not there, and words that are wrong", "[e2e][bench]") {
     CHECK_THAT(o.err, Contains(word));
   };
   usage({"train:resnet19:2"}, "resnet18");
-  usage({kBenchCase, "--precision", "bf16"}, "needs a GPU");
+  usage({kBenchCase, "--precision", "tf32"}, "needs a GPU");
   usage({kBenchCase, "--against", "jax"}, "--against");
   usage({kBenchCase, "--against", "torch", "--variants", "tunde"}, "tuned");
   CHECK_THAT(must(folder, {"bench", "--help"}).out, !Contains("--child"));

@@ -95,7 +95,7 @@ TEST_CASE("devices and precisions that do not exist", "[e2e][gpu]") {
   fails({"--device", "cuda:x"}, 2, "none of auto, cpu, cuda[:N]");
   fails({"--device", "cuda:7"}, 4, "no GPU number 7");
   fails({"--device", "cuda", "--precision", "f16"}, 2, "none of f32, tf32, bf16");
-  fails({"--device", "cpu", "--precision", "bf16"}, 2, "needs a GPU");
+  fails({"--device", "cpu", "--precision", "tf32"}, 2, "needs a GPU");
 }
 
 TEST_CASE("doctor names the GPU and its libraries", "[e2e][gpu]") {

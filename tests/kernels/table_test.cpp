@@ -32,6 +32,21 @@ bool is_empty(const Entries& entries) {
   return null_entries(entries) == static_cast<int>(sizeof(Entries) / sizeof(void*));
 }
 
+/// In mixed precision there is what activations pass through. Losses in 16 bits are nobody's accident.
+void check_mixed(const KernelTable& bf16) {
+  CHECK(null_entries(bf16.conv) == 1);
+  CHECK_FALSE(bf16.conv.separable_fused);  // two convolutions do as well
+  CHECK(null_entries(bf16.norm) == 0);
+  CHECK(null_entries(bf16.pool) == 0);
+  CHECK(null_entries(bf16.eltwise) == 0);
+  CHECK(null_entries(bf16.image) == 0);
+  CHECK(is_empty(bf16.reduce));
+  CHECK(is_empty(bf16.gemm));
+  CHECK(is_empty(bf16.gather));
+  CHECK(is_empty(bf16.distance));
+  CHECK(is_empty(bf16.optim));
+}
+
 }  // namespace
 
 TEST_CASE("an empty table counts as empty", "[table]") {
@@ -52,6 +67,8 @@ TEST_CASE("the CPU tables have no null entry", "[table]") {
   const Backend& cpu = backend_for({});
   CHECK(null_entries(cpu.f32) == 0);
   CHECK(null_entries(cpu.f64) == 0);
+  check_mixed(cpu.bf16);
+  for (const char* name : {"ref", "simd", "onednn"}) check_mixed(cpu_table(name, DType::BFloat16));
 }
 
 TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pass through", "[table]") {
@@ -61,17 +78,7 @@ TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pas
   CHECK(null_entries(gpu->f32) == 1);
   CHECK_FALSE(gpu->f32.conv.separable_fused);
   CHECK(is_empty(gpu->f64));
-  CHECK(null_entries(gpu->bf16.conv) == 1);
-  CHECK_FALSE(gpu->bf16.conv.separable_fused);
-  CHECK(null_entries(gpu->bf16.norm) == 0);
-  CHECK(null_entries(gpu->bf16.pool) == 0);
-  CHECK(null_entries(gpu->bf16.eltwise) == 0);
-  CHECK(null_entries(gpu->bf16.image) == 0);
-  CHECK(is_empty(gpu->bf16.reduce));
-  CHECK(is_empty(gpu->bf16.gemm));
-  CHECK(is_empty(gpu->bf16.gather));
-  CHECK(is_empty(gpu->bf16.distance));
-  CHECK(is_empty(gpu->bf16.optim));
+  check_mixed(gpu->bf16);
 }
 
 TEST_CASE("the full CPU table is faster than plain loops where it must be", "[table]") {
@@ -88,6 +95,18 @@ TEST_CASE("the full CPU table is faster than plain loops where it must be", "[ta
   CHECK(fast.eltwise.unary != plain.eltwise.unary);
   CHECK(fast.eltwise.binary != plain.eltwise.binary);
   CHECK(fast.pool.max_pool2d != plain.pool.max_pool2d);
+
+  const KernelTable &mixed = cpu_table("onednn", DType::BFloat16), loops = ref::ref_bf16_table();
+  CHECK(mixed.conv.forward != loops.conv.forward);
+  CHECK(mixed.conv.forward_fused != loops.conv.forward_fused);
+  CHECK(mixed.conv.grad_input != loops.conv.grad_input);
+  CHECK(mixed.conv.grad_weight != loops.conv.grad_weight);
+  CHECK(mixed.norm.batch_norm_train != loops.norm.batch_norm_train);
+  CHECK(mixed.norm.batch_norm_eval != loops.norm.batch_norm_eval);
+  CHECK(mixed.norm.batch_norm_backward != loops.norm.batch_norm_backward);
+  CHECK(mixed.pool.max_pool2d != loops.pool.max_pool2d);
+  CHECK(mixed.eltwise.unary != loops.eltwise.unary);
+  CHECK(mixed.eltwise.copy != loops.eltwise.copy);
 }
 
 TEST_CASE("backends: memory is aligned, and a missing GPU is said", "[table]") {

@@ -79,10 +79,10 @@ std::string mismatch(const std::string& what, const HostTensor& got, const HostT
                      std::int64_t reduction_length, double tolerance);
 
 /// Calls f for simd and onednn (channels-last, 1 and 2 threads), for ref in float32 (both layouts), and for the GPU's
-/// table where there is one; FLEDGE_TEST_TABLES=cuda leaves the others out. The contexts live as long as the process,
-/// so plans cached for one case are there to be confused with the next.
+/// table where there is one; FLEDGE_TEST_TABLES=WORD leaves those out whose name lacks it. The contexts live as long as
+/// the process, so plans cached for one case are there to be confused with the next.
 void for_each_table(const std::function<void(const TableUnderTest&)>& f);
-/// Calls f for the mixed-precision tables: the GPU's, where there is one.
+/// Calls f for the mixed-precision tables in the same way: the CPU's, and the GPU's where there is one.
 void for_each_bf16_table(const std::function<void(const TableUnderTest&)>& f);
 /// Of results rounded to bfloat16 once, with a reduction length of 1.
 inline constexpr double kBFloat16Tolerance = 0x1p-8;

@@ -202,7 +202,7 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   int turn = 0;
   while (auto batch = loader.next()) {
     if (!loading.pixels) {
-      collector.keep(run_model(model, batch->images, options.output), batch->bad);
+      collector.keep(run_model(model, batch->images.to(compute.activations), options.output), batch->bad);
       continue;
     }
     if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());

@@ -14,8 +14,12 @@ static NotFiniteStep unsound_rows(const char* what, const Variable& rows) {
   return bad ? NotFiniteStep{what, bad->value, bad->index[0]} : NotFiniteStep{};
 }
 
-HostStep::HostStep(TrainingSetup& setup, const RunSpec& options)
-    : s_(setup), o_(options), buffers_(*setup.model), undo_(options.policy.on_nan == OnNan::Skip) {}
+HostStep::HostStep(TrainingSetup& setup, const RunSpec& options, const Compute& compute)
+    : s_(setup),
+      o_(options),
+      buffers_(*setup.model),
+      undo_(options.policy.on_nan == OnNan::Skip),
+      activations_(compute.activations) {}
 
 StepResult HostStep::run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) {
   if (undo_) buffers_.keep();
@@ -29,7 +33,7 @@ StepResult HostStep::look_and_update(const Batch& batch, const StepPlace& place,
   StepResult result;
   const ModelOutput teacher = teacher_features(batch, place.epoch);
   if ((result.not_finite = unsound_rows("teacher's embedding", teacher.embedding))) return result;
-  const StepInput input{batch.images, batch.labels, count_labeled(batch.labels), place.step};
+  const StepInput input{batch.images.to(activations_), batch.labels, count_labeled(batch.labels), place.step};
   StepHooks hooks;
   hooks.may_go_back = [&](const StepLosses& losses) { return look_at(losses, result); };
   const StepLosses losses = forward_backward(s_, input, teacher, hooks);
@@ -65,7 +69,7 @@ bool HostStep::look_at(const StepLosses& losses, StepResult& result) {
 /// What the teacher says of a batch: kept, or computed and then kept.
 ModelOutput HostStep::teacher_features(const Batch& batch, std::int64_t epoch) {
   if (!s_.teacher) return {};
-  const Tensor& images = batch.teacher_images.defined() ? batch.teacher_images : batch.images;
+  const Tensor images = (batch.teacher_images.defined() ? batch.teacher_images : batch.images).to(activations_);
   if (!s_.cache) return s_.teacher->forward(images, s_.needs.teacher_stages);
   const std::vector<CropId> crops = crops_of(s_, batch, epoch, o_.views.crops);
   const TeacherCache::Kept kept = s_.cache->find(crops);

@@ -6,7 +6,7 @@ namespace fledge {
 
 class HostStep : public StepRunner {
  public:
-  HostStep(TrainingSetup& setup, const RunSpec& options);
+  HostStep(TrainingSetup& setup, const RunSpec& options, const Compute& compute);
   StepResult run(const Batch& batch, const StepPlace& place, const std::function<void()>& meanwhile) override;
 
  private:
@@ -18,6 +18,7 @@ class HostStep : public StepRunner {
   const RunSpec& o_;
   KeptBuffers buffers_;
   const bool undo_;
+  const DType activations_;
   bool looked_at_teacher_ = false;
 };
 

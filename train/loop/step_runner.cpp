@@ -57,7 +57,7 @@ std::int64_t count_labeled(const Tensor& labels) {
 
 std::unique_ptr<StepRunner> make_step_runner(TrainingSetup& setup, const RunSpec& options, const Compute& compute) {
   if (compute.on_device()) return std::make_unique<DeviceStep>(setup, options, compute);
-  return std::make_unique<HostStep>(setup, options);
+  return std::make_unique<HostStep>(setup, options, compute);
 }
 
 }  // namespace fledge

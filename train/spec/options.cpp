@@ -36,7 +36,8 @@ void bind_machine(Fields& f, MachineSpec& o) {
   f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024).free();
   f.add("device", o.device, "auto, cpu or cuda[:N]");
   add_word(f, "precision", o.precision,
-           "on a GPU: f32 (strict), tf32, or bf16 (mixed; weights, statistics, distances and losses stay f32)")
+           "f32 (strict), tf32 (on a GPU), or bf16 (mixed: activations; weights, statistics, distances and losses stay "
+           "f32)")
       .before_it_was("f32")
       .for_teacher();
   add_choice(f, "deterministic", o.deterministic,

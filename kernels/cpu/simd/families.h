@@ -7,6 +7,7 @@ namespace fledge::cpu::FLEDGE_ISA {
 void fill_depthwise_forward(SimdTable&);
 void fill_depthwise_grad(SimdTable&);
 void fill_norm(SimdTable&);
+void fill_norm_bf16(SimdTable&);
 void fill_pool(SimdTable&);
 void fill_eltwise(SimdTable&);
 void fill_reduce(SimdTable&);

@@ -12,6 +12,7 @@ void fill_table(SimdTable& t) {
   fill_depthwise_forward(t);
   fill_depthwise_grad(t);
   fill_norm(t);
+  fill_norm_bf16(t);
   fill_pool(t);
   fill_eltwise(t);
   fill_reduce(t);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/api/optim_rules.h"
+#include "kernels/cpu/simd/bf16_loops.h"
 
 namespace fledge::cpu {
 
@@ -163,6 +164,7 @@ struct SimdTable {
   void (*norm_apply)(const NormApplyArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
   void (*norm_reduce)(const NormReduceArgs&, std::int64_t begin, std::int64_t end, std::int64_t c, float* scratch);
   void (*norm_grad)(const NormGradArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);
+  Bf16Loops bf16;
 
   void (*max_pool)(const MaxPoolArgs&, std::int64_t begin, std::int64_t end);
   void (*max_pool_grad)(const MaxPoolGradArgs&, std::int64_t begin, std::int64_t end);
