@@ -2,8 +2,6 @@
 // powers of two (at most 1/8 wasted), whole huge pages from 2 MiB on where that wastes no more.
 #include "kernels/cpu/allocator.h"
 
-#include <sys/mman.h>
-
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
@@ -14,17 +12,15 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/large_memory.h"
 
 namespace fledge::cpu {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
 std::size_t round_up(std::size_t n, std::size_t step) { return (n + step - 1) / step * step; }
 
 std::size_t bucket_of(std::size_t bytes) {
-  if (bytes <= 1024) return round_up(bytes ? bytes : 1, kAlignment);
+  if (bytes <= 1024) return round_up(bytes ? bytes : 1, kCacheLine);
   const std::size_t eighth = std::bit_floor(bytes - 1) / 8;
   const std::size_t size = round_up(bytes, eighth);
   return size >= 8 * kHugePage ? round_up(bytes, std::max(eighth, kHugePage)) : size;
@@ -40,14 +36,6 @@ struct Cache {
 Cache& cache() {
   static Cache* instance = new Cache;
   return *instance;
-}
-
-void* from_system(std::size_t size) {
-  void* p = nullptr;
-  const bool huge = size >= kHugePage;
-  if (posix_memalign(&p, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
-  if (huge) madvise(p, size, MADV_HUGEPAGE);  // a refusal only costs speed
-  return p;
 }
 
 void release_locked(Cache& c) {
@@ -74,10 +62,10 @@ void* allocate(std::size_t bytes) {
   const std::size_t size = absurd ? 0 : bucket_of(bytes);
   const std::lock_guard<std::mutex> lock(c.mutex);
   void* p = absurd ? nullptr : take_cached(c, size);
-  if (!p && !absurd) p = from_system(size);
+  if (!p && !absurd) p = large_memory(size);
   if (!p && !absurd && c.stats.cached > 0) {
     release_locked(c);  // blocks of other sizes may make room
-    p = from_system(size);
+    p = large_memory(size);
   }
   if (!p)
     throw Error(ErrorKind::Resource, "allocate",

@@ -20,6 +20,7 @@ void fill_table(SimdTable& t) {
   fill_scan(t);
   fill_optim(t);
   fill_product(t);
+  fill_quantized(t);
   fill_winograd(t);
 }
 
