@@ -6,14 +6,13 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/large_memory.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 namespace fledge {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
 
 int default_threads() {
 #ifdef _OPENMP
@@ -34,16 +33,13 @@ void ExecContext::set_threads(int threads) { threads_ = threads > 0 ? threads : 
 
 void* ExecContext::scratch(std::size_t bytes) {
   if (bytes <= scratch_bytes_ && scratch_) return scratch_;
-  // aligned_alloc wants a multiple of the alignment; at least one line, so that the result is never null.
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  const std::size_t size = rounded > 0 ? rounded : kAlignment;
   std::free(scratch_);  // nothing in it outlives a call
   scratch_bytes_ = 0;
-  scratch_ = size >= bytes ? std::aligned_alloc(kAlignment, size) : nullptr;
+  scratch_ = large_memory(bytes);
   if (!scratch_)
     throw Error(ErrorKind::Resource, "scratch", "cannot allocate " + std::to_string(bytes) + " bytes of scratch memory",
                 "use a smaller batch or picture size");
-  scratch_bytes_ = size;
+  scratch_bytes_ = bytes;
   return scratch_;
 }
 

@@ -102,13 +102,29 @@ double Generator::normal() {
 
 // Lemire 2019: the high word of u * n, refusing the few low words that would favour some results.
 std::int64_t Generator::below(std::int64_t n) {
+  std::int64_t value = 0;
+  fill_below(n, &value, 1);
+  return value;
+}
+
+void Generator::fill_below(std::int64_t n, std::int64_t* values, std::int64_t count) {
   if (n <= 0) check::fail("Generator::below", "the bound must be positive: " + std::to_string(n));
   const auto bound = static_cast<std::uint64_t>(n);
   const std::uint64_t refused = (0 - bound) % bound;
-  for (;;) {
-    const auto product = static_cast<unsigned __int128>(next_u64()) * bound;
-    if (static_cast<std::uint64_t>(product) >= refused) return static_cast<std::int64_t>(product >> 64);
+  std::int64_t filled = 0;
+  const auto take = [&](std::uint64_t word) {
+    const auto product = static_cast<unsigned __int128>(word) * bound;
+    values[filled] = static_cast<std::int64_t>(product >> 64);
+    filled += static_cast<std::uint64_t>(product) >= refused;
+  };
+  constexpr std::int64_t kWords = 2 * kPhiloxBlocks;
+  for (; filled < count && (counter_ & 1);) take(next_u64());
+  for (; filled + kWords <= count; counter_ += kWords) {
+    std::uint64_t words[kWords];
+    philox_words(key_, counter_ >> 1, words);
+    for (const std::uint64_t word : words) take(word);
   }
+  while (filled < count) take(next_u64());
 }
 
 void Generator::shuffle(std::vector<std::int64_t>& values) {

@@ -39,6 +39,7 @@ struct Tables {
     overlay_distance(simd);
     overlay_triplets(simd, f64);
     overlay_scan(simd);
+    overlay_quantized(simd);
     overlay_gather(simd);
     overlay_optim(simd);
     onednn = simd;

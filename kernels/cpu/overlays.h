@@ -22,6 +22,7 @@ void overlay_rows(KernelTable&);
 void overlay_distance(KernelTable&);
 void overlay_triplets(KernelTable& f32, KernelTable& f64);  // the training loss's own loop: in double as well
 void overlay_scan(KernelTable&);
+void overlay_quantized(KernelTable&);
 void overlay_gather(KernelTable&);
 void overlay_optim(KernelTable&);
 

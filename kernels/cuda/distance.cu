@@ -67,6 +67,7 @@ void overlay_distance(KernelTable& f32) {
   f32.distance.pair_masks = &pair_masks;
   f32.distance.all_triplets = &all_triplets;
   f32.distance.scan_products = &scan_products;
+  f32.distance.quantized_products = &quantized_products;
 }
 
 }  // namespace fledge::cuda

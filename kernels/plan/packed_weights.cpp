@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/large_memory.h"
 
 namespace fledge {
 
@@ -15,7 +16,7 @@ PackedWeights::Entry& PackedWeights::entry(WeightForm form, std::size_t bytes) {
       e.last_used = clock_;
       return e;
     }
-  std::unique_ptr<void, FreeBytes> memory(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  std::unique_ptr<void, FreeBytes> memory(large_memory(bytes));
   if (!memory)
     throw Error(ErrorKind::Resource, "packed weight",
                 "cannot allocate " + std::to_string(bytes) + " bytes for a packed weight",

@@ -68,6 +68,7 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::distance, &DistanceKernels::pair_masks>{"pair_masks"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::all_triplets>{"all_triplets"},
     KernelEntry<&KernelTable::distance, &DistanceKernels::scan_products>{"scan_products"},
+    KernelEntry<&KernelTable::distance, &DistanceKernels::quantized_products>{"quantized_products"},
     KernelEntry<&KernelTable::optim, &OptimKernels::grad_norm>{"grad_norm"},
     KernelEntry<&KernelTable::optim, &OptimKernels::sgd_step>{"sgd_step"},
     KernelEntry<&KernelTable::optim, &OptimKernels::adam_step>{"adam_step"},

@@ -184,6 +184,24 @@ void scan_products(ExecContext&, const TensorView& products, const TensorView& q
     }
 }
 
+/// The sum of one element's two products.
+std::int64_t pair_product(std::int32_t a, std::int32_t b) {
+  const auto low = [](std::int32_t v) { return static_cast<std::int64_t>(static_cast<std::int16_t>(v & 0xffff)); };
+  const auto high = [](std::int32_t v) { return static_cast<std::int64_t>(v >> 16); };
+  return low(a) * low(b) + high(a) * high(b);
+}
+
+template <class T>
+void quantized_products(ExecContext&, const TensorView& a, const TensorView& a_scale, const TensorView& b,
+                        const TensorView& b_scale, const TensorView& products) {
+  for (int64_t i = 0; i < a.dims[0]; ++i)
+    for (int64_t j = 0; j < b.dims[0]; ++j) {
+      std::int64_t sum = 0;
+      for (int64_t p = 0; p < a.dims[1]; ++p) sum += pair_product(at<std::int32_t>(a, i, p), at<std::int32_t>(b, j, p));
+      at<T>(products, i, j) = static_cast<T>(sum) * at<T>(a_scale, i) * at<T>(b_scale, j);
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -194,7 +212,8 @@ DistanceKernels distance_kernels() {
           .pairwise_distance_backward = &pairwise_distance_backward<T>,
           .pair_masks = &pair_masks,
           .all_triplets = &all_triplets<T>,
-          .scan_products = &scan_products<T>};
+          .scan_products = &scan_products<T>,
+          .quantized_products = &quantized_products<T>};
 }
 
 template DistanceKernels distance_kernels<float>();

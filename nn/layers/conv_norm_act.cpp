@@ -1,6 +1,7 @@
 #include "nn/layers/conv_norm_act.h"
 
 #include "autograd/node.h"
+#include "nn/layers/scaled_filters.h"
 #include "tensor/ops/conv.h"
 #include "tensor/ops/eltwise.h"
 
@@ -14,9 +15,8 @@ FoldedConv::Weights fold(const Conv2d& conv, const BatchNorm2d& bn, DType dtype)
   Tensor shift = affine(wide(bn.running_mean()), -1, 0);
   if (conv.bias().defined()) shift = add(shift, wide(conv.bias().value()));
   const Tensor bias = add(mul(shift, scale), wide(bn.bias().value()));
-  const Tensor folded = mul(wide(weight), scale.reshape({scale.dim(0), 1, 1, 1}));
   const auto placed = [&](const Tensor& t, DType as) { return t.to(weight.dtype()).to(as).to(weight.device()); };
-  return {placed(folded.contiguous(Layout::ChannelsLast), dtype), placed(bias, accumulated(dtype))};
+  return {placed(scaled_filters(weight.to(Device{}), scale), dtype), placed(bias, accumulated(dtype))};
 }
 
 bool trains(const Conv2d& conv, const BatchNorm2d& bn, const Variable& x, const Variable& residual = {}) {

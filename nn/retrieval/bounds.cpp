@@ -21,17 +21,25 @@ float distance_slack(std::int64_t d) {
 
 float underflow_slack(std::int64_t d) { return 4 * FLT_MIN * static_cast<float>(d + 1); }
 
-float query_strict(float square, double limit, std::int64_t d) {
-  return up((square * (1.0 + distance_slack(d)) - limit) / 2 + kUnit * (square + limit));
+Slack float32_slack(std::int64_t d) { return {distance_slack(d), underflow_slack(d)}; }
+
+Slack quantized_slack(std::int64_t d, double error) {
+  constexpr double kRoundings = 4.0 / (1 << 24);
+  return {up(2 * error + error * error + kRoundings * (1 + error) * (1 + error) + distance_slack(0)),
+          underflow_slack(d)};
 }
-float query_loose(float square, double limit, std::int64_t d) {
-  return down((square * (1.0 - distance_slack(d)) - limit) / 2 - kUnit * (square + limit));
+
+float query_strict(float square, double limit, const Slack& slack) {
+  return up((square * (1.0 + slack.share) - limit) / 2 + kUnit * (square + limit));
 }
-float item_strict(float square, std::int64_t d) {
-  return up(square * (1.0 + distance_slack(d)) / 2 + kUnit * square + underflow_slack(d));
+float query_loose(float square, double limit, const Slack& slack) {
+  return down((square * (1.0 - slack.share) - limit) / 2 - kUnit * (square + limit));
 }
-float item_loose(float square, std::int64_t d) {
-  return down(square * (1.0 - distance_slack(d)) / 2 - kUnit * square - underflow_slack(d));
+float item_strict(float square, const Slack& slack) {
+  return up(square * (1.0 + slack.share) / 2 + kUnit * square + slack.least);
+}
+float item_loose(float square, const Slack& slack) {
+  return down(square * (1.0 - slack.share) / 2 - kUnit * square - slack.least);
 }
 
 }  // namespace fledge

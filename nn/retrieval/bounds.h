@@ -21,11 +21,23 @@ float distance_slack(std::int64_t d);
 /// For products too small for float32, twice each.
 float underflow_slack(std::int64_t d);
 
+/// How far the squared distance from a product may be wrong: share * (|q|^2 + |g|^2) + least.
+struct Slack {
+  float share = 0, least = 0;
+};
+/// Of products in float32.
+Slack float32_slack(std::int64_t d);
+/// Of products of quantized rows (quantized_rows.h), each of which lies within error * |x| of the row x. With q = a + r
+/// and g = b + t, where a.b is exact and |r| <= e |q|, |t| <= e |g|,
+///   |q.g - a.b| = |q.t + r.b| <= e |q| |g| + e |q| (1 + e) |g| = (2 e + e^2) |q| |g|,
+/// and |q| |g| <= (|q|^2 + |g|^2) / 2, twice. Three roundings (the sum to float32, two scales) and the shift as above.
+Slack quantized_slack(std::int64_t d, double error);
+
 /// The two parts for one query or item of `square` = |x|^2 in the frame; rounded to the safe side. A query's `limit`
 /// may be infinite: everything comes before it.
-float query_strict(float square, double limit, std::int64_t d);
-float query_loose(float square, double limit, std::int64_t d);
-float item_strict(float square, std::int64_t d);
-float item_loose(float square, std::int64_t d);
+float query_strict(float square, double limit, const Slack& slack);
+float query_loose(float square, double limit, const Slack& slack);
+float item_strict(float square, const Slack& slack);
+float item_loose(float square, const Slack& slack);
 
 }  // namespace fledge

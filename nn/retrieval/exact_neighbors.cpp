@@ -93,7 +93,7 @@ void ExactNeighbors::set_items() {
   const std::int64_t n = gallery_.rows.dim(0);
   items_ = Tensor::empty({2, n});
   for (std::int64_t g = 0; g < n; ++g)
-    items_.data<float>()[g] = items_.data<float>()[n + g] = item_loose(gallery_.squares[g], gallery_.d);
+    items_.data<float>()[g] = items_.data<float>()[n + g] = item_loose(gallery_.squares[g], gallery_.slack);
 }
 
 std::vector<std::vector<Neighbor>> ExactNeighbors::nearest(const Tensor& queries, std::int64_t k) const {

@@ -125,6 +125,7 @@ FramedRows in_frame(const Tensor& x, const Frame& frame) {
   side.squares.resize(x.dim(0));
   side.d = x.dim(1);
   side.scale = frame.scale;
+  side.slack = float32_slack(side.d);
   if (frame.center.empty()) {
     side.framed = x;
     fill_squares(side);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/retrieval/bounds.h"
 #include "tensor/tensor.h"
 
 namespace fledge {
@@ -28,6 +29,7 @@ struct FramedRows {
   std::vector<float> squares;  // |x|^2 in the frame
   std::int64_t d = 0;
   double scale = 1;
+  Slack slack;  // of the products of these rows that are compared; of float32 unless changed
   /// Once find_twins() was asked: how many earlier rows hold the very same bits, and the first of them (itself, where
   /// there is none). Of rows with more twins than a list keeps, the later ones come after all of them: a gallery
   /// collapsed to one point costs no more than another.

@@ -27,7 +27,7 @@ void NearestList::close() {
 
 void NearestList::offer(float product, std::int64_t item) {
   const float a = queries_->squares[query_], b = gallery_->squares[item];
-  const float value = a + b - 2 * product, slack = distance_slack(gallery_->d) * (a + b) + underflow_slack(gallery_->d);
+  const float value = a + b - 2 * product, slack = gallery_->slack.share * (a + b) + gallery_->slack.least;
   if (value - slack > threshold_) return;
   // More twins than are kept, as those left out may be among them.
   if (!gallery_->twins_before.empty() && gallery_->twins_before[item] >= keep_ + left_out_) return;
@@ -38,17 +38,24 @@ void NearestList::offer(float product, std::int64_t item) {
 
 Neighbor NearestList::exact(std::int32_t row) const { return {exact_(*queries_, query_, *gallery_, row), row}; }
 
+/// The r-th smallest high.
+float NearestList::high_of(std::int64_t r) const {
+  thread_local std::vector<float> highs;  // of each thread: lists are many, and asked often
+  highs.clear();
+  for (const Item& item : items_) highs.push_back(item.high);
+  std::nth_element(highs.begin(), highs.begin() + (r - 1), highs.end());
+  return highs[r - 1];
+}
+
 /// A superset of the r nearest: at least r items have high <= the r-th smallest high, so an item with low above it is
 /// not among them.
 std::vector<NearestList::Item> NearestList::within_bounds(std::int64_t r) const {
   if (static_cast<std::int64_t>(items_.size()) <= r) return items_;
-  std::vector<float> highs;
-  highs.reserve(items_.size());
-  for (const Item& item : items_) highs.push_back(item.high);
-  std::nth_element(highs.begin(), highs.begin() + (r - 1), highs.end());
+  const float high = high_of(r);
   std::vector<Item> kept;
+  kept.reserve(items_.size());
   for (const Item& item : items_)
-    if (item.low <= highs[r - 1]) kept.push_back(item);
+    if (item.low <= high) kept.push_back(item);
   return kept;
 }
 
@@ -66,11 +73,8 @@ void NearestList::shrink() {
     for (std::int32_t i = 0; i < keep_; ++i) kept.push_back(ranked[i].second);
   }
   items_.assign(kept.begin(), kept.end());
-  std::vector<float> highs;
-  for (const Item& item : items_) highs.push_back(item.high);
-  std::nth_element(highs.begin(), highs.begin() + (keep_ - 1), highs.end());
-  threshold_ = highs[keep_ - 1];
-  product_limit_ = query_loose(queries_->squares[query_], threshold_, gallery_->d);
+  threshold_ = high_of(keep_);
+  product_limit_ = query_loose(queries_->squares[query_], threshold_, gallery_->slack);
 }
 
 std::vector<Neighbor> NearestList::nearest(std::int64_t r) const {

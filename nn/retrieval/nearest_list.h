@@ -37,6 +37,7 @@ class NearestList {
     std::int32_t row;
   };
   Neighbor exact(std::int32_t row) const;
+  float high_of(std::int64_t r) const;
   std::vector<Item> within_bounds(std::int64_t r) const;
   void shrink();
 

@@ -136,6 +136,26 @@ TripletResult all_triplets(const Tensor& d, const Tensor& positive, const Tensor
   return result;
 }
 
+Tensor quantized_products(const Tensor& a, const Tensor& a_scale, const Tensor& b, const Tensor& b_scale) {
+  constexpr const char* op = "quantized_products";
+  for (const check::Arg& rows : {check::Arg{a, "left rows"}, check::Arg{b, "right rows"}}) {
+    check::rank(op, rows, 2);
+    check::dtype(op, rows, DType::Int32);
+    check::same_device(op, {a, "left rows"}, rows);
+  }
+  if (a.dim(1) != b.dim(1)) [[unlikely]]
+    check::fail(op, "rows must have the same number of elements: left " + describe(a) + ", right " + describe(b));
+  check::fits(op, {a_scale, "left scales"}, {a_scale, "left scales"}, {a.dim(0)}, "one per row");
+  check::fits(op, {a_scale, "left scales"}, {b_scale, "right scales"}, {b.dim(0)}, "one per row");
+  check::same_device(op, {a, "left rows"}, {a_scale, "left scales"});
+  const auto multiply = kernel<&KernelTable::distance, &DistanceKernels::quantized_products>(op, a_scale);
+  Tensor products = Tensor::empty({a.dim(0), b.dim(0)}, a_scale.dtype(), Layout::Contiguous, a.device());
+  if (products.numel() == 0) return products;
+  multiply(context(), ContiguousArg(op, "left rows", a), ContiguousArg(op, "left scales", a_scale),
+           ContiguousArg(op, "right rows", b), ContiguousArg(op, "right scales", b_scale), products.view());
+  return products;
+}
+
 ScanResult scan_products(const Tensor& products, const Tensor& queries, const Tensor& items,
                          const Tensor& column_queries, const Tensor& row_items) {
   constexpr const char* op = "scan_products";

@@ -82,6 +82,31 @@ TEST_CASE("uniform and normal have the right moments", "[random]") {
   CHECK(std::abs(below_one / n - 0.841345) < 5 * std::sqrt(0.1335 / n));
 }
 
+TEST_CASE("many draws below a bound are those of one call after the other", "[random]") {
+  // The last bound refuses a quarter of the words.
+  for (const std::int64_t n : {std::int64_t{1}, std::int64_t{6}, std::int64_t{60502}, std::int64_t{3} << 61})
+    for (const std::uint64_t start : {0, 1, 5, 1000, 1001})
+      for (const std::int64_t count : {0, 1, 7, 8, 9, 300}) {
+        Generator one(42, start), many(42, start);
+        std::vector<std::int64_t> expected, drawn(static_cast<std::size_t>(count) + 1, -1);
+        for (std::int64_t i = 0; i < count; ++i) expected.push_back(one.below(n));
+        expected.push_back(-1);  // nothing is written behind them
+        many.fill_below(n, drawn.data(), count);
+        CHECK(drawn == expected);
+        CHECK(many.counter() == one.counter());
+      }
+  // Past 2^32 blocks, where both halves of a block's number count.
+  std::uint64_t words[2 * kPhiloxBlocks];
+  for (const std::uint64_t block : {std::uint64_t{0}, (std::uint64_t{1} << 32) - 2, ~std::uint64_t{0} - 9}) {
+    philox_words(0x123456789abcdef0, block, words);
+    for (std::uint64_t i = 0; i < kPhiloxBlocks; ++i) {
+      const std::array<std::uint64_t, 2> one = philox_words(0x123456789abcdef0, block + i);
+      CHECK(words[2 * i] == one[0]);
+      CHECK(words[2 * i + 1] == one[1]);
+    }
+  }
+}
+
 TEST_CASE("below is fair and bounded", "[random]") {
   Generator g(5);
   const int n = 60000;

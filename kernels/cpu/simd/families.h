@@ -17,6 +17,7 @@ void fill_scan(SimdTable&);
 void fill_optim(SimdTable&);
 void fill_product(SimdTable&);
 void fill_product_fused(SimdTable&);
+void fill_quantized(SimdTable&);
 void fill_winograd(SimdTable&);
 
 }  // namespace fledge::cpu::FLEDGE_ISA

@@ -22,6 +22,7 @@ void fill_table(SimdTable& t) {
   fill_optim(t);
   fill_product(t);
   fill_product_fused(t);
+  fill_quantized(t);
   fill_winograd(t);
 }
 

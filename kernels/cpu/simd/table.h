@@ -112,6 +112,16 @@ struct ProductFusedArgs {
   float lo, hi;
 };
 
+// Products of rows of 16-bit numbers, two in each int32, with one panel (kernels/api/distance.h, quantized_products).
+struct QuantizedArgs {
+  const std::int32_t* x;  // rows x depth
+  const std::int32_t* w;  // depth x quantized_panel
+  float* y;               // row r begins at y + r*ldy
+  const float *x_scale, *w_scale;
+  std::int64_t ldy;
+  std::int64_t rows, depth, columns;  // columns: those of the panel that exist, the others are not written
+};
+
 // Winograd's transforms of one tile, m = 4 or 2; side = m + 2. Position i of `to`, `from` and `positions` begins at
 // i*position_stride. Channels: multiples of the lanes.
 struct WinogradInputArgs {
@@ -213,6 +223,9 @@ struct SimdTable {
   void (*product_fused)(const ProductFusedArgs&);
   // y = x^T * w, or added to y.
   void (*product_transposed)(const ProductArgs&, bool add);
+
+  int quantized_rows, quantized_panel;
+  void (*quantized_product)(const QuantizedArgs&);
 
   void (*winograd_input)(const WinogradInputArgs&);
   void (*winograd_grad_output)(const WinogradInputArgs&);

@@ -38,6 +38,10 @@ void all_triplets(ExecContext&, const TensorView& d, const TensorView& positive,
 void scan_products(ExecContext&, const TensorView& products, const TensorView& queries, const TensorView& items,
                    const TensorView& before, const TensorView& marks, const ScanColumns* columns);
 
+// quantized.cu
+void quantized_products(ExecContext&, const TensorView& a, const TensorView& a_scale, const TensorView& b,
+                        const TensorView& b_scale, const TensorView& products);
+
 // optim_norm.cu
 void grad_norm(ExecContext&, std::span<const TensorView> grads, const TensorView& norm);
 

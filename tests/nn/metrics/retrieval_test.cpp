@@ -263,14 +263,17 @@ TEST_CASE("limits hold whatever the rounding", "[metrics]") {
     const FramedRows rows = in_frame(x, frame_of(x, x));
     const Tensor products = matmul(rows.framed, rows.framed, false, true);
     const double scale = rows.scale * rows.scale;
+    const Slack slack = float32_slack(d);
     for (std::int64_t q = 0; q < n; ++q)
       for (std::int64_t t = 0; t < n; ++t)
         for (std::int64_t i = 0; i < n; ++i) {
           const double limit = exact_squared_distance(rows.original(q), rows.original(t), d);
           const double distance = exact_squared_distance(rows.original(q), rows.original(i), d);
           const float p = products.data<float>()[q * n + i];
-          const bool certain = p > query_strict(rows.squares[q], limit * scale, d) + item_strict(rows.squares[i], d);
-          const bool possible = p >= query_loose(rows.squares[q], limit * scale, d) + item_loose(rows.squares[i], d);
+          const bool certain =
+              p > query_strict(rows.squares[q], limit * scale, slack) + item_strict(rows.squares[i], slack);
+          const bool possible =
+              p >= query_loose(rows.squares[q], limit * scale, slack) + item_loose(rows.squares[i], slack);
           if ((certain && !(distance < limit)) || (!possible && distance <= limit))
             FAIL("query " << q << ", limit " << t << ", item " << i << " at spread " << spread);
         }
