@@ -3,10 +3,10 @@
 
 namespace fledge {
 
-/// libgomp lets a thread spin for milliseconds where it waits for others. On a machine that has other work too, it takes
-/// the processor from the very thread that it waits for. libgomp reads the number of turns (GOMP_SPINCOUNT) when the
-/// program is loaded, so the program starts itself again, once, with a small one. It does not where the user has chosen
-/// (GOMP_SPINCOUNT, OMP_WAIT_POLICY), and goes on as it is where it cannot.
+/// libgomp lets a thread spin for milliseconds where it waits for others. On a machine that has other work too, it
+/// takes the processor from the very thread that it waits for. libgomp reads the number of turns (GOMP_SPINCOUNT) when
+/// the program is loaded, so the program starts itself again, once, with a small one. It does not where the user has
+/// chosen (GOMP_SPINCOUNT, OMP_WAIT_POLICY), and goes on as it is where it cannot.
 void spin_shortly(char** argv);
 
 /// Turns: some tens of microseconds.

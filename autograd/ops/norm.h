@@ -1,14 +1,15 @@
 // Differentiable batch normalisation + residual + activation as one node (kernels/api/norm.h).
 // Saves x, mean, invstd, gamma, and, when there is an activation, y or beta: on the CPU, with batch statistics and no
-// residual, backward finds y's mask from x. Backward writes over x and dy there when nobody else holds them. x, residual
-// and y may be bfloat16; the rest is float32 then.
+// residual, backward finds y's mask from x. Backward writes over x and dy there when nobody else holds them. x,
+// residual and y may be bfloat16; the rest is float32 then.
 #pragma once
 #include "autograd/variable.h"
 #include "kernels/api/norm.h"
 
 namespace fledge {
 
-/// x, residual (may be undefined): N,C,H,W; gamma, beta: C; running_mean/running_var: C, updated when training; undefined: not.
+/// x, residual (may be undefined): N,C,H,W; gamma, beta: C; running_mean/running_var: C, updated when training;
+/// undefined: not.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
                     const Tensor& running_mean, const Tensor& running_var, bool training,
                     const BatchNormParams& params);

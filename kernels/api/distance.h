@@ -66,10 +66,10 @@ using ScanProducts = void (*)(ExecContext&, const TensorView& products, const Te
 
 // Products of rows of 16-bit whole numbers: twice as many in an instruction as of float32, and their sums are exact.
 //   products[i,j] = sum_k a_ik b_jk * scale_i * scale'_j
-// The sum as a float, then one multiplication after the other: the same bits in every table. a: R,P int32  b: M,P int32,
-// each element two numbers: of column 2p in the low half, of column 2p + 1 in the high half. a_scale: R  b_scale: M
-// products: R,M. All contiguous. No number may be -2^15, and sum_k |a_ik b_jk| must be less than 2^31; rows with a
-// Euclidean norm of less than 2^15.5 keep to that.
+// The sum as a float, then one multiplication after the other: the same bits in every table. a: R,P int32  b: M,P
+// int32, each element two numbers: of column 2p in the low half, of column 2p + 1 in the high half. a_scale: R
+// b_scale: M products: R,M. All contiguous. No number may be -2^15, and sum_k |a_ik b_jk| must be less than 2^31; rows
+// with a Euclidean norm of less than 2^15.5 keep to that.
 using QuantizedProducts = void (*)(ExecContext&, const TensorView& a, const TensorView& a_scale, const TensorView& b,
                                    const TensorView& b_scale, const TensorView& products);
 

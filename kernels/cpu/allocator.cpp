@@ -1,5 +1,5 @@
-// Caching allocator. Small blocks are kept by size: multiples of 64 bytes up to 1 KiB, then eighths of powers of two (at
-// most 1/8 wasted). Large ones lie in an arena.
+// Caching allocator. Small blocks are kept by size: multiples of 64 bytes up to 1 KiB, then eighths of powers of two
+// (at most 1/8 wasted). Large ones lie in an arena.
 #include "kernels/cpu/allocator.h"
 
 #include <bit>

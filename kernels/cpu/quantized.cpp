@@ -1,5 +1,5 @@
-// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side, and
-// each panel meets a block of rows that stays in the second-level cache.
+// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side,
+// and each panel meets a block of rows that stays in the second-level cache.
 #include <xmmintrin.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Products of rows of 16-bit whole numbers (kernels/api/distance.h). For completeness: the search of a device multiplies
-// in float32 (nn/retrieval/device_neighbors.h), so this is a plain loop.
+// Products of rows of 16-bit whole numbers (kernels/api/distance.h). For completeness: the search of a device
+// multiplies in float32 (nn/retrieval/device_neighbors.h), so this is a plain loop.
 #include "kernels/cuda/device/entries.cuh"
 #include "kernels/cuda/runtime/runtime.h"
 
@@ -31,7 +31,8 @@ __global__ void __launch_bounds__(kBlock)
 void quantized_products(ExecContext&, const TensorView& a, const TensorView& a_scale, const TensorView& b,
                         const TensorView& b_scale, const TensorView& products) {
   const std::int64_t rows = a.dims[0], width = b.dims[0], most = 4096;
-  const dim3 grid(static_cast<unsigned>((width + kBlock - 1) / kBlock), static_cast<unsigned>(rows < most ? rows : most));
+  const dim3 grid(static_cast<unsigned>((width + kBlock - 1) / kBlock),
+                  static_cast<unsigned>(rows < most ? rows : most));
   launch("quantized_products", &multiply_quantized, grid, kBlock, rows, width, a.dims[1], a.as<std::int32_t>(),
          a_scale.as<float>(), b.as<std::int32_t>(), b_scale.as<float>(), products.as<float>());
 }

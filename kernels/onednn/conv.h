@@ -1,6 +1,7 @@
-// Convolution through oneDNN, f32, or bf16 with biases and gradients of weights in f32. Signatures and formulas: kernels/api/conv.h. Every rank-4 view is dense
-// channels-last, weights too; groups of any kind, stride and padding of four sides. Threads come from the context,
-// scratch from its arena. Throws Error(Internal) with the vendor's text and the problem when oneDNN refuses.
+// Convolution through oneDNN, f32, or bf16 with biases and gradients of weights in f32. Signatures and formulas:
+// kernels/api/conv.h. Every rank-4 view is dense channels-last, weights too; groups of any kind, stride and padding of
+// four sides. Threads come from the context, scratch from its arena. Throws Error(Internal) with the vendor's text and
+// the problem when oneDNN refuses.
 #pragma once
 #include "kernels/api/conv.h"
 

@@ -1,4 +1,5 @@
-// The reference table: every entry of KernelTable as plain loops, any strides, for float and double; bfloat16 by way of float.
+// The reference table: every entry of KernelTable as plain loops, any strides, for float and double; bfloat16 by way of
+// float.
 #pragma once
 #include "kernels/api/kernel_table.h"
 

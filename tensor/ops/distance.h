@@ -37,8 +37,8 @@ struct TripletResult {
 TripletResult all_triplets(const Tensor& d, const Tensor& positive, const Tensor& negative,
                            const TripletParams& params);
 
-/// Products of rows of 16-bit whole numbers, each with a scale (kernels/api/distance.h has the form, and what the numbers
-/// must keep to; it is not checked). a: R,P int32  b: M,P int32  scales: R and M  ->  R,M, of the scales' dtype
+/// Products of rows of 16-bit whole numbers, each with a scale (kernels/api/distance.h has the form, and what the
+/// numbers must keep to; it is not checked). a: R,P int32  b: M,P int32  scales: R and M  ->  R,M, of the scales' dtype
 Tensor quantized_products(const Tensor& a, const Tensor& a_scale, const Tensor& b, const Tensor& b_scale);
 
 struct ScanResult {

@@ -1,5 +1,5 @@
-// Convolutions in mixed precision. Where the processor multiplies bfloat16, oneDNN does. Elsewhere blocks of pictures go
-// through the float32 entries, widened on the way in and narrowed on the way out.
+// Convolutions in mixed precision. Where the processor multiplies bfloat16, oneDNN does. Elsewhere blocks of pictures
+// go through the float32 entries, widened on the way in and narrowed on the way out.
 #include "kernels/onednn/conv.h"
 
 #include "kernels/cpu/bf16/blocks.h"

@@ -42,8 +42,8 @@ struct NormRoom {
   float* floats_of_part(int part) const { return partial + 2 * width * part; }
   float* row(int i) const { return parameters + i * width; }
 
-  /// pass(part, begin, end, c): rows [begin, end) of c columns; then all parts' sums are added, in order, and the copies
-  /// of each column: the results lie in the first c of sums, and of sums + width.
+  /// pass(part, begin, end, c): rows [begin, end) of c columns; then all parts' sums are added, in order, and the
+  /// copies of each column: the results lie in the first c of sums, and of sums + width.
   template <class F>
   void add_up(const ExecContext& ctx, const Columns& m, F pass) const {
     parallel_sum(ctx, parts, m.wide_rows,
@@ -56,8 +56,8 @@ struct NormRoom {
   }
 };
 
-/// pass(begin, end, c) over all rows, by blocks; each thread from its last block to its first, which the pass before left
-/// in the cache.
+/// pass(begin, end, c) over all rows, by blocks; each thread from its last block to its first, which the pass before
+/// left in the cache.
 template <class F>
 void over_rows(const ExecContext& ctx, const Columns& m, F pass) {
   const std::int64_t rows = std::max<std::int64_t>(1, 32768 / m.width());

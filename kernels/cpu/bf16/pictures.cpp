@@ -8,8 +8,8 @@
 namespace fledge::cpu::bf16 {
 namespace {
 
-/// Of all tensors of a block: 2 MiB lie in the last-level cache, and in part nearer. Measured on Zen 3 (MobileNet 0.25):
-/// 1 MiB is as fast, 4 MiB are slower by a fifth.
+/// Of all tensors of a block: 2 MiB lie in the last-level cache, and in part nearer. Measured on Zen 3 (MobileNet
+/// 0.25): 1 MiB is as fast, 4 MiB are slower by a fifth.
 constexpr std::int64_t kBlockFloats = 1 << 19;
 
 /// The float32 entries take the context's scratch for themselves.

@@ -16,8 +16,8 @@ struct BlockOptions {
 };
 
 /// Blocks of pictures of several tensors of one batch, dense channels-last (or N,C). A bfloat16 tensor has float32 room
-/// for a block, another is seen as it is. By rows, a block is one picture of some rows of pixels. The sizes alone divide
-/// the batch, so a sum over blocks has the same bits for any number of threads.
+/// for a block, another is seen as it is. By rows, a block is one picture of some rows of pixels. The sizes alone
+/// divide the batch, so a sum over blocks has the same bits for any number of threads.
 class PictureBlocks {
  public:
   /// Views may be null. The memory is good until the next object of this context.

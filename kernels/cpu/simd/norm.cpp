@@ -1,7 +1,8 @@
 // Batch norm passes over rows x c: every column (channel) has its own parameters. The caller widens narrow matrices
-// (kernels/cpu/columns.h), so that vectors are full and the chains of the sums independent. Rows go one after the other,
-// in the order of memory: several at a time load a column's parameters less often, and are slower, as the processor
-// fetches ahead less well. Pointers are copied from the arguments first, or each store makes the compiler load them again.
+// (kernels/cpu/columns.h), so that vectors are full and the chains of the sums independent. Rows go one after the
+// other, in the order of memory: several at a time load a column's parameters less often, and are slower, as the
+// processor fetches ahead less well. Pointers are copied from the arguments first, or each store makes the compiler
+// load them again.
 #include "kernels/cpu/simd/families.h"
 #include "kernels/cpu/simd/vec.h"
 

@@ -10,8 +10,8 @@ namespace {
 constexpr int kPanel = 2 * kLanes;
 constexpr int kRows = FLEDGE_VEC_BYTES == 64 ? 14 : 6;
 
-/// sum + a.low * b.low + a.high * b.high, lane by lane. VNNI: in one instruction. As assembly, since a function compiled
-/// for it could not be inlined into one that is not.
+/// sum + a.low * b.low + a.high * b.high, lane by lane. VNNI: in one instruction. As assembly, since a function
+/// compiled for it could not be inlined into one that is not.
 template <bool VNNI>
 FLEDGE_INLINE VI add_pairs(VI sum, VI a, VI b) {
 #if FLEDGE_VEC_BYTES == 64
