@@ -51,7 +51,7 @@ struct NormApplyArgs {
 };
 struct NormReduceArgs {
   const float *dy, *x, *y;
-  float* dz;          // masked dy, written when not null
+  float* dz;                         // masked dy, written when not null
   const float *mean, *scale, *beta;  // c; the last two may be null
   float lo, hi;
   double *sum_dz, *sum_dz_x;  // c, added to: sum dz and sum dz*(x - mean)
@@ -59,7 +59,7 @@ struct NormReduceArgs {
 // dx = scale * (dz - m1 - (x - mean) * m2); x null leaves the terms with m1, m2 out.
 struct NormGradArgs {
   const float *dy, *x, *y;
-  float *dx, *dz;  // each nullable
+  float *dx, *dz;                              // each nullable
   const float *mean, *scale, *m1, *m2, *beta;  // c; beta may be null
   float lo, hi;
 };
