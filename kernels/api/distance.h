@@ -52,11 +52,12 @@ using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView
 // The loop of an exact search (nn/retrieval): products of queries with items, compared with limits.
 //   certain: p[i,j] > strict_i + strict'_j   possible: p[i,j] >= loose_i + loose'_j   near: p[i,j] >= list_i + loose'_j
 //   before[i] = number of certain items
-//   marks[i,c] = 1 where chunk c holds an item that is possible and not certain, or near; else 0
+//   marks[i,c] = kScanRow where chunk c holds an item that is possible and not certain, or near; else 0
 // queries: 3,R (strict, loose, list)  items: 2,M (strict', loose')  products: R,M  before: R int32
-// marks: R,ceil(M / kScanChunk) uint8. Where the columns are queries too, and the rows their items, marks are also set
+// marks: R,ceil(M / kScanChunk) uint8. Where the columns are queries too, and the rows their items, kScanColumn is added
 // for their sake. queries and items may have any stride between their rows, all else is contiguous.
 inline constexpr std::int64_t kScanChunk = 64;
+inline constexpr std::uint8_t kScanRow = 1, kScanColumn = 2;
 struct ScanColumns {
   TensorView queries, items, before;  // 3,M  2,R  M int32
 };

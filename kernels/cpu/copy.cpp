@@ -7,6 +7,7 @@
 #include "kernels/cpu/loop_nest.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/turn.h"
 
 namespace fledge::cpu {
 namespace {
@@ -54,8 +55,12 @@ void transpose_tiles(const std::uint32_t* from, std::int64_t from_step, std::uin
   for (std::int64_t r0 = 0; r0 < rows; r0 += kTile)
     for (std::int64_t c0 = 0; c0 < columns; c0 += kTile) {
       const std::int64_t r1 = std::min(rows, r0 + kTile), c1 = std::min(columns, c0 + kTile);
+      const std::int64_t r2 = r0 + (r1 - r0) / 4 * 4, c2 = c0 + (c1 - c0) / 4 * 4;
+      for (std::int64_t r = r0; r < r2; r += 4)
+        for (std::int64_t c = c0; c < c2; c += 4)
+          turn_4x4(from + c * from_step + r, from_step, to + r * to_step + c, to_step);
       for (std::int64_t r = r0; r < r1; ++r)
-        for (std::int64_t c = c0; c < c1; ++c) to[r * to_step + c] = from[c * from_step + r];
+        for (std::int64_t c = r < r2 ? c2 : c0; c < c1; ++c) to[r * to_step + c] = from[c * from_step + r];
     }
 }
 

@@ -1,12 +1,11 @@
-// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side,
-// and each panel meets a block of rows that stays in the second-level cache.
-#include <xmmintrin.h>
-
+// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side, and
+// each panel meets a block of rows that stays in the second-level cache.
 #include <algorithm>
 
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/turn.h"
 
 namespace fledge::cpu {
 namespace {
@@ -18,18 +17,10 @@ std::int64_t pieces_in(std::int64_t bytes, std::int64_t piece) {
   return std::max<std::int64_t>(1, bytes / std::max<std::int64_t>(1, piece));
 }
 
-/// Four numbers of each of four rows, turned.
-void turn_4x4(const std::int32_t* from, std::int64_t from_stride, std::int32_t* to, std::int64_t to_stride) {
-  __m128 r[4];
-  for (int i = 0; i < 4; ++i) r[i] = _mm_loadu_ps(reinterpret_cast<const float*>(from + i * from_stride));
-  _MM_TRANSPOSE4_PS(r[0], r[1], r[2], r[3]);
-  for (int i = 0; i < 4; ++i) _mm_storeu_ps(reinterpret_cast<float*>(to + i * to_stride), r[i]);
-}
-
 /// Rows [first, first + count) of b as depth x panel, zeros behind them.
-void pack_panel(const TensorView& b, std::int64_t first, std::int64_t count, std::int64_t panel, std::int32_t* to) {
+void pack_panel(const TensorView& b, std::int64_t first, std::int64_t count, std::int64_t panel, std::uint32_t* to) {
   const std::int64_t depth = b.dims[1], whole = depth / 4 * 4;
-  const std::int32_t* rows = b.as<std::int32_t>() + first * depth;
+  const std::uint32_t* rows = b.as<std::uint32_t>() + first * depth;
   if (count < panel) std::fill_n(to, depth * panel, 0);
   std::int64_t j = 0;
   for (; j + 4 <= count; j += 4)
@@ -44,7 +35,7 @@ void quantized_products(ExecContext& ctx, const TensorView& a, const TensorView&
   const std::int64_t panel_size = depth * panel, panels = (width + panel - 1) / panel;
   const std::int64_t together = std::min(panels, pieces_in(kPackedBytes, panel_size * 4));
   const std::int64_t block = pieces_in(kBlockBytes, simd().quantized_rows * depth * 4) * simd().quantized_rows;
-  auto* packed = static_cast<std::int32_t*>(ctx.scratch(static_cast<std::size_t>(together * panel_size) * 4));
+  auto* packed = static_cast<std::uint32_t*>(ctx.scratch(static_cast<std::size_t>(together * panel_size) * 4));
   for (std::int64_t first = 0; first < panels; first += together) {
     const std::int64_t end = std::min(panels, first + together);
     const auto columns = [&](std::int64_t p) { return std::min(panel, width - p * panel); };
@@ -56,15 +47,16 @@ void quantized_products(ExecContext& ctx, const TensorView& a, const TensorView&
                  [&](std::int64_t begin, std::int64_t stop) {
                    for (std::int64_t r = begin; r < stop; r += block)
                      for (std::int64_t p = first; p < end; ++p)
-                       simd().quantized_product({.x = a.as<std::int32_t>() + r * depth,
-                                                 .w = packed + (p - first) * panel_size,
-                                                 .y = products.as<float>() + r * width + p * panel,
-                                                 .x_scale = a_scale.as<float>() + r,
-                                                 .w_scale = b_scale.as<float>() + p * panel,
-                                                 .ldy = width,
-                                                 .rows = std::min(block, stop - r),
-                                                 .depth = depth,
-                                                 .columns = columns(p)});
+                       simd().quantized_product(
+                           {.x = a.as<std::int32_t>() + r * depth,
+                            .w = reinterpret_cast<const std::int32_t*>(packed) + (p - first) * panel_size,
+                            .y = products.as<float>() + r * width + p * panel,
+                            .x_scale = a_scale.as<float>() + r,
+                            .w_scale = b_scale.as<float>() + p * panel,
+                            .ldy = width,
+                            .rows = std::min(block, stop - r),
+                            .depth = depth,
+                            .columns = columns(p)});
                  });
   }
 }

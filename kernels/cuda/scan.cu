@@ -35,13 +35,17 @@ __global__ void __launch_bounds__(kScanBlock)
   __shared__ int shared[kScanBlock / kWarp];
   const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * kScanBlock + threadIdx.x;
   for (std::int64_t i = blockIdx.y; i < rows; i += gridDim.y) {
-    int mark = 0;
+    int counts = 0;  // for the row's sake, and kForColumn times those for the columns'
+    constexpr int kForColumn = 1 << 16;
     if (j < width) {
       const float p = products[i * width + j];
-      mark = marked(p, queries, i, items, j) || (both && marked(p, column_queries, j, row_items, i));
+      counts = marked(p, queries, i, items, j);
+      if (both && marked(p, column_queries, j, row_items, i)) counts += kForColumn;
     }
-    mark = block_fold<kScanBlock>(mark, shared, Sum{});
-    if (threadIdx.x == 0) marks[i * gridDim.x + blockIdx.x] = mark > 0;
+    counts = block_fold<kScanBlock>(counts, shared, Sum{});
+    if (threadIdx.x == 0)
+      marks[i * gridDim.x + blockIdx.x] =
+          static_cast<std::uint8_t>((counts % kForColumn ? kScanRow : 0) | (counts / kForColumn ? kScanColumn : 0));
     __syncthreads();
   }
 }

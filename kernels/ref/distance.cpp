@@ -173,14 +173,15 @@ void scan_products(ExecContext&, const TensorView& products, const TensorView& q
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < width; ++j) {
       const T p = at<T>(products, i, j);
-      auto [certain, marked] = meet(p, queries, i, items, j);
+      const auto [certain, marked] = meet(p, queries, i, items, j);
+      std::uint8_t& mark = at<std::uint8_t>(marks, i, j / kScanChunk);
+      if (marked) mark |= kScanRow;
       before.as<std::int32_t>()[i] += certain;
       if (columns) {
         const auto [column_certain, column_marked] = meet(p, columns->queries, j, columns->items, i);
         columns->before.as<std::int32_t>()[j] += column_certain;
-        marked |= column_marked;
+        if (column_marked) mark |= kScanColumn;
       }
-      if (marked) at<std::uint8_t>(marks, i, j / kScanChunk) = 1;
     }
 }
 

@@ -234,14 +234,15 @@ class Ranking {
     const float *p = b.products + i * b.width, *loose = item_loose_ + b.item;
     const std::uint8_t* marks = b.marks + i * b.chunks;
     for (std::int64_t c = 0; c < b.chunks; ++c) {
-      if (c + kAhead < b.chunks && marks[c + kAhead]) fetch_chunk(p + (c + kAhead) * kScanChunk);
-      if (!marks[c]) continue;
+      if (c + kAhead < b.chunks && (marks[c + kAhead] & kScanRow)) fetch_chunk(p + (c + kAhead) * kScanChunk);
+      if (!(marks[c] & kScanRow)) continue;
       for (std::int64_t k = c * kScanChunk; k < std::min(b.width, (c + 1) * kScanChunk); k += kGroup) {
         const std::int64_t end = std::min(b.width, k + kGroup);
         const float limit = std::min(loose_[q], list_[q]);
         int any = 0;
         for (std::int64_t j = k; j < end; ++j) any |= p[j] >= limit + loose[j];
-        for (std::int64_t j = k; any && j < end; ++j) distances += settle(q, b.item + j, p[j]);
+        for (std::int64_t j = k; any && j < end; ++j)
+          if (p[j] >= limit + loose[j]) distances += settle(q, b.item + j, p[j]);
       }
     }
     close_if_hopeless(q);
@@ -255,15 +256,16 @@ class Ranking {
     for (std::int64_t k = first; k < end; ++k) found_[b.item + k].before += b.column_before[k];
     const float *loose = loose_ + b.item, *list = list_ + b.item;
     for (std::int64_t i = 0; i < b.rows; ++i) {
-      if (i + kAhead < b.rows && b.marks[(i + kAhead) * b.chunks + c])
+      if (i + kAhead < b.rows && (b.marks[(i + kAhead) * b.chunks + c] & kScanColumn))
         fetch_chunk(b.products + (i + kAhead) * b.width + first);
-      if (!b.marks[i * b.chunks + c]) continue;
+      if (!(b.marks[i * b.chunks + c] & kScanColumn)) continue;
       const float *p = b.products + i * b.width, limit = item_loose_[b.query + i];
       for (std::int64_t k = first; k < end; k += kGroup) {
         const std::int64_t stop = std::min(end, k + kGroup);
         int any = 0;
         for (std::int64_t j = k; j < stop; ++j) any |= p[j] >= std::min(loose[j], list[j]) + limit;
-        for (std::int64_t j = k; any && j < stop; ++j) distances += settle(b.item + j, b.query + i, p[j]);
+        for (std::int64_t j = k; any && j < stop; ++j)
+          if (p[j] >= std::min(loose[j], list[j]) + limit) distances += settle(b.item + j, b.query + i, p[j]);
       }
     }
     for (std::int64_t k = first; k < end; ++k) close_if_hopeless(b.item + k);

@@ -58,7 +58,9 @@ TEST_CASE("ref scan: certain items are counted, what is open is marked", "[ref][
   CHECK(column_before.get(0) == 1);
   CHECK(column_before.get(1) == 0);
   column_queries.set(132 + 1, 0.75);  // column 1 takes it into its list
-  CHECK(scan(&columns) == std::vector<double>{3, 1, 0});
+  CHECK(scan(&columns) == std::vector<double>{3, kScanColumn, 0});
+  p.set(2, 0.5);  // the row has one that is open besides
+  CHECK(scan(&columns) == std::vector<double>{3, kScanRow | kScanColumn, 0});
 }
 
 TEST_CASE("scan of products", "[scan]") {

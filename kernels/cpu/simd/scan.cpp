@@ -17,7 +17,7 @@ inline __attribute__((always_inline)) std::int64_t scan(const ScanArgs& a, std::
     const float* column_list = COLUMNS ? a.column_list + first : nullptr;
     std::int32_t* column_before = COLUMNS ? a.column_before + first : nullptr;
     const int n = static_cast<int>(a.count - first < kChunk ? a.count - first : kChunk);
-    int before = 0, marked = 0;
+    int before = 0, marked = 0, column_marked = 0;
 #pragma GCC ivdep
     for (int k = 0; k < n; ++k) {
       const int certain = p[k] > strict + s[k], possible = p[k] >= loose + l[k], near = p[k] >= list + l[k];
@@ -28,10 +28,10 @@ inline __attribute__((always_inline)) std::int64_t scan(const ScanArgs& a, std::
       const int column_possible = p[k] >= column_loose[k] + row_loose;
       const int column_near = p[k] >= column_list[k] + row_loose;
       column_before[k] += column_certain;
-      marked |= (column_possible ^ column_certain) | column_near;
+      column_marked |= (column_possible ^ column_certain) | column_near;
     }
     total += before;
-    *marks++ = static_cast<std::uint8_t>(marked);
+    *marks++ = static_cast<std::uint8_t>(marked | column_marked << 1);
   }
   return total;
 }
