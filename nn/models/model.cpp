@@ -41,7 +41,8 @@ void check_spec(const ModelSpec& spec) {
 }  // namespace
 
 Variable Backbone::run_block(std::function<Variable(Variable)> block, Variable x) const {
-  return checkpoints_ && is_training() && grad_enabled() ? recomputed(std::move(block), x) : block(std::move(x));
+  return checkpoints_ == Checkpoints::Blocks && is_training() && grad_enabled() ? recomputed(std::move(block), x)
+                                                                                : block(std::move(x));
 }
 
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
@@ -75,6 +76,7 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
                 "its description needs 'classes' above 0");
   }
   ModelOutput output;
+  const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
   const Variable map = backbone_->forward(images, options.feature_maps ? &output.feature_maps : nullptr);
   output.features = global_avg_pool(map);
   const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
