@@ -36,6 +36,10 @@ class Node {
   /// Of a node that stands for a graph which was not kept (recompute.h): the output, with that graph behind it. The
   /// engine then gives dy to that one, and backward() is not called. Undefined: there is none.
   virtual Variable again() { return {}; }
+  /// Whether output_again() gives this node's output, as often as it is asked before the node is released. Others then
+  /// keep the node in place of the output (recompute.h).
+  virtual bool gives_output_again() const { return false; }
+  virtual Tensor output_again() const { return {}; }
   /// Drops the saved tensors; called by the engine once backward has run.
   virtual void release() = 0;
 

@@ -48,6 +48,12 @@ class RecomputedNode : public Node {
 
 }  // namespace
 
+static thread_local bool norms_again = false;
+
+RecomputeNorms::RecomputeNorms(bool on) : before_(std::exchange(norms_again, on)) {}
+RecomputeNorms::~RecomputeNorms() { norms_again = before_; }
+bool recomputes_norms() { return norms_again; }
+
 bool recomputing() { return second_run; }
 
 Variable recomputed(std::function<Variable(Variable)> f, const Variable& x) {

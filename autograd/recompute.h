@@ -12,6 +12,20 @@ namespace fledge {
 /// twice: it draws no random numbers, and what else it does besides its result it does not do while recomputing().
 Variable recomputed(std::function<Variable(Variable)> f, const Variable& x);
 
+/// While this lives and is on, convolutions do not keep an input that a batch norm made, but have it computed again
+/// from what the norm keeps: one more pass of the norm for each, the same bits.
+class RecomputeNorms {
+ public:
+  explicit RecomputeNorms(bool on);
+  ~RecomputeNorms();
+  RecomputeNorms(const RecomputeNorms&) = delete;
+  RecomputeNorms& operator=(const RecomputeNorms&) = delete;
+
+ private:
+  bool before_;
+};
+bool recomputes_norms();
+
 /// Whether this thread is in the second run of such a function: batch norm's running statistics stay as they are then.
 bool recomputing();
 

@@ -10,8 +10,8 @@ namespace fledge {
 
 inline constexpr std::size_t kCacheLine = 64, kHugePage = std::size_t{2} << 20;
 
-/// 64-byte aligned; from 2 MiB on aligned to that, with a wish for huge pages. Null where there is no memory. The caller
-/// gives it back by std::free.
+/// 64-byte aligned; from 2 MiB on aligned to that, with a wish for huge pages. Null where there is no memory. The
+/// caller gives it back by std::free.
 inline void* large_memory(std::size_t bytes) {
   void* p = nullptr;
   const bool huge = bytes >= kHugePage;

@@ -44,7 +44,7 @@ Finished run_self(const BenchOptions& o, const Task& task) {
                                     "--seconds",       std::to_string(o.seconds),
                                     "--step-graph",    word(o.step_graph),
                                     "--since",         std::to_string(monotonic_ns())};
-  if (o.checkpoint_activations) words.insert(words.end(), {"--checkpoint-activations", "true"});
+  words.insert(words.end(), {"--checkpoint-activations", word(o.checkpoint_activations)});
   if (!task.folder.empty()) words.insert(words.end(), {"--folder", task.folder});
   if (!task.case_text.empty()) words.push_back(task.case_text);
   std::vector<std::pair<std::string, std::string>> environment;

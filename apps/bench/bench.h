@@ -16,7 +16,8 @@ struct BenchOptions {
   std::string against, python, variants;  // comma-separated; empty: none, the Python of this machine, all
   std::string picture;                    // file of the bars; empty: none
   StepGraph step_graph = StepGraph::Auto;
-  bool checkpoint_activations = false, kernels = false, json = false;
+  Checkpoints checkpoint_activations = Checkpoints::Off;
+  bool kernels = false, json = false;
   MachineSpec machine;
   // Of a run's own processes:
   std::string child;       // not empty: this process is one, and this is its task

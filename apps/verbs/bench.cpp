@@ -41,8 +41,8 @@ Verb bench_verb() {
         "on the CPU, e.g. 1,2: each case with each; empty: --threads, with --against also 1");
   add_choice(f, "step-graph", o->step_graph,
              "on a GPU: auto: the training step is recorded once and replayed, as in training; off");
-  f.add("checkpoint-activations", o->checkpoint_activations,
-        "training steps keep the inputs of the network's blocks only, as in training");
+  add_choice(f, "checkpoint-activations", o->checkpoint_activations,
+             "what training steps compute again, as in training: off, norms, blocks");
   f.add_switch("kernels", o->kernels,
                "also every kernel above 1 % of the step: time, arithmetic, traffic, share of its roofline");
   f.group("Other programs");

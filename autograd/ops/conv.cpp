@@ -1,6 +1,7 @@
 #include "autograd/ops/conv.h"
 
 #include "autograd/node.h"
+#include "autograd/recompute.h"
 #include "tensor/ops/conv.h"
 
 namespace fledge {
@@ -11,7 +12,9 @@ class Conv2dNode : public Node {
  public:
   /// weight: of w, as the products read it.
   Conv2dNode(const Variable& x, const Variable& w, const Tensor& weight, const Conv2dParams& params)
-      : x_(w.requires_grad() ? Saved(x.value()) : Saved()),
+      : maker_(w.requires_grad() && recomputes_norms() && x.creator() && x.creator()->gives_output_again() ? x.creator()
+                                                                                                           : nullptr),
+        x_(w.requires_grad() && !maker_ ? Saved(x.value()) : Saved()),
         w_(x.requires_grad() ? Saved(weight) : Saved()),
         x_dims_(x.dims()),
         w_dims_(w.dims()),
@@ -21,25 +24,26 @@ class Conv2dNode : public Node {
 
   std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) override {
     std::vector<Tensor> grads(3);
-    if (needs[1]) grads[1] = conv2d_grad_weight(dy, x_.get("conv2d", "input"), w_dims_, params_);
+    Tensor x;  // undefined where nothing has kept it
+    if (needs[1]) x = maker_ ? maker_->output_again() : x_.get("conv2d", "input");
+    x_.release();
+    if (needs[1]) grads[1] = conv2d_grad_weight(dy, x, w_dims_, params_);
     if (needs[2]) grads[2] = conv2d_grad_bias(dy);
-    if (needs[0]) grads[0] = conv2d_grad_input(dy, w_.get("conv2d", "weight"), x_dims_, params_, place_of_dx(dy));
+    if (!needs[0]) return grads;
+    // Over x, when nobody else holds it: the weight's gradient has read it for the last time, and it lies in the cache.
+    const bool over_x = x.defined() && may_overwrite(x) && x.is_channels_last() && x.dtype() == dy.dtype();
+    grads[0] = conv2d_grad_input(dy, w_.get("conv2d", "weight"), x_dims_, params_, over_x ? x : Tensor());
     return grads;
   }
 
   void release() override {
+    maker_ = nullptr;
     x_.release();
     w_.release();
   }
 
  private:
-  /// x, when nobody else holds it: the weight's gradient has read it for the last time, and it lies in the cache.
-  Tensor place_of_dx(const Tensor& dy) const {
-    if (!x_.defined()) return {};
-    const Tensor& x = x_.get("conv2d", "input");
-    return may_overwrite(x) && x.is_channels_last() && x.dtype() == dy.dtype() ? x : Tensor();
-  }
-
+  std::shared_ptr<Node> maker_;  // of x, which is not kept then
   Saved x_, w_;
   Dims x_dims_, w_dims_;
   Conv2dParams params_;

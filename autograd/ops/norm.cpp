@@ -36,6 +36,12 @@ class BatchNormNode : public Node {
     return {g.dx, g.dgamma, g.dbeta, g.dresidual};
   }
 
+  bool gives_output_again() const override { return beta_.defined(); }
+  Tensor output_again() const override {
+    const Tensor& gamma = gamma_.get(name(), "gamma");
+    return batch_norm_train(x_.get(name(), "input"), gamma, beta_.get(name(), "beta"), {}, {}, {}, params_).y;
+  }
+
   void release() override {
     for (Saved* saved : {&x_, &gamma_, &beta_, &mean_, &invstd_, &y_}) saved->release();
   }

@@ -54,8 +54,8 @@ using AllTriplets = void (*)(ExecContext&, const TensorView& d, const TensorView
 //   before[i] = number of certain items
 //   marks[i,c] = kScanRow where chunk c holds an item that is possible and not certain, or near; else 0
 // queries: 3,R (strict, loose, list)  items: 2,M (strict', loose')  products: R,M  before: R int32
-// marks: R,ceil(M / kScanChunk) uint8. Where the columns are queries too, and the rows their items, kScanColumn is added
-// for their sake. queries and items may have any stride between their rows, all else is contiguous.
+// marks: R,ceil(M / kScanChunk) uint8. Where the columns are queries too, and the rows their items, kScanColumn is
+// added for their sake. queries and items may have any stride between their rows, all else is contiguous.
 inline constexpr std::int64_t kScanChunk = 64;
 inline constexpr std::uint8_t kScanRow = 1, kScanColumn = 2;
 struct ScanColumns {

@@ -1,5 +1,5 @@
-// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side, and
-// each panel meets a block of rows that stays in the second-level cache.
+// Products of quantized rows: some items at a time are copied to panels, whose numbers of one depth lie side by side,
+// and each panel meets a block of rows that stays in the second-level cache.
 #include <algorithm>
 
 #include "kernels/cpu/isa.h"
@@ -43,21 +43,20 @@ void quantized_products(ExecContext& ctx, const TensorView& a, const TensorView&
       for (std::int64_t p = begin; p < stop; ++p)
         pack_panel(b, (first + p) * panel, columns(first + p), panel, packed + p * panel_size);
     });
-    parallel_for(ctx.threads(), rows, row_grain((end - first) * panel_size),
-                 [&](std::int64_t begin, std::int64_t stop) {
-                   for (std::int64_t r = begin; r < stop; r += block)
-                     for (std::int64_t p = first; p < end; ++p)
-                       simd().quantized_product(
-                           {.x = a.as<std::int32_t>() + r * depth,
-                            .w = reinterpret_cast<const std::int32_t*>(packed) + (p - first) * panel_size,
-                            .y = products.as<float>() + r * width + p * panel,
-                            .x_scale = a_scale.as<float>() + r,
-                            .w_scale = b_scale.as<float>() + p * panel,
-                            .ldy = width,
-                            .rows = std::min(block, stop - r),
-                            .depth = depth,
-                            .columns = columns(p)});
-                 });
+    parallel_for(
+        ctx.threads(), rows, row_grain((end - first) * panel_size), [&](std::int64_t begin, std::int64_t stop) {
+          for (std::int64_t r = begin; r < stop; r += block)
+            for (std::int64_t p = first; p < end; ++p)
+              simd().quantized_product({.x = a.as<std::int32_t>() + r * depth,
+                                        .w = reinterpret_cast<const std::int32_t*>(packed) + (p - first) * panel_size,
+                                        .y = products.as<float>() + r * width + p * panel,
+                                        .x_scale = a_scale.as<float>() + r,
+                                        .w_scale = b_scale.as<float>() + p * panel,
+                                        .ldy = width,
+                                        .rows = std::min(block, stop - r),
+                                        .depth = depth,
+                                        .columns = columns(p)});
+        });
   }
 }
 

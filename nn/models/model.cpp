@@ -42,7 +42,8 @@ void check_spec(const ModelSpec& spec) {
 }  // namespace
 
 Variable Backbone::run_block(std::function<Variable(Variable)> block, Variable x) const {
-  return checkpoints_ && is_training() && grad_enabled() ? recomputed(std::move(block), x) : block(std::move(x));
+  return checkpoints_ == Checkpoints::Blocks && is_training() && grad_enabled() ? recomputed(std::move(block), x)
+                                                                                : block(std::move(x));
 }
 
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
@@ -76,10 +77,16 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
                 "its description needs 'classes' above 0");
   }
   ModelOutput output;
+<<<<<<< HEAD
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
   else
     output.features = pooled_features(*backbone_, images, part_size(*backbone_, images));
+=======
+  const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
+  const Variable map = backbone_->forward(images, options.feature_maps ? &output.feature_maps : nullptr);
+  output.features = global_avg_pool(map);
+>>>>>>> between
   const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
   output.embedding = spec_.normalize || options.features_only ? l2_normalize(raw) : raw;
   if (options.logits) output.logits = classifier_->forward(output.features);

@@ -44,6 +44,13 @@ struct ModelSpec {
   std::string describe() const;  // "mobilenet_v1 width 0.25, embedding 512, stem imagenet"
 };
 
+/// What training keeps for the backward pass of a backbone; the rest is computed again there, with the same bits.
+enum class Checkpoints : unsigned char {
+  Off,     // all that backward reads
+  Norms,   // not the outputs of batch norms that convolutions read
+  Blocks,  // no more than the inputs of blocks
+};
+
 class Backbone : public Module {
  public:
   /// x: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not null.
@@ -52,18 +59,18 @@ class Backbone : public Module {
   virtual std::vector<std::int64_t> feature_map_channels() const = 0;
   /// Of all activations inside.
   virtual Activation activation() const { return Activation::ReLU; }
-  /// Training keeps no more than the inputs of the network's blocks, and computes what is inside again in the backward
-  /// pass (autograd/recompute.h): less memory, more time, the same bits. A backbone without blocks may pass this over.
-  void checkpoint_activations(bool on) { checkpoints_ = on; }
+  /// Less memory for more time (autograd/recompute.h). A backbone without blocks may pass Blocks over.
+  void checkpoint_activations(Checkpoints which) { checkpoints_ = which; }
+  Checkpoints checkpoints() const { return checkpoints_; }
   /// The max pool behind the first convolution; none: there is no such.
   virtual std::optional<Pool2dParams> stem_pool() const { return std::nullopt; }
 
  protected:
-  /// block(x), as that says.
+  /// block(x); with Checkpoints::Blocks nothing inside is kept.
   Variable run_block(std::function<Variable(Variable)> block, Variable x) const;
 
  private:
-  bool checkpoints_ = false;
+  Checkpoints checkpoints_ = Checkpoints::Off;
 };
 
 class EmbeddingModel : public Module {
@@ -81,7 +88,7 @@ class EmbeddingModel : public Module {
   ModelOutput forward(const Variable& images, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
-  void checkpoint_activations(bool on) { backbone_->checkpoint_activations(on); }
+  void checkpoint_activations(Checkpoints which) { backbone_->checkpoint_activations(which); }
   const Linear* head() const { return head_.get(); }              // null when spec().embedding is 0
   const Linear* classifier() const { return classifier_.get(); }  // null when spec().classes is 0
   /// Sizes: of the embedding, and of what forward() puts into ModelOutput::embedding.

@@ -87,4 +87,32 @@ TEST_CASE("recomputed: what is inside is not kept, and an input that was written
   CHECK_THROWS_WITH(y.backward(), Catch::Contains("[recomputed] saved input was modified"));
 }
 
+TEST_CASE("norms computed again for convolutions: the same gradients to the bit, in float64 and float32",
+          "[recompute]") {
+  for (const DType dtype : {DType::Float64, DType::Float32}) {
+    std::vector<Values> found;
+    std::vector<bool> kept;
+    for (const bool again : {false, true}) {
+      const RecomputeNorms guard(again);
+      const auto make = [&](const Dims& dims, std::uint64_t seed) {
+        return Variable(normal(dims, seed, Layout::ChannelsLast).to(dtype), true);
+      };
+      const Variable x = make({3, 4, 5, 6}, 1), w1 = make({8, 4, 3, 3}, 2), w2 = make({6, 8, 3, 3}, 3);
+      const auto channels = [&](std::uint64_t seed) { return Variable(uniform({8}, seed, 0.5, 2).to(dtype), true); };
+      const Variable gamma = channels(4), beta = channels(5);
+      const Conv2dParams padded{.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+      Variable y =
+          batch_norm(conv2d(x, w1, {}, padded), gamma, beta, {}, {}, {}, true, {.activation = Activation::ReLU});
+      const Tensor output = y.value();
+      const Variable z = conv2d(y, w2, {}, padded);
+      y = {};
+      kept.push_back(output.use_count() > 1);
+      sum(square(z)).backward();
+      for (const Variable& v : {x, w1, w2, gamma, beta}) found.push_back(grad_of(v));
+    }
+    CHECK(kept == std::vector<bool>{true, false});
+    for (std::size_t i = 0; i < 5; ++i) CHECK(found[i + 5] == found[i]);
+  }
+}
+
 }  // namespace fledge::test

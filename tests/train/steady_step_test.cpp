@@ -38,8 +38,8 @@ std::size_t heap() {
 
 TEST_CASE("steady step: from the third on nothing is asked of the system", "[steady]") {
   for (const char* arch : {"resnet18", "mobilenet_v1"})
-    for (const bool checkpoints : {false, true}) {
-      INFO(arch << (checkpoints ? " with checkpoints" : ""));
+    for (const Checkpoints checkpoints : {Checkpoints::Off, Checkpoints::Norms, Checkpoints::Blocks}) {
+      INFO(arch << ", checkpoints " << static_cast<int>(checkpoints));
       Learner l = learner_of(arch);
       l.model->checkpoint_activations(checkpoints);
       StepInput input;

@@ -207,9 +207,11 @@ void bind_run(Fields& f, RunSpec& o) {
       f, "step-graph", o.policy.step_graph,
       "on a GPU: auto records a step once and replays it where all losses allow that; off runs every operation anew")
       .free();
-  f.add("checkpoint-activations", o.policy.checkpoint_activations,
-        "training keeps the inputs of the network's blocks only and computes the rest again on the way back: less "
-        "memory, more time, the same bits")
+  add_choice(
+      f, "checkpoint-activations", o.policy.checkpoint_activations,
+      "what training does not keep for the way back but computes again, with the same bits: off (nothing), norms "
+      "(outputs of batch norms that convolutions read), blocks (all but the inputs of the network's blocks: the "
+      "least memory, the most time)")
       .free();
   f.add("test-queries", o.policy.test_queries, "so many queries drawn at random instead of all; 0: all")
       .at_least_zero()

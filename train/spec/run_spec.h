@@ -99,7 +99,7 @@ struct RunPolicy {
   OnNan on_nan = OnNan::Stop;
   std::string recall_at = "1,2,4,8";
   StepGraph step_graph = StepGraph::Auto;
-  bool checkpoint_activations = false;
+  Checkpoints checkpoint_activations = Checkpoints::Off;
   std::int64_t test_queries = 0;
 };
 

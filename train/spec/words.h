@@ -48,6 +48,10 @@ constexpr auto words_of(OnNan) {
 constexpr auto words_of(StepGraph) {
   return std::to_array<Word<StepGraph>>({{"auto", StepGraph::Auto}, {"off", StepGraph::Off}});
 }
+constexpr auto words_of(Checkpoints) {
+  return std::to_array<Word<Checkpoints>>(
+      {{"off", Checkpoints::Off}, {"norms", Checkpoints::Norms}, {"blocks", Checkpoints::Blocks}});
+}
 constexpr auto words_of(ScheduleKind) {
   return std::to_array<Word<ScheduleKind>>(
       {{"constant", ScheduleKind::Constant}, {"cosine", ScheduleKind::Cosine}, {"step", ScheduleKind::Step}});

@@ -26,20 +26,22 @@ TEST_CASE("checkpointed activations: the same bytes, with losses on stage maps t
   const TempFolder folder;
   make_pictures(folder / "train", 4, 6, 32, 41);
   make_pictures(folder / "test", 3, 4, 32, 42);
-  const Arguments on = {"--checkpoint-activations", "true"};
+  const Arguments blocks = {"--checkpoint-activations", "blocks"}, norms = {"--checkpoint-activations", "norms"};
   for (const std::string arch : {"resnet18", "mobilenet_v1"}) {
     must(folder, Arguments{"train"} + tiny(arch) + Arguments{"--run", arch + "-kept"});
-    must(folder, Arguments{"train"} + tiny(arch) + on + Arguments{"--run", arch + "-again"});
-    check_same_weights(folder, arch + "-kept", arch + "-again");
+    must(folder, Arguments{"train"} + tiny(arch) + norms + Arguments{"--run", arch + "-norms"});
+    must(folder, Arguments{"train"} + tiny(arch) + blocks + Arguments{"--run", arch + "-blocks"});
+    check_same_weights(folder, arch + "-kept", arch + "-norms");
+    check_same_weights(folder, arch + "-kept", arch + "-blocks");
   }
-  CHECK_THAT(text_of(folder / "resnet18-again/config.toml"), Contains(R"(checkpoint-activations = "true")"));
-  CHECK_THAT(text_of(folder / "resnet18-kept/config.toml"), Contains(R"(checkpoint-activations = "0")"));
+  CHECK_THAT(text_of(folder / "resnet18-blocks/config.toml"), Contains(R"(checkpoint-activations = "blocks")"));
+  CHECK_THAT(text_of(folder / "resnet18-kept/config.toml"), Contains(R"(checkpoint-activations = "off")"));
 
   const Arguments distill = Arguments{"distill"} + tiny("mobilenet_v1") +
                             Arguments{"--teacher", "resnet18-kept", "--distill", "hints=0.1,attention=1"};
   must(folder, distill + Arguments{"--run", "maps-kept"});
-  must(folder, distill + on + Arguments{"--run", "maps-again"});
-  check_same_weights(folder, "maps-kept", "maps-again");
+  must(folder, distill + blocks + Arguments{"--run", "maps-blocks"});
+  check_same_weights(folder, "maps-kept", "maps-blocks");
 }
 
 TEST_CASE("checkpointed activations: turned on when a run goes on", "[e2e][checkpoint]") {
@@ -53,6 +55,6 @@ TEST_CASE("checkpointed activations: turned on when a run goes on", "[e2e][check
   REQUIRE(saved.size() == 3);
   for (const std::string& later : {saved[1], saved[2]})  // as if it had been killed after its first step
     std::filesystem::remove_all(folder / ("parts/checkpoints/" + later));
-  must(folder, train + Arguments{"--run", "parts", "--resume", "auto", "--checkpoint-activations", "true"});
+  must(folder, train + Arguments{"--run", "parts", "--resume", "auto", "--checkpoint-activations", "norms"});
   check_same_weights(folder, "whole", "parts");
 }
