@@ -24,15 +24,9 @@ class Workload {
 enum class Streams { AsInTraining, One };  // One: no kernels beside each other, so that each has a time of its own
 
 struct WorkloadPlace {
-<<<<<<< HEAD
-  int size = 224;                       // side of the pictures
-  std::string folder;                   // of Load: with the pictures of write_pictures
-  bool checkpoint_activations = false;  // of training steps (nn/models/model.h)
-=======
   int size = 224;                                         // side of the pictures
   std::string folder;                                     // of Load: with the pictures of write_pictures
   Checkpoints checkpoint_activations = Checkpoints::Off;  // of training steps (nn/models/model.h)
->>>>>>> between
 };
 
 /// Every mode but Start.

@@ -77,16 +77,11 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
                 "its description needs 'classes' above 0");
   }
   ModelOutput output;
-<<<<<<< HEAD
+  const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
   else
     output.features = pooled_features(*backbone_, images, part_size(*backbone_, images));
-=======
-  const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
-  const Variable map = backbone_->forward(images, options.feature_maps ? &output.feature_maps : nullptr);
-  output.features = global_avg_pool(map);
->>>>>>> between
   const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
   output.embedding = spec_.normalize || options.features_only ? l2_normalize(raw) : raw;
   if (options.logits) output.logits = classifier_->forward(output.features);
