@@ -5,6 +5,7 @@
 
 #include "apps/bench/measure.h"
 #include "kernels/api/backend.h"
+#include "kernels/api/bf16.h"
 #include "kernels/profile/machine.h"
 #include "tensor/context.h"
 #include "tensor/creation.h"
@@ -65,6 +66,8 @@ Peaks measure_peaks(const Compute& compute) {
   if (!compute.on_device()) {
     peaks.flops = fma_peak() * num_threads();
     peaks.bytes = copy_bytes(compute.device, 256 * kMiB);
+    if (compute.activations == DType::BFloat16 && cpu_multiplies_bf16())
+      peaks.bf16_flops = conv_flops(compute.device, 4, 32, 1024);
     return peaks;
   }
   const DeviceRuntime& runtime = *backend_for(compute.device).runtime;

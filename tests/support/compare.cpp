@@ -150,6 +150,13 @@ void for_each_table(const std::function<void(const TableUnderTest&)>& f) {
     run_wanted(f, {gpu_name(*gpu), gpu->f32, HostLayout::ChannelsLast, device, gpu});
 }
 
+static void emulated_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
+                                 const Conv2dParams& p) {
+  const auto grad_weight = onednn::bf16_grad_weight_is_right(x, dw) ? &onednn::conv2d_grad_weight
+                                                                    : cpu_table("simd", kNarrow).conv.grad_weight;
+  grad_weight(ctx, dy, x, dw, p);
+}
+
 /// The CPU's table, but convolutions are oneDNN's own in bfloat16.
 static const KernelTable& emulated_bf16_table() {
   static const KernelTable table = [] {
@@ -157,7 +164,7 @@ static const KernelTable& emulated_bf16_table() {
     const auto grad_bias = t.conv.grad_bias;
     t.conv = {.forward = &onednn::conv2d_forward,
               .grad_input = &onednn::conv2d_grad_input,
-              .grad_weight = &onednn::conv2d_grad_weight,
+              .grad_weight = &emulated_grad_weight,
               .grad_bias = grad_bias,
               .forward_fused = &onednn::conv2d_forward_fused};
     return t;

@@ -99,7 +99,7 @@ template <KernelSet S>
 void narrow_grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, const TensorView& dw,
                         const Conv2dParams& p) {
   if (!all_dense(dy, x, dw)) return plain().conv.grad_weight(ctx, dy, x, dw, p);
-  if (by_onednn<S>()) return onednn::conv2d_grad_weight(ctx, dy, x, dw, p);
+  if (by_onednn<S>() && onednn::bf16_grad_weight_is_right(x, dw)) return onednn::conv2d_grad_weight(ctx, dy, x, dw, p);
   PictureBlocks blocks(ctx, {&dy, &x}, division_of(x.dims, dw, p, dw.numel()));
   TensorView part = dw;
   for_blocks(ctx, blocks, [&](std::int64_t block) {
