@@ -2,6 +2,8 @@
 // go through the float32 entries, widened on the way in and narrowed on the way out.
 #include "kernels/onednn/conv.h"
 
+#include <vector>
+
 #include "kernels/cpu/bf16/blocks.h"
 #include "kernels/cpu/bf16/families.h"
 #include "kernels/cpu/bf16/pictures.h"

@@ -1,4 +1,6 @@
 // Unary and binary elementwise functions in mixed precision, on runs that are contiguous in every view.
+#include <algorithm>
+
 #include "kernels/cpu/bf16/blocks.h"
 #include "kernels/cpu/bf16/families.h"
 #include "kernels/cpu/loop_nest.h"
