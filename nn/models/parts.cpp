@@ -4,6 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/pool.h"
+#include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
@@ -33,7 +34,8 @@ std::int64_t part_size(const Backbone& backbone, const Variable& images) {
   for (const Variable& p : backbone.parameters()) weights += p.value().numel();
   const std::int64_t picture = std::max<std::int64_t>(1, images.value().numel() / n);
   const std::int64_t pictures = (weights + 2 * picture - 1) / (2 * picture);
-  return equal_parts(n, std::max<std::int64_t>(1, pictures * num_threads()));
+  const std::int64_t threads = thread_invariant() ? 1 : num_threads();
+  return equal_parts(n, std::max<std::int64_t>(1, pictures * threads));
 }
 
 Variable pooled_features(const Backbone& backbone, const Variable& images, std::int64_t part) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/grad_mode.h"
+#include "kernels/api/reproducibility.h"
 #include "nn/models/parts.h"
 #include "tensor/context.h"
 #include "tensor/random.h"
@@ -45,6 +46,9 @@ TEST_CASE("parts: small networks are run by parts, in inference alone", "[model]
     CHECK(part_size(large.backbone(), images) == 16);
     set_num_threads(2);
     CHECK(part_size(small.backbone(), images) == 2);
+    set_thread_invariant(true);
+    CHECK(part_size(small.backbone(), images) == 1);
+    set_thread_invariant(false);
     small.train(true);
     CHECK(part_size(small.backbone(), images) == 16);
   }
