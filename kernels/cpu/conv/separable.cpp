@@ -56,6 +56,7 @@ bool separable_by_strips(ExecContext& ctx, const TensorView& x, const TensorView
   if (!is_channels_last(x) || !is_channels_last(y)) return false;
   if (!is_contiguous(depthwise) && !is_channels_last(depthwise)) return false;
   if (!is_channels_last(pointwise) || !depthwise.holder || !pointwise.holder || y.numel() == 0) return false;
+  if (ctx.report) ctx.report->implementation = "strips";
   const std::int64_t rows = y.dims[0] * y.dims[2], width = y.dims[3], channels = x.dims[1];
   const std::int64_t strip = std::min(rows, strip_rows(width, channels)), strips = (rows + strip - 1) / strip;
   const int parts = part_count(ctx.threads(), strips, 1);

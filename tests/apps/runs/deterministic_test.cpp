@@ -28,12 +28,12 @@ Arguments replaced(Arguments all, const Arguments& flags) {
 }
 
 /// The shortest run that computes a network's convolutions.
-Arguments small_inference(const Arguments& flags) {
-  Arguments all = {
-      "bench", "infer:mobilenet_v1:0.25:1", "--device", "cpu", "--threads", "1", "--size", "32", "--seconds", "0"};
+Arguments small_case(const std::string& name, const Arguments& flags) {
+  Arguments all = {"bench", name, "--device", "cpu", "--threads", "1", "--size", "32", "--seconds", "0"};
   all.insert(all.end(), flags.begin(), flags.end());
   return all;
 }
+Arguments small_inference(const Arguments& flags) { return small_case("infer:mobilenet_v1:0.25:1", flags); }
 
 void check_same(const TempFolder& folder, const std::string& a, const std::string& b) {
   INFO(a << ", " << b);
@@ -144,12 +144,17 @@ TEST_CASE("verbose says which implementation computed, and why others refused", 
   const TempFolder folder;
   const Setting verbose("FLEDGE_VERBOSE", "1");
   const std::string lines = must(folder, small_inference({})).err;
-  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,depthwise,n1c128h2w2k128r3s3 "));
-  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,onednn:") &&
-                        Contains(",depthwise: not depthwise; winograd-4x4: not 3 x 3"));
+  CHECK_THAT(lines, Contains("fledge_verbose,separable_conv2d_fused,strips,n1c128h2w2k128r3s3 "));
+  CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,few-channels,n1c3h32w32k8r3s3 "));
   CHECK_THAT(lines, Contains("fledge_verbose,global_avg_pool,cpu,"));
+  CHECK_THAT(must(folder, small_case("train:mobilenet_v1:0.25:2", {})).err,
+             Contains("fledge_verbose,conv2d,depthwise,n2c128h2w2k128r3s3 "));
+  CHECK_THAT(
+      must(folder, small_case("infer:resnet18:1", {})).err,
+      Contains("fledge_verbose,conv2d_fused,onednn:") &&
+          Contains(",depthwise: not depthwise; few-channels: more than four input channels; winograd-4x4: not 3"));
   const Setting own("FLEDGE_CPU_KERNELS", "simd");
-  CHECK_THAT(must(folder, small_inference({})).err,
+  CHECK_THAT(must(folder, small_case("infer:resnet18:1", {})).err,
              Contains(",ref,") && Contains("products: gradient of weights only; onednn: not in this set of kernels\n"));
 }
 
