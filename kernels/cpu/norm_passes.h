@@ -1,0 +1,92 @@
+// What batch norm's kernels share, whatever their activations are stored as: room for sums and parameters, the order in
+// which rows are walked, and the arithmetic of columns between two passes. Statistics and parameters are float32.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+
+#include "kernels/api/norm.h"
+#include "kernels/cpu/columns.h"
+#include "kernels/cpu/parallel.h"
+
+namespace fledge::cpu {
+
+/// Nulls count as such.
+bool all_channels_last(std::initializer_list<const TensorView*> views);
+
+/// Scratch of both passes: sums by part, rows of parameters.
+struct NormRoom {
+  double* sums;       // parts x 2 x width
+  float* partial;     // parts x 2 x width
+  float* parameters;  // kParameters x width
+  std::int64_t width;
+  int parts;
+
+  NormRoom(ExecContext& ctx, const Columns& m);
+  double* of_part(int part) const { return sums + 2 * width * part; }
+  float* floats_of_part(int part) const { return partial + 2 * width * part; }
+  float* row(int i) const { return parameters + i * width; }
+
+  /// pass(part, begin, end, c): rows [begin, end) of c columns; then all parts' sums are added, in order, and the
+  /// copies of each column: the results lie in the first c of sums, and of sums + width.
+  template <class F>
+  void add_up(const ExecContext& ctx, const Columns& m, F pass) const {
+    parallel_sum(ctx, parts, m.wide_rows,
+                 [&](int part, std::int64_t begin, std::int64_t end) { pass(part, begin, end, width); });
+    if (m.rest) pass(0, m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
+    add_parts(m);
+  }
+
+ private:
+  static constexpr std::int64_t kParameters = 5;
+  void add_parts(const Columns& m) const;
+};
+
+/// pass(begin, end, c) over all rows, by blocks of elements of so many bytes; each thread from its last block to its
+/// first, which the pass before left in the cache.
+template <class F>
+void over_rows(const ExecContext& ctx, const Columns& m, std::size_t element, F pass) {
+  constexpr std::size_t kBlockBytes = 64 * 1024;
+  const std::int64_t rows = std::max<std::int64_t>(1, static_cast<std::int64_t>(kBlockBytes / element) / m.width());
+  parallel_for(ctx.threads(), m.wide_rows, row_grain(m.width()), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t stop = end; stop > begin; stop -= std::min(rows, stop - begin))
+      pass(std::max(begin, stop - rows), stop, m.width());
+  });
+  if (m.rest) pass(m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
+}
+
+/// Mean of a few rows spread over the data, near enough to the mean for the squares not to cancel. at(i): element i.
+template <class F>
+void choose_shift(std::int64_t rows, std::int64_t c, F at, float* shift) {
+  const std::int64_t samples = std::min<std::int64_t>(rows, 16);
+  for (std::int64_t k = 0; k < c; ++k) {
+    double s = 0;
+    for (std::int64_t i = 0; i < samples; ++i) s += at((rows / samples) * i * c + k);
+    shift[k] = static_cast<float>(s / static_cast<double>(samples));
+    if (!std::isfinite(shift[k])) shift[k] = 0;
+  }
+}
+
+/// What a batch's statistics are written to; the last two may be null.
+struct NormStatistics {
+  const TensorView &mean, &invstd;
+  const TensorView *running_mean, *running_var;
+
+  /// Column k of `rows` rows, from sums of x - shift and its square. Returns 1/std before it is rounded.
+  double set(std::int64_t k, double shift, double sum, double sum_of_squares, std::int64_t rows,
+             const BatchNormParams& p) const;
+};
+
+/// Evaluation's rows of `room` (three of m.width()): scale = gamma / std, beta, mean.
+void evaluation_parameters(const Columns& m, const TensorView& gamma, const TensorView& beta, const TensorView& mean,
+                           const TensorView& var, double eps, float* room);
+
+/// gamma times the rounded 1/std, which forward and backward both have: the mask of an activation that is found from x
+/// is then that of y to the bit.
+float scale_of(const TensorView& gamma, const TensorView& invstd, std::int64_t k);
+
+/// Writes dgamma and dbeta, where wanted, from sums of dz and dz*(x - mean), and dx's m1 and m2.
+void gradient_parameters(const NormRoom& room, const TensorView& invstd, std::int64_t rows, const BatchNormGrads& out,
+                         float* m1, float* m2);
+
+}  // namespace fledge::cpu
