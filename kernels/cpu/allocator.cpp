@@ -11,19 +11,19 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/large_memory.h"
 #include "kernels/cpu/arena.h"
 
 namespace fledge::cpu {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kLarge = std::size_t{1} << 20;
 
 std::size_t round_up(std::size_t n, std::size_t step) { return (n + step - 1) / step * step; }
 
 /// What a block of so many bytes takes.
 std::size_t size_of_block(std::size_t bytes) {
-  if (bytes <= 1024) return round_up(bytes ? bytes : 1, kAlignment);
+  if (bytes <= 1024) return round_up(bytes ? bytes : 1, kCacheLine);
   return round_up(bytes, bytes < kLarge ? std::bit_floor(bytes - 1) / 8 : Arena::kPage);
 }
 
@@ -44,7 +44,7 @@ Cache& cache() {
 void* from_system(Cache& c, std::size_t size) {
   ++c.stats.asked;
   if (size >= kLarge) return c.arena.grow(size) ? c.arena.take(size) : nullptr;
-  return std::aligned_alloc(kAlignment, size);
+  return std::aligned_alloc(kCacheLine, size);
 }
 
 void release_locked(Cache& c) {

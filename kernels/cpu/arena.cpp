@@ -8,13 +8,14 @@
 #include <new>
 #include <utility>
 
+#include "base/large_memory.h"
+
 namespace fledge::cpu {
 namespace {
 
-constexpr std::size_t kHuge = std::size_t{2} << 20;
 constexpr std::uintptr_t kRoom = std::uintptr_t{1} << 40;  // addresses below the system's own that are left to the run
 
-std::size_t whole_huge_pages(std::size_t bytes) { return (bytes + kHuge - 1) / kHuge * kHuge; }
+std::size_t whole_huge_pages(std::size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
 
 /// Mapped memory, at `wanted` where nothing lies there; null where there is none.
 char* map_memory(char* wanted, std::size_t bytes) {
@@ -32,7 +33,7 @@ char* beginning() {
   if (probe == MAP_FAILED) return nullptr;
   munmap(probe, Arena::kPage);
   const auto address = reinterpret_cast<std::uintptr_t>(probe);
-  return address > 2 * below ? reinterpret_cast<char*>((address - below) / kHuge * kHuge) : nullptr;
+  return address > 2 * below ? reinterpret_cast<char*>((address - below) / kHugePage * kHugePage) : nullptr;
 }
 
 }  // namespace

@@ -2,20 +2,13 @@
 
 #include <algorithm>
 
-#include "autograd/grad_mode.h"
+#include "autograd/node.h"
 #include "autograd/ops/pool.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 
 namespace fledge {
 namespace {
-
-bool wants_gradient(const Backbone& backbone, const Variable& images) {
-  if (!grad_enabled()) return false;
-  if (images.requires_grad()) return true;
-  const std::vector<Variable> parameters = backbone.parameters();
-  return std::any_of(parameters.begin(), parameters.end(), [](const Variable& p) { return p.requires_grad(); });
-}
 
 /// The largest divisor of n that is at most `wish`; n where that is less than half of it.
 std::int64_t equal_parts(std::int64_t n, std::int64_t wish) {
@@ -29,9 +22,12 @@ std::int64_t equal_parts(std::int64_t n, std::int64_t wish) {
 std::int64_t part_size(const Backbone& backbone, const Variable& images) {
   const std::int64_t n = images.dims()[0];
   if (n < 2 || images.value().device().type != Device::Type::CPU) return n;
-  if (backbone.is_training() || wants_gradient(backbone, images)) return n;
+  if (backbone.is_training() || wants_graph({&images})) return n;
   std::int64_t weights = 0;
-  for (const Variable& p : backbone.parameters()) weights += p.value().numel();
+  for (const Variable& p : backbone.parameters()) {
+    if (wants_graph({&p})) return n;
+    weights += p.value().numel();
+  }
   const std::int64_t picture = std::max<std::int64_t>(1, images.value().numel() / n);
   const std::int64_t pictures = (weights + 2 * picture - 1) / (2 * picture);
   const std::int64_t threads = thread_invariant() ? 1 : num_threads();

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/activation_bounds.h"
 #include "kernels/cpu/conv/implementation.h"
+#include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
 
@@ -18,15 +19,6 @@ const char* refuses(const ConvCall& c) {
   if (c.epilogue.residual) return "residual";
   if (c.y.numel() == 0 || c.x.numel() == 0) return "nothing to compute";
   return nullptr;
-}
-
-/// to[panel of outputs][tap][input][output of the panel], zeros behind the last output, from K rows of taps x C.
-void pack_few_channels(const TensorView& w, float* to) {
-  const std::int64_t outputs = w.dims[0], depth = w.numel() / outputs, panel = simd().product_panel;
-  for (std::int64_t first = 0; first < outputs; first += panel, to += depth * panel)
-    for (std::int64_t o = 0; o < panel; ++o)
-      for (std::int64_t i = 0; i < depth; ++i)
-        to[i * panel + o] = first + o < outputs ? w.as<float>()[(first + o) * depth + i] : 0;
 }
 
 /// A strip of output rows of one picture.
@@ -95,13 +87,11 @@ const char* unfit(const ConvCall& c) { return c.y.dims[1] > 16 ? "many output ch
 void run(ExecContext& ctx, const ConvCall& c) {
   if (!all_finite(c.w)) return kReference.run(ctx, c);  // an infinite weight times padding would be NaN
   constexpr std::int64_t kStripRows = 4;
-  const std::int64_t panel = simd().product_panel, columns = (c.y.dims[1] + panel - 1) / panel * panel;
   const std::int64_t strips = (c.y.dims[2] + kStripRows - 1) / kStripRows, all = c.x.dims[0] * strips;
-  const std::int64_t packed = columns * c.w.numel() / c.w.dims[0];
-  const std::int64_t each = FewChannels(c, nullptr).floats(kStripRows);
+  const std::int64_t packed = panel_floats(c.w), each = FewChannels(c, nullptr).floats(kStripRows);
   const int parts = part_count(ctx.threads(), all, 1);
   auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + parts * each) * sizeof(float)));
-  pack_few_channels(c.w, memory);
+  pack_panels(c.w, memory);
   const FewChannels convolution(c, memory);
   parallel_parts(parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {

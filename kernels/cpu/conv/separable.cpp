@@ -7,6 +7,7 @@
 #include "kernels/cpu/activation_bounds.h"
 #include "kernels/cpu/allocator.h"
 #include "kernels/cpu/conv/depthwise.h"
+#include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/plan/packed_weights.h"
@@ -16,20 +17,10 @@ namespace {
 
 constexpr int kForm = 0;  // its address names the packed form
 
-/// to[panel of outputs][input][output of the panel], zeros behind the last output, from K rows of C.
-void pack_pointwise(const TensorView& w, float* to) {
-  const std::int64_t outputs = w.dims[0], inputs = w.dims[1], panel = simd().product_panel;
-  for (std::int64_t first = 0; first < outputs; first += panel, to += inputs * panel)
-    for (std::int64_t o = 0; o < panel; ++o)
-      for (std::int64_t i = 0; i < inputs; ++i)
-        to[i * panel + o] = first + o < outputs ? w.as<float>()[(first + o) * inputs + i] : 0;
-}
-
 const float* packed_pointwise(const TensorView& w) {
-  const std::int64_t panel = simd().product_panel, columns = (w.dims[0] + panel - 1) / panel * panel;
-  const std::size_t bytes = static_cast<std::size_t>(columns * w.dims[1]) * sizeof(float);
+  const std::size_t bytes = static_cast<std::size_t>(panel_floats(w)) * sizeof(float);
   return static_cast<float*>(
-      PackedWeights::of(w, {&kForm, 0}, bytes, [&](void* to) { pack_pointwise(w, static_cast<float*>(to)); }));
+      PackedWeights::of(w, {&kForm, 0}, bytes, [&](void* to) { pack_panels(w, static_cast<float*>(to)); }));
 }
 
 /// Rows of a strip: its depthwise outputs shall stay in the first-level cache, but be enough for a good product.

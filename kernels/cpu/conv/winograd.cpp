@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/activation_bounds.h"
+#include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/winograd_tiles.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"

@@ -9,9 +9,6 @@ inline constexpr int kMostPositions = 36;
 /// Floats by which positions lie further apart than they need, so that they fall on different cache sets.
 inline constexpr std::int64_t kLine = 16;
 
-/// Channels, rounded up to panels of SimdTable::product.
-std::int64_t whole_panels(std::int64_t channels);
-
 /// The weights of one call at the (m + 2)^2 positions, as SimdTable::product wants them: panels of product_panel output
 /// channels, each `inputs` rows of a panel, zeros behind the last channel.
 struct WinogradWeights {

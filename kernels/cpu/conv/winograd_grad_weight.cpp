@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/winograd.h"
 #include "kernels/cpu/conv/winograd_tiles.h"
 #include "kernels/cpu/isa.h"

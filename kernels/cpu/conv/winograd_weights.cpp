@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/winograd.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
@@ -50,11 +51,6 @@ void pack_turned_panel(int m, const TensorView& w, std::int64_t first, std::int6
 }
 
 }  // namespace
-
-std::int64_t whole_panels(std::int64_t channels) {
-  const std::int64_t panel = simd().product_panel;
-  return (channels + panel - 1) / panel * panel;
-}
 
 std::int64_t winograd_weight_stride(std::int64_t inputs, std::int64_t outputs) {
   return inputs * whole_panels(outputs) + kLine;

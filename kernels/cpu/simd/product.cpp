@@ -1,13 +1,10 @@
 // Matrix products whose result stays in registers: blocks of kRows x kPanel sums, each step two vectors and kRows
 // broadcasts. 12 sums of 16 registers on SSE4 and AVX2, 28 of 32 on AVX-512.
 #include "kernels/cpu/simd/families.h"
-#include "kernels/cpu/simd/vec.h"
+#include "kernels/cpu/simd/product_blocks.h"
 
 namespace fledge::cpu::FLEDGE_ISA {
 namespace {
-
-constexpr int kPanel = 2 * kLanes;
-constexpr int kRows = FLEDGE_VEC_BYTES == 64 ? 14 : 6;
 
 /// What a block fetches into the second-level cache while it multiplies: `step` floats further at each of its steps.
 struct Ahead {
@@ -63,16 +60,9 @@ FLEDGE_INLINE void columns_by_panel(const float* x, std::int64_t ldx, const floa
     }
 }
 
-/// one<R>() for the R rows that are left.
-template <int R, class One>
-FLEDGE_INLINE void rest(std::int64_t rows, One one) {
-  if (rows == R) return one.template operator()<R>();
-  if constexpr (R > 1) rest<R - 1>(rows, one);
-}
-
 /// A panel of weights is often read for the first time: its blocks of rows fetch the next panel, each a share of it.
 void product(const ProductArgs& a) {
-  const std::int64_t blocks = (a.rows + kRows - 1) / kRows, step = blocks < kPanel ? kPanel / blocks : 1;
+  const std::int64_t step = fetch_step(a.rows);
   for (std::int64_t k = 0; k < a.columns; k += kPanel) {
     const float* w = a.w + k * a.depth;
     Ahead ahead{w + kPanel * a.depth, step};

@@ -2,13 +2,10 @@
 // the sums are in registers. Blocks of kRows x kPanel sums as in product.cpp; where one vector holds all columns, twice
 // as many rows.
 #include "kernels/cpu/simd/families.h"
-#include "kernels/cpu/simd/vec.h"
+#include "kernels/cpu/simd/product_blocks.h"
 
 namespace fledge::cpu::FLEDGE_ISA {
 namespace {
-
-constexpr int kPanel = 2 * kLanes;
-constexpr int kRows = FLEDGE_VEC_BYTES == 64 ? 14 : 6;
 
 /// One block's place: its first row, its first column, and how many columns it has (at most kPanel).
 struct Place {
@@ -69,18 +66,10 @@ FLEDGE_INLINE void block(const ProductFusedArgs& a, const Place& at, const float
   finish<R, VECTORS>(a, at, sum);
 }
 
-/// one<R>() for the R rows that are left.
-template <int R, class One>
-FLEDGE_INLINE void rest(std::int64_t rows, One one) {
-  if (rows == R) return one.template operator()<R>();
-  if constexpr (R > 1) rest<R - 1>(rows, one);
-}
-
 /// All rows of one panel, whose blocks fetch the next panel, each a share of it.
 template <int VECTORS>
 void panel(const ProductFusedArgs& a, std::int64_t column) {
-  const std::int64_t depth = a.runs * a.depth, blocks = (a.rows + kRows - 1) / kRows;
-  const std::int64_t step = blocks < kPanel ? kPanel / blocks : 1;
+  const std::int64_t depth = a.runs * a.depth, step = fetch_step(a.rows);
   const float* ahead = a.w + (column + kPanel) * depth;
   Place at{0, column, a.columns - column < kPanel ? a.columns - column : kPanel};
   if constexpr (VECTORS == 1)
