@@ -9,8 +9,8 @@ std::int64_t whole_panels(std::int64_t channels);
 
 /// Floats of the panels of w.
 std::int64_t panel_floats(const TensorView& w);
-/// Makes them from w: K outputs, each a dense run of taps and inputs. Panel by panel, each as many rows of a panel as the
-/// run is long, zeros behind the last output.
+/// Makes them from w: K outputs, each a dense run of taps and inputs. Panel by panel, each as many rows of a panel as
+/// the run is long, zeros behind the last output.
 void pack_panels(const TensorView& w, float* to);
 
 }  // namespace fledge::cpu
