@@ -11,4 +11,16 @@ int num_threads();
 /// How float32 products are multiplied, for this thread and, by default, for threads started later.
 void set_precision(Precision precision);
 
+/// Another precision, for this thread, as long as it lives.
+class PrecisionScope {
+ public:
+  explicit PrecisionScope(Precision precision) : before_(context().precision) { context().precision = precision; }
+  ~PrecisionScope() { context().precision = before_; }
+  PrecisionScope(const PrecisionScope&) = delete;
+  PrecisionScope& operator=(const PrecisionScope&) = delete;
+
+ private:
+  Precision before_;
+};
+
 }  // namespace fledge

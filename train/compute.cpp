@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernels/api/backend.h"
 #include "kernels/api/bf16.h"
+#include "kernels/api/int8.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
 #include "train/spec/words.h"
@@ -42,12 +43,18 @@ Compute compute_of(const MachineSpec& o) {
                 "--deterministic strict, but --autotune " + word(o.autotune) + " lets the clock choose",
                 "use --autotune off");
   if (o.precision == RunPrecision::BF16) c.activations = DType::BFloat16;
+  if (o.precision == RunPrecision::Int16) c.products = Precision::Int16;
+  if (o.precision == RunPrecision::Int8) c.products = Precision::Int8;
   if (!c.on_device()) {
     if (o.precision == RunPrecision::TF32)
       throw Error(ErrorKind::Usage, "", "--precision tf32 needs a GPU; the CPU computes in f32 or bf16",
                   std::string("use --precision f32, or --device ") + gpu_name());
     return c;
   }
+  if (c.products != Precision::Strict)
+    throw Error(ErrorKind::Usage, "", "--precision " + word(o.precision) + " is the CPU's; a GPU has tf32 and bf16",
+                "use --precision tf32, or --device cpu");
+  if (o.precision == RunPrecision::TF32 || o.precision == RunPrecision::BF16) c.products = Precision::TF32;
   const Backend& gpu = backend_for(c.device);  // says what is missing
   gpu.runtime->require(c.device.index, c.activations);
   c.device.index = 0;  // one process, one GPU: inside, it is the only one
@@ -60,21 +67,36 @@ Compute apply(const MachineSpec& o) {
   set_thread_invariant(o.deterministic == Determinism::Strict);
   set_autotune(o.autotune);
   if (!c.on_device()) {
+    set_precision(c.products);
     if (const std::string note = precision_note(c); !note.empty() && !o.quiet)
       std::fprintf(stderr, "note: %s\n", note.c_str());
     return c;
   }
   backend_for(c.device).runtime->use_device(parse_device(o.device).index);
-  set_precision(o.precision == RunPrecision::F32 ? Precision::Strict : Precision::TF32);
+  set_precision(c.products);
   return c;
 }
 
 std::string precision_note(const Compute& c) {
+  if (c.products == Precision::Int8 && !cpu_multiplies_int8())
+    return "int8: this processor does not multiply bytes (AVX-512 VNNI; or FLEDGE_CPU_ISA forbids it). The numbers "
+           "have "
+           "16 bits instead: as fast here, and closer to f32";
   if (c.on_device() || c.activations != DType::BFloat16 || cpu_multiplies_bf16()) return "";
   return "--precision bf16: this processor does not multiply bfloat16 (or FLEDGE_CPU_ISA forbids it). Numbers are "
          "stored "
          "in 16 bits and computed with in float32: less memory to train in, but no gain in inference, and more "
          "rounding. --precision f32 is without all that";
+}
+
+std::optional<Precision> products_of(TeacherPrecision teacher, const Compute& c) {
+  if (teacher == TeacherPrecision::Same) return std::nullopt;
+  const std::string flag = "--teacher-precision " + word(teacher);
+  if (c.on_device()) throw Error(ErrorKind::Usage, "", flag + " is the CPU's; a GPU has tf32 and bf16", "leave it out");
+  if (c.activations != DType::Float32)
+    throw Error(ErrorKind::Usage, "", flag + " with --precision bf16: whole numbers are made of f32",
+                "leave one of them out");
+  return teacher == TeacherPrecision::Int16 ? Precision::Int16 : Precision::Int8;
 }
 
 std::string describe(const Compute& c, const MachineSpec& o) {

@@ -13,6 +13,7 @@
 #include "train/loop/trainer.h"
 #include "train/run/run_folder.h"
 #include "train/spec/config_text.h"
+#include "train/spec/words.h"
 
 namespace fledge {
 
@@ -42,6 +43,10 @@ static RunOutcome run(const RunSpec& spec, RunObserver& observer, const Compute&
 
 RunOutcome run_training(const RunSpec& spec, RunObserver& observer, std::string config, const std::string& command) {
   if (config.empty()) config = config_text(spec);
+  if (spec.machine.precision == RunPrecision::Int16 || spec.machine.precision == RunPrecision::Int8)
+    throw Error(ErrorKind::Usage, "",
+                "--precision " + word(spec.machine.precision) + ": a network does not learn in whole numbers",
+                "use f32 or bf16; a teacher may have --teacher-precision " + word(spec.machine.precision));
   const Compute compute = apply(spec.machine);
   apply(spec.data.pictures);
   try {

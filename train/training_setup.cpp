@@ -11,6 +11,7 @@
 #include "nn/layers/norm.h"
 #include "nn/optim/registry.h"
 #include "nn/state_dict.h"
+#include "train/compute.h"
 #include "train/run/run_identity.h"
 #include "train/spec/config_text.h"
 #include "train/training_overlap.h"
@@ -199,6 +200,7 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
     s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.external_teacher, s.loading.normalization);
     s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
     s.teacher->move_to(device, activations);
+    s.teacher->multiply_as(products_of(o.loss.teacher_precision, {.device = device, .activations = activations}));
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
     setup.teacher_stages = teacher.feature_map_channels();

@@ -92,8 +92,8 @@ class Run {
   int run() {
     if (peers_)
       for (const std::string& line : peers_->missing()) std::fprintf(stderr, "note: %s\n", line.c_str());
-    if (!on_device() && o_.machine.precision == RunPrecision::BF16 && !o_.machine.quiet)
-      if (const std::string note = precision_note({.device = {}, .activations = DType::BFloat16}); !note.empty())
+    if (!on_device() && !o_.machine.quiet)
+      if (const std::string note = precision_note(compute_of(o_.machine)); !note.empty())
         std::fprintf(stderr, "note: %s\n", note.c_str());
     Json results = Json::array();
     if (!o_.json) print_heading(o_, machine_, versions());

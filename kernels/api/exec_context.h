@@ -21,10 +21,13 @@ struct KernelReport {
   std::string refused;         // why others, preferred to it, did not
 };
 
-/// How float32 convolutions and matrix products may multiply on a device that has both.
+/// How float32 convolutions and matrix products may multiply. What a device has not, it computes strictly.
 enum class Precision : unsigned char {
   Strict,  // float32 throughout
-  TF32,    // operands rounded to 10 bits of mantissa on the way into the tensor cores, sums in float32
+  TF32,    // a GPU: operands rounded to 10 bits of mantissa on the way into the tensor cores, sums in float32
+  // A CPU's inference convolutions: operands rounded to whole numbers, sums exact (kernels/cpu/conv/README.md).
+  Int16,
+  Int8,  // where the processor multiplies 8 bits (VNNI); elsewhere as Int16
 };
 
 class ExecContext {

@@ -7,8 +7,10 @@
 #include "base/environment.h"
 #include "base/error.h"
 #include "kernels/api/bf16.h"
+#include "kernels/api/int8.h"
 #include "kernels/cpu/allocator.h"
 #include "kernels/cpu/bf16/families.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/overlays.h"
 #include "kernels/onednn/isa.h"
 #include "kernels/onednn/table.h"
@@ -126,6 +128,8 @@ const KernelTable& cpu_table(const std::string& name, DType dtype) {
 }
 
 CpuLibrary cpu_library() { return onednn::library(); }
+
+bool cpu_multiplies_int8() { return cpu::default_set() != cpu::KernelSet::Ref && cpu::simd().quantized8_product; }
 
 bool cpu_multiplies_bf16() { return cpu::default_set() == cpu::KernelSet::OneDnn && onednn::multiplies_bf16(); }
 

@@ -1,6 +1,7 @@
 #include "train/model/teacher.h"
 
 #include "autograd/grad_mode.h"
+#include "tensor/context.h"
 #include "tensor/creation.h"
 #include "tensor/ops/eltwise.h"
 
@@ -31,6 +32,7 @@ void Teacher::move_to(Device device, DType activations) {
 
 ModelOutput Teacher::forward(const Tensor& images, bool stages) const {
   const NoGradGuard no_grad;
+  const PrecisionScope precision(products_.value_or(context().precision));
   const Tensor x = scale_.defined() ? add(mul(images, scale_), shift_) : images;
   return loaded_.model->forward(Variable(x), {.feature_maps = stages});
 }

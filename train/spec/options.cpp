@@ -36,8 +36,8 @@ void bind_machine(Fields& f, MachineSpec& o) {
   f.add("threads", o.threads, "compute threads, 0: one per core").between(0, 1024).free();
   f.add("device", o.device, "auto, cpu or cuda[:N]");
   add_word(f, "precision", o.precision,
-           "f32 (strict), tf32 (on a GPU), or bf16 (mixed: activations; weights, statistics, distances and losses stay "
-           "f32)")
+           "f32 (strict), tf32 (on a GPU), bf16 (mixed: activations; weights, statistics, distances and losses stay "
+           "f32), or on a CPU, of networks that do not learn, int16, int8 (products in whole numbers)")
       .before_it_was("f32")
       .for_teacher();
   add_choice(f, "deterministic", o.deterministic,

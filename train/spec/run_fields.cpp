@@ -104,6 +104,11 @@ void bind_loss(Fields& f, RunSpec& o, bool teacher) {
   if (teacher) {
     f.add("teacher", o.loss.teacher, "run folder or model file of the teacher, or any PyTorch weight file");
     bind_external(f, o.loss.external_teacher, "teacher-", "Loss");
+    add_word(f, "teacher-precision", o.loss.teacher_precision,
+             "how a CPU multiplies inside the teacher: same (as --precision says), int16, int8 (in whole numbers; "
+             "convolutions of ResNets, faster and less exact)")
+        .before_it_was("same")
+        .for_teacher();
     f.add("teacher-cache", o.loss.teacher_cache,
           "file that keeps the teacher's embedding of every crop; runs with the same pictures, crops and "
           "teacher share it")

@@ -62,12 +62,16 @@ struct StudentSpec {
   ExternalOptions external;
 };
 
+/// Of a frozen teacher; Same: as everything else.
+enum class TeacherPrecision { Same, Int16, Int8 };
+
 struct LossSpec {
   std::string loss = "triplet";
   double weight = 1.0;
   LossOptions options;
   std::string teacher, distill, teacher_cache;
   ExternalOptions external_teacher;
+  TeacherPrecision teacher_precision = TeacherPrecision::Same;
 };
 
 enum class AdamEps { Modern, Legacy };
@@ -104,7 +108,7 @@ struct RunPolicy {
 };
 
 enum class Determinism { Repeat, Strict };
-enum class RunPrecision { F32, TF32, BF16 };
+enum class RunPrecision { F32, TF32, BF16, Int16, Int8 };
 
 /// Where a command computes, and how exactly.
 struct MachineSpec {

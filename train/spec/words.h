@@ -70,8 +70,15 @@ constexpr auto words_of(Determinism) {
   return std::to_array<Word<Determinism>>({{"repeat", Determinism::Repeat}, {"strict", Determinism::Strict}});
 }
 constexpr auto words_of(RunPrecision) {
-  return std::to_array<Word<RunPrecision>>(
-      {{"f32", RunPrecision::F32}, {"tf32", RunPrecision::TF32}, {"bf16", RunPrecision::BF16}});
+  return std::to_array<Word<RunPrecision>>({{"f32", RunPrecision::F32},
+                                            {"tf32", RunPrecision::TF32},
+                                            {"bf16", RunPrecision::BF16},
+                                            {"int16", RunPrecision::Int16},
+                                            {"int8", RunPrecision::Int8}});
+}
+constexpr auto words_of(TeacherPrecision) {
+  return std::to_array<Word<TeacherPrecision>>(
+      {{"same", TeacherPrecision::Same}, {"int16", TeacherPrecision::Int16}, {"int8", TeacherPrecision::Int8}});
 }
 
 /// How a value is said.

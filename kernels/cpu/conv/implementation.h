@@ -12,6 +12,7 @@ struct ConvCall {
   const Conv2dParams& params;
   ConvEpilogue epilogue{};  // of Forward
   bool inference = false;   // the weight stays as it is, so that its packed forms are worth keeping
+  Precision precision = Precision::Strict;  // that may be
 
   ConvProblem problem() const {
     ConvProblem p = conv_problem(direction, x.dtype, x.dims, w.dims, params);
@@ -29,11 +30,13 @@ struct ConvImplementation {
   const char* (*unfit)(const ConvCall&) = nullptr;
   /// A call that it does not refuse. Plans and packed weights are its own affair (kernels/plan).
   void (*run)(ExecContext&, const ConvCall&);
+  Precision precision = Precision::Strict;  // only for calls that allow this or less; Strict: for all
 };
 
 // A file each.
 extern const ConvImplementation kDepthwise;              // own SIMD
 extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
+extern const ConvImplementation kInt8, kInt16, kInt16Winograd4, kInt16Winograd2;  // own SIMD: inference
 extern const ConvImplementation kFewChannels;            // own SIMD: a first layer, forward
 extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;

@@ -17,12 +17,24 @@ struct Row {
 
 /// Fastest first; the reference refuses nothing. The first that takes a call computes it.
 constexpr std::array kImplementations{
-    Row{kDepthwise, KernelSet::Simd}, Row{kFewChannels, KernelSet::Simd},       Row{kWinograd4, KernelSet::Simd},
-    Row{kWinograd2, KernelSet::Simd}, Row{kProductGradWeight, KernelSet::Simd}, Row{kOneDnn, KernelSet::OneDnn},
+    Row{kInt16Winograd4, KernelSet::Simd},
+    Row{kInt16Winograd2, KernelSet::Simd},
+    Row{kInt8, KernelSet::Simd},
+    Row{kInt16, KernelSet::Simd},
+    Row{kDepthwise, KernelSet::Simd},
+    Row{kFewChannels, KernelSet::Simd},
+    Row{kWinograd4, KernelSet::Simd},
+    Row{kWinograd2, KernelSet::Simd},
+    Row{kProductGradWeight, KernelSet::Simd},
+    Row{kOneDnn, KernelSet::OneDnn},
     Row{kReference, KernelSet::Ref},
 };
 
+/// In whole numbers, or in fewer bits, than the call allows: not worth a word.
+bool not_asked(const Row& row, const ConvCall& call) { return row.implementation.precision > call.precision; }
+
 const char* refusal(KernelSet set, const Row& row, const ConvCall& call) {
+  if (not_asked(row, call)) return "another precision";
   return row.set > set ? "not in this set of kernels" : row.implementation.refuses(call);
 }
 
@@ -55,7 +67,7 @@ void tell(KernelReport& report, KernelSet set, const ConvCall& call, const ConvI
   report.implementation = taken.name;
   for (const Row& row : kImplementations) {
     if (&row.implementation == &taken) break;
-    if (const char* reason = against(set, row, call))
+    if (const char* reason = not_asked(row, call) ? nullptr : against(set, row, call))
       report.refused += std::string(report.refused.empty() ? "" : "; ") + row.implementation.name + ": " + reason;
   }
 }
@@ -77,7 +89,7 @@ void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const T
 template <KernelSet S>
 void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
                    const TensorView& y, const Conv2dParams& p) {
-  run(S, ctx, {ConvDirection::Forward, x, w, y, p, e, true});
+  run(S, ctx, {ConvDirection::Forward, x, w, y, p, e, true, ctx.precision});
 }
 template <KernelSet S>
 void grad_input(ExecContext& ctx, const TensorView& dy, const TensorView& w, const TensorView& dx,

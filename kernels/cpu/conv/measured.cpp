@@ -11,12 +11,15 @@ namespace fledge::cpu {
 
 const ConvImplementation& MeasuredChoice::of(ExecContext& ctx, const ConvCall& call,
                                              std::span<const ConvImplementation* const> takers) {
-  const Key key{call.problem(), ctx.threads(), call.inference};
+  const Key key{call.problem(), ctx.threads(), call.inference, static_cast<std::int64_t>(call.precision)};
   if (takers.size() == 1 || key.epilogue & kResidualInPlace || thread_invariant()) return *takers.front();
   const std::lock_guard lock(mutex_);
   const ConvImplementation*& known = known_[key];
   if (!known) {
-    const std::string problem = text_of(key, key.threads) + (call.inference ? ", inference" : "");
+    const std::string problem = text_of(key, key.threads) + (call.inference ? ", inference" : "") +
+                                (call.precision == Precision::Int16  ? ", int16"
+                                 : call.precision == Precision::Int8 ? ", int8"
+                                                                     : "");
     std::vector<std::string> names;
     for (const ConvImplementation* i : takers) names.emplace_back(i->name);
     const auto run = [&](std::size_t i) { takers[i]->run(ctx, call); };

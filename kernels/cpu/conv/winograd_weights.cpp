@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/cpu/conv/panels.h"
+#include "kernels/cpu/conv/quantized_panels.h"
 #include "kernels/cpu/conv/winograd.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
@@ -63,6 +64,31 @@ void pack_winograd_weights(int threads, int m, const TensorView& w, bool turned,
     for (std::int64_t i = begin; i < end; ++i) {
       const WinogradWeightArgs to{m, nullptr, positions + i * size, winograd_weight_stride(inputs, outputs), 0};
       (turned ? pack_turned_panel : pack_panel)(m, w, i * panel, std::min(panel, outputs - i * panel), to);
+    }
+  });
+}
+
+std::int64_t winograd_int16_stride(std::int64_t inputs, std::int64_t outputs) {
+  return static_cast<std::int64_t>(QuantizedPanels::bytes(Numbers::Int16, inputs, outputs)) + kLine * 4;
+}
+
+/// Through float32 panels, whose columns become rows.
+void pack_winograd_int16(int threads, int m, const TensorView& w, std::byte* positions) {
+  const std::int64_t inputs = w.dims[1], outputs = w.dims[0], panel = simd().product_panel;
+  const std::int64_t stride = winograd_weight_stride(inputs, outputs), panels = whole_panels(outputs) / panel;
+  const int count = (m + 2) * (m + 2);
+  std::vector<float> floats(static_cast<std::size_t>(count * stride));
+  pack_winograd_weights(threads, m, w, false, floats.data());
+  parallel_for(threads, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> rows(static_cast<std::size_t>(inputs * panel));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const QuantizedPanels to(Numbers::Int16, positions + i * winograd_int16_stride(inputs, outputs), inputs, outputs);
+      for (std::int64_t p = 0; p < panels; ++p) {
+        const float* from = floats.data() + i * stride + p * inputs * panel;
+        for (std::int64_t c = 0; c < inputs; ++c)
+          for (std::int64_t o = 0; o < panel; ++o) rows[static_cast<std::size_t>(o * inputs + c)] = from[c * panel + o];
+        to.fill(p * panel, [&](std::int64_t o) { return rows.data() + o * inputs; });
+      }
     }
   });
 }

@@ -112,7 +112,8 @@ struct ProductFusedArgs {
   float lo, hi;
 };
 
-// Products of rows of 16-bit numbers, two in each int32, with one panel (kernels/api/distance.h, quantized_products).
+// Products of rows of 16-bit numbers, two in each int32, with one panel (kernels/api/distance.h, quantized_products);
+// or of bytes, four in each int32, x without sign. y = clamp(products + bias + residual, lo, hi).
 struct QuantizedArgs {
   const std::int32_t* x;  // rows x depth
   const std::int32_t* w;  // depth x quantized_panel
@@ -120,6 +121,11 @@ struct QuantizedArgs {
   const float *x_scale, *w_scale;
   std::int64_t ldy;
   std::int64_t rows, depth, columns;  // columns: those of the panel that exist, the others are not written
+  // Bytes: a row's number that stands for 0, and the sums of w's columns.
+  const std::int32_t *x_zero = nullptr, *w_sum = nullptr;
+  const float* bias = nullptr;      // columns or null
+  const float* residual = nullptr;  // like y or null
+  float lo = -__builtin_inff(), hi = __builtin_inff();
 };
 
 // Winograd's transforms of one tile, m = 4 or 2; side = m + 2. Position i of `to`, `from` and `positions` begins at
@@ -226,6 +232,14 @@ struct SimdTable {
 
   int quantized_rows, quantized_panel;
   void (*quantized_product)(const QuantizedArgs&);
+  // `runs` runs of c floats, one behind the other, as 16-bit numbers whose sum of squares is about 32000^2; what a unit
+  // of them is worth. 0 where all are (nearly) zero, NaN where one is not finite. c: a multiple of 16. The numbers may
+  // be written over the first run.
+  float (*quantize)(const float* const* from, std::int64_t runs, std::int64_t c, std::int16_t* to);
+  // The same of bytes: of 0 to 255 if none is negative, else from -127 to 127 with 128 added (`zero`). Null, both,
+  // where the processor does not multiply them (AVX-512 VNNI).
+  void (*quantized8_product)(const QuantizedArgs&);
+  float (*quantize8)(const float* const* from, std::int64_t runs, std::int64_t c, std::uint8_t* to, std::int32_t* zero);
 
   void (*winograd_input)(const WinogradInputArgs&);
   void (*winograd_grad_output)(const WinogradInputArgs&);
