@@ -149,10 +149,9 @@ std::string Peers::prepare(const BenchCase& c, const std::string& folder) const 
 }
 
 Json Peers::run(const Program& program, const BenchCase& c, int threads, const std::string& folder) const {
-  const bool whole_numbers = o_.machine.precision == RunPrecision::Int16 || o_.machine.precision == RunPrecision::Int8;
   return call(
       {program.peer, c.text, "--folder", folder, "--variant", program.variant, "--size", std::to_string(o_.size),
-       "--seconds", std::to_string(o_.seconds), "--precision", whole_numbers ? "f32" : word(o_.machine.precision)},
+       "--seconds", std::to_string(o_.seconds), "--precision", word(o_.machine.precision)},
       threads, program.variant != "default");
 }
 

@@ -34,7 +34,7 @@ def options():
     p.add_argument("--folder", default=".")
     p.add_argument("--variant", default="tuned")
     p.add_argument("--device", default="cpu")
-    p.add_argument("--precision", default="f32", choices=["f32", "tf32", "bf16"])
+    p.add_argument("--precision", default="f32", choices=["f32", "tf32", "bf16", "int16", "int8"])
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seconds", type=float, default=3)
     p.add_argument("--size", type=int, default=224)

@@ -130,6 +130,20 @@ TEST_CASE("int16: only inference that asks for it", "[conv][int16]") {
   CHECK(run(Precision::Int16, false).find("int16") == std::string::npos);
 }
 
+TEST_CASE("int16: the threads change no bit", "[conv][int16]") {
+  const ConvCase c{{2, 128, 15, 13}, {64, 128, 3, 3}, same_padding(1, 1)};
+  for (const cpu::ConvImplementation* i : kWholeNumbers) {
+    Operands make(HostLayout::ChannelsLast, 9);
+    const Int16Problem p(make, c);
+    Operand one = make.output(c.y()), three = make.output(c.y());
+    if (i->refuses(int16_call(p, c, one, 1))) continue;
+    ExecContext alone(1), together(3);
+    i->run(alone, int16_call(p, c, one, 1));
+    i->run(together, int16_call(p, c, three, 1));
+    for (std::int64_t j = 0; j < c.y().numel(); ++j) REQUIRE(one.fast.get(j) == three.fast.get(j));
+  }
+}
+
 TEST_CASE("int16: any size of numbers, zeros, and what is not finite", "[conv][int16][not-finite]") {
   const ConvCase c{{1, 32, 6, 6}, {16, 32, 3, 3}, same_padding(1, 1)};
   for (const cpu::ConvImplementation* i : kWholeNumbers) {
