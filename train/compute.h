@@ -3,7 +3,6 @@
 #include <string>
 
 #include "data/views/transforms.h"
-#include "kernels/api/image.h"
 #include "train/spec/options.h"
 
 namespace fledge {
@@ -27,8 +26,5 @@ std::string precision_note(const Compute& c);
 
 /// "NVIDIA H100 80GB HBM3, tf32"; empty for the CPU.
 std::string describe(const Compute& c, const MachineSpec& o);
-
-/// Pixels 0-255 to normalised values, as normalize_to does it on the host.
-NormalizeParams normalize_params(const Normalization& n);
 
 }  // namespace fledge

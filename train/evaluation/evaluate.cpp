@@ -193,7 +193,7 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   loading.pixels = compute.on_device();
   loading.device = compute.device;
   loading.on_bad_image = options.skip_bad ? OnBadImage::LeaveOut : OnBadImage::Fail;
-  const NormalizeParams normalize = normalize_params(loading.normalization);
+  const NormalizeParams normalize = loading.normalization.params();
 
   RowCollector collector(*dataset, options);
   Loader loader(dataset, sequential_batches(dataset->size(), options.batch_size), evaluation_views(dataset, transform),
