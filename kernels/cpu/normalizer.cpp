@@ -1,7 +1,7 @@
 #include "kernels/cpu/normalizer.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 
 #include "kernels/cpu/isa.h"
 
@@ -26,7 +26,9 @@ bool Normalizer::agrees_with_division() const {
   simd().normalize(bytes, divided, kAll, a);
   a.by_products = true;
   simd().normalize(bytes, multiplied, kAll, a);
-  return std::memcmp(divided, multiplied, sizeof divided) == 0;
+  return std::equal(divided, divided + kAll, multiplied, [](float a, float b) {
+    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+  });
 }
 
 const Normalizer& Normalizer::of(const NormalizeParams& params) {

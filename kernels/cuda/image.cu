@@ -46,8 +46,8 @@ struct Strides {
 };
 
 template <class T>
-__global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t* pixels, Affine p, T* y,
-                                                              Strides to, int height, int width, std::int64_t total) {
+__global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t* pixels, Affine p, T* y, Strides to,
+                                                              int height, int width, std::int64_t total) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
   for (std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; k < total; k += step) {
     const int c = static_cast<int>(k % 3);
