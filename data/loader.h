@@ -53,8 +53,8 @@ struct LoaderOptions {
   std::int64_t pass_samples = 0;
   std::set<std::string> known_bad = {};  // by name
   bool teacher_view = false;             // every batch has teacher_images; off: a teacher's view, if made, is dropped
-  /// Pictures stay bytes, in memory that `device` copies beside its work: it normalises them itself. The memory of a
-  /// batch is used again when nobody holds the batch any more.
+  /// Pictures stay bytes, in memory that `device` copies beside its work: whoever computes normalises them. The memory
+  /// of a batch is used again when nobody holds the batch any more.
   bool pixels = false;
   Device device = {};
 };

@@ -105,13 +105,4 @@ std::string describe(const Compute& c, const MachineSpec& o) {
   return backend_for(c.device).runtime->properties(asked.index).name + ", " + word(o.precision);
 }
 
-NormalizeParams normalize_params(const Normalization& n) {
-  NormalizeParams p;
-  for (int c = 0; c < 3; ++c) {
-    p.scale[c] = static_cast<float>(1 / (255.0 * n.std[c]));
-    p.shift[c] = static_cast<float>(-static_cast<double>(n.mean[c]) / n.std[c]);
-  }
-  return p;
-}
-
 }  // namespace fledge

@@ -5,7 +5,6 @@
 
 #include "data/views/transforms.h"
 #include "kernels/api/exec_context.h"
-#include "kernels/api/image.h"
 #include "train/spec/options.h"
 
 namespace fledge {
@@ -33,8 +32,5 @@ std::optional<Precision> products_of(TeacherPrecision teacher, const Compute& c)
 
 /// "NVIDIA H100 80GB HBM3, tf32"; empty for the CPU.
 std::string describe(const Compute& c, const MachineSpec& o);
-
-/// Pixels 0-255 to normalised values, as normalize_to does it on the host.
-NormalizeParams normalize_params(const Normalization& n);
 
 }  // namespace fledge

@@ -5,6 +5,7 @@
 #include "data/views/degradation.h"
 #include "io/image/resize.h"
 #include "io/image/source.h"
+#include "kernels/api/image.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -40,6 +41,7 @@ struct Normalization {
   static Normalization named(const std::string& name);
   /// What named() reads back: a name where one fits, else the numbers.
   std::string name() const;
+  NormalizeParams params() const { return {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}; }
 };
 
 enum class Augmentation {

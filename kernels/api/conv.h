@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/api/exec_context.h"
+#include "kernels/api/image.h"
 #include "kernels/api/tensor_view.h"
 
 namespace fledge {
@@ -72,6 +73,13 @@ using SeparableConv2dFused = void (*)(ExecContext&, const TensorView& x, const T
                                       const TensorView& pointwise, const SeparableEpilogue&, const TensorView& y,
                                       const Conv2dParams&);
 
+/// A first layer that reads pictures as they are stored: y = act(conv(x, w) + bias + residual), where x (N,3,H,W, never
+/// written) is what image.normalize makes of the pixels, so that padding is zero behind it. pixels: N,H,W,3 uint8
+/// contiguous  w: K,3/groups,R,S. Inference only. The bits are those of image.normalize and forward_fused. Null in a
+/// table whose two kernels do as well.
+using PixelsConv2dFused = void (*)(ExecContext&, const TensorView& pixels, const NormalizeParams&, const TensorView& w,
+                                   const ConvEpilogue&, const TensorView& y, const Conv2dParams&);
+
 struct ConvKernels {
   Conv2dForward forward{};
   Conv2dGradInput grad_input{};
@@ -79,6 +87,7 @@ struct ConvKernels {
   Conv2dGradBias grad_bias{};
   Conv2dForwardFused forward_fused{};
   SeparableConv2dFused separable_fused{};
+  PixelsConv2dFused pixels_fused{};
 };
 
 }  // namespace fledge

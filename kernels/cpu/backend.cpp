@@ -42,6 +42,7 @@ struct Tables {
     overlay_triplets(simd, f64);
     overlay_scan(simd);
     overlay_quantized(simd);
+    overlay_image(simd);
     overlay_gather(simd);
     overlay_optim(simd);
     onednn = simd;

@@ -23,6 +23,7 @@ void overlay_distance(KernelTable&);
 void overlay_triplets(KernelTable& f32, KernelTable& f64);  // the training loss's own loop: in double as well
 void overlay_scan(KernelTable&);
 void overlay_quantized(KernelTable&);
+void overlay_image(KernelTable&);
 void overlay_gather(KernelTable&);
 void overlay_optim(KernelTable&);
 

@@ -9,7 +9,19 @@ namespace {
 
 constexpr int kThreads = 256;
 
-__device__ float normalized(std::uint8_t pixel, int channel, const NormalizeParams& p) {
+/// (pixel/255 - mean)/std as one multiplication and one addition.
+struct Affine {
+  float scale[3], shift[3];
+
+  explicit Affine(const NormalizeParams& p) {
+    for (int c = 0; c < 3; ++c) {
+      scale[c] = static_cast<float>(1 / (255.0 * p.std[c]));
+      shift[c] = static_cast<float>(-static_cast<double>(p.mean[c]) / p.std[c]);
+    }
+  }
+};
+
+__device__ float normalized(std::uint8_t pixel, int channel, const Affine& p) {
   const float scale = channel == 0 ? p.scale[0] : channel == 1 ? p.scale[1] : p.scale[2];
   const float shift = channel == 0 ? p.shift[0] : channel == 1 ? p.shift[1] : p.shift[2];
   return fmaf(static_cast<float>(pixel), scale, shift);
@@ -17,7 +29,7 @@ __device__ float normalized(std::uint8_t pixel, int channel, const NormalizePara
 
 /// One thread for V neighbouring elements.
 template <class T, int V>
-__global__ __launch_bounds__(kThreads) void normalize_packs(const std::uint8_t* __restrict__ pixels, NormalizeParams p,
+__global__ __launch_bounds__(kThreads) void normalize_packs(const std::uint8_t* __restrict__ pixels, Affine p,
                                                             T* __restrict__ y, std::int64_t packs) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
   for (std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; k < packs; k += step) {
@@ -34,8 +46,8 @@ struct Strides {
 };
 
 template <class T>
-__global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t* pixels, NormalizeParams p, T* y,
-                                                              Strides to, int height, int width, std::int64_t total) {
+__global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t* pixels, Affine p, T* y, Strides to,
+                                                              int height, int width, std::int64_t total) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
   for (std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; k < total; k += step) {
     const int c = static_cast<int>(k % 3);
@@ -46,8 +58,9 @@ __global__ __launch_bounds__(kThreads) void normalize_strided(const std::uint8_t
 }
 
 template <class T>
-void normalize_pixels(ExecContext&, const TensorView& pixels, const TensorView& y, const NormalizeParams& p) {
+void normalize_pixels(ExecContext&, const TensorView& pixels, const TensorView& y, const NormalizeParams& params) {
   constexpr const char* op = "normalize";
+  const Affine p(params);
   const std::uint8_t* from = pixels.as<std::uint8_t>();
   const std::int64_t total = y.numel();
   if (total == 0) return;

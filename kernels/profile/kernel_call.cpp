@@ -97,6 +97,11 @@ void set_separable(KernelCall& call, const TensorView& x, const TensorView& dept
   call.flops = 2.0 * pixels * static_cast<double>(depthwise.numel() + pointwise.numel());
 }
 
+void set_pixels_convolution(KernelCall& call, const TensorView& pixels, const TensorView& w, const TensorView& y,
+                            const Conv2dParams& p) {
+  set_convolution(call, normalized_view(pixels, nullptr, pixels.dtype), w, y, p);
+}
+
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p) {
   const std::int64_t m = c.dims[0], n = c.dims[1], k = a.dims[p.transpose_a ? 0 : 1];
   call.descriptor = "m" + std::to_string(m) + "n" + std::to_string(n) + "k" + std::to_string(k) +

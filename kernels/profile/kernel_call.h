@@ -66,6 +66,8 @@ void set_convolution(KernelCall& call, const TensorView& x, const TensorView& w,
                      const Conv2dParams& p);
 void set_separable(KernelCall& call, const TensorView& x, const TensorView& depthwise, const TensorView& pointwise,
                    const TensorView& y, const Conv2dParams& p);
+void set_pixels_convolution(KernelCall& call, const TensorView& pixels, const TensorView& w, const TensorView& y,
+                            const Conv2dParams& p);
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p);
 
 template <class Entry, class... Arguments>
@@ -78,6 +80,8 @@ KernelCall call_of(const Arguments&... arguments) {
     set_convolution(call, std::get<0>(a), std::get<1>(a), std::get<3>(a), std::get<4>(a));
   else if constexpr (Entry::work == Work::SeparableConv)
     set_separable(call, std::get<0>(a), std::get<1>(a), std::get<2>(a), std::get<4>(a), std::get<5>(a));
+  else if constexpr (Entry::work == Work::PixelsConv)
+    set_pixels_convolution(call, std::get<0>(a), std::get<2>(a), std::get<4>(a), std::get<5>(a));
   else if constexpr (Entry::work == Work::ConvGradInput)  // dy, w, dx
     set_convolution(call, std::get<2>(a), std::get<1>(a), std::get<0>(a), std::get<3>(a));
   else if constexpr (Entry::work == Work::ConvGradWeight)  // dy, x, dw

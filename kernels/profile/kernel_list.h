@@ -12,6 +12,7 @@ enum class Work : unsigned char {
   Memory,  // its bytes; no arithmetic worth counting
   ConvForward,
   SeparableConv,
+  PixelsConv,
   ConvGradInput,
   ConvGradWeight,
   Matmul,
@@ -33,6 +34,7 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::conv, &ConvKernels::grad_bias>{"conv2d_grad_bias"},
     KernelEntry<&KernelTable::conv, &ConvKernels::forward_fused, Work::ConvForward>{"conv2d_fused"},
     KernelEntry<&KernelTable::conv, &ConvKernels::separable_fused, Work::SeparableConv>{"separable_conv2d_fused"},
+    KernelEntry<&KernelTable::conv, &ConvKernels::pixels_fused, Work::PixelsConv>{"pixels_conv2d_fused"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_train>{"batch_norm_train"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_eval>{"batch_norm_eval"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_backward>{"batch_norm_backward"},

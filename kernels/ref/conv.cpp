@@ -83,6 +83,15 @@ void separable_conv2d_fused(ExecContext&, const TensorView& x, const TensorView&
       }
 }
 
+template <class T>
+void pixels_conv2d_fused(ExecContext& ctx, const TensorView& pixels, const NormalizeParams& normalize,
+                         const TensorView& w, const ConvEpilogue& e, const TensorView& y, const Conv2dParams& p) {
+  std::vector<T> normalized(static_cast<std::size_t>(pixels.numel()));
+  const TensorView x = normalized_view(pixels, normalized.data(), y.dtype);
+  image_kernels<T>().normalize(ctx, pixels, x, normalize);
+  conv2d_forward_fused<T>(ctx, x, w, e, y, p);
+}
+
 /// dx[n,c,h,w] = sum over the taps r,s whose output position p,q exists, and the filters k of c's group:
 /// w[k,c,r,s] * dy[n,k,p,q] with p*stride_h = h + pad_top - r and q*stride_w = w + pad_left - s.
 template <class T>
@@ -166,7 +175,8 @@ ConvKernels conv_kernels() {
           .grad_weight = &conv2d_grad_weight<T>,
           .grad_bias = &conv2d_grad_bias<T>,
           .forward_fused = &conv2d_forward_fused<T>,
-          .separable_fused = &separable_conv2d_fused<T>};
+          .separable_fused = &separable_conv2d_fused<T>,
+          .pixels_fused = &pixels_conv2d_fused<T>};
 }
 
 template ConvKernels conv_kernels<float>();

@@ -14,7 +14,8 @@ void normalize(ExecContext&, const TensorView& pixels, const TensorView& y, cons
     for (std::int64_t h = 0; h < y.dims[2]; ++h)
       for (std::int64_t w = 0; w < y.dims[3]; ++w)
         for (std::int64_t c = 0; c < 3; ++c)
-          at<T>(y, n, c, h, w) = static_cast<T>(static_cast<T>(*pixel++) * p.scale[c] + p.shift[c]);
+          at<T>(y, n, c, h, w) =
+              (static_cast<T>(*pixel++) / 255 - static_cast<T>(p.mean[c])) / static_cast<T>(p.std[c]);
 }
 
 }  // namespace

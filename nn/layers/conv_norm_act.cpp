@@ -65,6 +65,14 @@ Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation act
                                conv.options().params));
 }
 
+Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation,
+                       const StoredPictures& pictures) {
+  const DType dtype = conv.weight().value().dtype();
+  if (trains(conv, bn, Variable())) return conv_norm_act(conv, bn, activation, Variable(pictures.normalized(dtype)));
+  const auto [weight, bias] = conv.folded().of(conv, bn, dtype);
+  return Variable(pixels_conv2d_fused(pictures, weight, bias, activation, conv.options().params));
+}
+
 Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
                                  const Variable& x) {
   if (trains(depthwise.conv, depthwise.norm, x) || trains(pointwise.conv, pointwise.norm, x))

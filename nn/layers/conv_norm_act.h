@@ -7,6 +7,7 @@
 
 #include "nn/layers/conv.h"
 #include "nn/layers/norm.h"
+#include "tensor/ops/image.h"
 
 namespace fledge {
 
@@ -18,6 +19,11 @@ namespace fledge {
 /// the host.
 Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
                        const Variable& residual = {});
+
+/// The same of pictures that are still bytes, without a residual. In evaluation without a graph one kernel where the
+/// device has it (conv.pixels_fused); else they are normalized to the weights' dtype first.
+Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation,
+                       const StoredPictures& pictures);
 
 struct ConvNorm {
   const Conv2d& conv;

@@ -54,6 +54,7 @@ class Stem : public Block {
         bn_(child<BatchNorm2d>("1", out, v.eps)) {}
 
   Variable forward(Variable x) const override { return conv_norm_act(*conv_, *bn_, activation_, x); }
+  Variable forward_pictures(const StoredPictures& p) const { return conv_norm_act(*conv_, *bn_, activation_, p); }
 
  private:
   Activation activation_;
@@ -87,8 +88,10 @@ class SeparableBlock : public Block {
 class Blocks : public Module {
  public:
   template <class B, class... Args>
-  void append(Args&&... args) {
-    blocks.push_back(child<B>(std::to_string(blocks.size()), std::forward<Args>(args)...));
+  std::shared_ptr<B> append(Args&&... args) {
+    auto block = child<B>(std::to_string(blocks.size()), std::forward<Args>(args)...);
+    blocks.push_back(block);
+    return block;
   }
   std::vector<std::shared_ptr<Block>> blocks;
 };
@@ -102,7 +105,7 @@ class MobileNetV1 : public Backbone {
     const int stem_stride = spec.stem == "small" ? 1 : 2;
     model_ = child<Blocks>("model");
     std::int64_t in = scaled(kStemChannels);
-    model_->append<Stem>(in, stem_stride, variant, g);
+    stem_ = model_->append<Stem>(in, stem_stride, variant, g);
     for (const BlockShape& b : kBlocks) {
       model_->append<SeparableBlock>(in, scaled(b.channels), b.stride, variant, g);
       in = scaled(b.channels);
@@ -111,12 +114,12 @@ class MobileNetV1 : public Backbone {
   }
 
   Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
-    Variable y = x;
-    for (int i = 0; i < static_cast<int>(model_->blocks.size()); ++i) {
-      y = run_block([block = model_->blocks[i]](Variable in) { return block->forward(std::move(in)); }, std::move(y));
-      if (feature_maps && is_stage_end(i)) feature_maps->push_back(y);
-    }
-    return y;
+    return behind_stem(run_block([stem = stem_](Variable in) { return stem->forward(std::move(in)); }, x),
+                       feature_maps);
+  }
+  Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const override {
+    if (is_training()) return Backbone::forward_pictures(pictures, feature_maps);
+    return behind_stem(stem_->forward_pictures(pictures), feature_maps);
   }
 
   std::int64_t feature_size() const override { return channels_.back(); }
@@ -133,8 +136,17 @@ class MobileNetV1 : public Backbone {
     return false;
   }
 
+  Variable behind_stem(Variable y, std::vector<Variable>* feature_maps) const {
+    for (int i = 1; i < static_cast<int>(model_->blocks.size()); ++i) {
+      y = run_block([block = model_->blocks[i]](Variable in) { return block->forward(std::move(in)); }, std::move(y));
+      if (feature_maps && is_stage_end(i)) feature_maps->push_back(y);
+    }
+    return y;
+  }
+
   Activation activation_;
   std::shared_ptr<Blocks> model_;
+  std::shared_ptr<Stem> stem_;  // its first block
   std::vector<std::int64_t> channels_;
 };
 

@@ -46,6 +46,12 @@ Variable Backbone::run_block(std::function<Variable(Variable)> block, Variable x
                                                                                 : block(std::move(x));
 }
 
+Variable Backbone::forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const {
+  const auto all = parameters();
+  return forward(Variable(pictures.normalized(all.empty() ? DType::Float32 : all.front().value().dtype())),
+                 feature_maps);
+}
+
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
   check_spec(spec);
   Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
@@ -66,22 +72,43 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spe
   return std::make_shared<EmbeddingModel>(spec, 0);
 }
 
+void EmbeddingModel::check_options(const ForwardOptions& options) const {
+  if (options.logits && !classifier_) {
+    throw Error(ErrorKind::Usage, spec_.arch, "the model has no classifier, so no logits",
+                "its description needs 'classes' above 0");
+  }
+}
+
 ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions& options) const {
   const Dims& dims = images.dims();
   if (dims.rank() != 4 || dims[1] != 3) {
     throw Error(ErrorKind::Usage, spec_.arch, "images are " + to_string(dims) + ", not N,3,H,W",
                 "grey pictures are repeated in three channels");
   }
-  if (options.logits && !classifier_) {
-    throw Error(ErrorKind::Usage, spec_.arch, "the model has no classifier, so no logits",
-                "its description needs 'classes' above 0");
-  }
+  check_options(options);
   ModelOutput output;
   const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
   else
     output.features = pooled_features(*backbone_, images, part_size(*backbone_, images));
+  return output_of(std::move(output), options);
+}
+
+ModelOutput EmbeddingModel::forward(const StoredPictures& pictures, const ForwardOptions& options) const {
+  check_pictures(spec_.arch.c_str(), pictures);
+  check_options(options);
+  ModelOutput output;
+  const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
+  if (options.feature_maps)
+    output.features = global_avg_pool(backbone_->forward_pictures(pictures, &output.feature_maps));
+  else
+    output.features = pooled_features(*backbone_, pictures, part_size(*backbone_, pictures));
+  return output_of(std::move(output), options);
+}
+
+/// What stands behind the features.
+ModelOutput EmbeddingModel::output_of(ModelOutput output, const ForwardOptions& options) const {
   const Variable raw = head_ && !options.features_only ? head_->forward(output.features) : output.features;
   output.embedding = spec_.normalize || options.features_only ? l2_normalize(raw) : raw;
   if (options.logits) output.logits = classifier_->forward(output.features);

@@ -10,6 +10,7 @@
 #include "kernels/api/conv.h"
 #include "kernels/api/pool.h"
 #include "nn/module.h"
+#include "tensor/ops/image.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -55,6 +56,9 @@ class Backbone : public Module {
  public:
   /// x: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not null.
   virtual Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const = 0;
+  /// The same of pictures that are still bytes, with the same bits. A backbone whose first layer does not read them
+  /// leaves it at this: they are normalized first, to the weights' dtype.
+  virtual Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const;
   virtual std::int64_t feature_size() const = 0;
   virtual std::vector<std::int64_t> feature_map_channels() const = 0;
   /// Of all activations inside.
@@ -86,6 +90,9 @@ class EmbeddingModel : public Module {
   /// images: N,3,H,W on the weights' device, of their dtype or, with float32 weights, bfloat16: then the backbone and
   /// its stage maps are bfloat16, and pooled features, head, embedding and logits float32.
   ModelOutput forward(const Variable& images, const ForwardOptions& options = {}) const;
+  /// Of pictures that are still bytes (N,H,W,3), on the weights' device: what it gives for the normalized ones, to the
+  /// bit. In evaluation without a graph the first layer may read them as they are.
+  ModelOutput forward(const StoredPictures& pictures, const ForwardOptions& options = {}) const;
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
   void checkpoint_activations(Checkpoints which) { backbone_->checkpoint_activations(which); }
@@ -97,6 +104,9 @@ class EmbeddingModel : public Module {
   std::vector<std::int64_t> feature_map_channels() const { return backbone_->feature_map_channels(); }
 
  private:
+  void check_options(const ForwardOptions& options) const;
+  ModelOutput output_of(ModelOutput features, const ForwardOptions& options) const;
+
   ModelSpec spec_;
   std::shared_ptr<Backbone> backbone_;  // registered without a prefix: its names are torchvision's
   std::shared_ptr<Linear> head_;        // "feat"

@@ -33,6 +33,19 @@ class Stage : public Module {
   std::vector<std::shared_ptr<ResidualBlock>> blocks_;
 };
 
+/// The layers before the first stage, of numbers or of pictures that are still bytes.
+struct Stem {
+  std::shared_ptr<Conv2d> conv;
+  std::shared_ptr<BatchNorm2d> norm;
+  std::optional<Pool2dParams> pool;
+
+  template <class Images>
+  Variable operator()(const Images& images) const {
+    const Variable y = conv_norm_act(*conv, *norm, Activation::ReLU, images);
+    return pool ? max_pool2d(y, *pool) : y;
+  }
+};
+
 class ResNet : public Backbone {
  public:
   ResNet(const ResNetShape& shape, std::int64_t base, bool small_stem, BottleneckStride where, Generator& g)
@@ -52,17 +65,11 @@ class ResNet : public Backbone {
   }
 
   Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
-    const auto stem = [conv = conv1_, bn = bn1_, pool = stem_pool()](const Variable& pictures) {
-      const Variable y = conv_norm_act(*conv, *bn, Activation::ReLU, pictures);
-      return pool ? max_pool2d(y, *pool) : y;
-    };
-    Variable y = run_block(stem, x);
-    for (const auto& stage : stages_) {
-      for (const auto& block : stage->blocks())
-        y = run_block([block](Variable in) { return block->forward(std::move(in)); }, std::move(y));
-      if (feature_maps) feature_maps->push_back(y);
-    }
-    return y;
+    return behind_stem(run_block(stem(), x), feature_maps);
+  }
+  Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const override {
+    if (is_training()) return Backbone::forward_pictures(pictures, feature_maps);
+    return behind_stem(stem()(pictures), feature_maps);
   }
 
   std::optional<Pool2dParams> stem_pool() const override {
@@ -72,6 +79,17 @@ class ResNet : public Backbone {
   std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
 
  private:
+  Stem stem() const { return {conv1_, bn1_, stem_pool()}; }
+
+  Variable behind_stem(Variable y, std::vector<Variable>* feature_maps) const {
+    for (const auto& stage : stages_) {
+      for (const auto& block : stage->blocks())
+        y = run_block([block](Variable in) { return block->forward(std::move(in)); }, std::move(y));
+      if (feature_maps) feature_maps->push_back(y);
+    }
+    return y;
+  }
+
   bool small_stem_;
   std::shared_ptr<Conv2d> conv1_;
   std::shared_ptr<BatchNorm2d> bn1_;

@@ -151,6 +151,28 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const 
   return y;
 }
 
+Tensor pixels_conv2d_fused(const StoredPictures& pictures, const Tensor& w, const Tensor& bias, Activation activation,
+                           const Conv2dParams& params) {
+  constexpr const char* op = "pixels_conv2d_fused";
+  check_pictures(op, pictures);
+  check::rank(op, {w, "weight"}, 4);
+  check::same_device(op, {pictures.pixels, "pixels"}, {w, "weight"});
+  if (!has_kernel<&KernelTable::conv, &ConvKernels::pixels_fused>(w))
+    return conv2d_fused(pictures.normalized(w.dtype()), w, bias, Tensor(), activation, params);
+  const Dims y_dims = checked_output(op, pictures.normalized_dims(), w.dims(), params);
+  if (bias.defined()) check::fits_accumulated(op, {w, "weight"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
+  Tensor y = channels_last(y_dims, w);
+  if (y.numel() == 0) return y;
+  const ContiguousArg pixels(op, "pixels", pictures.pixels);
+  const ChannelsLastArg weight(op, "weight", w);
+  std::optional<ContiguousArg> b;
+  if (bias.defined()) b.emplace(op, "bias", bias);
+  kernel<&KernelTable::conv, &ConvKernels::pixels_fused>(op, w)(
+      context(), pixels, pictures.normalize, weight, {.bias = b ? &b->view() : nullptr, .activation = activation},
+      y.view(), params);
+  return y;
+}
+
 Tensor separable_conv2d_fused(const Tensor& x, const Tensor& depthwise, const Tensor& depthwise_bias,
                               const Tensor& pointwise, const Tensor& bias, Activation activation,
                               const Conv2dParams& params) {

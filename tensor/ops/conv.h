@@ -3,7 +3,7 @@
 // Errors (Usage): wrong rank, dtypes differ, channels do not fit groups, empty output, bias of wrong length.
 #pragma once
 #include "kernels/api/conv.h"
-#include "tensor/tensor.h"
+#include "tensor/ops/image.h"
 
 namespace fledge {
 
@@ -25,5 +25,9 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const Tensor& bias, const 
 Tensor separable_conv2d_fused(const Tensor& x, const Tensor& depthwise, const Tensor& depthwise_bias,
                               const Tensor& pointwise, const Tensor& bias, Activation activation,
                               const Conv2dParams& params);
+/// Inference: conv2d_fused of the normalized pictures, with the same bits. On the CPU a first layer of at most 16
+/// output channels makes no copy of them. w: K,3/groups,R,S; bias may be undefined.
+Tensor pixels_conv2d_fused(const StoredPictures& pictures, const Tensor& w, const Tensor& bias, Activation activation,
+                           const Conv2dParams& params);
 
 }  // namespace fledge

@@ -220,7 +220,7 @@ TEST_CASE("GPU: pooling", "[gpu][pool]") {
 
 TEST_CASE("GPU: images normalised", "[gpu][image]") {
   for_both_tables(75, [](Gpu& gpu) {
-    const NormalizeParams p{{0.02f, 0.01f, 0.03f}, {-2, -1, 0.5f}};
+    const NormalizeParams p{{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
     for (HostLayout layout : {HostLayout::ChannelsLast, HostLayout::Contiguous})
       for (std::int64_t width : {1, 7, 8, 33}) {  // 8: whole packs
         Operands contiguous(HostLayout::Contiguous, 76);

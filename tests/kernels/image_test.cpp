@@ -10,7 +10,7 @@ using Values = std::vector<double>;
 namespace {
 
 void check_normalize(const TableUnderTest& t, Operands& make, DType out, double tolerance) {
-  const NormalizeParams params{{1 / 51.0f, 1 / 64.0f, 1 / 57.5f}, {-2.1f, -2, -1.8f}};
+  const NormalizeParams params{{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
   for (const Dims& stored : {Dims{1, 1, 1, 3}, Dims{3, 9, 8, 3}, Dims{4, 8, 16, 3}, Dims{2, 32, 40, 3},
                              Dims{5, 11, 13, 3}, Dims{2, 64, 64, 3}}) {
     HostTensor pixels = t.tensor(stored, DType::UInt8), oracle_pixels(stored, DType::UInt8);
@@ -25,13 +25,41 @@ void check_normalize(const TableUnderTest& t, Operands& make, DType out, double 
 
 }  // namespace
 
-TEST_CASE("ref normalize: each channel with its own scale and shift", "[ref][image]") {
+TEST_CASE("ref normalize: each channel with its own mean and deviation", "[ref][image]") {
   ExecContext ctx(1);
-  // Two rows of three pixels: red 1..6, green ten times that, blue 7.
-  const HostTensor pixels({1, 2, 3, 3}, {1, 10, 7, 2, 20, 7, 3, 30, 7, 4, 40, 7, 5, 50, 7, 6, 60, 7}, DType::UInt8);
-  HostTensor y({1, 3, 2, 3}, DType::Float64);
-  oracle_table().image.normalize(ctx, pixels, y, {{1, 0.5f, 2}, {0, 100, -1}});
-  CHECK(y.values() == Values{1, 2, 3, 4, 5, 6, 105, 110, 115, 120, 125, 130, 13, 13, 13, 13, 13, 13});
+  // Two rows of two pixels: red in fifths, green black and white, blue white.
+  const HostTensor pixels({1, 2, 2, 3}, {0, 0, 255, 51, 255, 255, 102, 255, 255, 204, 0, 255}, DType::UInt8);
+  HostTensor y({1, 3, 2, 2}, DType::Float64);
+  oracle_table().image.normalize(ctx, pixels, y, {{0, 0.5f, -1}, {1, 0.25f, 2}});
+  CHECK(y.values() == Values{0, 0.2, 0.4, 0.8, -2, 2, 2, -2, 1, 1, 1, 1});
+}
+
+TEST_CASE("normalize: the CPU's bits are those of the formula in float", "[image]") {
+  const NormalizeParams all[] = {{{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
+                                 {{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}},
+                                 {{0.101f, 0.3f, 0.25f}, {0.21f, 0.07f, 1.3f}},
+                                 {{0, 0, 0}, {1, 1e-30f, 1e30f}},
+                                 {{-3, 7, 1e-20f}, {255, 0.1f, 3}}};
+  for_each_table([&](const TableUnderTest& t) {
+    if (t.backend) return;  // a GPU multiplies and adds
+    for (const NormalizeParams& p : all)
+      for (const std::int64_t width : {1, 3, 7, 16, 17, 85, 256}) {
+        HostTensor pixels = t.tensor({2, 1, width, 3}, DType::UInt8);
+        pixels.fill_from([&](std::int64_t i) { return (i / 3 + 97 * (i % 3)) % 256; });
+        const HostTensor y({2, 3, 1, width}, DType::Float32, t.layout);
+        t.table.image.normalize(t.ctx, pixels, y, p);
+        int wrong = 0;
+        for (std::int64_t n = 0; n < 2; ++n)
+          for (std::int64_t c = 0; c < 3; ++c)
+            for (std::int64_t x = 0; x < width; ++x) {
+              const auto pixel = static_cast<float>(pixels.get((n * width + x) * 3 + c));
+              wrong += y.get((n * 3 + c) * width + x) != double{(pixel / 255.0f - p.mean[c]) / p.std[c]};
+            }
+        INFO(t.label() << " width " << width);
+        CHECK(wrong == 0);
+        CHECK(y.canaries_intact());
+      }
+  });
 }
 
 TEST_CASE("normalize", "[image]") {

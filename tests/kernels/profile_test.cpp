@@ -108,6 +108,21 @@ TEST_CASE("a wrapped convolution computes the same, and its cost is the formula'
   CHECK(take_kernel_profile().empty());
 }
 
+TEST_CASE("a convolution of pixels costs that of the numbers, and moves bytes", "[profile]") {
+  take_kernel_profile();
+  const KernelTable table = profiled_table(reference());
+  ExecContext ctx(1);
+  HostTensor pixels({2, 5, 6, 3}, DType::UInt8), y({2, 4, 2, 4});
+  pixels.fill_from([](std::int64_t i) { return static_cast<double>(i); });
+  const HostTensor w = filled({4, 3, 3, 3});
+  table.conv.pixels_fused(ctx, pixels, {}, w, {}, y, {.stride_h = 2});
+  const KernelUse use = only_use();
+  CHECK(use.op == "pixels_conv2d_fused");
+  CHECK(use.descriptor == "n2c3h5w6k4r3s3 stride2x1 pad0,0,0,0 groups1:u8");
+  CHECK(use.flops == 2.0 * 2 * 4 * 2 * 4 * 27);
+  CHECK(use.bytes == 2 * 5 * 6 * 3 + 4.0 * (4 * 27 + 2 * 4 * 2 * 4));
+}
+
 TEST_CASE("matrix products, and the norm of many tensors", "[profile]") {
   take_kernel_profile();
   const KernelTable table = profiled_table(reference());

@@ -49,6 +49,28 @@ TEST_CASE("conv2d and its gradients by hand", "[ops][conv]") {
   }
 }
 
+TEST_CASE("pixels_conv2d_fused: the convolution of the normalized pictures, and its errors", "[ops][conv]") {
+  const Tensor pixels = from_vector<double>({0, 0, 0, 255, 255, 255}, {1, 1, 2, 3}).to(DType::UInt8);
+  const StoredPictures pictures{pixels, {{0.5f, 0.5f, 0.5f}, {0.5f, 0.25f, 0.125f}}};  // -1 -2 -4 and 1 2 4
+  const Tensor w = from_vector<double>({1, 10, 100}, {1, 3, 1, 1}), bias = full({1}, 1000, DType::Float64);
+  for (DType t : {DType::Float32, DType::Float64, DType::BFloat16}) {
+    const Tensor weight = w.to(t), b = bias.to(t == DType::Float64 ? t : DType::Float32);
+    CHECK(pixels_conv2d_fused(pictures, weight, b, Activation::None, {}).to_vector<double>()[0] ==
+          (t == DType::BFloat16 ? 580 : 579));
+    CHECK(pixels_conv2d_fused(pictures, weight, {}, Activation::ReLU, {}).to_vector<double>()[0] == 0);
+  }
+  const auto error = [&](const Tensor& of, const Tensor& weight, const Tensor& b = {}) {
+    return error_of([&] { pixels_conv2d_fused({of, {}}, weight, b, Activation::None, {}); });
+  };
+  const Tensor one = ones({1, 3, 1, 1});
+  CHECK_THAT(error(ones({1, 1, 2, 3}), one), Catch::Contains("uint8"));
+  CHECK_THAT(error(pixels.reshape({1, 2, 3}), one), Catch::Contains("pixels_conv2d_fused"));
+  CHECK_THAT(error(pixels.reshape({1, 2, 3, 1}), one), Catch::Contains("N,H,W,3"));
+  CHECK_THAT(error(pixels, ones({1, 4, 1, 1})), Catch::Contains("channels"));
+  CHECK_THAT(error(pixels, ones({1, 3, 2, 2})), Catch::Contains("larger than the padded picture"));
+  CHECK_THAT(error(pixels, one, ones({2})), Catch::Contains("bias"));
+}
+
 TEST_CASE("conv2d gives channels-last and the same values from either layout", "[ops][conv]") {
   for (DType t : {DType::Float32, DType::Float64})
     for (int groups : {1, 2, 4}) {

@@ -49,12 +49,25 @@ EmbedOptions embed_options(const Preprocessing& model, const EvalDataOptions& fl
   return options;
 }
 
-Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output) {
+namespace {
+
+template <class Images>
+Tensor rows_of(const EmbeddingModel& model, const Images& images, Output output) {
   const NoGradGuard no_grad;
   const bool logits = output == Output::Logits;
-  const ModelOutput all =
-      model.forward(Variable(images), {.features_only = output != Output::Embedding, .logits = logits});
+  const ModelOutput all = model.forward(images, {.features_only = output != Output::Embedding, .logits = logits});
   return (logits ? all.logits : all.embedding).value();
+}
+
+}  // namespace
+
+Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output) {
+  return rows_of(model, Variable(images), output);
+}
+
+Tensor run_model(const EmbeddingModel& model, const StoredPictures& pictures, DType activations, Output output) {
+  if (activations == DType::Float32) return rows_of(model, pictures, output);
+  return run_model(model, pictures.normalized().to(activations), output);
 }
 
 namespace {
@@ -190,10 +203,10 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   loading.size = options.preprocessing.size;
   loading.normalization = Normalization::named(options.preprocessing.normalize);
   loading.workers = options.workers;
-  loading.pixels = compute.on_device();
+  loading.pixels = true;
   loading.device = compute.device;
   loading.on_bad_image = options.skip_bad ? OnBadImage::LeaveOut : OnBadImage::Fail;
-  const NormalizeParams normalize = normalize_params(loading.normalization);
+  const NormalizeParams normalize = loading.normalization.params();
 
   RowCollector collector(*dataset, options);
   Loader loader(dataset, sequential_batches(dataset->size(), options.batch_size), evaluation_views(dataset, transform),
@@ -201,8 +214,9 @@ Embeddings embed_dataset(EmbeddingModel& model, std::shared_ptr<Dataset> dataset
   RowsToHost sent[2] = {RowsToHost(compute.device), RowsToHost(compute.device)};
   int turn = 0;
   while (auto batch = loader.next()) {
-    if (!loading.pixels) {
-      collector.keep(run_model(model, batch->images.to(compute.activations), options.output), batch->bad);
+    if (!compute.on_device()) {
+      collector.keep(run_model(model, StoredPictures{batch->pixels, normalize}, compute.activations, options.output),
+                     batch->bad);
       continue;
     }
     if (const Tensor* rows = sent[turn].receive()) collector.keep(*rows, sent[turn].bad());

@@ -34,6 +34,8 @@ enum class Output {
 };
 /// images: N,3,H,W on the model's device. No graph is recorded.
 Tensor run_model(const EmbeddingModel& model, const Tensor& images, Output output);
+/// Of pictures that are still bytes, with `activations` in the backbone.
+Tensor run_model(const EmbeddingModel& model, const StoredPictures& pictures, DType activations, Output output);
 
 struct EmbedOptions {
   Preprocessing preprocessing;

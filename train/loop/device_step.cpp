@@ -35,7 +35,7 @@ DeviceStep::DeviceStep(TrainingSetup& setup, const RunSpec& options, const Compu
       o_(options),
       device_(compute.device),
       activations_(compute.activations),
-      normalize_(normalize_params(setup.loading.normalization)),
+      normalize_(setup.loading.normalization.params()),
       record_(options.policy.step_graph == StepGraph::Auto && may_record()),
       copies_(device_),
       teacher_stream_(device_),

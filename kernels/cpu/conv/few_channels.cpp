@@ -6,7 +6,9 @@
 #include "kernels/cpu/activation_bounds.h"
 #include "kernels/cpu/conv/implementation.h"
 #include "kernels/cpu/conv/panels.h"
+#include "kernels/cpu/conv/pixels.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/normalizer.h"
 #include "kernels/cpu/parallel.h"
 
 namespace fledge::cpu {
@@ -26,10 +28,29 @@ struct Strip {
   std::int64_t picture, first, last;
 };
 
+/// The input's rows, `size` floats each.
+struct NumberRows {
+  const float* x;
+  std::int64_t size;
+  void copy(std::int64_t row, float* to) const { std::copy_n(x + row * size, size, to); }
+};
+/// Of pictures that are still bytes: normalized on the way.
+struct PixelRows {
+  const std::uint8_t* pixels;
+  std::int64_t size;
+  const Normalizer& normalizer;
+  void copy(std::int64_t row, float* to) const { normalizer.run(pixels + row * size, to, size); }
+};
+
+/// Of the call's x the dims alone are looked at.
+template <class Rows>
 class FewChannels {
  public:
-  FewChannels(const ConvCall& call, const float* weights)
-      : c_(call), channels_(call.x.dims[1]), width_((call.x.dims[3] + call.params.pad_left + call.params.pad_right)) {
+  FewChannels(const ConvCall& call, const Rows& inputs, const float* weights)
+      : c_(call),
+        inputs_(inputs),
+        channels_(call.x.dims[1]),
+        width_((call.x.dims[3] + call.params.pad_left + call.params.pad_right)) {
     const Bounds bounds = bounds_of(call.epilogue.activation);
     product_ = {.x = nullptr,
                 .w = weights,
@@ -64,7 +85,7 @@ class FewChannels {
 
  private:
   void copy_inputs(const Strip& strip, float* to) const {
-    const std::int64_t height = c_.x.dims[2], row = c_.x.dims[3] * channels_, left = c_.params.pad_left * channels_;
+    const std::int64_t height = c_.x.dims[2], left = c_.params.pad_left * channels_, right = left + inputs_.size;
     const std::int64_t top = strip.first * c_.params.stride_h - c_.params.pad_top;
     for (std::int64_t h = top; h < top + input_rows(strip.last - strip.first); ++h, to += product_.run_stride) {
       if (h < 0 || h >= height) {
@@ -72,27 +93,28 @@ class FewChannels {
         continue;
       }
       std::fill(to, to + left, 0.0f);
-      std::copy_n(c_.x.as<float>() + (strip.picture * height + h) * row, row, to + left);
-      std::fill(to + left + row, to + product_.run_stride, 0.0f);
+      inputs_.copy(strip.picture * height + h, to + left);
+      std::fill(to + right, to + product_.run_stride, 0.0f);
     }
   }
 
   const ConvCall& c_;
+  const Rows& inputs_;
   std::int64_t channels_, width_;
   ProductFusedArgs product_;
 };
 
 const char* unfit(const ConvCall& c) { return c.y.dims[1] > 16 ? "many output channels" : nullptr; }
 
-void run(ExecContext& ctx, const ConvCall& c) {
-  if (!all_finite(c.w)) return kReference.run(ctx, c);  // an infinite weight times padding would be NaN
+template <class Rows>
+void run_over(const Rows& inputs, ExecContext& ctx, const ConvCall& c) {
   constexpr std::int64_t kStripRows = 4;
   const std::int64_t strips = (c.y.dims[2] + kStripRows - 1) / kStripRows, all = c.x.dims[0] * strips;
-  const std::int64_t packed = panel_floats(c.w), each = FewChannels(c, nullptr).floats(kStripRows);
+  const std::int64_t packed = panel_floats(c.w), each = FewChannels(c, inputs, nullptr).floats(kStripRows);
   const int parts = part_count(ctx.threads(), all, 1);
   auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + parts * each) * sizeof(float)));
   pack_panels(c.w, memory);
-  const FewChannels convolution(c, memory);
+  const FewChannels convolution(c, inputs, memory);
   parallel_parts(parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % strips * kStripRows;
@@ -101,8 +123,23 @@ void run(ExecContext& ctx, const ConvCall& c) {
   });
 }
 
+void run(ExecContext& ctx, const ConvCall& c) {
+  if (!all_finite(c.w)) return kReference.run(ctx, c);  // an infinite weight times padding would be NaN
+  run_over(NumberRows{c.x.as<float>(), c.x.dims[3] * c.x.dims[1]}, ctx, c);
+}
+
 }  // namespace
 
 const ConvImplementation kFewChannels{.name = "few-channels", .refuses = &refuses, .unfit = &unfit, .run = &run};
+
+bool pixels_by_rows(ExecContext& ctx, const TensorView& pixels, const NormalizeParams& normalize, const TensorView& w,
+                    const ConvEpilogue& e, const TensorView& y, const Conv2dParams& p) {
+  const TensorView x = normalized_view(pixels, nullptr, DType::Float32);
+  const ConvCall call{ConvDirection::Forward, x, w, y, p, e, true};
+  if (refuses(call) || unfit(call) || !all_finite(w)) return false;
+  if (ctx.report) ctx.report->implementation = kFewChannels.name;
+  run_over(PixelRows{pixels.as<std::uint8_t>(), x.dims[3] * 3, Normalizer::of(normalize)}, ctx, call);
+  return true;
+}
 
 }  // namespace fledge::cpu

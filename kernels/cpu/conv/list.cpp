@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/conv/measured.h"
+#include "kernels/cpu/conv/pixels.h"
 #include "kernels/cpu/conv/separable.h"
 #include "kernels/cpu/overlays.h"
 
@@ -116,6 +117,14 @@ void separable_fused(ExecContext& ctx, const TensorView& x, const TensorView& de
   separable_in_two(&forward_fused<S>, ctx, x, depthwise, pointwise, e, y, p);
 }
 
+/// Where the clock chooses, it chooses among convolutions of numbers.
+template <KernelSet S>
+void pixels_fused(ExecContext& ctx, const TensorView& pixels, const NormalizeParams& normalize, const TensorView& w,
+                  const ConvEpilogue& e, const TensorView& y, const Conv2dParams& p) {
+  if (!measured_choice() && pixels_by_rows(ctx, pixels, normalize, w, e, y, p)) return;
+  pixels_normalized_first(&forward_fused<S>, ctx, pixels, normalize, w, e, y, p);
+}
+
 template <KernelSet S>
 void overlay(ConvKernels& conv) {
   conv = {.forward = &forward<S>,
@@ -123,7 +132,8 @@ void overlay(ConvKernels& conv) {
           .grad_weight = &grad_weight<S>,
           .grad_bias = S == KernelSet::Ref ? conv.grad_bias : &grad_bias,
           .forward_fused = &forward_fused<S>,
-          .separable_fused = S == KernelSet::Ref ? conv.separable_fused : &separable_fused<S>};
+          .separable_fused = S == KernelSet::Ref ? conv.separable_fused : &separable_fused<S>,
+          .pixels_fused = S == KernelSet::Ref ? conv.pixels_fused : &pixels_fused<S>};
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "kernels/cpu/activation_bounds.h"
-#include "kernels/cpu/allocator.h"
 #include "kernels/cpu/conv/depthwise.h"
+#include "kernels/cpu/conv/lent.h"
 #include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
@@ -28,16 +28,6 @@ std::int64_t strip_rows(std::int64_t width, std::int64_t channels) {
   constexpr std::int64_t kFloats = 6 * 1024, kLeastPixels = 24;
   return std::max({std::int64_t{1}, kFloats / (width * channels), (kLeastPixels + width - 1) / width});
 }
-
-/// Memory of the allocator for as long as it lives.
-struct Lent {
-  explicit Lent(std::size_t size) : bytes(size), data(allocate(size)) {}
-  ~Lent() { deallocate(data, bytes); }
-  Lent(const Lent&) = delete;
-  Lent& operator=(const Lent&) = delete;
-  std::size_t bytes;
-  void* data;
-};
 
 }  // namespace
 

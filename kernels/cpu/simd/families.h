@@ -10,6 +10,7 @@ void fill_norm(SimdTable&);
 void fill_norm_bf16(SimdTable&);
 void fill_pool(SimdTable&);
 void fill_eltwise(SimdTable&);
+void fill_image(SimdTable&);
 void fill_reduce(SimdTable&);
 void fill_rows(SimdTable&);
 void fill_distance(SimdTable&);

@@ -15,6 +15,7 @@ void fill_table(SimdTable& t) {
   fill_norm_bf16(t);
   fill_pool(t);
   fill_eltwise(t);
+  fill_image(t);
   fill_reduce(t);
   fill_rows(t);
   fill_distance(t);

@@ -112,6 +112,13 @@ struct ProductFusedArgs {
   float lo, hi;
 };
 
+// Bytes of pixels to numbers: (x/255 - mean) / std. The arrays hold what belongs to red, green, blue in turns, in whole
+// pixels and whole vectors.
+struct NormalizeArgs {
+  const float *mean, *std, *inverse;  // 3*lanes each; inverse: 1/std
+  bool by_products;                   // divides by products with reciprocals and a correction
+};
+
 // Products of rows of 16-bit numbers, two in each int32, with one panel (kernels/api/distance.h, quantized_products);
 // or of bytes, four in each int32, x without sign. y = clamp(products + bias + residual, lo, hi).
 struct QuantizedArgs {
@@ -196,6 +203,9 @@ struct SimdTable {
   void (*float_to_bf16)(const float* x, std::uint16_t* y, std::int64_t n);
   void (*double_to_float)(const double* x, float* y, std::int64_t n);
   void (*float_to_double)(const float* x, double* y, std::int64_t n);
+
+  // n: whole pixels.
+  void (*normalize)(const std::uint8_t* x, float* y, std::int64_t n, const NormalizeArgs&);
 
   double (*sum)(const float* x, std::int64_t n);
   double (*sum_of_squares)(const float* x, std::int64_t n);
