@@ -48,6 +48,7 @@ class TrainingStep : public Workload {
     input_ = {images_there(c.batch, place.size, compute), labels.to(compute.device), c.batch};
     target_ = case_targets(c.batch, c.model.embedding).to(compute.device);
     if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, kTeacherSeed, compute);
+    if (teacher_ && !compute.on_device()) teacher_->keep_folded_weights_alone();
     learner_.model = case_model(c.model, kModelSeed, compute);
     learner_.model->checkpoint_activations(place.checkpoint_activations);
     LossSetup losses;

@@ -1,7 +1,10 @@
 #include "nn/layers/conv_norm_act.h"
 
+#include <cmath>
+
 #include "autograd/node.h"
 #include "nn/layers/scaled_filters.h"
+#include "tensor/creation.h"
 #include "tensor/ops/conv.h"
 #include "tensor/ops/eltwise.h"
 
@@ -37,12 +40,26 @@ FoldedConv::Weights FoldedConv::of(const Conv2d& conv, const BatchNorm2d& bn, DT
                                  bn.running_var()};
   if (conv.bias().defined()) sources.push_back(conv.bias().value());
   const std::lock_guard lock(mutex_);
-  if (!is_of(sources, dtype)) {
-    weights_ = {}, sources_.clear();  // before as much again is asked for
+  const bool given_up = alone_ && sources_.empty() && weights_.weight.defined() && weights_.weight.dtype() == dtype;
+  if (!given_up && !is_of(sources, dtype)) {
+    drop_locked();  // before as much again is asked for
     weights_ = fold(conv, bn, dtype);
+    if (alone_ && conv.weight().value().device() == Device{}) return give_up(conv), weights_;
     for (Tensor& t : sources) sources_.emplace_back(t, t.version());
   }
   return weights_;
+}
+
+void FoldedConv::give_up(const Conv2d& conv) {
+  Variable weight = conv.weight();  // a handle of the same
+  const Dims dims = weight.dims();
+  weight.set_value(full({}, NAN, weight.value().dtype()).expand(dims));
+}
+
+void FoldedConv::keep_alone() {
+  const std::lock_guard lock(mutex_);
+  drop_locked();
+  alone_ = true;
 }
 
 bool FoldedConv::is_of(const std::vector<Tensor>& sources, DType dtype) const {
@@ -54,6 +71,12 @@ bool FoldedConv::is_of(const std::vector<Tensor>& sources, DType dtype) const {
 
 void FoldedConv::drop() {
   const std::lock_guard lock(mutex_);
+  drop_locked();
+}
+
+void FoldedConv::drop_locked() {
+  if (alone_ && weights_.weight.defined() && sources_.empty())
+    throw Error(ErrorKind::Internal, "Conv2d", "its own weight was given up; only the folded one is there");
   weights_ = {}, sources_.clear();
 }
 

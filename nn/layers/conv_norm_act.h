@@ -45,12 +45,19 @@ class FoldedConv {
   };
   /// On the weights' device. Threads may ask at the same time.
   Weights of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype);
+  /// The next of(), if it is on the CPU, gives the convolution's own weight up: what it then holds is NaN, without
+  /// memory. For networks that only one thread runs, and nobody trains, saves or moves any more.
+  void keep_alone();
+  /// Errors (Internal): they are all there is.
   void drop();
 
  private:
+  void drop_locked();
+  void give_up(const Conv2d& conv);
   bool is_of(const std::vector<Tensor>& sources, DType dtype) const;
 
   std::mutex mutex_;
+  bool alone_ = false;
   Weights weights_;
   std::vector<std::pair<Tensor, std::uint64_t>> sources_;  // and their versions; they share the module's memory
 };

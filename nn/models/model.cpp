@@ -6,6 +6,7 @@
 #include "autograd/ops/pool.h"
 #include "autograd/recompute.h"
 #include "nn/init.h"
+#include "nn/layers/conv_norm_act.h"
 #include "nn/layers/linear.h"
 #include "nn/models/parts.h"
 #include "nn/models/registry.h"
@@ -70,6 +71,12 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::uninitialized(const ModelSpec& s
 std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spec) {
   const InitGuard no_memory(InitMode::Shapes);
   return std::make_shared<EmbeddingModel>(spec, 0);
+}
+
+void EmbeddingModel::keep_folded_weights_alone() {
+  apply([](Module& m) {
+    if (const auto* conv = dynamic_cast<const Conv2d*>(&m)) conv->folded().keep_alone();
+  });
 }
 
 void EmbeddingModel::check_options(const ForwardOptions& options) const {

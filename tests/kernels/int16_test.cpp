@@ -58,9 +58,10 @@ struct Int16Problem {
   }
 };
 
+/// One that allows all of them.
 cpu::ConvCall int16_call(const Int16Problem& p, const ConvCase& c, const Operand& y, int turn) {
-  return {ConvDirection::Forward,       p.x.fast, p.w.fast,        y.fast, c.params,
-          p.epilogue(Side::Fast, turn), true,     Precision::Int16};
+  return {ConvDirection::Forward,       p.x.fast, p.w.fast,       y.fast, c.params,
+          p.epilogue(Side::Fast, turn), true,     Precision::Int8};
 }
 
 }  // namespace

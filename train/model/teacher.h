@@ -13,7 +13,7 @@ namespace fledge {
 class Teacher {
  public:
   Teacher(const std::string& path, const ExternalOptions& external, const Normalization& student);
-  /// Where it computes from now on.
+  /// Where it computes from now on. On the CPU its first forward() gives the plain weights of convolutions up.
   void move_to(Device device, DType activations);
   /// How it multiplies from now on; nothing: as the process does.
   void multiply_as(std::optional<Precision> products) { products_ = products; }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/cpu/conv/lent.h"
 #include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/quantized_panels.h"
 #include "kernels/cpu/conv/winograd.h"
@@ -77,14 +78,15 @@ void pack_winograd_int16(int threads, int m, const TensorView& w, std::byte* pos
   const std::int64_t inputs = w.dims[1], outputs = w.dims[0], panel = simd().product_panel;
   const std::int64_t stride = winograd_weight_stride(inputs, outputs), panels = whole_panels(outputs) / panel;
   const int count = (m + 2) * (m + 2);
-  std::vector<float> floats(static_cast<std::size_t>(count * stride));
-  pack_winograd_weights(threads, m, w, false, floats.data());
+  const Lent memory(static_cast<std::size_t>(count * stride) * sizeof(float));
+  const auto* floats = static_cast<const float*>(memory.data);
+  pack_winograd_weights(threads, m, w, false, static_cast<float*>(memory.data));
   parallel_for(threads, count, 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> rows(static_cast<std::size_t>(inputs * panel));
     for (std::int64_t i = begin; i < end; ++i) {
       const QuantizedPanels to(Numbers::Int16, positions + i * winograd_int16_stride(inputs, outputs), inputs, outputs);
       for (std::int64_t p = 0; p < panels; ++p) {
-        const float* from = floats.data() + i * stride + p * inputs * panel;
+        const float* from = floats + i * stride + p * inputs * panel;
         for (std::int64_t c = 0; c < inputs; ++c)
           for (std::int64_t o = 0; o < panel; ++o) rows[static_cast<std::size_t>(o * inputs + c)] = from[c * panel + o];
         to.fill(p * panel, [&](std::int64_t o) { return rows.data() + o * inputs; });

@@ -1,6 +1,7 @@
 // In evaluation without a graph batch norms are folded into their convolutions: the same numbers, folded once per
 // version of the weights.
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "autograd/grad_mode.h"
 #include "nn/layers/conv_norm_act.h"
@@ -151,4 +152,22 @@ TEST_CASE("a guard puts a module into evaluation without a graph, and back") {
     CHECK(layer.bn->is_training() == training);
     CHECK(layer.forward(x).creator());
   }
+}
+
+TEST_CASE("a network that is only run keeps its weights once, and gives the same bits", "[nn][folded]") {
+  const FoldedNetwork network{"resnet18", "small", "torch", 8};
+  const std::unique_ptr<EmbeddingModel> plain(make(network, DType::Float32)), alone(make(network, DType::Float32));
+  const Variable images(formula("picture", {2, 3, 32, 32}).to(DType::Float32));
+  const NoGradGuard no_grad;
+  alone->keep_folded_weights_alone();
+  const Tensor expected = plain->forward(images).embedding.value();
+  for (int again = 0; again < 2; ++again)
+    CHECK(relative_error(alone->forward(images).embedding.value(), expected) == 0);
+  for (const auto& [name, weight] : alone->named_parameters()) {
+    if (weight.dims().rank() != 4) continue;
+    INFO(name);
+    CHECK(weight.value().strides() == Dims{0, 0, 0, 0});  // no memory
+    CHECK(std::isnan(weight.value().slice(0, 0, 1).contiguous().data<float>()[0]));
+  }
+  CHECK_THROWS_WITH(alone->train(), Catch::Contains("was given up"));
 }
