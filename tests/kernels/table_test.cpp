@@ -34,9 +34,11 @@ bool is_empty(const Entries& entries) {
 
 /// In mixed precision there is what activations pass through. Losses in 16 bits are nobody's accident.
 void check_mixed(const KernelTable& bf16) {
-  CHECK(null_entries(bf16.conv) == 1);
+  CHECK(null_entries(bf16.conv) == 2);
   CHECK_FALSE(bf16.conv.separable_fused);  // two convolutions do as well
-  CHECK(null_entries(bf16.norm) == 0);
+  CHECK_FALSE(bf16.conv.forward_moments);  // the norm takes them itself
+  CHECK(null_entries(bf16.norm) == 1);
+  CHECK_FALSE(bf16.norm.batch_norm_from_moments);
   CHECK(null_entries(bf16.pool) == 0);
   CHECK(null_entries(bf16.eltwise) == 0);
   CHECK(null_entries(bf16.image) == 0);
@@ -74,9 +76,11 @@ TEST_CASE("the CPU tables have no null entry", "[table]") {
 TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pass through", "[table]") {
   const Backend* gpu = test::gpu_under_test();
   if (!gpu) return;
-  // conv.separable_fused: two convolutions do as well there.
-  CHECK(null_entries(gpu->f32) == 1);
+  // Two convolutions do as well there as one, and norms take the moments themselves.
+  CHECK(null_entries(gpu->f32) == 3);
   CHECK_FALSE(gpu->f32.conv.separable_fused);
+  CHECK_FALSE(gpu->f32.conv.forward_moments);
+  CHECK_FALSE(gpu->f32.norm.batch_norm_from_moments);
   CHECK(is_empty(gpu->f64));
   check_mixed(gpu->bf16);
 }

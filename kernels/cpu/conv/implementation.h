@@ -1,5 +1,6 @@
 // What a way of computing convolutions is to the CPU's table, and the ways there are.
 #pragma once
+#include "kernels/cpu/moments.h"
 #include "kernels/plan/conv_problem.h"
 
 namespace fledge::cpu {
@@ -12,6 +13,7 @@ struct ConvCall {
   const Conv2dParams& params;
   ConvEpilogue epilogue{};  // of Forward
   bool inference = false;   // the weight stays as it is, so that its packed forms are worth keeping
+  OutputMoments* moments = nullptr;  // of y, wanted: begun and filled by an implementation, or else by a pass over y
 
   ConvProblem problem() const {
     ConvProblem p = conv_problem(direction, x.dtype, x.dims, w.dims, params);
@@ -35,6 +37,7 @@ struct ConvImplementation {
 extern const ConvImplementation kDepthwise;              // own SIMD
 extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
 extern const ConvImplementation kFewChannels;            // own SIMD: a first layer, forward
+extern const ConvImplementation kPointwise;              // own SIMD: one tap, forward with moments
 extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;

@@ -29,16 +29,6 @@ std::int64_t strip_rows(std::int64_t width, std::int64_t channels) {
   return std::max({std::int64_t{1}, kFloats / (width * channels), (kLeastPixels + width - 1) / width});
 }
 
-/// Memory of the allocator for as long as it lives.
-struct Lent {
-  explicit Lent(std::size_t size) : bytes(size), data(allocate(size)) {}
-  ~Lent() { deallocate(data, bytes); }
-  Lent(const Lent&) = delete;
-  Lent& operator=(const Lent&) = delete;
-  std::size_t bytes;
-  void* data;
-};
-
 }  // namespace
 
 bool separable_by_strips(ExecContext& ctx, const TensorView& x, const TensorView& depthwise,

@@ -72,6 +72,17 @@ void plain_outputs(const Problem& p, const WinogradTiles::Place& at, std::int64_
       }
 }
 
+/// Of the outputs of tiles [first, last) of one row of tiles, which have just been written.
+void add_moments(OutputMoments& moments, int part, const Problem& p, std::int64_t first, std::int64_t last) {
+  const WinogradTiles& t = p.tiles;
+  const WinogradTiles::Place at = t.place(first);
+  const std::int64_t rows = std::min<std::int64_t>(t.m, t.p - at.top);
+  const std::int64_t width = std::min(t.q, at.left + (last - first) * t.m) - at.left;
+  const float* y = p.y.as<float>() + ((at.picture * t.p + at.top) * t.q + at.left) * p.k;
+  if (width == t.q) return moments.add(part, y, rows * width);
+  for (std::int64_t i = 0; i < rows; ++i) moments.add(part, y + i * t.q * p.k, width);
+}
+
 /// One thread's memory for a block of tiles, and the three steps.
 class BlockOfTiles {
  public:
@@ -91,11 +102,17 @@ class BlockOfTiles {
     return p.tiles.positions() * (tiles * (p.c + whole_panels(p.k)) + 2 * kLine);
   }
 
-  /// Tiles [first, last), no more than it has room for.
-  void run(std::int64_t first, std::int64_t last) {
+  /// Tiles [first, last), no more than it has room for. Moments, where wanted, row of tiles by row of tiles: more of
+  /// them would have left the cache.
+  void run(std::int64_t first, std::int64_t last, OutputMoments* moments, int part) {
     transform_inputs(first, last);
     multiply(last - first);
-    transform_outputs(first, last);
+    const std::int64_t columns = p_.tiles.columns();
+    for (std::int64_t from = first, to; from < last; from = to) {
+      to = moments ? std::min(last, (from / columns + 1) * columns) : last;
+      transform_outputs(first, from, to);
+      if (moments) add_moments(*moments, part, p_, from, to);
+    }
   }
 
  private:
@@ -120,11 +137,12 @@ class BlockOfTiles {
                       .columns = columns_});
   }
 
-  void transform_outputs(std::int64_t first, std::int64_t last) {
+  /// Tiles [begin, end) of the block that begins with `first`.
+  void transform_outputs(std::int64_t first, std::int64_t begin, std::int64_t end) {
     const ConvEpilogue& e = p_.epilogue;
     float* pixels[kMostPositions];
     const float* residual[kMostPositions];
-    for (std::int64_t tile = first; tile < last; ++tile) {
+    for (std::int64_t tile = begin; tile < end; ++tile) {
       const WinogradTiles::Place at = p_.tiles.place(tile);
       p_.tiles.outputs(at, p_.y.as<float>(), p_.k, outside_.data(), pixels);
       if (e.residual) p_.tiles.outputs<const float>(at, e.residual->as<float>(), p_.k, zeros_.data(), residual);
@@ -158,8 +176,10 @@ constexpr int kForm = 0;  // its address names the packed forms
 
 void convolve(ExecContext& ctx, int m, const ConvCall& call) {
   const Problem p = problem_of(m, call);
-  const std::int64_t tiles = block_tiles(p, ctx.threads()), blocks = (p.tiles.count() + tiles - 1) / tiles;
-  const int parts = part_count(ctx.threads(), blocks, 1);
+  const bool fixed = call.moments && thread_invariant();  // moments are sums of the blocks'
+  const std::int64_t tiles = block_tiles(p, fixed ? kFixedParts : ctx.threads());
+  const std::int64_t blocks = (p.tiles.count() + tiles - 1) / tiles;
+  const int parts = call.moments ? sum_parts(ctx, blocks, 1) : part_count(ctx.threads(), blocks, 1);
   const std::int64_t stride = winograd_weight_stride(p.c, p.k), packed = p.tiles.positions() * stride;
   const std::int64_t each = BlockOfTiles::floats(p, tiles);
   const auto pack = [&](void* to) { pack_winograd_weights(ctx.threads(), m, p.w, p.turned, static_cast<float*>(to)); };
@@ -172,9 +192,13 @@ void convolve(ExecContext& ctx, int m, const ConvCall& call) {
   else
     pack(u);
   const WinogradWeights weights{u, stride};
-  parallel_parts(parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
+  if (call.moments) call.moments->begin(parts);
+  parallel_sum(ctx, parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
     BlockOfTiles block(p, tiles, weights, memory + part * each);
-    for (std::int64_t i = begin; i < end; ++i) block.run(i * tiles, std::min(p.tiles.count(), (i + 1) * tiles));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i * tiles, last = std::min(p.tiles.count(), first + tiles);
+      block.run(first, last, call.moments, part);
+    }
   });
 }
 
