@@ -46,8 +46,8 @@ struct ConvEpilogue {
 /// rank-4 view.
 using Conv2dForward = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
                                const TensorView& y, const Conv2dParams&);
-/// As forward, and of y what a batch norm behind it asks for, taken while y lies in the cache. moments: 2,K, double: the
-/// means over N,P,Q, and the sums of squared differences from them. Null in a table whose norm takes them itself.
+/// As forward, and of y what a batch norm behind it asks for, taken while y lies in the cache. moments: 2,K, double:
+/// the means over N,P,Q, and the sums of squared differences from them. Null in a table whose norm takes them itself.
 using Conv2dForwardMoments = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
                                       const TensorView& y, const TensorView& moments, const Conv2dParams&);
 /// dx: N,C,H,W, overwritten.

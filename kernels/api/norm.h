@@ -20,8 +20,8 @@ using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const 
                                        const TensorView& beta, const TensorView* residual, const TensorView& y,
                                        const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
                                        const TensorView* running_var, const BatchNormParams&);
-/// Training, where a convolution has taken x's moments (ConvKernels::forward_moments): 2,C, double. Null in a table whose
-/// convolutions do not.
+/// Training, where a convolution has taken x's moments (ConvKernels::forward_moments): 2,C, double. Null in a table
+/// whose convolutions do not.
 using BatchNormFromMoments = void (*)(ExecContext&, const TensorView& x, const TensorView& moments,
                                       const TensorView& gamma, const TensorView& beta, const TensorView* residual,
                                       const TensorView& y, const TensorView& mean, const TensorView& invstd,

@@ -1,5 +1,5 @@
-// Moments of a channel of N,C,H,W: what batch norm's statistics are made of, and what a convolution gives the norm behind
-// it (kernels/api/conv.h).
+// Moments of a channel of N,C,H,W: what batch norm's statistics are made of, and what a convolution gives the norm
+// behind it (kernels/api/conv.h).
 #pragma once
 #include "kernels/ref/strided.h"
 

@@ -9,8 +9,8 @@ namespace fledge {
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, double eps = 1e-5, double momentum = 0.1);
-  /// residual may be undefined. Statistics: the batch's when training and not frozen, else the running ones. moments: of
-  /// x, where the convolution before has gathered them.
+  /// residual may be undefined. Statistics: the batch's when training and not frozen, else the running ones. moments:
+  /// of x, where the convolution before has gathered them.
   Variable forward(const Variable& x, Activation activation = Activation::None, const Variable& residual = {},
                    const Tensor& moments = {}) const;
   bool uses_batch_statistics() const { return is_training() && !frozen_; }

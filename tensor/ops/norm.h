@@ -23,8 +23,8 @@ struct BatchNormReuse {
   Tensor dx, dresidual;  // channels-last memory for these: that of x or dy, that of dy. On the CPU only
 };
 
-/// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place. moments: of x, where
-/// conv2d has gathered them, else undefined.
+/// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place. moments: of x,
+/// where conv2d has gathered them, else undefined.
 BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
                                  const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params,
                                  const Tensor& moments = {});
