@@ -51,10 +51,11 @@ class Conv2dNode : public Node {
 
 }  // namespace
 
-Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, const Conv2dParams& params) {
+Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, const Conv2dParams& params,
+                Tensor* moments) {
   const bool mixed = x.value().dtype() == DType::BFloat16 && w.value().dtype() == DType::Float32;
   const Tensor weight = mixed ? w.value().to(DType::BFloat16) : w.value();
-  Tensor y = conv2d(x.value(), weight, bias.defined() ? bias.value() : Tensor(), params);
+  Tensor y = conv2d(x.value(), weight, bias.defined() ? bias.value() : Tensor(), params, moments);
   if (!wants_graph({&x, &w, &bias})) return Variable(y);
   return attach(y, std::make_shared<Conv2dNode>(x, w, weight, params), {x, w, bias});
 }

@@ -7,7 +7,9 @@
 
 namespace fledge {
 
-/// x: N,C,H,W  w: K,C/groups,R,S  bias: K or undefined  ->  N,K,P,Q
-Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, const Conv2dParams& params);
+/// x: N,C,H,W  w: K,C/groups,R,S  bias: K or undefined  ->  N,K,P,Q. moments: tensor/ops/conv.h; a batch norm of the
+/// result may be given them.
+Variable conv2d(const Variable& x, const Variable& w, const Variable& bias, const Conv2dParams& params,
+                Tensor* moments = nullptr);
 
 }  // namespace fledge

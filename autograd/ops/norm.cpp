@@ -14,8 +14,14 @@ bool saves_memory(const Tensor& x) { return x.device() == Device{} && x.dtype() 
 class BatchNormNode : public Node {
  public:
   BatchNormNode(const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormResult& forward,
-                bool keeps_output, bool training, const BatchNormParams& params)
-      : x_(x), gamma_(gamma), mean_(forward.mean), invstd_(forward.invstd), training_(training), params_(params) {
+                const Tensor& moments, bool keeps_output, bool training, const BatchNormParams& params)
+      : x_(x),
+        gamma_(gamma),
+        mean_(forward.mean),
+        invstd_(forward.invstd),
+        moments_(moments),
+        training_(training),
+        params_(params) {
     if (params.activation == Activation::None) return;
     if (keeps_output)
       y_ = Saved(forward.y);
@@ -39,11 +45,12 @@ class BatchNormNode : public Node {
   bool gives_output_again() const override { return beta_.defined(); }
   Tensor output_again() const override {
     const Tensor& gamma = gamma_.get(name(), "gamma");
-    return batch_norm_train(x_.get(name(), "input"), gamma, beta_.get(name(), "beta"), {}, {}, {}, params_).y;
+    return batch_norm_train(x_.get(name(), "input"), gamma, beta_.get(name(), "beta"), {}, {}, {}, params_, moments_).y;
   }
 
   void release() override {
     for (Saved* saved : {&x_, &gamma_, &beta_, &mean_, &invstd_, &y_}) saved->release();
+    moments_ = {};
   }
 
  private:
@@ -61,6 +68,7 @@ class BatchNormNode : public Node {
   }
 
   Saved x_, gamma_, beta_, mean_, invstd_, y_;
+  Tensor moments_;  // those that forward was given: the output computed again has the same bits
   bool training_;
   BatchNormParams params_;
 };
@@ -68,16 +76,17 @@ class BatchNormNode : public Node {
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
-                    const Tensor& running_mean, const Tensor& running_var, bool training,
-                    const BatchNormParams& params) {
+                    const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params,
+                    const Tensor& moments) {
   const Tensor added = residual.defined() ? residual.value() : Tensor();
-  const auto forward_fn = training ? &batch_norm_train : &batch_norm_eval;
   const BatchNormResult forward =
-      forward_fn(x.value(), gamma.value(), beta.value(), added, running_mean, running_var, params);
+      training
+          ? batch_norm_train(x.value(), gamma.value(), beta.value(), added, running_mean, running_var, params, moments)
+          : batch_norm_eval(x.value(), gamma.value(), beta.value(), added, running_mean, running_var, params);
   if (!wants_graph({&x, &gamma, &beta, &residual})) return Variable(forward.y);
   const bool keeps_output = !training || residual.defined() || !saves_memory(x.value());
-  auto node =
-      std::make_shared<BatchNormNode>(x.value(), gamma.value(), beta.value(), forward, keeps_output, training, params);
+  auto node = std::make_shared<BatchNormNode>(x.value(), gamma.value(), beta.value(), forward, moments, keeps_output,
+                                              training, params);
   return attach(forward.y, std::move(node), {x, gamma, beta, residual});
 }
 

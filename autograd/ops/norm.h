@@ -9,9 +9,9 @@
 namespace fledge {
 
 /// x, residual (may be undefined): N,C,H,W; gamma, beta: C; running_mean/running_var: C, updated when training;
-/// undefined: not.
+/// undefined: not. moments: of x, from conv2d (ops/conv.h), for training; undefined: taken by a pass over x.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
-                    const Tensor& running_mean, const Tensor& running_var, bool training,
-                    const BatchNormParams& params);
+                    const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params,
+                    const Tensor& moments = {});
 
 }  // namespace fledge

@@ -47,6 +47,10 @@ struct ConvEpilogue {
 /// rank-4 view.
 using Conv2dForward = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
                                const TensorView& y, const Conv2dParams&);
+/// As forward, and of y what a batch norm behind it asks for, taken while y lies in the cache. moments: 2,K, double:
+/// the means over N,P,Q, and the sums of squared differences from them. Null in a table whose norm takes them itself.
+using Conv2dForwardMoments = void (*)(ExecContext&, const TensorView& x, const TensorView& w, const TensorView* bias,
+                                      const TensorView& y, const TensorView& moments, const Conv2dParams&);
 /// dx: N,C,H,W, overwritten.
 using Conv2dGradInput = void (*)(ExecContext&, const TensorView& dy, const TensorView& w, const TensorView& dx,
                                  const Conv2dParams&);
@@ -82,6 +86,7 @@ using PixelsConv2dFused = void (*)(ExecContext&, const TensorView& pixels, const
 
 struct ConvKernels {
   Conv2dForward forward{};
+  Conv2dForwardMoments forward_moments{};
   Conv2dGradInput grad_input{};
   Conv2dGradWeight grad_weight{};
   Conv2dGradBias grad_bias{};

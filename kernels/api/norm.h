@@ -20,6 +20,13 @@ using BatchNormTrainForward = void (*)(ExecContext&, const TensorView& x, const 
                                        const TensorView& beta, const TensorView* residual, const TensorView& y,
                                        const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
                                        const TensorView* running_var, const BatchNormParams&);
+/// Training, where a convolution has taken x's moments (ConvKernels::forward_moments): 2,C, double. Null in a table
+/// whose convolutions do not.
+using BatchNormFromMoments = void (*)(ExecContext&, const TensorView& x, const TensorView& moments,
+                                      const TensorView& gamma, const TensorView& beta, const TensorView* residual,
+                                      const TensorView& y, const TensorView& mean, const TensorView& invstd,
+                                      const TensorView* running_mean, const TensorView* running_var,
+                                      const BatchNormParams&);
 /// Evaluation: uses the given mean and variance.
 using BatchNormEvalForward = void (*)(ExecContext&, const TensorView& x, const TensorView& gamma,
                                       const TensorView& beta, const TensorView& mean, const TensorView& var,
@@ -49,6 +56,7 @@ using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, c
 
 struct NormKernels {
   BatchNormTrainForward batch_norm_train{};
+  BatchNormFromMoments batch_norm_from_moments{};
   BatchNormEvalForward batch_norm_eval{};
   BatchNormBackward batch_norm_backward{};
 };

@@ -24,4 +24,14 @@ void reset_allocator_peak();
 /// Returns all kept blocks to the system.
 void release_cached();
 
+/// Memory of the allocator for as long as it lives.
+struct Lent {
+  explicit Lent(std::size_t size) : bytes(size), data(allocate(size)) {}
+  ~Lent() { deallocate(data, bytes); }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  std::size_t bytes;
+  void* data;
+};
+
 }  // namespace fledge::cpu

@@ -36,7 +36,32 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
   });
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
   for (std::int64_t k = 0; k < c; ++k) {
-    statistics.set(k, shift[k], room.sums[k], room.sums[room.width + k], rows, p);
+    statistics.set(k, moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows), rows, p);
+    scale[k] = scale_of(gamma, invstd, k);
+  }
+  m.repeat(scale, scale);
+  m.repeat(beta.as<float>(), wide_beta);
+  m.repeat(mean.as<float>(), wide_mean);
+  const Bounds bounds = bounds_of(p.activation);
+  apply(ctx, m,
+        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+}
+
+void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const TensorView& moments, const TensorView& gamma,
+                             const TensorView& beta, const TensorView* residual, const TensorView& y,
+                             const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
+                             const TensorView* running_var, const BatchNormParams& p) {
+  const std::int64_t c = x.dims[1], rows = c ? x.numel() / c : 0;
+  if (rows == 0 || !all_channels_last({&x, residual, &y}))
+    return reference().norm.batch_norm_from_moments(ctx, x, moments, gamma, beta, residual, y, mean, invstd,
+                                                    running_mean, running_var, p);
+  const Columns m(rows, c);
+  auto* scale = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
+  float *wide_beta = scale + m.width(), *wide_mean = wide_beta + m.width();
+  const NormStatistics statistics{mean, invstd, running_mean, running_var};
+  const auto* given = moments.as<double>();
+  for (std::int64_t k = 0; k < c; ++k) {
+    statistics.set(k, {given[k], given[c + k]}, rows, p);
     scale[k] = scale_of(gamma, invstd, k);
   }
   m.repeat(scale, scale);
@@ -111,6 +136,7 @@ void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, cons
 
 void overlay_norm(KernelTable& t) {
   t.norm = {.batch_norm_train = &batch_norm_train,
+            .batch_norm_from_moments = &batch_norm_from_moments,
             .batch_norm_eval = &batch_norm_eval,
             .batch_norm_backward = &batch_norm_backward};
 }

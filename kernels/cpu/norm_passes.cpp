@@ -32,11 +32,8 @@ void NormRoom::add_parts(const Columns& m) const {
   m.sum_copies(sums + width);
 }
 
-double NormStatistics::set(std::int64_t k, double shift, double sum, double sum_of_squares, std::int64_t rows,
-                           const BatchNormParams& p) const {
-  const double count = static_cast<double>(rows), mu = shift + sum / count;
-  // NaN goes through, rounding below zero does not.
-  const double squares = std::max(sum_of_squares - sum * sum / count, sum_of_squares * 0.0);
+double NormStatistics::set(std::int64_t k, ColumnMoments moments, std::int64_t rows, const BatchNormParams& p) const {
+  const double count = static_cast<double>(rows), mu = moments.mean, squares = moments.squares;
   const double inv = 1 / std::sqrt(squares / count + p.eps);
   mean.as<float>()[k] = static_cast<float>(mu);
   invstd.as<float>()[k] = static_cast<float>(inv);

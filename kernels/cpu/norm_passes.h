@@ -7,6 +7,7 @@
 
 #include "kernels/api/norm.h"
 #include "kernels/cpu/columns.h"
+#include "kernels/cpu/moments.h"
 #include "kernels/cpu/parallel.h"
 
 namespace fledge::cpu {
@@ -55,26 +56,13 @@ void over_rows(const ExecContext& ctx, const Columns& m, std::size_t element, F 
   if (m.rest) pass(m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
 }
 
-/// Mean of a few rows spread over the data, near enough to the mean for the squares not to cancel. at(i): element i.
-template <class F>
-void choose_shift(std::int64_t rows, std::int64_t c, F at, float* shift) {
-  const std::int64_t samples = std::min<std::int64_t>(rows, 16);
-  for (std::int64_t k = 0; k < c; ++k) {
-    double s = 0;
-    for (std::int64_t i = 0; i < samples; ++i) s += at((rows / samples) * i * c + k);
-    shift[k] = static_cast<float>(s / static_cast<double>(samples));
-    if (!std::isfinite(shift[k])) shift[k] = 0;
-  }
-}
-
 /// What a batch's statistics are written to; the last two may be null.
 struct NormStatistics {
   const TensorView &mean, &invstd;
   const TensorView *running_mean, *running_var;
 
-  /// Column k of `rows` rows, from sums of x - shift and its square. Returns 1/std before it is rounded.
-  double set(std::int64_t k, double shift, double sum, double sum_of_squares, std::int64_t rows,
-             const BatchNormParams& p) const;
+  /// Column k of `rows` rows. Returns 1/std before it is rounded.
+  double set(std::int64_t k, ColumnMoments moments, std::int64_t rows, const BatchNormParams& p) const;
 };
 
 /// Evaluation's rows of `room` (three of m.width()): scale = gamma / std, beta, mean.

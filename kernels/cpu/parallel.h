@@ -58,10 +58,12 @@ void parallel_flat(int threads, std::int64_t n, std::int64_t grain, F&& f) {
                [&](std::int64_t begin, std::int64_t end) { f(begin * kBlock, std::min(n, end * kBlock)); });
 }
 
-/// How many partial sums n items are divided into. Thread-invariant: eight where there are enough of them. More threads
-/// than that find no work; fewer parts would leave the threads of a small machine unequal work.
+/// The parts of a sum, thread-invariant: more threads than that find no work; fewer parts would leave the threads of a
+/// small machine unequal work.
+inline constexpr int kFixedParts = 8;
+
+/// How many partial sums n items are divided into. Thread-invariant: kFixedParts where there are enough of them.
 inline int sum_parts(const ExecContext& ctx, std::int64_t n, std::int64_t grain) {
-  constexpr std::int64_t kFixedParts = 8;
   if (!thread_invariant()) return part_count(ctx.threads(), n, grain);
   return static_cast<int>(std::clamp<std::int64_t>(n / std::max<std::int64_t>(grain, 1), 1, kFixedParts));
 }

@@ -78,6 +78,8 @@ KernelCall call_of(const Arguments&... arguments) {
   [[maybe_unused]] const std::tuple<const Arguments&...> a(arguments...);
   if constexpr (Entry::work == Work::ConvForward)
     set_convolution(call, std::get<0>(a), std::get<1>(a), std::get<3>(a), std::get<4>(a));
+  else if constexpr (Entry::work == Work::ConvForwardMoments)
+    set_convolution(call, std::get<0>(a), std::get<1>(a), std::get<3>(a), std::get<5>(a));
   else if constexpr (Entry::work == Work::SeparableConv)
     set_separable(call, std::get<0>(a), std::get<1>(a), std::get<2>(a), std::get<4>(a), std::get<5>(a));
   else if constexpr (Entry::work == Work::PixelsConv)

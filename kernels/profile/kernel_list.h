@@ -11,6 +11,7 @@ namespace fledge {
 enum class Work : unsigned char {
   Memory,  // its bytes; no arithmetic worth counting
   ConvForward,
+  ConvForwardMoments,
   SeparableConv,
   PixelsConv,
   ConvGradInput,
@@ -29,6 +30,7 @@ struct KernelEntry {
 
 inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::conv, &ConvKernels::forward, Work::ConvForward>{"conv2d"},
+    KernelEntry<&KernelTable::conv, &ConvKernels::forward_moments, Work::ConvForwardMoments>{"conv2d_moments"},
     KernelEntry<&KernelTable::conv, &ConvKernels::grad_input, Work::ConvGradInput>{"conv2d_grad_input"},
     KernelEntry<&KernelTable::conv, &ConvKernels::grad_weight, Work::ConvGradWeight>{"conv2d_grad_weight"},
     KernelEntry<&KernelTable::conv, &ConvKernels::grad_bias>{"conv2d_grad_bias"},
@@ -36,6 +38,7 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::conv, &ConvKernels::separable_fused, Work::SeparableConv>{"separable_conv2d_fused"},
     KernelEntry<&KernelTable::conv, &ConvKernels::pixels_fused, Work::PixelsConv>{"pixels_conv2d_fused"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_train>{"batch_norm_train"},
+    KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_from_moments>{"batch_norm_from_moments"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_eval>{"batch_norm_eval"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_backward>{"batch_norm_backward"},
     KernelEntry<&KernelTable::pool, &PoolKernels::max_pool2d>{"max_pool2d"},

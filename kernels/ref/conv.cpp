@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/ref/activation.h"
+#include "kernels/ref/moments.h"
 #include "kernels/ref/strided.h"
 #include "kernels/ref/table.h"
 
@@ -57,6 +58,18 @@ template <class T>
 void conv2d_forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
                     const TensorView& y, const Conv2dParams& p) {
   conv2d_forward_fused<T>(ctx, x, w, {.bias = bias, .residual = nullptr, .activation = Activation::None}, y, p);
+}
+
+template <class T>
+void conv2d_forward_moments(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
+                            const TensorView& y, const TensorView& moments, const Conv2dParams& p) {
+  conv2d_forward<T>(ctx, x, w, bias, y, p);
+  const double m = static_cast<double>(y.dims[0] * y.dims[2] * y.dims[3]);
+  for (int64_t k = 0; k < y.dims[1]; ++k) {
+    const auto [mean, squares] = moments_of<T>(y, k, m);
+    at<double>(moments, 0, k) = mean;
+    at<double>(moments, 1, k) = squares;
+  }
 }
 
 /// The depthwise outputs of a pixel, rounded as a tensor between the two convolutions would be, then the pointwise
@@ -171,6 +184,7 @@ void conv2d_grad_bias(ExecContext&, const TensorView& dy, const TensorView& db) 
 template <class T>
 ConvKernels conv_kernels() {
   return {.forward = &conv2d_forward<T>,
+          .forward_moments = &conv2d_forward_moments<T>,
           .grad_input = &conv2d_grad_input<T>,
           .grad_weight = &conv2d_grad_weight<T>,
           .grad_bias = &conv2d_grad_bias<T>,

@@ -5,19 +5,11 @@
 #include <cmath>
 
 #include "kernels/ref/activation.h"
-#include "kernels/ref/strided.h"
+#include "kernels/ref/moments.h"
 #include "kernels/ref/table.h"
 
 namespace fledge::ref {
 namespace {
-
-/// Calls f(n, h, w) for every pixel of the batch.
-template <class F>
-void for_each_pixel(const Dims& d, F&& f) {
-  for (int64_t n = 0; n < d[0]; ++n)
-    for (int64_t h = 0; h < d[2]; ++h)
-      for (int64_t w = 0; w < d[3]; ++w) f(n, h, w);
-}
 
 double normalized(double x, double gamma, double beta, double mean, double invstd) {
   return gamma * ((x - mean) * invstd) + beta;
@@ -34,24 +26,6 @@ void normalize_channel(const TensorView& x, const TensorView* residual, const Te
   });
 }
 
-/// Mean and sum of squared differences from it, of one channel.
-struct Moments {
-  double mean = 0, squares = 0;
-};
-
-template <class T>
-Moments moments_of(const TensorView& x, int64_t c, double m) {
-  Moments s;
-  double sum = 0;
-  for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) { sum += at<T>(x, n, c, h, w); });
-  s.mean = sum / m;
-  for_each_pixel(x.dims, [&](int64_t n, int64_t h, int64_t w) {
-    const double d = at<T>(x, n, c, h, w) - s.mean;
-    s.squares += d * d;
-  });
-  return s;
-}
-
 template <class T>
 void update_running(const TensorView* running, int64_t c, double statistic, double momentum) {
   if (!running) return;
@@ -59,13 +33,14 @@ void update_running(const TensorView* running, int64_t c, double statistic, doub
   r = static_cast<T>((1 - momentum) * r + momentum * statistic);
 }
 
-template <class T>
-void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
-                      const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,
-                      const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
+/// moments_of_channel(c): of x.
+template <class T, class F>
+void train(const TensorView& x, F moments_of_channel, const TensorView& gamma, const TensorView& beta,
+           const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,
+           const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
   const double m = static_cast<double>(x.dims[0] * x.dims[2] * x.dims[3]);
   for (int64_t c = 0; c < x.dims[1]; ++c) {
-    const auto [mu, squares] = moments_of<T>(x, c, m);
+    const auto [mu, squares] = moments_of_channel(c, m);
     const double inv = 1 / std::sqrt(squares / m + p.eps);
     at<T>(mean, c) = static_cast<T>(mu);
     at<T>(invstd, c) = static_cast<T>(inv);
@@ -74,6 +49,23 @@ void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma
     update_running<T>(running_var, c, m > 1 ? squares / (m - 1) : 0, p.momentum);
     normalize_channel<T>(x, residual, y, c, at<T>(gamma, c), at<T>(beta, c), mu, inv, p.activation);
   }
+}
+
+template <class T>
+void batch_norm_train(ExecContext&, const TensorView& x, const TensorView& gamma, const TensorView& beta,
+                      const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,
+                      const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
+  const auto moments = [&](int64_t c, double m) { return moments_of<T>(x, c, m); };
+  train<T>(x, moments, gamma, beta, residual, y, mean, invstd, running_mean, running_var, p);
+}
+
+template <class T>
+void batch_norm_from_moments(ExecContext&, const TensorView& x, const TensorView& moments, const TensorView& gamma,
+                             const TensorView& beta, const TensorView* residual, const TensorView& y,
+                             const TensorView& mean, const TensorView& invstd, const TensorView* running_mean,
+                             const TensorView* running_var, const BatchNormParams& p) {
+  const auto given = [&](int64_t c, double) { return Moments{at<double>(moments, 0, c), at<double>(moments, 1, c)}; };
+  train<T>(x, given, gamma, beta, residual, y, mean, invstd, running_mean, running_var, p);
 }
 
 template <class T>
@@ -126,6 +118,7 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
 template <class T>
 NormKernels norm_kernels() {
   return {.batch_norm_train = &batch_norm_train<T>,
+          .batch_norm_from_moments = &batch_norm_from_moments<T>,
           .batch_norm_eval = &batch_norm_eval<T>,
           .batch_norm_backward = &batch_norm_backward<T>};
 }

@@ -35,7 +35,9 @@ Conv2d::Conv2d(const Conv2dOptions& options, Generator& g)
   if (options.bias) bias_ = &parameter("bias", constant({options.out_channels}, 0));
 }
 
-Variable Conv2d::forward(const Variable& x) const { return conv2d(x, *weight_, bias(), options_.params); }
+Variable Conv2d::forward(const Variable& x, Tensor* moments) const {
+  return conv2d(x, *weight_, bias(), options_.params, moments);
+}
 
 void Conv2d::drop_inference_copies() { folded_->drop(); }
 

@@ -21,7 +21,8 @@ class Conv2d : public Module {
  public:
   /// Kaiming normal, fan out (torchvision's ResNet).
   Conv2d(const Conv2dOptions& options, Generator& g);
-  Variable forward(const Variable& x) const;
+  /// moments: autograd/ops/conv.h.
+  Variable forward(const Variable& x, Tensor* moments = nullptr) const;
   const Conv2dOptions& options() const { return options_; }
   Variable& weight() { return *weight_; }
   const Variable& weight() const { return *weight_; }

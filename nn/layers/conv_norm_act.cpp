@@ -82,7 +82,11 @@ void FoldedConv::drop_locked() {
 
 Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation, const Variable& x,
                        const Variable& residual) {
-  if (trains(conv, bn, x, residual)) return bn.forward(conv.forward(x), activation, residual);
+  if (trains(conv, bn, x, residual)) {
+    Tensor moments;
+    const Variable y = conv.forward(x, bn.uses_batch_statistics() ? &moments : nullptr);
+    return bn.forward(y, activation, residual, moments);
+  }
   const auto [weight, bias] = folded(conv, bn, x);
   return Variable(conv2d_fused(x.value(), weight, bias, residual.defined() ? residual.value() : Tensor(), activation,
                                conv.options().params));

@@ -20,13 +20,15 @@ void BatchNorm2d::count_replayed_step() {
   if (uses_batch_statistics()) count_batch();
 }
 
-Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual) const {
+Variable BatchNorm2d::forward(const Variable& x, Activation activation, const Variable& residual,
+                              const Tensor& moments) const {
   const BatchNormParams params{.eps = eps_, .momentum = momentum_, .activation = activation};
   const bool batch_statistics = uses_batch_statistics();
   if (batch_statistics && recomputing())  // the batch has been counted
-    return batch_norm(x, *weight_, *bias_, residual, {}, {}, true, params);
+    return batch_norm(x, *weight_, *bias_, residual, {}, {}, true, params, moments);
   if (batch_statistics) count_batch();
-  return batch_norm(x, *weight_, *bias_, residual, *running_mean_, *running_var_, batch_statistics, params);
+  return batch_norm(x, *weight_, *bias_, residual, *running_mean_, *running_var_, batch_statistics, params,
+                    batch_statistics ? moments : Tensor());
 }
 
 }  // namespace fledge

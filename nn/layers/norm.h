@@ -9,8 +9,11 @@ namespace fledge {
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, double eps = 1e-5, double momentum = 0.1);
-  /// residual may be undefined. Statistics: the batch's when training and not frozen, else the running ones.
-  Variable forward(const Variable& x, Activation activation = Activation::None, const Variable& residual = {}) const;
+  /// residual may be undefined. Statistics: the batch's when training and not frozen, else the running ones. moments:
+  /// of x, where the convolution before has gathered them.
+  Variable forward(const Variable& x, Activation activation = Activation::None, const Variable& residual = {},
+                   const Tensor& moments = {}) const;
+  bool uses_batch_statistics() const { return is_training() && !frozen_; }
   /// Counts a batch, as forward() does with the batch's statistics.
   void count_replayed_step() override;
   /// Keeps using running statistics while training.
@@ -23,7 +26,6 @@ class BatchNorm2d : public Module {
   double eps() const { return eps_; }
 
  private:
-  bool uses_batch_statistics() const { return is_training() && !frozen_; }
   void count_batch() const;
 
   double eps_, momentum_;

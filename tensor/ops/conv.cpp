@@ -71,7 +71,7 @@ Tensor filled_with_zero(Tensor t) {
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params, Tensor* moments) {
   constexpr const char* op = "conv2d";
   const Dims y_dims = checked_input(op, x, w, params);
   if (bias.defined()) check::fits_accumulated(op, {x, "input"}, {bias, "bias"}, {w.dim(0)}, "one per output channel");
@@ -81,7 +81,13 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   const ChannelsLastArg input(op, "input", x), weight(op, "weight", w);
   std::optional<ContiguousArg> b;
   if (bias.defined()) b.emplace(op, "bias", bias);
-  forward(context(), input, weight, b ? &b->view() : nullptr, y.view(), params);
+  if (!moments || !has_kernel<&KernelTable::conv, &ConvKernels::forward_moments>(x)) {
+    forward(context(), input, weight, b ? &b->view() : nullptr, y.view(), params);
+    return y;
+  }
+  *moments = Tensor::empty({2, w.dim(0)}, DType::Float64, Layout::Contiguous, x.device());
+  kernel<&KernelTable::conv, &ConvKernels::forward_moments>(op, x)(context(), input, weight, b ? &b->view() : nullptr,
+                                                                   y.view(), moments->view(), params);
   return y;
 }
 

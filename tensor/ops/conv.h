@@ -8,7 +8,10 @@
 namespace fledge {
 
 /// x: N,C,H,W  w: K,C/groups,R,S  bias: K or undefined  ->  N,K,P,Q
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params);
+/// moments, where not null: gets what batch_norm_train takes of the result (2,K, float64), or stays undefined where the
+/// device's convolutions do not gather it.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params,
+              Tensor* moments = nullptr);
 /// dy: N,K,P,Q  w: K,C/groups,R,S  ->  x_dims. Written over `place` where that is defined: x_dims, dy's dtype,
 /// channels-last.
 Tensor conv2d_grad_input(const Tensor& dy, const Tensor& w, const Dims& x_dims, const Conv2dParams& params,

@@ -63,9 +63,12 @@ Tensor inverse_std(const Tensor& var, double eps) {
 }  // namespace
 
 BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
-                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params) {
+                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params,
+                                 const Tensor& moments) {
   constexpr const char* op = "batch_norm_train";
   check_input(op, x, gamma, beta, residual);
+  if (moments.defined() && (moments.dims() != Dims{2, x.dim(1)} || moments.dtype() != DType::Float64))
+    check::fail(op, "moments must be 2 x channels of float64: " + describe(moments));
   if (running_mean.defined() != running_var.defined()) check::fail(op, "give both running statistics or neither");
   const bool running = running_mean.defined();
   if (running) {
@@ -85,8 +88,14 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Ten
   if (residual.defined()) r.emplace(op, "residual", residual);
   TensorView mean_view, var_view;
   if (running) mean_view = running_mean.view(), var_view = running_var.view();
-  train(context(), input, g, b, r ? &r->view() : nullptr, result.y.view(), result.mean.view(), result.invstd.view(),
-        running ? &mean_view : nullptr, running ? &var_view : nullptr, params);
+  const TensorView* const added = r ? &r->view() : nullptr;
+  TensorView *const to_mean = running ? &mean_view : nullptr, *const to_var = running ? &var_view : nullptr;
+  const TensorView y = result.y.view(), m = result.mean.view(), s = result.invstd.view();
+  if (moments.defined())
+    kernel<&KernelTable::norm, &NormKernels::batch_norm_from_moments>(op, x)(context(), input, moments.view(), g, b,
+                                                                             added, y, m, s, to_mean, to_var, params);
+  else
+    train(context(), input, g, b, added, y, m, s, to_mean, to_var, params);
   if (running) running_mean.bump_version(), running_var.bump_version();
   return result;
 }

@@ -23,9 +23,11 @@ struct BatchNormReuse {
   Tensor dx, dresidual;  // channels-last memory for these: that of x or dy, that of dy. On the CPU only
 };
 
-/// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place.
+/// Training: batch statistics; running_mean/running_var (undefined: not kept) are updated in place. moments: of x,
+/// where conv2d has gathered them, else undefined.
 BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
-                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);
+                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params,
+                                 const Tensor& moments = {});
 /// Evaluation: the given statistics are constants. The result's mean/invstd are filled for a backward pass.
 BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,
                                 const Tensor& running_mean, const Tensor& running_var, const BatchNormParams& params);

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "autograd/ops/conv.h"
 #include "autograd/ops/norm.h"
 #include "tests/autograd/cases.h"
 
@@ -55,6 +56,18 @@ std::vector<GradCase> norm_cases() {
       }
     }
   }
+  // The moments come from the convolution, and the gradient goes through them all the same.
+  GradCase behind{"batch_norm",
+                  "moments of a convolution",
+                  {normal({2, 2, 3, 2}, 81, Layout::ChannelsLast), normal({3, 2, 1, 1}, 82), uniform({3}, 83, 1, 2),
+                   uniform({3}, 84, -1, 1)},
+                  nullptr};
+  behind.f = [](const Leaves& v) {
+    Tensor moments;
+    const Variable y = conv2d(v[0], v[1], {}, {}, &moments);
+    return batch_norm(y, v[2], v[3], {}, {}, {}, true, {}, moments);
+  };
+  cases.push_back(behind);
   return cases;
 }
 

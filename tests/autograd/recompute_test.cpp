@@ -89,7 +89,8 @@ TEST_CASE("recomputed: what is inside is not kept, and an input that was written
 
 TEST_CASE("norms computed again for convolutions: the same gradients to the bit, in float64 and float32",
           "[recompute]") {
-  for (const DType dtype : {DType::Float64, DType::Float32}) {
+  for (const auto& [dtype, gathers] :
+       {std::pair{DType::Float64, false}, {DType::Float64, true}, {DType::Float32, false}, {DType::Float32, true}}) {
     std::vector<Values> found;
     std::vector<bool> kept;
     for (const bool again : {false, true}) {
@@ -101,8 +102,10 @@ TEST_CASE("norms computed again for convolutions: the same gradients to the bit,
       const auto channels = [&](std::uint64_t seed) { return Variable(uniform({8}, seed, 0.5, 2).to(dtype), true); };
       const Variable gamma = channels(4), beta = channels(5);
       const Conv2dParams padded{.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
-      Variable y =
-          batch_norm(conv2d(x, w1, {}, padded), gamma, beta, {}, {}, {}, true, {.activation = Activation::ReLU});
+      Tensor moments;
+      const Variable between = conv2d(x, w1, {}, padded, gathers ? &moments : nullptr);
+      CHECK(moments.defined() == gathers);
+      Variable y = batch_norm(between, gamma, beta, {}, {}, {}, true, {.activation = Activation::ReLU}, moments);
       const Tensor output = y.value();
       const Variable z = conv2d(y, w2, {}, padded);
       y = {};

@@ -73,7 +73,7 @@ TEST_CASE("a convolution goes to the first implementation that takes it, and the
   const std::string narrow =
       "few-channels: more than four input channels; winograd-4x4: channels are no multiple of 16; winograd-2x2: "
       "channels are no multiple of 16; "
-      "products: gradient of weights only";
+      "pointwise: no moments are wanted; products: gradient of weights only";
   KernelReport r = report_of("onednn", kDepthwise8, nhwc);
   CHECK(r.implementation == "depthwise");
   CHECK(r.refused == "");

@@ -37,7 +37,9 @@ void check_mixed(const KernelTable& bf16) {
   CHECK(null_entries(bf16.conv) == 2);
   CHECK_FALSE(bf16.conv.separable_fused);  // two kernels do as well
   CHECK_FALSE(bf16.conv.pixels_fused);
-  CHECK(null_entries(bf16.norm) == 0);
+  CHECK_FALSE(bf16.conv.forward_moments);  // the norm takes them itself
+  CHECK(null_entries(bf16.norm) == 1);
+  CHECK_FALSE(bf16.norm.batch_norm_from_moments);
   CHECK(null_entries(bf16.pool) == 0);
   CHECK(null_entries(bf16.eltwise) == 0);
   CHECK(null_entries(bf16.image) == 0);
@@ -75,10 +77,12 @@ TEST_CASE("the CPU tables have no null entry", "[table]") {
 TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pass through", "[table]") {
   const Backend* gpu = test::gpu_under_test();
   if (!gpu) return;
-  // Two kernels do as well there.
-  CHECK(null_entries(gpu->f32) == 2);
+  // Two kernels do as well there, and norms take the moments themselves.
+  CHECK(null_entries(gpu->f32) == 4);
   CHECK_FALSE(gpu->f32.conv.separable_fused);
   CHECK_FALSE(gpu->f32.conv.pixels_fused);
+  CHECK_FALSE(gpu->f32.conv.forward_moments);
+  CHECK_FALSE(gpu->f32.norm.batch_norm_from_moments);
   CHECK(is_empty(gpu->f64));
   check_mixed(gpu->bf16);
 }

@@ -39,7 +39,8 @@ void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& 
   });
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
   for (std::int64_t k = 0; k < c; ++k) {
-    const double inv = statistics.set(k, shift[k], room.sums[k], room.sums[room.width + k], rows, p);
+    const double inv =
+        statistics.set(k, moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows), rows, p);
     scale[k] = static_cast<float>(gamma.as<float>()[k] * inv);
   }
   m.repeat(scale, scale);

@@ -69,12 +69,29 @@ const float* zero_row(std::int64_t n) {
   return zeros.data();
 }
 
+/// The moments of a few rows of outputs are taken before the next ones are computed.
+void by_strips(ExecContext& ctx, const DepthwiseArgs& a, std::int64_t rows, std::int64_t grain,
+               OutputMoments& moments) {
+  const std::int64_t floats = a.q * a.c, strip = std::max<std::int64_t>(1, OutputMoments::kNearFloats / floats);
+  const int parts = sum_parts(ctx, rows, grain);
+  moments.begin(parts);
+  parallel_sum(ctx, parts, rows, [&](int part, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin, last; first < end; first = last) {
+      last = std::min(end, first + strip);
+      simd().depthwise_forward(a, first, last);
+      moments.add(part, a.y + first * floats, (last - first) * a.q);
+    }
+  });
+}
+
 void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e, const TensorView& y,
-             const Conv2dParams& p) {
+             const Conv2dParams& p, OutputMoments* moments) {
   DepthwiseArgs a = depthwise_arguments(ctx, x, w, e.bias, e.activation, y.dims, p);
   a.residual = e.residual ? e.residual->as<float>() : nullptr;
   a.y = y.as<float>();
-  parallel_for(ctx.threads(), x.dims[0] * a.p, conv_grain(a.q, a.c, a.r * a.s),
+  const std::int64_t rows = x.dims[0] * a.p, grain = conv_grain(a.q, a.c, a.r * a.s);
+  if (moments) return by_strips(ctx, a, rows, grain, *moments);
+  parallel_for(ctx.threads(), rows, grain,
                [&](std::int64_t begin, std::int64_t end) { simd().depthwise_forward(a, begin, end); });
 }
 
@@ -138,7 +155,7 @@ void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, co
 void run(ExecContext& ctx, const ConvCall& c) {
   switch (c.direction) {
     case ConvDirection::Forward:
-      return forward(ctx, c.x, c.w, c.epilogue, c.y, c.params);
+      return forward(ctx, c.x, c.w, c.epilogue, c.y, c.params, c.moments);
     case ConvDirection::GradInput:
       return grad_input(ctx, c.y, c.w, c.x, c.params);
     case ConvDirection::GradWeight:

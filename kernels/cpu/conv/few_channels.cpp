@@ -83,6 +83,12 @@ class FewChannels {
     }
   }
 
+  void add_moments(const Strip& strip, int part) const {
+    const std::int64_t row = strip.picture * c_.y.dims[2] + strip.first;
+    c_.moments->add(part, c_.y.as<float>() + row * product_.rows * product_.columns,
+                    (strip.last - strip.first) * product_.rows);
+  }
+
  private:
   void copy_inputs(const Strip& strip, float* to) const {
     const std::int64_t height = c_.x.dims[2], left = c_.params.pad_left * channels_, right = left + inputs_.size;
@@ -111,14 +117,16 @@ void run_over(const Rows& inputs, ExecContext& ctx, const ConvCall& c) {
   constexpr std::int64_t kStripRows = 4;
   const std::int64_t strips = (c.y.dims[2] + kStripRows - 1) / kStripRows, all = c.x.dims[0] * strips;
   const std::int64_t packed = panel_floats(c.w), each = FewChannels(c, inputs, nullptr).floats(kStripRows);
-  const int parts = part_count(ctx.threads(), all, 1);
+  const int parts = c.moments ? sum_parts(ctx, all, 1) : part_count(ctx.threads(), all, 1);
   auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + parts * each) * sizeof(float)));
   pack_panels(c.w, memory);
   const FewChannels convolution(c, inputs, memory);
-  parallel_parts(parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
+  if (c.moments) c.moments->begin(parts);
+  parallel_sum(ctx, parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = i % strips * kStripRows;
-      convolution.run({i / strips, first, std::min(c.y.dims[2], first + kStripRows)}, memory + packed + part * each);
+      const std::int64_t first = i % strips * kStripRows, last = std::min(c.y.dims[2], first + kStripRows);
+      convolution.run({i / strips, first, last}, memory + packed + part * each);
+      if (c.moments) convolution.add_moments({i / strips, first, last}, part);
     }
   });
 }

@@ -1,5 +1,6 @@
 // What a way of computing convolutions is to the CPU's table, and the ways there are.
 #pragma once
+#include "kernels/cpu/moments.h"
 #include "kernels/plan/conv_problem.h"
 
 namespace fledge::cpu {
@@ -13,6 +14,7 @@ struct ConvCall {
   ConvEpilogue epilogue{};  // of Forward
   bool inference = false;   // the weight stays as it is, so that its packed forms are worth keeping
   Precision precision = Precision::Strict;  // that may be
+  OutputMoments* moments = nullptr;  // of y, wanted: begun and filled by an implementation, or else by a pass over y
 
   ConvProblem problem() const {
     ConvProblem p = conv_problem(direction, x.dtype, x.dims, w.dims, params);
@@ -38,6 +40,7 @@ extern const ConvImplementation kDepthwise;              // own SIMD
 extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
 extern const ConvImplementation kInt8, kInt16, kInt16Winograd4, kInt16Winograd2;  // own SIMD: inference
 extern const ConvImplementation kFewChannels;            // own SIMD: a first layer, forward
+extern const ConvImplementation kPointwise;              // own SIMD: one tap, forward with moments
 extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;

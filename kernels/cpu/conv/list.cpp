@@ -18,17 +18,12 @@ struct Row {
 
 /// Fastest first; the reference refuses nothing. The first that takes a call computes it.
 constexpr std::array kImplementations{
-    Row{kInt16Winograd4, KernelSet::Simd},
-    Row{kInt16Winograd2, KernelSet::Simd},
-    Row{kInt8, KernelSet::Simd},
-    Row{kInt16, KernelSet::Simd},
-    Row{kDepthwise, KernelSet::Simd},
-    Row{kFewChannels, KernelSet::Simd},
-    Row{kWinograd4, KernelSet::Simd},
-    Row{kWinograd2, KernelSet::Simd},
-    Row{kProductGradWeight, KernelSet::Simd},
-    Row{kOneDnn, KernelSet::OneDnn},
-    Row{kReference, KernelSet::Ref},
+    Row{kInt16Winograd4, KernelSet::Simd}, Row{kInt16Winograd2, KernelSet::Simd},
+    Row{kInt8, KernelSet::Simd},           Row{kInt16, KernelSet::Simd},
+    Row{kDepthwise, KernelSet::Simd},      Row{kFewChannels, KernelSet::Simd},
+    Row{kWinograd4, KernelSet::Simd},      Row{kWinograd2, KernelSet::Simd},
+    Row{kPointwise, KernelSet::Simd},      Row{kProductGradWeight, KernelSet::Simd},
+    Row{kOneDnn, KernelSet::OneDnn},       Row{kReference, KernelSet::Ref},
 };
 
 /// In whole numbers, or in fewer bits, than the call allows: not worth a word.
@@ -77,6 +72,7 @@ void run(KernelSet set, ExecContext& ctx, const ConvCall& call) {
   MeasuredChoice* const clock = measured_choice();
   const ConvImplementation& taken = clock ? by_clock(*clock, set, ctx, call) : by_rule(set, call);
   if (ctx.report) tell(*ctx.report, set, call, taken);
+  if (call.moments) call.moments->forget();  // what the clock's tries gathered
   taken.run(ctx, call);
 }
 
@@ -86,6 +82,15 @@ template <KernelSet S>
 void forward(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias, const TensorView& y,
              const Conv2dParams& p) {
   run(S, ctx, {ConvDirection::Forward, x, w, y, p, {.bias = bias}});
+}
+template <KernelSet S>
+void forward_moments(ExecContext& ctx, const TensorView& x, const TensorView& w, const TensorView* bias,
+                     const TensorView& y, const TensorView& moments, const Conv2dParams& p) {
+  if (!is_channels_last(y) || y.numel() == 0) return reference().conv.forward_moments(ctx, x, w, bias, y, moments, p);
+  OutputMoments gathered(y.numel() / y.dims[1], y.dims[1]);
+  run(S, ctx, {ConvDirection::Forward, x, w, y, p, {.bias = bias}, false, Precision::Strict, &gathered});
+  if (!gathered.begun()) gathered.pass(ctx, y.as<float>());
+  gathered.write(moments.as<double>());
 }
 template <KernelSet S>
 void forward_fused(ExecContext& ctx, const TensorView& x, const TensorView& w, const ConvEpilogue& e,
@@ -128,6 +133,7 @@ void pixels_fused(ExecContext& ctx, const TensorView& pixels, const NormalizePar
 template <KernelSet S>
 void overlay(ConvKernels& conv) {
   conv = {.forward = &forward<S>,
+          .forward_moments = S == KernelSet::Ref ? conv.forward_moments : &forward_moments<S>,
           .grad_input = &grad_input<S>,
           .grad_weight = &grad_weight<S>,
           .grad_bias = S == KernelSet::Ref ? conv.grad_bias : &grad_bias,

@@ -26,20 +26,24 @@ bool keeps_weights(const ConvCall& call) { return call.inference && call.w.holde
 
 constexpr int kForm = 0;  // its address names the packed forms
 
-/// On the context's threads; `memory` is theirs, BlockOfTiles::floats each.
-void run_blocks(const WinogradProblem& p, const WinogradWeights& weights, std::int64_t tiles, int parts,
-                float* memory) {
+/// In `parts`, on the context's threads; `memory` is the parts', BlockOfTiles::floats each.
+void run_blocks(ExecContext& ctx, const WinogradProblem& p, const WinogradWeights& weights, std::int64_t tiles,
+                int parts, float* memory, OutputMoments* moments) {
   const std::int64_t blocks = (p.tiles.count() + tiles - 1) / tiles, each = BlockOfTiles::floats(p, tiles);
-  parallel_parts(parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
+  if (moments) moments->begin(parts);
+  parallel_sum(ctx, parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
     BlockOfTiles block(p, tiles, weights, memory + part * each);
-    for (std::int64_t i = begin; i < end; ++i) block.run(i * tiles, std::min(p.tiles.count(), (i + 1) * tiles));
+    for (std::int64_t i = begin; i < end; ++i)
+      block.run(i * tiles, std::min(p.tiles.count(), (i + 1) * tiles), moments, part);
   });
 }
 
 void convolve(ExecContext& ctx, int m, const ConvCall& call) {
   const WinogradProblem p = winograd_problem(m, call);
-  const std::int64_t tiles = block_tiles(p, ctx.threads()), blocks = (p.tiles.count() + tiles - 1) / tiles;
-  const int parts = part_count(ctx.threads(), blocks, 1);
+  const bool fixed = call.moments && thread_invariant();  // moments are sums of the blocks'
+  const std::int64_t tiles = block_tiles(p, fixed ? kFixedParts : ctx.threads());
+  const std::int64_t blocks = (p.tiles.count() + tiles - 1) / tiles;
+  const int parts = call.moments ? sum_parts(ctx, blocks, 1) : part_count(ctx.threads(), blocks, 1);
   const std::int64_t stride = winograd_weight_stride(p.c, p.k), packed = p.tiles.positions() * stride;
   const std::int64_t each = BlockOfTiles::floats(p, tiles);
   const auto pack = [&](void* to) { pack_winograd_weights(ctx.threads(), m, p.w, p.turned, static_cast<float*>(to)); };
@@ -51,7 +55,7 @@ void convolve(ExecContext& ctx, int m, const ConvCall& call) {
     u = static_cast<float*>(PackedWeights::of(p.w, {&kForm, m}, bytes(packed), pack));
   else
     pack(u);
-  run_blocks(p, {u, stride}, tiles, parts, memory);
+  run_blocks(ctx, p, {u, stride}, tiles, parts, memory, call.moments);
 }
 
 /// The products in 16-bit numbers; the transforms as ever.
@@ -64,7 +68,7 @@ void convolve_int16(ExecContext& ctx, int m, const ConvCall& call) {
   void* packed = PackedWeights::of(p.w, {&kForm, -m}, static_cast<std::size_t>(p.tiles.positions() * stride), pack);
   const auto floats = static_cast<std::size_t>(parts * BlockOfTiles::floats(p, tiles));
   auto* memory = static_cast<float*>(ctx.scratch(floats * sizeof(float)));
-  run_blocks(p, {nullptr, 0, static_cast<std::byte*>(packed), stride}, tiles, parts, memory);
+  run_blocks(ctx, p, {nullptr, 0, static_cast<std::byte*>(packed), stride}, tiles, parts, memory, nullptr);
 }
 
 const char* refuses(const ConvCall& c) {

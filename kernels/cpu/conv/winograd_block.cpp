@@ -3,6 +3,7 @@
 #include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/quantized_panels.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/moments.h"
 
 namespace fledge::cpu {
 
@@ -45,6 +46,18 @@ static void plain_outputs(const WinogradProblem& p, const WinogradTiles::Place& 
       }
 }
 
+/// Of the outputs of tiles [first, last) of one row of tiles, which have just been written.
+static void add_moments(OutputMoments& moments, int part, const WinogradProblem& p, std::int64_t first,
+                        std::int64_t last) {
+  const WinogradTiles& t = p.tiles;
+  const WinogradTiles::Place at = t.place(first);
+  const std::int64_t rows = std::min<std::int64_t>(t.m, t.p - at.top);
+  const std::int64_t width = std::min(t.q, at.left + (last - first) * t.m) - at.left;
+  const float* y = p.y.as<float>() + ((at.picture * t.p + at.top) * t.q + at.left) * p.k;
+  if (width == t.q) return moments.add(part, y, rows * width);
+  for (std::int64_t i = 0; i < rows; ++i) moments.add(part, y + i * t.q * p.k, width);
+}
+
 BlockOfTiles::BlockOfTiles(const WinogradProblem& problem, std::int64_t tiles, const WinogradWeights& weights,
                            float* memory)
     : p_(problem),
@@ -63,10 +76,15 @@ std::int64_t BlockOfTiles::floats(const WinogradProblem& p, std::int64_t tiles) 
   return p.tiles.positions() * (tiles * (p.c + whole_panels(p.k)) + 2 * kLine);
 }
 
-void BlockOfTiles::run(std::int64_t first, std::int64_t last) {
+void BlockOfTiles::run(std::int64_t first, std::int64_t last, OutputMoments* moments, int part) {
   transform_inputs(first, last);
   multiply(last - first);
-  transform_outputs(first, last);
+  const std::int64_t columns = p_.tiles.columns();
+  for (std::int64_t from = first, to; from < last; from = to) {
+    to = moments ? std::min(last, (from / columns + 1) * columns) : last;
+    transform_outputs(first, from, to);
+    if (moments) add_moments(*moments, part, p_, from, to);
+  }
 }
 
 void BlockOfTiles::transform_inputs(std::int64_t first, std::int64_t last) const {
@@ -115,11 +133,11 @@ void BlockOfTiles::multiply_int16(std::int64_t tiles) {
   }
 }
 
-void BlockOfTiles::transform_outputs(std::int64_t first, std::int64_t last) {
+void BlockOfTiles::transform_outputs(std::int64_t first, std::int64_t begin, std::int64_t end) {
   const ConvEpilogue& e = p_.epilogue;
   float* pixels[kMostPositions];
   const float* residual[kMostPositions];
-  for (std::int64_t tile = first; tile < last; ++tile) {
+  for (std::int64_t tile = begin; tile < end; ++tile) {
     const WinogradTiles::Place at = p_.tiles.place(tile);
     p_.tiles.outputs(at, p_.y.as<float>(), p_.k, outside_.data(), pixels);
     if (e.residual) p_.tiles.outputs<const float>(at, e.residual->as<float>(), p_.k, zeros_.data(), residual);

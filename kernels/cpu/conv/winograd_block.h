@@ -27,14 +27,16 @@ class BlockOfTiles {
 
   static std::int64_t floats(const WinogradProblem& problem, std::int64_t tiles);
 
-  /// Tiles [first, last), no more than it has room for.
-  void run(std::int64_t first, std::int64_t last);
+  /// Tiles [first, last), no more than it has room for. Moments, where wanted, row of tiles by row of tiles: more of
+  /// them would have left the cache.
+  void run(std::int64_t first, std::int64_t last, OutputMoments* moments, int part);
 
  private:
   void transform_inputs(std::int64_t first, std::int64_t last) const;
   void multiply(std::int64_t tiles);
   void multiply_int16(std::int64_t tiles);
-  void transform_outputs(std::int64_t first, std::int64_t last);
+  /// Tiles [begin, end) of the block that begins with `first`.
+  void transform_outputs(std::int64_t first, std::int64_t begin, std::int64_t end);
 
   const WinogradProblem& p_;
   const WinogradWeights& weights_;

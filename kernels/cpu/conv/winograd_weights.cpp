@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/cpu/conv/lent.h"
+#include "kernels/cpu/allocator.h"
 #include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/conv/quantized_panels.h"
 #include "kernels/cpu/conv/winograd.h"

@@ -51,6 +51,48 @@ void column_moments(const float* x, const float* shift, std::int64_t rows, std::
   }
 }
 
+template <bool PART>
+FLEDGE_INLINE void add_lanes(double* to, V v, std::int64_t n) {
+  if (!PART) return add_to_doubles(to, v);
+  for (std::int64_t l = 0; l < n; ++l) to[l] += v[l];
+}
+
+/// B vectors of columns, whose sums stay in registers for a run of rows. `part`: lanes of the last vector.
+template <int B, bool PART>
+FLEDGE_INLINE void moments_of_columns(const float* x, const float* shift, std::int64_t rows, std::int64_t c,
+                                      std::int64_t part, double* sum1, double* sum2) {
+  const auto get_lanes = [=](const float* p) { return PART ? load_part(p, part) : load(p); };
+  V middle[B];
+  for (int b = 0; b < B; ++b) middle[b] = get_lanes(shift + b * kLanes);
+  for (std::int64_t from = 0; from < rows; from += kRun) {
+    const std::int64_t to = from + kRun < rows ? from + kRun : rows;
+    V s1[B] = {}, s2[B] = {};
+    for (std::int64_t i = from; i < to; ++i)
+#pragma GCC unroll 4
+      for (int b = 0; b < B; ++b) {
+        const V d = get_lanes(x + i * c + b * kLanes) - middle[b];
+        s1[b] += d;
+        s2[b] = fma(d, d, s2[b]);
+      }
+    for (int b = 0; b < B; ++b) {
+      add_lanes<PART>(sum1 + b * kLanes, s1[b], part);
+      add_lanes<PART>(sum2 + b * kLanes, s2[b], part);
+    }
+  }
+}
+
+/// Columns one after the other: the rows are read so often as there are blocks of columns, which the cache bears.
+void column_moments_near(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1,
+                         double* sum2) {
+  constexpr int kVectors = 4;
+  std::int64_t k = 0;
+  for (; k + kVectors * kLanes <= c; k += kVectors * kLanes)
+    moments_of_columns<kVectors, false>(x + k, shift + k, rows, c, kLanes, sum1 + k, sum2 + k);
+  for (; k + kLanes <= c; k += kLanes)
+    moments_of_columns<1, false>(x + k, shift + k, rows, c, kLanes, sum1 + k, sum2 + k);
+  if (k < c) moments_of_columns<1, true>(x + k, shift + k, rows, c, c - k, sum1 + k, sum2 + k);
+}
+
 template <bool RESIDUAL>
 void apply_rows(const NormApplyArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c) {
   const V lo = set1(a.lo), hi = set1(a.hi);
@@ -174,6 +216,7 @@ void norm_grad(const NormGradArgs& a, std::int64_t begin, std::int64_t end, std:
 
 void fill_norm(SimdTable& t) {
   t.column_moments = &column_moments;
+  t.column_moments_near = &column_moments_near;
   t.norm_apply = &norm_apply;
   t.norm_reduce = &norm_reduce;
   t.norm_grad = &norm_grad;

@@ -182,6 +182,9 @@ struct SimdTable {
   // Sums of (x - shift) and its square.
   void (*column_moments)(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1,
                          double* sum2, float* scratch);
+  // The same of rows that lie in the first-level cache.
+  void (*column_moments_near)(const float* x, const float* shift, std::int64_t rows, std::int64_t c, double* sum1,
+                              double* sum2);
   void (*column_extreme)(bool maximum, const float* x, std::int64_t rows, std::int64_t c,
                          float* result);  // combines into
   void (*norm_apply)(const NormApplyArgs&, std::int64_t begin, std::int64_t end, std::int64_t c);

@@ -45,11 +45,12 @@ void grad_weight(ExecContext& ctx, const TensorView& dy, const TensorView& x, co
 template <class T>
 void overlay(ConvKernels& kernels) {
   others<T>() = kernels;
-  kernels = {.forward = &forward<T>,
-             .grad_input = &grad_input<T>,
-             .grad_weight = &grad_weight<T>,
-             .grad_bias = &conv_grad_bias<T>,
-             .forward_fused = &forward_fused<T>};
+  kernels = {};
+  kernels.forward = &forward<T>;
+  kernels.grad_input = &grad_input<T>;
+  kernels.grad_weight = &grad_weight<T>;
+  kernels.grad_bias = &conv_grad_bias<T>;
+  kernels.forward_fused = &forward_fused<T>;
 }
 
 }  // namespace
