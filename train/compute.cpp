@@ -47,7 +47,7 @@ Compute compute_of(const MachineSpec& o) {
   if (o.precision == RunPrecision::Int8) c.products = Precision::Int8;
   if (!c.on_device()) {
     if (o.precision == RunPrecision::TF32)
-      throw Error(ErrorKind::Usage, "", "--precision tf32 needs a GPU; the CPU computes in f32 or bf16",
+      throw Error(ErrorKind::Usage, "", "--precision tf32 needs a GPU; the CPU has f32, bf16, int16 and int8",
                   std::string("use --precision f32, or --device ") + gpu_name());
     return c;
   }
@@ -78,15 +78,22 @@ Compute apply(const MachineSpec& o) {
 }
 
 std::string precision_note(const Compute& c) {
-  if (c.products == Precision::Int8 && !cpu_multiplies_int8())
-    return "int8: this processor does not multiply bytes (AVX-512 VNNI; or FLEDGE_CPU_ISA forbids it). The numbers "
-           "have "
-           "16 bits instead: as fast here, and closer to f32";
+  if (c.products == Precision::Int16 || c.products == Precision::Int8) {
+    if (!cpu_multiplies_int16())
+      return "int16, int8: FLEDGE_CPU_KERNELS=ref multiplies floats, and the results are those of f32";
+    if (c.products == Precision::Int8 && !cpu_multiplies_int8())
+      return "int8: this processor does not multiply bytes (AVX-512 VNNI; or FLEDGE_CPU_ISA forbids it). The numbers "
+             "have 16 bits instead: as fast here, and closer to f32";
+  }
   if (c.on_device() || c.activations != DType::BFloat16 || cpu_multiplies_bf16()) return "";
   return "--precision bf16: this processor does not multiply bfloat16 (or FLEDGE_CPU_ISA forbids it). Numbers are "
          "stored "
          "in 16 bits and computed with in float32: less memory to train in, but no gain in inference, and more "
          "rounding. --precision f32 is without all that";
+}
+
+RunPrecision computed(RunPrecision asked) {
+  return asked == RunPrecision::Int8 && !cpu_multiplies_int8() ? RunPrecision::Int16 : asked;
 }
 
 std::optional<Precision> products_of(TeacherPrecision teacher, const Compute& c) {

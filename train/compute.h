@@ -27,6 +27,9 @@ Compute apply(const MachineSpec& o);
 /// Why a precision that was asked for is no gain on this machine, and what to do; empty where it may be one.
 std::string precision_note(const Compute& c);
 
+/// What a precision is on this CPU: int8 is int16 where bytes are not multiplied.
+RunPrecision computed(RunPrecision asked);
+
 /// What a teacher's own precision comes to; nothing: it has none. Errors (Usage): not with --precision f32 on the CPU.
 std::optional<Precision> products_of(TeacherPrecision teacher, const Compute& c);
 

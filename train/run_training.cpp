@@ -48,6 +48,7 @@ RunOutcome run_training(const RunSpec& spec, RunObserver& observer, std::string 
                 "--precision " + word(spec.machine.precision) + ": a network does not learn in whole numbers",
                 "use f32 or bf16; a teacher may have --teacher-precision " + word(spec.machine.precision));
   const Compute compute = apply(spec.machine);
+  products_of(spec.loss.teacher_precision, compute);  // a combination that cannot be is said first
   apply(spec.data.pictures);
   try {
     return run(spec, observer, compute, config, command);

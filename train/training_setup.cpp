@@ -147,7 +147,9 @@ void open_data(TrainingSetup& s, const RunSpec& o) {
 }
 
 /// Everything besides the crop and the picture that a teacher's embedding depends on.
-std::string cache_identity(const TrainingSetup& s, const RunSpec& o) {
+std::string cache_identity(const TrainingSetup& s, RunSpec o) {
+  if (o.loss.teacher_precision == TeacherPrecision::Int8 && computed(RunPrecision::Int8) == RunPrecision::Int16)
+    o.loss.teacher_precision = TeacherPrecision::Int16;
   return "teacher " + s.teacher_hash + ", " + s.teacher->loaded().preprocessing.normalize + "\nnormalisation " +
          s.preprocessing.normalize + "\n" + teacher_settings(o);
 }
@@ -200,7 +202,11 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
     s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.external_teacher, s.loading.normalization);
     s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
     s.teacher->move_to(device, activations);
-    s.teacher->multiply_as(products_of(o.loss.teacher_precision, {.device = device, .activations = activations}));
+    const auto products = products_of(o.loss.teacher_precision, {.device = device, .activations = activations});
+    s.teacher->multiply_as(products);
+    if (products)
+      if (const std::string note = precision_note({.device = {}, .products = *products}); !note.empty())
+        s.notes.push_back(note);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
     setup.teacher_stages = teacher.feature_map_channels();

@@ -85,7 +85,7 @@ class Run {
   Run(const BenchOptions& o, Json machine) : o_(o), machine_(std::move(machine)), threads_(thread_counts(o, machine_)) {
     const bool peers = !o_.against.empty();
     for (const std::string& text : o_.cases.empty() ? default_cases(on_device(), peers) : o_.cases)
-      cases_.push_back(parse_case(text));
+      cases_.push_back(checked(parse_case(text)));
     if (peers) peers_.emplace(o_, on_device());
   }
 
@@ -106,6 +106,13 @@ class Run {
   }
 
  private:
+  BenchCase checked(BenchCase c) const {
+    const std::string precision = word(o_.machine.precision);
+    if (c.mode == BenchCase::Mode::Train && (precision == "int16" || precision == "int8"))
+      throw Error(ErrorKind::Usage, "", "--precision " + precision + ", but " + c.text + " learns, in f32",
+                  "name infer, distill (then it is the teacher's) or start cases");
+    return c;
+  }
   bool on_device() const { return machine_.value("on_device", false); }
   std::vector<std::string> versions() const { return peers_ ? peers_->versions() : std::vector<std::string>(); }
 

@@ -16,6 +16,7 @@
 #include "io/folder.h"
 #include "io/json_file.h"
 #include "nn/state_dict.h"
+#include "train/compute.h"
 #include "train/spec/words.h"
 
 namespace fledge {
@@ -139,7 +140,7 @@ IndexInfo index_info(const LoadedModel& model, const EmbedOptions& options, cons
   info.output = output_name(options.output);
   info.preprocessing = options.preprocessing;
   info.exif_rotate = word(flags.pictures.exif_rotate);
-  info.precision = word(machine.precision);
+  info.precision = word(computed(machine.precision));
   info.source = flags.data;
   info.classes = flags.classes;
   info.root = root_of(flags.data);

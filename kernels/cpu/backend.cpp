@@ -130,7 +130,9 @@ const KernelTable& cpu_table(const std::string& name, DType dtype) {
 
 CpuLibrary cpu_library() { return onednn::library(); }
 
-bool cpu_multiplies_int8() { return cpu::default_set() != cpu::KernelSet::Ref && cpu::simd().quantized8_product; }
+bool cpu_multiplies_int16() { return cpu::default_set() != cpu::KernelSet::Ref; }
+
+bool cpu_multiplies_int8() { return cpu_multiplies_int16() && cpu::simd().quantized8_product; }
 
 bool cpu_multiplies_bf16() { return cpu::default_set() == cpu::KernelSet::OneDnn && onednn::multiplies_bf16(); }
 

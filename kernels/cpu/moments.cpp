@@ -25,9 +25,9 @@ void OutputMoments::begin(int parts) {
 void OutputMoments::choose_shift_of(int part, const float* y, std::int64_t rows) const {
   choose_shift(
       rows, columns_.c, [y](std::int64_t i) { return y[i]; }, scratch(part));
-  for (std::int64_t k = 0; k < columns_.c; ++k) {  // of few bits: differences from it round less
+  for (std::int64_t k = 0; k < columns_.c; ++k) {  // of half the bits: differences from it round less
     float& s = scratch(part)[k];
-    s = std::bit_cast<float>(std::bit_cast<std::uint32_t>(s) & 0xFFFF0000u);
+    s = std::bit_cast<float>(std::bit_cast<std::uint32_t>(s) & 0xFFFFF000u);
   }
   columns_.repeat(scratch(part), shift(part));
 }

@@ -33,7 +33,7 @@ void update_running(const TensorView* running, int64_t c, double statistic, doub
   r = static_cast<T>((1 - momentum) * r + momentum * statistic);
 }
 
-/// moments_of_channel(c): of x.
+/// moments_of_channel(c, m): of the m numbers of a channel of x.
 template <class T, class F>
 void train(const TensorView& x, F moments_of_channel, const TensorView& gamma, const TensorView& beta,
            const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,

@@ -17,16 +17,6 @@ namespace {
 constexpr std::int64_t kDeviceProducts = 64 << 20;  // numbers
 constexpr std::int64_t kSpare = 64;                 // rows beyond those wanted: ties and rounding
 
-/// The bound is about products in float32.
-class StrictGuard {
- public:
-  StrictGuard() : before_(context().precision) { context().precision = Precision::Strict; }
-  ~StrictGuard() { context().precision = before_; }
-
- private:
-  Precision before_;
-};
-
 }  // namespace
 
 DeviceNeighbors::DeviceNeighbors(const FramedRows& gallery, Device device)
@@ -39,7 +29,7 @@ DeviceNeighbors::DeviceNeighbors(const FramedRows& gallery, Device device)
 
 std::vector<std::int64_t> DeviceNeighbors::nearest(const FramedRows& queries, std::int64_t k,
                                                    std::vector<std::vector<Neighbor>>& found) const {
-  const StrictGuard strict;
+  const PrecisionScope strict(Precision::Strict);  // the bound is about products in float32
   const std::int64_t n = gallery_.rows.dim(0), d = gallery_.d, shortlist = std::min(n, 2 * k + kSpare);
   const std::int64_t block = std::max<std::int64_t>(1, kDeviceProducts / n);
   std::vector<std::int64_t> open;

@@ -135,7 +135,7 @@ TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e]
   }
   CHECK(sum > 0);
   CHECK(sum <= profile["step_ms"].get<double>());
-  for (const std::string op : {"conv2d", "conv2d_grad_input", "conv2d_grad_weight", "batch_norm_train",
+  for (const std::string op : {"conv2d_moments", "conv2d_grad_input", "conv2d_grad_weight", "batch_norm_from_moments",
                                "batch_norm_backward", "matmul", "l2_normalize", "sgd_step"}) {
     INFO(op);
     CHECK(std::find(ops.begin(), ops.end(), op) != ops.end());
@@ -143,7 +143,7 @@ TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e]
   // The first layer, by hand: 2 pictures, 8 filters of 3x3x3, 16x16 positions.
   const auto& kernels = profile["kernels"];
   const auto stem = std::find_if(kernels.begin(), kernels.end(), [](const json& k) {
-    return k["op"] == "conv2d" && k["descriptor"].get<std::string>().rfind("n2c3h32w32k8r3s3", 0) == 0;
+    return k["op"] == "conv2d_moments" && k["descriptor"].get<std::string>().rfind("n2c3h32w32k8r3s3", 0) == 0;
   });
   REQUIRE(stem != kernels.end());
   CHECK((*stem)["calls"] == 1);

@@ -149,7 +149,7 @@ TEST_CASE("int16: any size of numbers, zeros, and what is not finite", "[conv][i
   const ConvCase c{{1, 32, 6, 6}, {16, 32, 3, 3}, same_padding(1, 1)};
   for (const cpu::ConvImplementation* i : kWholeNumbers) {
     if (i == &cpu::kInt8 && !cpu::simd().quantized8_product) continue;
-    for (const double size : {1e-12, 1e12}) {
+    for (const double size : {1e-25, 1e-12, 1e12, 1e25}) {
       Operands make(HostLayout::ChannelsLast, 7);
       Int16Problem p(make, c);
       for (std::int64_t j = 0; j < c.x.numel(); ++j) {
@@ -176,6 +176,22 @@ TEST_CASE("int16: any size of numbers, zeros, and what is not finite", "[conv][i
         }
     }
   }
+}
+
+TEST_CASE("int16: a weight that is not finite shows", "[conv][int16][not-finite]") {
+  const ConvCase c{{1, 32, 6, 6}, {16, 32, 3, 3}, same_padding(1, 1)};
+  for (const cpu::ConvImplementation* i : kWholeNumbers)
+    for (const double bad : {double(NAN), double(INFINITY)}) {
+      Operands make(HostLayout::ChannelsLast, 8);
+      Int16Problem p(make, c);
+      p.w.fast.set(40, bad);  // of the first output
+      Operand y = make.output(c.y());
+      ExecContext ctx(1);
+      if (i->refuses(int16_call(p, c, y, 0))) continue;
+      i->run(ctx, int16_call(p, c, y, 0));
+      REQUIRE_FALSE(std::isfinite(y.fast.get(14)));
+      REQUIRE(std::isfinite(y.fast.get(36 + 14)));
+    }
 }
 
 TEST_CASE("int16: the numbers of a row", "[int16]") {

@@ -34,7 +34,7 @@ bool is_empty(const Entries& entries) {
 
 /// In mixed precision there is what activations pass through. Losses in 16 bits are nobody's accident.
 void check_mixed(const KernelTable& bf16) {
-  CHECK(null_entries(bf16.conv) == 2);
+  CHECK(null_entries(bf16.conv) == 3);
   CHECK_FALSE(bf16.conv.separable_fused);  // two kernels do as well
   CHECK_FALSE(bf16.conv.pixels_fused);
   CHECK_FALSE(bf16.conv.forward_moments);  // the norm takes them itself

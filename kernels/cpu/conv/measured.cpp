@@ -11,7 +11,8 @@ namespace fledge::cpu {
 
 const ConvImplementation& MeasuredChoice::of(ExecContext& ctx, const ConvCall& call,
                                              std::span<const ConvImplementation* const> takers) {
-  const Key key{call.problem(), ctx.threads(), call.inference, static_cast<std::int64_t>(call.precision)};
+  const Key key{call.problem(), ctx.threads(), call.inference, static_cast<std::int64_t>(call.precision),
+                call.moments != nullptr};
   if (takers.size() == 1 || key.epilogue & kResidualInPlace || thread_invariant()) return *takers.front();
   const std::lock_guard lock(mutex_);
   const ConvImplementation*& known = known_[key];
@@ -19,10 +20,15 @@ const ConvImplementation& MeasuredChoice::of(ExecContext& ctx, const ConvCall& c
     const std::string problem = text_of(key, key.threads) + (call.inference ? ", inference" : "") +
                                 (call.precision == Precision::Int16  ? ", int16"
                                  : call.precision == Precision::Int8 ? ", int8"
-                                                                     : "");
+                                                                     : "") +
+                                (call.moments ? ", moments" : "");
     std::vector<std::string> names;
     for (const ConvImplementation* i : takers) names.emplace_back(i->name);
-    const auto run = [&](std::size_t i) { takers[i]->run(ctx, call); };
+    const auto run = [&](std::size_t i) {
+      if (call.moments) call.moments->forget();
+      takers[i]->run(ctx, call);
+      if (call.moments && !call.moments->begun()) call.moments->pass(ctx, call.y.as<float>());
+    };
     known = takers[choices_.choose(problem, names, run, [&](std::size_t i) { return seconds([&] { run(i); }); })];
     PackedWeights::forget(call.w);  // the losers' forms too
   }

@@ -23,7 +23,7 @@ class MeasuredChoice {
 
  private:
   struct Key : ConvProblem {
-    std::int64_t threads = 0, inference = 0, precision = 0;
+    std::int64_t threads = 0, inference = 0, precision = 0, moments = 0;
 
     friend bool operator==(const Key&, const Key&) = default;
   };

@@ -11,6 +11,6 @@ std::int64_t whole_panels(std::int64_t channels);
 std::int64_t panel_floats(const TensorView& w);
 /// Makes them from w: K outputs, each a dense run of taps and inputs. Panel by panel, each as many rows of a panel as
 /// the run is long, zeros behind the last output.
-void pack_panels(const TensorView& w, float* to);
+void pack_panels(const TensorView& w, float* to, int threads = 1);
 
 }  // namespace fledge::cpu

@@ -35,7 +35,7 @@ void run(ExecContext& ctx, const ConvCall& c) {
   const std::int64_t depth = c.x.dims[1], columns = c.y.dims[1], pixels = c.y.numel() / columns;
   const std::int64_t strip = strip_pixels(c), strips = (pixels + strip - 1) / strip;
   auto* weights = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(panel_floats(c.w)) * sizeof(float)));
-  pack_panels(c.w, weights);
+  pack_panels(c.w, weights, ctx.threads());
   const Bounds bounds = bounds_of(c.epilogue.activation);
   const ProductFusedArgs product{.x = c.x.as<float>(),
                                  .w = weights,

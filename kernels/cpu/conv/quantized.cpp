@@ -26,8 +26,9 @@ const char* refuses(const ConvCall& c) {
 }
 
 const char* refuses_int8(const ConvCall& c) {
+  constexpr std::int64_t kDepth = 65536;  // times 255 * 127 is below 2^31
   if (!simd().quantized8_product) return "no VNNI";
-  return c.precision != Precision::Int8 ? "16 bits are asked for" : refuses(c);
+  return c.w.numel() / c.w.dims[0] > kDepth ? "its sums may leave 32 bits" : refuses(c);
 }
 
 const char* unfit(const ConvCall& c) {

@@ -11,8 +11,9 @@
 namespace fledge::cpu {
 namespace {
 
-/// The numbers of one output, side by side; what a unit of them is worth.
 using Bytes = std::vector<unsigned char>;
+
+// The numbers of one output, side by side. Result: what a unit of them is worth; NaN where one is not finite.
 
 float quantize16(const float* from, std::int64_t depth, Bytes& to) {
   return simd().quantize(&from, 1, depth, reinterpret_cast<std::int16_t*>(to.data()));
@@ -21,9 +22,14 @@ float quantize16(const float* from, std::int64_t depth, Bytes& to) {
 /// From -127 to 127, and their sum.
 float quantize8(const float* from, std::int64_t depth, Bytes& to, std::int32_t& sum) {
   float most = 0;
-  for (std::int64_t i = 0; i < depth; ++i) most = std::max(most, std::abs(from[i]));
-  const float unit = most / 127, per_unit = most > 0 ? 127 / most : 0;
+  bool finite = true;
+  for (std::int64_t i = 0; i < depth; ++i) {
+    finite &= std::isfinite(from[i]);
+    most = std::max(most, std::abs(from[i]));
+  }
   sum = 0;
+  if (!finite) return std::fill(to.begin(), to.end(), static_cast<unsigned char>(0)), NAN;
+  const float unit = most / 127, per_unit = most > 0 ? 127 / most : 0;
   for (std::int64_t i = 0; i < depth; ++i) {
     const auto number = static_cast<std::int8_t>(std::lrintf(from[i] * per_unit));
     to[static_cast<std::size_t>(i)] = static_cast<unsigned char>(number);

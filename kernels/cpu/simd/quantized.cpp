@@ -119,8 +119,25 @@ float sum_of_lanes(V v) {
   return s;
 }
 
+/// Of numbers whose squares leave float's range; NaN where one is not finite.
+float norm_of_any(const float* const* from, std::int64_t runs, std::int64_t c) {
+  constexpr float kLeast = 1e-33f;  // whose unit's reciprocal is a float
+  float most = 0;
+  for (std::int64_t run = 0; run < runs; ++run)
+    for (std::int64_t i = 0; i < c; ++i) {
+      const float size = __builtin_fabsf(from[run][i]);
+      if (!(size < __builtin_inff())) return __builtin_nanf("");
+      if (size > most) most = size;
+    }
+  if (most < kLeast) return 0;
+  double square = 0;
+  for (std::int64_t run = 0; run < runs; ++run)
+    for (std::int64_t i = 0; i < c; ++i) square += double{from[run][i]} / most * (double{from[run][i]} / most);
+  return static_cast<float>(most * __builtin_sqrt(square));
+}
+
 float quantize(const float* const* from, std::int64_t runs, std::int64_t c, std::int16_t* to) {
-  constexpr float kNorm = 32000, kLeastSquare = 1e-30f;
+  constexpr float kNorm = 32000, kLeastSquare = 1e-20f;
   V sums[4] = {};
   for (std::int64_t run = 0; run < runs; ++run)
     for (std::int64_t i = 0; i < c; i += 16)
@@ -130,12 +147,12 @@ float quantize(const float* const* from, std::int64_t runs, std::int64_t c, std:
         sums[j] = fma(v, v, sums[j]);
       }
   const float square = sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  const bool finite = square < __builtin_inff();
-  const float norm = __builtin_sqrtf(square);
-  const V per_unit = set1(finite && square > kLeastSquare ? kNorm / norm : 0.0f);
+  const bool near = square < __builtin_inff() && square > kLeastSquare;
+  const float norm = near ? __builtin_sqrtf(square) : norm_of_any(from, runs, c);
+  const V per_unit = set1(norm > 0 ? kNorm / norm : 0.0f);
   for (std::int64_t run = 0; run < runs; ++run, to += c)
     for (std::int64_t i = 0; i < c; i += 16) store_rounded(to + i, from[run] + i, per_unit);
-  return !finite ? __builtin_nanf("") : square > kLeastSquare ? norm / kNorm : 0.0f;
+  return norm / kNorm;
 }
 
 #if FLEDGE_VEC_BYTES == 64

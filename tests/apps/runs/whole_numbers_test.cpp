@@ -71,16 +71,24 @@ TEST_CASE("a teacher that multiplies whole numbers teaches the same", "[e2e][int
   const TempFolder& folder = pictures.folder;
   make_teacher(pictures);
   const auto distill = [&](const std::string& run, const Arguments& more) {
-    return run_fledge(folder, Arguments{"distill"} + tiny("mobilenet_v1") +
-                                  Arguments{"--teacher", "teacher", "--distill", "absolute=1,attention=0.1", "--run",
-                                            run, "--epochs", "1", "--device", "cpu"} +
-                                  more);
+    Arguments command =
+        Arguments{"distill"} + tiny("mobilenet_v1") +
+        Arguments{"--teacher", "teacher",  "--distill", "absolute=1,attention=0.1", "--run", run, "--epochs",
+                  "1",         "--device", "cpu"} +
+        more;
+    std::erase(command, "--quiet");
+    return run_fledge(folder, command);
   };
   REQUIRE(distill("exact", {}).code == 0);
   REQUIRE(distill("int16", {"--teacher-precision", "int16"}).code == 0);
   CHECK(first_loss(folder / "int16") == Approx(first_loss(folder / "exact")).epsilon(0.01));
   CHECK(first_loss(folder / "int16") != first_loss(folder / "exact"));
 
+  {
+    const Setting isa("FLEDGE_CPU_ISA", "sse4");  // whatever the machine has
+    const Outcome said = distill("int8", {"--teacher-precision", "int8"});
+    CHECK_THAT(said.out + said.err, Contains("does not multiply bytes"));
+  }
   const Outcome student = distill("refused", {"--precision", "int16"});
   CHECK(student.code == 2);
   CHECK_THAT(student.err, Contains("does not learn in whole numbers") && Contains("--teacher-precision int16"));
