@@ -11,8 +11,8 @@ struct ConvCall {
   ConvDirection direction;
   const TensorView &x, &w, &y;
   const Conv2dParams& params;
-  ConvEpilogue epilogue{};  // of Forward
-  bool inference = false;   // the weight stays as it is, so that its packed forms are worth keeping
+  ConvEpilogue epilogue{};                  // of Forward
+  bool inference = false;                   // the weight stays as it is, so that its packed forms are worth keeping
   Precision precision = Precision::Strict;  // that may be
   OutputMoments* moments = nullptr;  // of y, wanted: begun and filled by an implementation, or else by a pass over y
 
@@ -36,12 +36,12 @@ struct ConvImplementation {
 };
 
 // A file each.
-extern const ConvImplementation kDepthwise;              // own SIMD
-extern const ConvImplementation kWinograd4, kWinograd2;  // own SIMD: 3 x 3 taps
+extern const ConvImplementation kDepthwise;                                       // own SIMD
+extern const ConvImplementation kWinograd4, kWinograd2;                           // own SIMD: 3 x 3 taps
 extern const ConvImplementation kInt8, kInt16, kInt16Winograd4, kInt16Winograd2;  // own SIMD: inference
-extern const ConvImplementation kFewChannels;            // own SIMD: a first layer, forward
-extern const ConvImplementation kPointwise;              // own SIMD: one tap, forward with moments
-extern const ConvImplementation kProductGradWeight;      // own SIMD: dense weights
+extern const ConvImplementation kFewChannels;                                     // own SIMD: a first layer, forward
+extern const ConvImplementation kPointwise;          // own SIMD: one tap, forward with moments
+extern const ConvImplementation kProductGradWeight;  // own SIMD: dense weights
 extern const ConvImplementation kOneDnn;
 extern const ConvImplementation kReference;
 

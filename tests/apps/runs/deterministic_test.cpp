@@ -148,7 +148,7 @@ TEST_CASE("verbose says which implementation computed, and why others refused", 
   CHECK_THAT(lines, Contains("fledge_verbose,conv2d_fused,few-channels,n1c3h32w32k8r3s3 "));
   CHECK_THAT(lines, Contains("fledge_verbose,global_avg_pool,cpu,"));
   CHECK_THAT(must(folder, small_case("train:mobilenet_v1:0.25:2", {})).err,
-             Contains("fledge_verbose,conv2d,depthwise,n2c128h2w2k128r3s3 "));
+             Contains("fledge_verbose,conv2d_moments,depthwise,n2c128h2w2k128r3s3 "));
   CHECK_THAT(
       must(folder, small_case("infer:resnet18:1", {})).err,
       Contains("fledge_verbose,conv2d_fused,onednn:") &&
