@@ -1,5 +1,5 @@
-// The smallest CPU backend: the caching allocator of fledge, and the reference's copies. What reading weights needs,
-// and a build without oneDNN and the fast kernels.
+// The smallest CPU backend: the caching allocator of fledge, and the reference's copies and normalized pictures. What
+// reading weights and pictures needs, and a build without oneDNN and the fast kernels.
 #include "kernels/api/backend.h"
 
 #include <cstring>
@@ -21,6 +21,7 @@ const Backend& backend_for(Device) {
     b.synchronize = [] {};
     b.f32.eltwise = ref::eltwise_kernels<float>();
     b.f64.eltwise = ref::eltwise_kernels<double>();
+    b.f32.image = ref::image_kernels<float>();
     return b;
   }();
   return backend;
