@@ -11,7 +11,13 @@ namespace {
 
 const float* data_or_null(const TensorView* v) { return v ? v->as<float>() : nullptr; }
 
-void apply(const ExecContext& ctx, const Columns& m, const NormApplyArgs& a) {
+/// parameters: the three rows of norm_passes.h.
+void apply(const ExecContext& ctx, const Columns& m, const TensorView& x, const TensorView* residual,
+           const TensorView& y, const float* parameters, Activation activation) {
+  const Bounds bounds = bounds_of(activation);
+  const float *beta = parameters + m.width(), *mean = beta + m.width();
+  const NormApplyArgs a{x.as<float>(), data_or_null(residual), y.as<float>(), mean, parameters, beta, bounds.lo,
+                        bounds.hi};
   over_rows(ctx, m, sizeof(float),
             [&](std::int64_t begin, std::int64_t end, std::int64_t width) { simd().norm_apply(a, begin, end, width); });
 }
@@ -25,26 +31,21 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
                                              p);
   const Columns m(rows, c);
   const NormRoom room(ctx, m);
-  float *shift = room.row(0), *scale = room.row(1), *wide_beta = room.row(2), *wide_mean = room.row(3);
+  float *shift = room.row(0), *parameters = room.row(1);
   choose_shift(
-      rows, c, [v = x.as<float>()](std::int64_t i) { return v[i]; }, wide_mean);
-  m.repeat(wide_mean, shift);
+      rows, c, [v = x.as<float>()](std::int64_t i) { return v[i]; }, parameters);
+  m.repeat(parameters, shift);
   room.add_up(ctx, m, [&](int part, std::int64_t begin, std::int64_t end, std::int64_t width) {
     double* sums = room.of_part(part);
     simd().column_moments(x.as<float>() + begin * width, shift, end - begin, width, sums, sums + room.width,
                           room.floats_of_part(part));
   });
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
-  for (std::int64_t k = 0; k < c; ++k) {
-    statistics.set(k, moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows), rows, p);
-    scale[k] = scale_of(gamma, invstd, k);
-  }
-  m.repeat(scale, scale);
-  m.repeat(beta.as<float>(), wide_beta);
-  m.repeat(mean.as<float>(), wide_mean);
-  const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m,
-        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  batch_parameters(
+      m, statistics, rows, beta, p, parameters,
+      [&](std::int64_t k) { return moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows); },
+      [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
+  apply(ctx, m, x, residual, y, parameters, p.activation);
 }
 
 void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const TensorView& moments, const TensorView& gamma,
@@ -56,20 +57,15 @@ void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const Tensor
     return reference().norm.batch_norm_from_moments(ctx, x, moments, gamma, beta, residual, y, mean, invstd,
                                                     running_mean, running_var, p);
   const Columns m(rows, c);
-  auto* scale = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
-  float *wide_beta = scale + m.width(), *wide_mean = wide_beta + m.width();
+  auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
-  const auto* given = moments.as<double>();
-  for (std::int64_t k = 0; k < c; ++k) {
-    statistics.set(k, {given[k], given[c + k]}, rows, p);
-    scale[k] = scale_of(gamma, invstd, k);
-  }
-  m.repeat(scale, scale);
-  m.repeat(beta.as<float>(), wide_beta);
-  m.repeat(mean.as<float>(), wide_mean);
-  const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m,
-        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  batch_parameters(
+      m, statistics, rows, beta, p, parameters,
+      [c, given = moments.as<double>()](std::int64_t k) {
+        return ColumnMoments{given[k], given[c + k]};
+      },
+      [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
+  apply(ctx, m, x, residual, y, parameters, p.activation);
 }
 
 void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -79,12 +75,9 @@ void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& ga
   if (rows == 0 || !all_channels_last({&x, residual, &y}))
     return reference().norm.batch_norm_eval(ctx, x, gamma, beta, mean, var, residual, y, p);
   const Columns m(rows, c);
-  auto* scale = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
-  const float *wide_beta = scale + m.width(), *wide_mean = wide_beta + m.width();
-  evaluation_parameters(m, gamma, beta, mean, var, p.eps, scale);
-  const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m,
-        {x.as<float>(), data_or_null(residual), y.as<float>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
+  evaluation_parameters(m, gamma, beta, mean, var, p.eps, parameters);
+  apply(ctx, m, x, residual, y, parameters, p.activation);
 }
 
 void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, const BatchNormGrads& out,

@@ -42,13 +42,17 @@ double NormStatistics::set(std::int64_t k, ColumnMoments moments, std::int64_t r
   return inv;
 }
 
+void spread_parameters(const Columns& m, const TensorView& beta, const TensorView& mean, float* room) {
+  m.repeat(room, room);
+  m.repeat(beta.as<float>(), room + m.width());
+  m.repeat(mean.as<float>(), room + 2 * m.width());
+}
+
 void evaluation_parameters(const Columns& m, const TensorView& gamma, const TensorView& beta, const TensorView& mean,
                            const TensorView& var, double eps, float* room) {
   for (std::int64_t k = 0; k < m.c; ++k)
     room[k] = static_cast<float>(gamma.as<float>()[k] / std::sqrt(var.as<float>()[k] + eps));
-  m.repeat(room, room);
-  m.repeat(beta.as<float>(), room + m.width());
-  m.repeat(mean.as<float>(), room + 2 * m.width());
+  spread_parameters(m, beta, mean, room);
 }
 
 float scale_of(const TensorView& gamma, const TensorView& invstd, std::int64_t k) {

@@ -65,7 +65,19 @@ struct NormStatistics {
   double set(std::int64_t k, ColumnMoments moments, std::int64_t rows, const BatchNormParams& p) const;
 };
 
-/// Evaluation's rows of `room` (three of m.width()): scale = gamma / std, beta, mean.
+/// The first row of `room` is there, m.c wide: widens it, and writes the other two behind it.
+void spread_parameters(const Columns& m, const TensorView& beta, const TensorView& mean, float* room);
+
+/// Rows of `room` (three of m.width()) that a batch is normalised with: scale, beta, mean. moments_of(k) gives column k's
+/// moments, which become the batch's statistics; scale_from(k, 1/std) its scale.
+template <class Moments, class Scale>
+void batch_parameters(const Columns& m, const NormStatistics& statistics, std::int64_t rows, const TensorView& beta,
+                      const BatchNormParams& p, float* room, Moments moments_of, Scale scale_from) {
+  for (std::int64_t k = 0; k < m.c; ++k) room[k] = scale_from(k, statistics.set(k, moments_of(k), rows, p));
+  spread_parameters(m, beta, statistics.mean, room);
+}
+
+/// Evaluation's rows of `room`: scale = gamma / std, beta, mean.
 void evaluation_parameters(const Columns& m, const TensorView& gamma, const TensorView& beta, const TensorView& mean,
                            const TensorView& var, double eps, float* room);
 

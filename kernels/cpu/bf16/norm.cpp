@@ -14,7 +14,13 @@ using Stored = std::uint16_t;
 
 const Stored* stored_or_null(const TensorView* v) { return v ? v->as<Stored>() : nullptr; }
 
-void apply(const ExecContext& ctx, const Columns& m, const Bf16NormApplyArgs& a) {
+/// parameters: the three rows of ../norm_passes.h.
+void apply(const ExecContext& ctx, const Columns& m, const TensorView& x, const TensorView* residual,
+           const TensorView& y, const float* parameters, Activation activation) {
+  const Bounds bounds = bounds_of(activation);
+  const float *beta = parameters + m.width(), *mean = beta + m.width();
+  const Bf16NormApplyArgs a{x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), mean, parameters, beta, bounds.lo,
+                            bounds.hi};
   over_rows(ctx, m, sizeof(Stored), [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
     simd().bf16.norm_apply(a, begin, end, width);
   });
@@ -29,26 +35,20 @@ void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& 
     return plain().norm.batch_norm_train(ctx, x, gamma, beta, residual, y, mean, invstd, running_mean, running_var, p);
   const Columns m(rows, c);
   const NormRoom room(ctx, m);
-  float *shift = room.row(0), *scale = room.row(1), *wide_beta = room.row(2), *wide_mean = room.row(3);
+  float *shift = room.row(0), *parameters = room.row(1);
   choose_shift(
-      rows, c, [v = x.as<Stored>()](std::int64_t i) { return fledge::widen(BFloat16{v[i]}); }, wide_mean);
-  m.repeat(wide_mean, shift);
+      rows, c, [v = x.as<Stored>()](std::int64_t i) { return fledge::widen(BFloat16{v[i]}); }, parameters);
+  m.repeat(parameters, shift);
   room.add_up(ctx, m, [&](int part, std::int64_t begin, std::int64_t end, std::int64_t width) {
     simd().bf16.column_moments(x.as<Stored>() + begin * width, shift, end - begin, width, room.of_part(part),
                                room.of_part(part) + room.width, room.floats_of_part(part));
   });
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
-  for (std::int64_t k = 0; k < c; ++k) {
-    const double inv =
-        statistics.set(k, moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows), rows, p);
-    scale[k] = static_cast<float>(gamma.as<float>()[k] * inv);
-  }
-  m.repeat(scale, scale);
-  m.repeat(beta.as<float>(), wide_beta);
-  m.repeat(mean.as<float>(), wide_mean);
-  const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m,
-        {x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  batch_parameters(
+      m, statistics, rows, beta, p, parameters,
+      [&](std::int64_t k) { return moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows); },
+      [&](std::int64_t k, double inv) { return static_cast<float>(gamma.as<float>()[k] * inv); });
+  apply(ctx, m, x, residual, y, parameters, p.activation);
 }
 
 void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -58,12 +58,9 @@ void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& g
   if (rows == 0 || !all_channels_last({&x, residual, &y}))
     return plain().norm.batch_norm_eval(ctx, x, gamma, beta, mean, var, residual, y, p);
   const Columns m(rows, c);
-  auto* scale = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
-  const float *wide_beta = scale + m.width(), *wide_mean = wide_beta + m.width();
-  evaluation_parameters(m, gamma, beta, mean, var, p.eps, scale);
-  const Bounds bounds = bounds_of(p.activation);
-  apply(ctx, m,
-        {x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), wide_mean, scale, wide_beta, bounds.lo, bounds.hi});
+  auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
+  evaluation_parameters(m, gamma, beta, mean, var, p.eps, parameters);
+  apply(ctx, m, x, residual, y, parameters, p.activation);
 }
 
 void narrow_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, const BatchNormGrads& out,

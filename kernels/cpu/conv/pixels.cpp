@@ -1,6 +1,6 @@
 #include "kernels/cpu/conv/pixels.h"
-#include "kernels/cpu/allocator.h"
 
+#include "kernels/cpu/allocator.h"
 #include "kernels/cpu/image.h"
 
 namespace fledge::cpu {

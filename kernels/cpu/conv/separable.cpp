@@ -1,11 +1,11 @@
 // A depthwise convolution and the 1 x 1 one behind it, strip by strip: some rows of depthwise outputs are multiplied
 // while they lie in the first-level cache, so the map between the two is never written to memory.
 #include "kernels/cpu/conv/separable.h"
-#include "kernels/cpu/allocator.h"
 
 #include <algorithm>
 
 #include "kernels/cpu/activation_bounds.h"
+#include "kernels/cpu/allocator.h"
 #include "kernels/cpu/conv/depthwise.h"
 #include "kernels/cpu/conv/panels.h"
 #include "kernels/cpu/isa.h"
