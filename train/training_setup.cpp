@@ -11,10 +11,9 @@
 #include "nn/layers/norm.h"
 #include "nn/optim/registry.h"
 #include "nn/state_dict.h"
-#include "train/compute.h"
 #include "train/run/run_identity.h"
-#include "train/spec/config_text.h"
 #include "train/training_overlap.h"
+#include "train/training_teacher.h"
 
 namespace fledge {
 namespace {
@@ -146,42 +145,6 @@ void open_data(TrainingSetup& s, const RunSpec& o) {
   s.loading.max_bad_fraction = o.data.max_bad_fraction;
 }
 
-/// Everything besides the crop and the picture that a teacher's embedding depends on.
-std::string cache_identity(const TrainingSetup& s, RunSpec o) {
-  if (o.loss.teacher_precision == TeacherPrecision::Int8 && computed(RunPrecision::Int8) == RunPrecision::Int16)
-    o.loss.teacher_precision = TeacherPrecision::Int16;
-  return "teacher " + s.teacher_hash + ", " + s.teacher->loaded().preprocessing.normalize + "\nnormalisation " +
-         s.preprocessing.normalize + "\n" + teacher_settings(o);
-}
-
-void open_cache(TrainingSetup& s, const RunSpec& o) {
-  if (o.loss.teacher_cache.empty()) return;
-  if (!s.teacher)
-    throw Error(ErrorKind::Usage, "", "--teacher-cache without a teacher", "name one with --teacher RUN_OR_FILE");
-  if (s.needs.teacher_stages) {
-    s.notes.push_back("teacher cache: not used, as a loss wants the teacher's maps, which it does not hold");
-    return;
-  }
-  s.cache = std::make_unique<TeacherCache>(o.loss.teacher_cache, cache_identity(s, o),
-                                           s.teacher->loaded().model->embedding_size());
-  if (s.cache->begun_anew())
-    s.notes.push_back("teacher cache: " + o.loss.teacher_cache +
-                      " was of an older fledge, which did not look at the pictures' contents; begun anew");
-  s.notes.push_back("teacher cache: " + std::to_string(s.cache->size()) + " crops in " + o.loss.teacher_cache +
-                    (s.cache->size() > 0 ? "; those of another run may differ from this one's own in last bits" : ""));
-}
-
-/// Of the tensors, not of a file: the same whatever container they come from, and in however many pieces.
-std::string hash_of_weights(const EmbeddingModel& model) {
-  std::string text = model.spec().describe() + "\n";
-  for (const auto& [name, tensor] : state_dict(model)) {
-    const Tensor dense = tensor.contiguous();
-    text += name + " " + to_string(dense.dims()) + " " +
-            to_text(content_of(dense.raw(), static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype()))) + "\n";
-  }
-  return to_text(content_of(text.data(), text.size()));
-}
-
 void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activations) {
   const auto distill = parse_distill(o.loss.distill);
   if (!distill.empty() && o.loss.teacher.empty())
@@ -199,19 +162,10 @@ void build_losses(TrainingSetup& s, const RunSpec& o, Device device, DType activ
   setup.student_stages = s.model->feature_map_channels();
   setup.seed = o.policy.seed;
   if (!distill.empty()) {
-    s.teacher = std::make_unique<Teacher>(o.loss.teacher, o.loss.external_teacher, s.loading.normalization);
-    s.teacher_hash = hash_of_weights(*s.teacher->loaded().model);
-    s.teacher->move_to(device, activations);
-    const auto products = products_of(o.loss.teacher_precision, {.device = device, .activations = activations});
-    s.teacher->multiply_as(products);
-    if (products)
-      if (const std::string note = precision_note({.device = {}, .products = *products}); !note.empty())
-        s.notes.push_back(note);
+    open_teacher(s, o, device, activations);
     const EmbeddingModel& teacher = *s.teacher->loaded().model;
     setup.teacher_embedding = teacher.embedding_size();
     setup.teacher_stages = teacher.feature_map_channels();
-    s.notes.push_back("teacher: " + teacher.spec().describe() + " from " + s.teacher->loaded().source);
-    for (const auto& note : s.teacher->loaded().notes) s.notes.push_back("teacher: " + note);
   }
   if (o.loss.loss != "none") s.losses.push_back({build_loss(o.loss.loss, o.loss.options, setup), o.loss.weight});
   for (const auto& [name, weight] : distill) s.losses.push_back({build_loss(name, o.loss.options, setup), weight});
@@ -306,7 +260,7 @@ TrainingSetup set_up_training(const RunSpec& o, Device device, DType activations
   if (!o.model.weights.empty()) s.notes.push_back(load_backbone_weights(*s.model, o.model.weights, o.model.external));
   build_losses(s, o, device, activations);
   look_at_ancestors(s, o);
-  open_cache(s, o);
+  open_teacher_cache(s, o);
   if (device != Device{}) {
     s.loading.pixels = true;
     s.loading.device = device;

@@ -68,8 +68,8 @@ struct NormStatistics {
 /// The first row of `room` is there, m.c wide: widens it, and writes the other two behind it.
 void spread_parameters(const Columns& m, const TensorView& beta, const TensorView& mean, float* room);
 
-/// Rows of `room` (three of m.width()) that a batch is normalised with: scale, beta, mean. moments_of(k) gives column k's
-/// moments, which become the batch's statistics; scale_from(k, 1/std) its scale.
+/// Rows of `room` (three of m.width()) that a batch is normalised with: scale, beta, mean. moments_of(k) gives column
+/// k's moments, which become the batch's statistics; scale_from(k, 1/std) its scale.
 template <class Moments, class Scale>
 void batch_parameters(const Columns& m, const NormStatistics& statistics, std::int64_t rows, const TensorView& beta,
                       const BatchNormParams& p, float* room, Moments moments_of, Scale scale_from) {

@@ -11,6 +11,8 @@
 #include <random>
 #include <sstream>
 
+#include "io/npy.h"
+
 namespace fledge::test {
 namespace {
 
@@ -78,6 +80,15 @@ Outcome must(const TempFolder& folder, const Arguments& arguments) {
 std::string text_of(const std::string& path) {
   const Bytes bytes = slurp(path);
   return {bytes.begin(), bytes.end()};
+}
+
+double embedding_difference(const std::string& a, const std::string& b) {
+  const fledge::Tensor first = fledge::load_npy(a), second = fledge::load_npy(b);
+  REQUIRE(first.dims() == second.dims());
+  double worst = 0;
+  for (std::int64_t i = 0; i < first.numel(); ++i)
+    worst = std::max(worst, std::fabs(double{first.data<float>()[i]} - second.data<float>()[i]));
+  return worst;
 }
 
 nlohmann::json read_json(const std::string& path) { return nlohmann::json::parse(text_of(path)); }

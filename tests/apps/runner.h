@@ -62,6 +62,8 @@ void wait_until(Process& process, Condition condition);
 /// Lines of RUN/log.jsonl, as text, of one type ("step").
 std::vector<std::string> log_lines(const std::string& run, const std::string& type);
 nlohmann::json read_json(const std::string& path);
+/// Largest difference of two .npy tables of embeddings, which must have the same size.
+double embedding_difference(const std::string& a, const std::string& b);
 std::string text_of(const std::string& path);
 /// Names of the checkpoints, sorted: "step-00000007".
 std::vector<std::string> checkpoints(const std::string& run);

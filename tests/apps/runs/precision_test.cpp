@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <numeric>
 
-#include "io/npy.h"
 #include "kernels/api/backend.h"
 #include "tests/apps/runner.h"
 
@@ -27,16 +26,6 @@ double sum_of(const std::vector<double>& values) { return std::accumulate(values
 
 Bytes weights_of(const TempFolder& folder, const std::string& run) {
   return slurp(folder / (run + "/checkpoints/" + checkpoints(folder / run).back() + "/model.safetensors"));
-}
-
-/// Largest difference of two tables of embeddings, which have unit length.
-double embedding_difference(const std::string& a, const std::string& b) {
-  const fledge::Tensor first = fledge::load_npy(a), second = fledge::load_npy(b);
-  REQUIRE(first.dims() == second.dims());
-  double worst = 0;
-  for (std::int64_t i = 0; i < first.numel(); ++i)
-    worst = std::max(worst, std::fabs(double{first.data<float>()[i]} - second.data<float>()[i]));
-  return worst;
 }
 
 }  // namespace
