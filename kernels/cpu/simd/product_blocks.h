@@ -1,4 +1,4 @@
-// The blocks of sums that product.cpp and product_fused.cpp keep in registers.
+// The blocks of sums that product.cpp, product_fused.cpp and quantized.cpp keep in registers.
 #pragma once
 #include "kernels/cpu/simd/vec.h"
 

@@ -3,13 +3,10 @@
 // vpdpwssd adds to the sum as well, and its vpdpbusd makes four products of 8 bits. 12 sums of 16 registers on SSE4 and
 // AVX2, 28 of 32 on AVX-512.
 #include "kernels/cpu/simd/families.h"
-#include "kernels/cpu/simd/vec.h"
+#include "kernels/cpu/simd/product_blocks.h"
 
 namespace fledge::cpu::FLEDGE_ISA {
 namespace {
-
-constexpr int kPanel = 2 * kLanes;
-constexpr int kRows = FLEDGE_VEC_BYTES == 64 ? 14 : 6;
 
 enum class By { Madd, VnniPairs, VnniBytes };
 
@@ -83,18 +80,11 @@ FLEDGE_INLINE void rows_by_panel(const QuantizedArgs& a, std::int64_t first) {
   finish<R>(a, first, kLanes, sum);
 }
 
-/// The R or fewer rows that are left.
-template <By BY, int R>
-FLEDGE_INLINE void rest(const QuantizedArgs& a, std::int64_t first) {
-  if (a.rows - first == R) return rows_by_panel<BY, R>(a, first);
-  if constexpr (R > 1) rest<BY, R - 1>(a, first);
-}
-
 template <By BY>
 void product(const QuantizedArgs& a) {
   std::int64_t r = 0;
   for (; r + kRows <= a.rows; r += kRows) rows_by_panel<BY, kRows>(a, r);
-  rest<BY, kRows - 1>(a, r);
+  rest<kRows - 1>(a.rows - r, [&]<int R> { rows_by_panel<BY, R>(a, r); });
 }
 
 /// Sixteen numbers, rounded to the nearest, where all are below 2^15.
