@@ -40,21 +40,16 @@ Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, int stride, int groups,
   return options;
 }
 
-class Block : public Module {
- public:
-  virtual Variable forward(Variable x) const = 0;
-};
-
 /// Block 0: convolution "0", batch norm "1".
-class Stem : public Block {
+class Stem : public Module {
  public:
   Stem(std::int64_t out, int stride, const Variant& v, Generator& g)
       : activation_(v.activation),
         conv_(child<Conv2d>("0", conv3x3(3, out, stride, 1, v), g)),
         bn_(child<BatchNorm2d>("1", out, v.eps)) {}
 
-  Variable forward(Variable x) const override { return conv_norm_act(*conv_, *bn_, activation_, x); }
-  Variable forward_pictures(const StoredPictures& p) const { return conv_norm_act(*conv_, *bn_, activation_, p); }
+  Variable forward(const Variable& images) const { return conv_norm_act(*conv_, *bn_, activation_, images); }
+  Variable forward(const StoredPictures& p) const { return conv_norm_act(*conv_, *bn_, activation_, p); }
 
  private:
   Activation activation_;
@@ -64,7 +59,7 @@ class Stem : public Block {
 
 /// Blocks 1-13: depthwise convolution "0", batch norm "1", 1x1 convolution "3", batch
 /// norm "4" ("2" and "5" are the activations).
-class SeparableBlock : public Block {
+class SeparableBlock : public Module {
  public:
   SeparableBlock(std::int64_t in, std::int64_t out, int stride, const Variant& v, Generator& g)
       : activation_(v.activation),
@@ -73,7 +68,7 @@ class SeparableBlock : public Block {
         pointwise_(child<Conv2d>("3", conv_options(in, out, 1, 1, 0), g)),
         bn2_(child<BatchNorm2d>("4", out, v.eps)) {}
 
-  Variable forward(Variable x) const override {
+  Variable forward(const Variable& x) const {
     return separable_conv_norm_act({*depthwise_, *bn1_}, {*pointwise_, *bn2_}, activation_, x);
   }
 
@@ -85,15 +80,13 @@ class SeparableBlock : public Block {
   std::shared_ptr<BatchNorm2d> bn2_;
 };
 
-class Blocks : public Module {
- public:
+/// "model": blocks "0", "1", ... The network runs them.
+struct Blocks : Module {
   template <class B, class... Args>
   std::shared_ptr<B> append(Args&&... args) {
-    auto block = child<B>(std::to_string(blocks.size()), std::forward<Args>(args)...);
-    blocks.push_back(block);
-    return block;
+    return child<B>(std::to_string(size++), std::forward<Args>(args)...);
   }
-  std::vector<std::shared_ptr<Block>> blocks;
+  int size = 0;
 };
 
 class MobileNetV1 : public Backbone {
@@ -103,51 +96,36 @@ class MobileNetV1 : public Backbone {
     activation_ = variant.activation;
     const auto scaled = [&](int channels) { return static_cast<std::int64_t>(channels * spec.width); };
     const int stem_stride = spec.stem == "small" ? 1 : 2;
-    model_ = child<Blocks>("model");
+    const auto model = child<Blocks>("model");
     std::int64_t in = scaled(kStemChannels);
-    stem_ = model_->append<Stem>(in, stem_stride, variant, g);
-    for (const BlockShape& b : kBlocks) {
-      model_->append<SeparableBlock>(in, scaled(b.channels), b.stride, variant, g);
-      in = scaled(b.channels);
+    const auto stem = model->append<Stem>(in, stem_stride, variant, g);
+    append_block(stem, in, stem_stride, false);
+    read_pictures_by([stem](const StoredPictures& pictures) { return stem->forward(pictures); });
+    for (int i = 0; i < std::ssize(kBlocks); ++i) {
+      const std::int64_t out = scaled(kBlocks[i].channels);
+      append_block(model->append<SeparableBlock>(in, out, kBlocks[i].stride, variant, g), out, kBlocks[i].stride,
+                   is_stage_end(i + 1));
+      in = out;
     }
-    for (int i : kStageEnds) channels_.push_back(scaled(kBlocks[i - 1].channels));
   }
 
-  Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
-    return behind_stem(run_block([stem = stem_](Variable in) { return stem->forward(std::move(in)); }, x),
-                       feature_maps);
-  }
-  Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const override {
-    if (is_training()) return Backbone::forward_pictures(pictures, feature_maps);
-    return behind_stem(stem_->forward_pictures(pictures), feature_maps);
-  }
-
-  std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
   Activation activation() const override { return activation_; }
 
  private:
   // The last block of each resolution but the first two: strides 4, 8, 16, 32
   // with the large stem, as ResNet's layer1-4.
-  static constexpr int kStageEnds[] = {3, 5, 11, 13};
-  static bool is_stage_end(int block) {
-    for (int i : kStageEnds)
-      if (i == block) return true;
-    return false;
-  }
+  static bool is_stage_end(int block) { return block == 3 || block == 5 || block == 11 || block == 13; }
 
-  Variable behind_stem(Variable y, std::vector<Variable>* feature_maps) const {
-    for (int i = 1; i < static_cast<int>(model_->blocks.size()); ++i) {
-      y = run_block([block = model_->blocks[i]](Variable in) { return block->forward(std::move(in)); }, std::move(y));
-      if (feature_maps && is_stage_end(i)) feature_maps->push_back(y);
-    }
-    return y;
+  template <class B>
+  void append_block(const std::shared_ptr<B>& block, std::int64_t channels, int stride, bool ends_stage) {
+    append({.forward = [block](const Variable& x) { return block->forward(x); },
+            .weights = block->parameter_count(),
+            .channels = channels,
+            .stride = stride,
+            .ends_stage = ends_stage});
   }
 
   Activation activation_;
-  std::shared_ptr<Blocks> model_;
-  std::shared_ptr<Stem> stem_;  // its first block
-  std::vector<std::int64_t> channels_;
 };
 
 std::shared_ptr<Backbone> make(const ModelSpec& spec, Generator& g) {

@@ -42,17 +42,6 @@ void check_spec(const ModelSpec& spec) {
 
 }  // namespace
 
-Variable Backbone::run_block(std::function<Variable(Variable)> block, Variable x) const {
-  return checkpoints_ == Checkpoints::Blocks && is_training() && grad_enabled() ? recomputed(std::move(block), x)
-                                                                                : block(std::move(x));
-}
-
-Variable Backbone::forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const {
-  const auto all = parameters();
-  return forward(Variable(pictures.normalized(all.empty() ? DType::Float32 : all.front().value().dtype())),
-                 feature_maps);
-}
-
 EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec_(spec) {
   check_spec(spec);
   Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
@@ -98,7 +87,7 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
   else
-    output.features = pooled_features(*backbone_, images, part_size(*backbone_, images));
+    output.features = pooled_features(*backbone_, images, part_sizes(*backbone_, images));
   return output_of(std::move(output), options);
 }
 
@@ -108,9 +97,9 @@ ModelOutput EmbeddingModel::forward(const StoredPictures& pictures, const Forwar
   ModelOutput output;
   const RecomputeNorms norms(backbone_->checkpoints() == Checkpoints::Norms);
   if (options.feature_maps)
-    output.features = global_avg_pool(backbone_->forward_pictures(pictures, &output.feature_maps));
+    output.features = global_avg_pool(backbone_->forward(pictures, &output.feature_maps));
   else
-    output.features = pooled_features(*backbone_, pictures, part_size(*backbone_, pictures));
+    output.features = pooled_features(*backbone_, pictures, part_sizes(*backbone_, pictures));
   return output_of(std::move(output), options);
 }
 

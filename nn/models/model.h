@@ -1,16 +1,11 @@
 // EmbeddingModel: a backbone with the paper's embedding head (global average pool -> Linear -> L2 normalise).
 #pragma once
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "kernels/api/conv.h"
-#include "kernels/api/pool.h"
-#include "nn/module.h"
-#include "tensor/ops/image.h"
+#include "nn/models/backbone.h"
 #include "tensor/random.h"
 
 namespace fledge {
@@ -43,38 +38,6 @@ struct ModelSpec {
   std::map<std::string, std::string> to_map() const;
   static ModelSpec from_map(const std::map<std::string, std::string>& values);  // unknown or malformed: Error(BadInput)
   std::string describe() const;  // "mobilenet_v1 width 0.25, embedding 512, stem imagenet"
-};
-
-/// What training keeps for the backward pass of a backbone; the rest is computed again there, with the same bits.
-enum class Checkpoints : unsigned char {
-  Off,     // all that backward reads
-  Norms,   // not the outputs of batch norms that convolutions read
-  Blocks,  // no more than the inputs of blocks
-};
-
-class Backbone : public Module {
- public:
-  /// x: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not null.
-  virtual Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const = 0;
-  /// The same of pictures that are still bytes, with the same bits. A backbone whose first layer does not read them
-  /// leaves it at this: they are normalized first, to the weights' dtype.
-  virtual Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const;
-  virtual std::int64_t feature_size() const = 0;
-  virtual std::vector<std::int64_t> feature_map_channels() const = 0;
-  /// Of all activations inside.
-  virtual Activation activation() const { return Activation::ReLU; }
-  /// Less memory for more time (autograd/recompute.h). A backbone without blocks may pass Blocks over.
-  void checkpoint_activations(Checkpoints which) { checkpoints_ = which; }
-  Checkpoints checkpoints() const { return checkpoints_; }
-  /// The max pool behind the first convolution; none: there is no such.
-  virtual std::optional<Pool2dParams> stem_pool() const { return std::nullopt; }
-
- protected:
-  /// block(x); with Checkpoints::Blocks nothing inside is kept.
-  Variable run_block(std::function<Variable(Variable)> block, Variable x) const;
-
- private:
-  Checkpoints checkpoints_ = Checkpoints::Off;
 };
 
 class EmbeddingModel : public Module {

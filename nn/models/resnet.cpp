@@ -17,20 +17,13 @@ constexpr ResNetShape kShapes[] = {{"resnet18", false, {2, 2, 2, 2}},
 
 constexpr const char* kStrideFirst = "stride-1x1";
 
-/// "layer1" ... "layer4": blocks "0", "1", ...; the first one may be strided. The network runs them.
-class Stage : public Module {
- public:
-  Stage(const BlockKind& kind, std::int64_t in, std::int64_t planes, int blocks, int stride, Generator& g) {
-    for (int i = 0; i < blocks; ++i) {
-      blocks_.push_back(child<ResidualBlock>(std::to_string(i), kind, in, planes, i == 0 ? stride : 1, g));
-      in = planes * kind.expansion();
-    }
+/// "layer1" ... "layer4": blocks "0", "1", ... The network runs them.
+struct Stage : Module {
+  template <class... Args>
+  std::shared_ptr<ResidualBlock> append(Args&&... args) {
+    return child<ResidualBlock>(std::to_string(size++), std::forward<Args>(args)...);
   }
-
-  const std::vector<std::shared_ptr<ResidualBlock>>& blocks() const { return blocks_; }
-
- private:
-  std::vector<std::shared_ptr<ResidualBlock>> blocks_;
+  int size = 0;
 };
 
 /// The layers before the first stage, of numbers or of pictures that are still bytes.
@@ -50,51 +43,41 @@ class ResNet : public Backbone {
  public:
   ResNet(const ResNetShape& shape, std::int64_t base, bool small_stem, BottleneckStride where, Generator& g)
       : small_stem_(small_stem) {
-    conv1_ = small_stem ? child<Conv2d>("conv1", conv_options(3, base, 3, 1, 1), g)
-                        : child<Conv2d>("conv1", conv_options(3, base, 7, 2, 3), g);
-    bn1_ = child<BatchNorm2d>("bn1", base);
+    append_stem(base, g);
     const BlockKind kind{shape.bottleneck, where};
     std::int64_t in = base;
     for (int i = 0; i < 4; ++i) {
+      const auto stage = child<Stage>("layer" + std::to_string(i + 1));
       const std::int64_t planes = base << i;
-      const int stride = i == 0 ? 1 : 2;
-      stages_.push_back(child<Stage>("layer" + std::to_string(i + 1), kind, in, planes, shape.blocks[i], stride, g));
-      in = planes * kind.expansion();
-      channels_.push_back(in);
+      for (int j = 0; j < shape.blocks[i]; ++j) {
+        const int stride = i > 0 && j == 0 ? 2 : 1;
+        const auto block = stage->append(kind, in, planes, stride, g);
+        in = planes * kind.expansion();
+        append({.forward = [block](Variable x) { return block->forward(std::move(x)); },
+                .weights = block->parameter_count(),
+                .channels = in,
+                .stride = stride,
+                .ends_stage = j + 1 == shape.blocks[i]});
+      }
     }
-  }
-
-  Variable forward(const Variable& x, std::vector<Variable>* feature_maps) const override {
-    return behind_stem(run_block(stem(), x), feature_maps);
-  }
-  Variable forward_pictures(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const override {
-    if (is_training()) return Backbone::forward_pictures(pictures, feature_maps);
-    return behind_stem(stem()(pictures), feature_maps);
   }
 
   std::optional<Pool2dParams> stem_pool() const override {
     return small_stem_ ? std::nullopt : std::optional(Pool2dParams{});
   }
-  std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
 
  private:
-  Stem stem() const { return {conv1_, bn1_, stem_pool()}; }
-
-  Variable behind_stem(Variable y, std::vector<Variable>* feature_maps) const {
-    for (const auto& stage : stages_) {
-      for (const auto& block : stage->blocks())
-        y = run_block([block](Variable in) { return block->forward(std::move(in)); }, std::move(y));
-      if (feature_maps) feature_maps->push_back(y);
-    }
-    return y;
+  void append_stem(std::int64_t base, Generator& g) {
+    const Conv2dOptions options = small_stem_ ? conv_options(3, base, 3, 1, 1) : conv_options(3, base, 7, 2, 3);
+    const Stem stem{child<Conv2d>("conv1", options, g), child<BatchNorm2d>("bn1", base), stem_pool()};
+    append({.forward = [stem](const Variable& images) { return stem(images); },
+            .weights = stem.conv->parameter_count(),
+            .channels = base,
+            .stride = small_stem_ ? 1 : 4});
+    read_pictures_by(stem);
   }
 
   bool small_stem_;
-  std::shared_ptr<Conv2d> conv1_;
-  std::shared_ptr<BatchNorm2d> bn1_;
-  std::vector<std::shared_ptr<Stage>> stages_;
-  std::vector<std::int64_t> channels_;
 };
 
 std::shared_ptr<Backbone> make(const ResNetShape& shape, const ModelSpec& spec, Generator& g) {

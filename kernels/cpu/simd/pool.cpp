@@ -6,37 +6,70 @@
 namespace fledge::cpu::FLEDGE_ISA {
 namespace {
 
-/// The maximum of one window and its position, for channels [k, k+n).
-FLEDGE_INLINE void window(const MaxPoolArgs& a, const float* picture, std::int64_t p, std::int64_t q, std::int64_t k,
-                          std::int64_t n, V& best, VI& at) {
-  const std::int64_t top = p * a.stride_h - a.pad_top, left = q * a.stride_w - a.pad_left;
-  const std::int64_t h0 = top < 0 ? 0 : top, h1 = top + a.kernel_h < a.h ? top + a.kernel_h : a.h;
-  const std::int64_t w0 = left < 0 ? 0 : left, w1 = left + a.kernel_w < a.w ? left + a.kernel_w : a.w;
-  best = set1(-__builtin_inff());
-  at = set1_int(h0 < h1 && w0 < w1 ? static_cast<std::int32_t>(h0 * a.w + w0) : -1);
-  for (std::int64_t h = h0; h < h1; ++h)
-    for (std::int64_t w = w0; w < w1; ++w) {
+// A store with a mask is slow on some processors.
+FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
+FLEDGE_INLINE void put(std::int32_t* p, VI v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
+
+constexpr int kAtOnce = 4;  // vectors of channels: their maxima do not wait for each other
+
+/// The rows [h0, h1) and columns [w0, w1) of the input that a window covers.
+struct Covered {
+  Covered(const MaxPoolArgs& a, std::int64_t p, std::int64_t q) {
+    const std::int64_t top = p * a.stride_h - a.pad_top, left = q * a.stride_w - a.pad_left;
+    h0 = top < 0 ? 0 : top, h1 = top + a.kernel_h < a.h ? top + a.kernel_h : a.h;
+    w0 = left < 0 ? 0 : left, w1 = left + a.kernel_w < a.w ? left + a.kernel_w : a.w;
+  }
+  std::int64_t h0, h1, w0, w1;
+};
+
+/// The maxima of one window for N vectors of channels from k, or for the n channels there are where that is no whole
+/// vector, and where INDICES the positions of the first ones; a NaN is a maximum.
+template <int N, bool INDICES>
+FLEDGE_INLINE void window(const MaxPoolArgs& a, const float* picture, const Covered& in, std::int64_t to,
+                          std::int64_t k, std::int64_t n) {
+  V best[N];
+  VI at[N];
+#pragma GCC unroll 4
+  for (int j = 0; j < N; ++j) {
+    best[j] = set1(-__builtin_inff());
+    at[j] = set1_int(in.h0 < in.h1 && in.w0 < in.w1 ? static_cast<std::int32_t>(in.h0 * a.w + in.w0) : -1);
+  }
+  for (std::int64_t h = in.h0; h < in.h1; ++h)
+    for (std::int64_t w = in.w0; w < in.w1; ++w) {
       const float* from = picture + (h * a.w + w) * a.c + k;
-      const V x = n == kLanes ? load(from) : load_part(from, n);
-      const VI better = (x > best) | ((x != x) & (best == best));  // the first maximum; NaN counts as one
-      best = select(better, x, best);
-      at = select(better, set1_int(static_cast<std::int32_t>(h * a.w + w)), at);
+      const VI here = set1_int(static_cast<std::int32_t>(h * a.w + w));
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) {
+        const V x = N > 1 || n == kLanes ? load(from + j * kLanes) : load_part(from, n);
+        const VI better = (x > best[j]) | ((x != x) & (best[j] == best[j]));
+        best[j] = select(better, x, best[j]);
+        if (INDICES) at[j] = select(better, here, at[j]);
+      }
     }
+#pragma GCC unroll 4
+  for (int j = 0; j < N; ++j) {
+    put(a.y + to + k + j * kLanes, best[j], N > 1 ? kLanes : n);
+    if (INDICES) put(a.indices + to + k + j * kLanes, at[j], N > 1 ? kLanes : n);
+  }
+}
+
+template <bool INDICES>
+void max_pool_rows(const MaxPoolArgs& a, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float* picture = a.x + (i / a.p) * a.h * a.w * a.c;
+    for (std::int64_t q = 0; q < a.q; ++q) {
+      const Covered in(a, i % a.p, q);
+      const std::int64_t to = (i * a.q + q) * a.c;
+      std::int64_t k = 0;
+      for (; k + kAtOnce * kLanes <= a.c; k += kAtOnce * kLanes)
+        window<kAtOnce, INDICES>(a, picture, in, to, k, kLanes);
+      for (; k < a.c; k += kLanes) window<1, INDICES>(a, picture, in, to, k, a.c - k < kLanes ? a.c - k : kLanes);
+    }
+  }
 }
 
 void max_pool(const MaxPoolArgs& a, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t i = begin; i < end; ++i) {
-    const float* picture = a.x + (i / a.p) * a.h * a.w * a.c;
-    for (std::int64_t q = 0; q < a.q; ++q)
-      for (std::int64_t k = 0; k < a.c; k += kLanes) {
-        const std::int64_t n = a.c - k < kLanes ? a.c - k : kLanes, to = (i * a.q + q) * a.c + k;
-        V best;
-        VI at;
-        window(a, picture, i % a.p, q, k, n, best, at);
-        store_part(a.y + to, best, n);
-        if (a.indices) store_part(a.indices + to, at, n);
-      }
-  }
+  a.indices ? max_pool_rows<true>(a, begin, end) : max_pool_rows<false>(a, begin, end);
 }
 
 /// Windows [first, last) along one axis that cover position `at`.
@@ -65,7 +98,7 @@ void max_pool_grad(const MaxPoolGradArgs& a, std::int64_t begin, std::int64_t en
             const V dy = n == kLanes ? load(a.dy + from) : load_part(a.dy + from, n);
             sum += keep(at == here, dy);
           }
-        store_part(a.dx + (i * a.w + w) * a.c + k, sum, n);
+        put(a.dx + (i * a.w + w) * a.c + k, sum, n);
       }
     }
   }

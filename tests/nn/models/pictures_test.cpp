@@ -48,10 +48,9 @@ void check_same(const EmbeddingModel& model, const StoredPictures& pictures, DTy
 /// A backbone that knows nothing of bytes.
 class Mean : public Backbone {
  public:
-  Mean() : weight_(parameter("weight", full({1, 3, 1, 1}, 2))) {}
-  Variable forward(const Variable& x, std::vector<Variable>*) const override { return x; }
-  std::int64_t feature_size() const override { return 3; }
-  std::vector<std::int64_t> feature_map_channels() const override { return {}; }
+  Mean() : weight_(parameter("weight", full({1, 3, 1, 1}, 2))) {
+    append({.forward = [](Variable x) { return x; }, .weights = 3, .channels = 3});
+  }
 
  private:
   Variable weight_;
@@ -95,10 +94,10 @@ TEST_CASE("bytes: parts of a batch are those of the normalized pictures", "[mode
   for (const std::int64_t n : {1, 8, 13, 16, 27}) {
     const StoredPictures pictures = drawn(n, 64, 64, kImagenet);
     const Variable images(pictures.normalized());
-    const std::int64_t part = part_size(model.backbone(), images);
-    CHECK(part_size(model.backbone(), pictures) == part);
-    CHECK(same_bits(pooled_features(model.backbone(), pictures, part).value(),
-                    pooled_features(model.backbone(), images, part).value()));
+    const std::vector<std::int64_t> parts = part_sizes(model.backbone(), images);
+    CHECK(part_sizes(model.backbone(), pictures) == parts);
+    CHECK(same_bits(pooled_features(model.backbone(), pictures, parts).value(),
+                    pooled_features(model.backbone(), images, parts).value()));
   }
 }
 
@@ -122,7 +121,7 @@ TEST_CASE("bytes: training normalizes first, gradients reach the first layer", "
 TEST_CASE("bytes: a backbone that does not read them gets the normalized pictures", "[model][pictures]") {
   const Mean backbone;
   const StoredPictures pictures = drawn(2, 3, 5, kKeras);
-  CHECK(same_bits(backbone.forward_pictures(pictures, nullptr).value(), pictures.normalized()));
+  CHECK(same_bits(backbone.forward(pictures, nullptr).value(), pictures.normalized()));
 }
 
 TEST_CASE("bytes: what is no picture is refused", "[model][pictures]") {

@@ -21,26 +21,16 @@ class Steps : public Backbone {
     std::int64_t in = 3;
     for (int i = 0; i < 3; ++i) {
       const std::int64_t out = std::lround(16 * (i + 1) * spec.width);
-      convs_.push_back(child<Conv2d>("step" + std::to_string(i), conv_options(in, out, 3, 2, 1), g));
-      norms_.push_back(child<BatchNorm2d>("norm" + std::to_string(i), out, spec.variant == "flat" ? 1e-3 : 1e-5));
-      channels_.push_back(in = out);
+      const auto conv = child<Conv2d>("step" + std::to_string(i), conv_options(in, out, 3, 2, 1), g);
+      const auto norm = child<BatchNorm2d>("norm" + std::to_string(i), out, spec.variant == "flat" ? 1e-3 : 1e-5);
+      append({.forward = [=](Variable x) { return conv_norm_act(*conv, *norm, Activation::ReLU, x); },
+              .weights = conv->parameter_count(),
+              .channels = out,
+              .stride = 2,
+              .ends_stage = true});
+      in = out;
     }
   }
-  Variable forward(const Variable& x, std::vector<Variable>* stages) const override {
-    Variable y = x;
-    for (std::size_t i = 0; i < convs_.size(); ++i) {
-      y = conv_norm_act(*convs_[i], *norms_[i], Activation::ReLU, y);
-      if (stages) stages->push_back(y);
-    }
-    return y;
-  }
-  std::int64_t feature_size() const override { return channels_.back(); }
-  std::vector<std::int64_t> feature_map_channels() const override { return channels_; }
-
- private:
-  std::vector<std::shared_ptr<Conv2d>> convs_;
-  std::vector<std::shared_ptr<BatchNorm2d>> norms_;
-  std::vector<std::int64_t> channels_;
 };
 
 Architecture steps() {

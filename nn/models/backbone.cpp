@@ -1,0 +1,49 @@
+#include "nn/models/backbone.h"
+
+#include "autograd/grad_mode.h"
+#include "autograd/recompute.h"
+
+namespace fledge {
+
+Variable Backbone::forward(const Variable& images, std::vector<Variable>* feature_maps) const {
+  Variable y = run_first(images);
+  if (feature_maps && blocks_.front().ends_stage) feature_maps->push_back(y);
+  return run(1, blocks_.size(), std::move(y), feature_maps);
+}
+
+Variable Backbone::forward(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const {
+  Variable y = run_first(pictures);
+  if (feature_maps && blocks_.front().ends_stage) feature_maps->push_back(y);
+  return run(1, blocks_.size(), std::move(y), feature_maps);
+}
+
+Variable Backbone::run_first(const Variable& images) const { return run_block(0, images); }
+
+Variable Backbone::run_first(const StoredPictures& pictures) const {
+  if (of_pictures_ && !is_training()) return of_pictures_(pictures);
+  const auto all = parameters();
+  return run_first(Variable(pictures.normalized(all.empty() ? DType::Float32 : all.front().value().dtype())));
+}
+
+Variable Backbone::run(std::size_t first, std::size_t end, Variable x, std::vector<Variable>* feature_maps) const {
+  for (std::size_t i = first; i < end; ++i) {
+    x = run_block(i, std::move(x));
+    if (feature_maps && blocks_[i].ends_stage) feature_maps->push_back(x);
+  }
+  return x;
+}
+
+Variable Backbone::run_block(std::size_t i, Variable x) const {
+  const auto& forward = blocks_[i].forward;
+  return checkpoints_ == Checkpoints::Blocks && is_training() && grad_enabled() ? recomputed(forward, x)
+                                                                                : forward(std::move(x));
+}
+
+std::vector<std::int64_t> Backbone::feature_map_channels() const {
+  std::vector<std::int64_t> channels;
+  for (const BackboneBlock& block : blocks_)
+    if (block.ends_stage) channels.push_back(block.channels);
+  return channels;
+}
+
+}  // namespace fledge
