@@ -24,7 +24,9 @@ Tensor embedding_of(const EmbeddingModel& model, const Tensor& images) {
 class Inference : public Workload {
  public:
   Inference(const BenchCase& c, int size, const Compute& compute)
-      : model_(frozen_model(c.model, kModelSeed, compute)), images_(images_there(c.batch, size, compute)) {}
+      : model_(frozen_model(c.model, kModelSeed, compute)), images_(images_there(c.batch, size, compute)) {
+    if (!compute.on_device()) model_->keep_folded_weights_alone();
+  }
   void run() override { embedding_ = embedding_of(*model_, images_); }
   Tensor result() const override { return embedding_; }
 

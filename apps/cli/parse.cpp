@@ -94,14 +94,15 @@ Parsed parse(std::vector<Verb>& verbs, const std::vector<std::string>& arguments
   app.set_version_flag("--version", FLEDGE_VERSION);
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.footer("'fledge VERB --help' shows a verb's flags with examples.");
+  std::vector<std::string> expanded = with_configs(verbs, arguments);
   std::vector<CLI::App*> apps;
   std::vector<std::unique_ptr<Binding>> bindings;
   for (Verb& verb : verbs) {
     apps.push_back(app.add_subcommand(verb.name, verb.summary));
     apps.back()->footer(verb.footer);
-    bindings.push_back(std::make_unique<Binding>(*apps.back(), verb));
+    const bool named = std::find(expanded.begin(), expanded.end(), verb.name) != expanded.end();
+    bindings.push_back(named ? std::make_unique<Binding>(*apps.back(), verb) : nullptr);  // all flags take 3 ms
   }
-  std::vector<std::string> expanded = with_configs(verbs, arguments);
   std::reverse(expanded.begin(), expanded.end());  // CLI11 takes them from the back
   try {
     app.parse(expanded);

@@ -14,7 +14,7 @@ void say_notes(const std::vector<std::string>& notes, bool quiet, const std::str
 LoadedModel load_shown(const std::string& path, const ExternalOptions& external, bool quiet,
                        const std::string& who = "");
 
-/// embed_dataset() after its warnings, with a bar called `bar` unless `quiet`.
+/// embed_dataset() after its warnings, with a bar called `bar` unless `quiet`. The model is only run from then on.
 Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& dataset, EmbedOptions options, bool quiet,
                        const std::string& bar = "embed");
 /// On stderr, where there are any.

@@ -14,4 +14,8 @@ inline void turn_4x4(const std::uint32_t* from, std::int64_t from_step, std::uin
   for (int i = 0; i < 4; ++i) _mm_storeu_ps(reinterpret_cast<float*>(to + i * to_step), r[i]);
 }
 
+inline void turn_4x4(const float* from, std::int64_t from_step, float* to, std::int64_t to_step) {
+  turn_4x4(reinterpret_cast<const std::uint32_t*>(from), from_step, reinterpret_cast<std::uint32_t*>(to), to_step);
+}
+
 }  // namespace fledge::cpu

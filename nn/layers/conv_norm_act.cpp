@@ -58,6 +58,7 @@ void FoldedConv::give_up(const Conv2d& conv) {
 
 void FoldedConv::keep_alone() {
   const std::lock_guard lock(mutex_);
+  if (alone_) return;
   drop_locked();
   alone_ = true;
 }

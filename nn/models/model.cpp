@@ -63,6 +63,7 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spe
 }
 
 void EmbeddingModel::keep_folded_weights_alone() {
+  eval();
   apply([](Module& m) {
     if (const auto* conv = dynamic_cast<const Conv2d*>(&m)) conv->folded().keep_alone();
   });

@@ -56,8 +56,9 @@ class EmbeddingModel : public Module {
   /// Of pictures that are still bytes (N,H,W,3), on the weights' device: what it gives for the normalized ones, to the
   /// bit. In evaluation without a graph the first layer may read them as they are.
   ModelOutput forward(const StoredPictures& pictures, const ForwardOptions& options = {}) const;
-  /// Of a network that is only run from now on, by one thread, on the CPU, without a graph: its convolutions keep their
-  /// weights once, with the batch norms folded in. Whatever else would read the plain ones finds NaN or throws.
+  /// Of a network that is only run from now on, by one thread, on the CPU, without a graph, in evaluation: its
+  /// convolutions keep their weights once, with the batch norms folded in. Whatever else would read the plain ones finds
+  /// NaN or throws.
   void keep_folded_weights_alone();
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }

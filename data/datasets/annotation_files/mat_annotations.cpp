@@ -1,16 +1,15 @@
 #include "data/datasets/annotation_files/mat_annotations.h"
 
-#include <matio.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include "base/error.h"
 #include "data/datasets/annotation_files/mat_unpack.h"
+#include "data/datasets/annotation_files/matio_library.h"
 #include "io/descriptor.h"
 #include "io/utf8.h"
 
@@ -22,12 +21,6 @@ constexpr const char* kClassNames = "class_names";
 
 [[noreturn]] void refuse_mat(const std::string& path, const std::string& problem) {
   throw Error(ErrorKind::BadInput, "", "cannot read MATLAB file '" + path + "': " + problem);
-}
-
-/// libmatio prints its complaints on stderr, and ends the process at the worst ones, unless it is given somewhere else.
-void silence_matio() {
-  static std::once_flag once;
-  std::call_once(once, [] { Mat_LogInitFunc("fledge", [](int, char*) {}); });
 }
 
 /// libmatio reads by name: the checked bytes lie in a file that is in memory only.
@@ -99,8 +92,8 @@ bool read_text(const matvar_t* v, std::string& out) {
 }
 
 bool has_field(const matvar_t& v, const std::string& wanted) {
-  char* const* names = Mat_VarGetStructFieldnames(&v);
-  const unsigned count = Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&v));
+  char* const* names = matio().field_names(&v);
+  const unsigned count = matio().field_count(const_cast<matvar_t*>(&v));
   return names && std::any_of(names, names + count, [&](const char* name) { return name && wanted == name; });
 }
 
@@ -121,7 +114,7 @@ std::vector<MatRecord> read_records(const std::string& path, matvar_t& v) {
   for (std::size_t i = 0; i < count; ++i) {
     MatRecord& r = records[i];
     const std::string entry = "annotations(" + std::to_string(i + 1) + ")";
-    const auto field = [&](const char* name) { return Mat_VarGetStructFieldByName(&v, name, i); };
+    const auto field = [&](const char* name) { return matio().field(&v, name, i); };
     if (!read_text(field(file_field), r.file)) refuse_mat(path, entry + " has no text in '" + file_field + "'");
     const std::pair<const char*, double*> corners[] = {
         {"bbox_x1", &r.x1}, {"bbox_y1", &r.y1}, {"bbox_x2", &r.x2}, {"bbox_y2", &r.y2}};
@@ -137,7 +130,7 @@ std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
   if (v.class_type != MAT_C_CELL || !v.data) refuse_mat(path, "'class_names' is no cell array");
   std::vector<std::string> names(count_of(v));
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (!read_text(Mat_VarGetCell(&v, static_cast<int>(i)), names[i]) || names[i].empty())
+    if (!read_text(matio().cell(&v, static_cast<int>(i)), names[i]) || names[i].empty())
       refuse_mat(path, "class_names{" + std::to_string(i + 1) + "} is no text");
   return names;
 }
@@ -145,13 +138,13 @@ std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
 }  // namespace
 
 MatAnnotations read_mat_annotations(const std::string& path) {
-  silence_matio();
+  const MatioLibrary& library = matio();
   const MemoryFile memory(unpack_mat(path, {kRecords, kClassNames}));
-  const MatFile file(Mat_Open(memory.path().c_str(), MAT_ACC_RDONLY), Mat_Close);
+  const MatFile file(library.open(memory.path().c_str(), MAT_ACC_RDONLY), library.close);
   if (!file) refuse_mat(path, "libmatio does not open it");
   MatAnnotations found;
   bool any = false;
-  while (const MatVariable v{Mat_VarReadNext(file.get()), Mat_VarFree}) {
+  while (const MatVariable v{library.read_next(file.get()), library.free}) {
     any = true;
     const std::string name = v->name ? v->name : "";
     if (name == kRecords) found.records = read_records(path, *v);

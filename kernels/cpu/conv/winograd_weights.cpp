@@ -8,23 +8,24 @@
 #include "kernels/cpu/conv/winograd.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/turn.h"
 
 namespace fledge::cpu {
 namespace {
 
-/// to[tap][input][panel] from the taps of the `width` outputs from `first` on; zeros behind them. By blocks of a line,
-/// as a column of w touches few cache sets.
+/// to[tap][input][panel] from the taps of the `width` outputs from `first` on; zeros behind them.
 void gather_panel(const TensorView& w, std::int64_t first, std::int64_t width, float* to) {
-  constexpr std::int64_t kBlock = 16;
   const std::int64_t inputs = w.dims[1], panel = simd().product_panel;
-  for (std::int64_t tap = 0; tap < 9; ++tap)
-    for (std::int64_t begin = 0; begin < inputs; begin += kBlock)
-      for (std::int64_t o = 0; o < panel; ++o) {
-        const float* from = w.as<float>() + ((first + o) * 9 + tap) * inputs;
-        float* value = to + tap * inputs * panel + o;
-        for (std::int64_t i = begin; i < std::min(inputs, begin + kBlock); ++i)
-          value[i * panel] = o < width ? from[i] : 0;
-      }
+  const std::int64_t turned = width - width % 4, whole = inputs - inputs % 4;
+  if (width < panel) std::fill(to, to + 9 * inputs * panel, 0.0f);
+  for (std::int64_t tap = 0; tap < 9; ++tap, to += inputs * panel) {
+    const float* from = w.as<float>() + (first * 9 + tap) * inputs;
+    for (std::int64_t i = 0; i < whole; i += 4)
+      for (std::int64_t o = 0; o < turned; o += 4)
+        turn_4x4(from + o * 9 * inputs + i, 9 * inputs, to + i * panel + o, panel);
+    for (std::int64_t o = 0; o < width; ++o)
+      for (std::int64_t i = o < turned ? whole : 0; i < inputs; ++i) to[i * panel + o] = from[o * 9 * inputs + i];
+  }
 }
 
 void pack_panel(int m, const TensorView& w, std::int64_t first, std::int64_t width, const WinogradWeightArgs& to) {
