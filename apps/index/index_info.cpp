@@ -114,6 +114,8 @@ std::string checksum_of(const Tensor& rows) {
 }
 
 std::string checksum_of(const EmbeddingModel& model, bool logits) {
+  if (model.keeps_folded_weights_alone())
+    throw Error(ErrorKind::Internal, "checksum_of", "the model's own weights were given up");
   RunningChecksum sum;
   for (const auto& [key, value] : model.spec().to_map())
     if (logits || key != "classes") sum.add(key + "=" + value);

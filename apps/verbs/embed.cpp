@@ -81,12 +81,12 @@ int run_embed(const EmbedVerbOptions& o) {
   options.output = output;
   const auto dataset = open_dataset({o.data.data, o.data.classes});
   refuse_input_as_output(o.output + ".tsv", {parse_source(o.data.data).path});
+  const IndexInfo info = index_info(loaded, options, o.data, o.machine);  // which needs the weights as they are
   Embeddings e = embed_shown(*loaded.model, dataset, options, o.machine.quiet);
   say_skipped("pictures", e.skipped);
   Contents contents(dataset);
   identify(e, contents, o.data.workers);
-  save_embeddings(o.output, {o.output, e.vectors, e.paths, e.label_names, e.contents,
-                             index_info(loaded, options, o.data, o.machine)});
+  save_embeddings(o.output, {o.output, e.vectors, e.paths, e.label_names, e.contents, info});
   std::printf("%s.npy\t%s\n%s.tsv\t%zu rows\n", o.output.c_str(), to_string(e.vectors.dims()).c_str(), o.output.c_str(),
               e.paths.size());
   return 0;

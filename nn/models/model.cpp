@@ -64,6 +64,7 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spe
 
 void EmbeddingModel::keep_folded_weights_alone() {
   eval();
+  folded_alone_ = true;
   apply([](Module& m) {
     if (const auto* conv = dynamic_cast<const Conv2d*>(&m)) conv->folded().keep_alone();
   });

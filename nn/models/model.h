@@ -60,6 +60,7 @@ class EmbeddingModel : public Module {
   /// convolutions keep their weights once, with the batch norms folded in. Whatever else would read the plain ones finds
   /// NaN or throws.
   void keep_folded_weights_alone();
+  bool keeps_folded_weights_alone() const { return folded_alone_; }
   const ModelSpec& spec() const { return spec_; }
   const Backbone& backbone() const { return *backbone_; }
   void checkpoint_activations(Checkpoints which) { backbone_->checkpoint_activations(which); }
@@ -75,6 +76,7 @@ class EmbeddingModel : public Module {
   ModelOutput output_of(ModelOutput features, const ForwardOptions& options) const;
 
   ModelSpec spec_;
+  bool folded_alone_ = false;
   std::shared_ptr<Backbone> backbone_;  // registered without a prefix: its names are torchvision's
   std::shared_ptr<Linear> head_;        // "feat"
   std::shared_ptr<Linear> classifier_;  // "fc": part of the weights, not of the embedding
