@@ -15,7 +15,7 @@ build=${1:-build}; shift || true
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-std=c++20 -fopenmp -Wall -Wextra -I. "-I$build/deps/onednn/include")
-for name in SOURCE_DIR BINARY PRESET_FOLDER PEERS_FOLDER VERSION BENCH_CASES; do flags+=("-DFLEDGE_$name=\"\""); done
+for name in SOURCE_DIR BINARY PRESET_FOLDER PEERS_FOLDER VERSION BENCH_CASES MATIO; do flags+=("-DFLEDGE_$name=\"\""); done
 simd=(-mavx2 -mfma -DFLEDGE_ISA=avx2 -DFLEDGE_VEC_BYTES=32)  # of kernels/cpu/simd, compiled once per instruction set
 scripts/changed.sh >"$work/changed"
 git ls-files -- "${@:-.}" | grep -E '\.(h|cpp)$' | grep -vE '^(tests|kernels)/(cuda|cudnn)/|^tests/.*\.cpp$' |

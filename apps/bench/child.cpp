@@ -39,7 +39,7 @@ Json as_json(const Timing& t) {
 Json time_start(const BenchOptions& o, const Compute& compute) {
   const LoadedModel loaded = load_model(o.folder + "/model.safetensors");
   loaded.model->to(compute.device);
-  if (!compute.on_device()) loaded.model->keep_folded_weights_alone();
+  loaded.model->keep_folded_weights_alone();
   const Tensor images = load_npy(o.folder + "/images.npy").contiguous(Layout::ChannelsLast);
   const Tensor given = images.to(compute.device).to(compute.activations);
   run_model(*loaded.model, given, Output::Embedding).to(Device());

@@ -25,7 +25,7 @@ class Inference : public Workload {
  public:
   Inference(const BenchCase& c, int size, const Compute& compute)
       : model_(frozen_model(c.model, kModelSeed, compute)), images_(images_there(c.batch, size, compute)) {
-    if (!compute.on_device()) model_->keep_folded_weights_alone();
+    model_->keep_folded_weights_alone();
   }
   void run() override { embedding_ = embedding_of(*model_, images_); }
   Tensor result() const override { return embedding_; }
@@ -50,7 +50,7 @@ class TrainingStep : public Workload {
     input_ = {images_there(c.batch, place.size, compute), labels.to(compute.device), c.batch};
     target_ = case_targets(c.batch, c.model.embedding).to(compute.device);
     if (c.mode == BenchCase::Mode::Distill) teacher_ = frozen_model(c.teacher, kTeacherSeed, compute);
-    if (teacher_ && !compute.on_device()) teacher_->keep_folded_weights_alone();
+    if (teacher_) teacher_->keep_folded_weights_alone();
     learner_.model = case_model(c.model, kModelSeed, compute);
     learner_.model->checkpoint_activations(place.checkpoint_activations);
     LossSetup losses;

@@ -26,7 +26,7 @@ enum class Streams { AsInTraining, One };  // One: no kernels beside each other,
 struct WorkloadPlace {
   int size = 224;                                         // side of the pictures
   std::string folder;                                     // of Load: with the pictures of write_pictures
-  Checkpoints checkpoint_activations = Checkpoints::Off;  // of training steps (nn/models/model.h)
+  Checkpoints checkpoint_activations = Checkpoints::Off;  // of training steps (nn/models/backbone.h)
 };
 
 /// Every mode but Start.

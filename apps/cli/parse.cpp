@@ -101,7 +101,7 @@ Parsed parse(std::vector<Verb>& verbs, const std::vector<std::string>& arguments
     apps.push_back(app.add_subcommand(verb.name, verb.summary));
     apps.back()->footer(verb.footer);
     const bool named = std::find(expanded.begin(), expanded.end(), verb.name) != expanded.end();
-    bindings.push_back(named ? std::make_unique<Binding>(*apps.back(), verb) : nullptr);  // all flags take 3 ms
+    bindings.push_back(named ? std::make_unique<Binding>(*apps.back(), verb) : nullptr);  // the flags of all take 3 ms
   }
   std::reverse(expanded.begin(), expanded.end());  // CLI11 takes them from the back
   try {

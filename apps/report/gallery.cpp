@@ -62,7 +62,8 @@ void embed_runs(Gallery& gallery, const ReportOptions& o, std::vector<std::strin
       }
       const LoadedModel loaded = load_model(run->path);
       EmbedOptions options = embed_options(loaded.preprocessing, o.data, o.machine);
-      if (!options.compute.on_device()) loaded.model->keep_folded_weights_alone();
+      loaded.model->to(options.compute.device);
+      loaded.model->keep_folded_weights_alone();
       options.progress = progress_bar("embed with " + run->name, o.machine.quiet);
       if (const std::string trained = overlap_text(training_overlap(run->path, contents, o.data.workers));
           !trained.empty())

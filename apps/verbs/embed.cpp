@@ -47,6 +47,7 @@ int embed_input(const EmbedVerbOptions& o, const LoadedModel& loaded, Output out
                       "a network takes numbers only; look at how the file was made");
   const Compute compute = compute_of(o.machine);
   loaded.model->to(compute.device);
+  loaded.model->keep_folded_weights_alone();
   Tensor all;
   for (std::int64_t at = 0; at < images.dim(0); at += o.data.batch_size) {
     const std::int64_t count = std::min<std::int64_t>(o.data.batch_size, images.dim(0) - at);

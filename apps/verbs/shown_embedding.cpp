@@ -22,7 +22,8 @@ Embeddings embed_shown(EmbeddingModel& model, const std::shared_ptr<Dataset>& da
   for (const std::string& text : preparation_warnings(options.preprocessing, *dataset))
     std::fprintf(stderr, "warning: %s\n", text.c_str());
   options.progress = progress_bar(bar, quiet);
-  if (!options.compute.on_device()) model.keep_folded_weights_alone();
+  model.to(options.compute.device);
+  model.keep_folded_weights_alone();
   return embed_dataset(model, dataset, options);
 }
 

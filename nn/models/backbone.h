@@ -24,21 +24,22 @@ struct BackboneBlock {
   std::function<Variable(Variable)> forward;
   std::int64_t weights;     // how many it reads
   std::int64_t channels;    // of its output
-  int stride = 1;           // its input's height beside its output's
+  int stride = 1;           // how many times as high as its output its input is
   bool ends_stage = false;  // its output is a stage map
 };
 
-/// A network appends its blocks when it is made, the first of them reads pictures N,3,H,W.
+/// A network appends its blocks when it is made, at least one. The first reads pictures N,3,H,W.
 class Backbone : public Module {
  public:
-  /// images: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not null.
+  /// images: N,3,H,W -> the last feature map; those after each stage are appended to `feature_maps` when it is not
+  /// null.
   Variable forward(const Variable& images, std::vector<Variable>* feature_maps) const;
   /// The same of pictures that are still bytes, with the same bits. In evaluation the first block may read them as they
   /// are; else they are normalized first, to the weights' dtype.
   Variable forward(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const;
 
   std::span<const BackboneBlock> blocks() const { return blocks_; }
-  /// blocks()[0] of all it takes, and the blocks `first` to `end` (without it) behind one another.
+  /// The first block, of numbers or of bytes; and the blocks `first` to `end` (without it) one after the other.
   Variable run_first(const Variable& images) const;
   Variable run_first(const StoredPictures& pictures) const;
   Variable run(std::size_t first, std::size_t end, Variable x, std::vector<Variable>* feature_maps = nullptr) const;
@@ -56,7 +57,8 @@ class Backbone : public Module {
 
  protected:
   void append(BackboneBlock block) { blocks_.push_back(std::move(block)); }
-  /// The first block, of bytes: in evaluation it gives the bits that `forward` gives for the normalized ones.
+  /// The first block, of bytes, in evaluation, with or without a graph: the bits that `forward` gives for the
+  /// normalized ones.
   void read_pictures_by(std::function<Variable(const StoredPictures&)> first) { of_pictures_ = std::move(first); }
 
  private:

@@ -46,6 +46,7 @@ EmbeddingModel::EmbeddingModel(const ModelSpec& spec, std::uint64_t seed) : spec
   check_spec(spec);
   Generator g = Generator::of({seed, 0x6d6f64656c});  // "model": other users of the seed draw other numbers
   backbone_ = architecture(spec.arch).make(spec, g);
+  if (backbone_->blocks().empty()) throw Error(ErrorKind::Internal, spec.arch, "the network has no blocks");
   add_child("", backbone_);
   if (spec.embedding > 0) head_ = child<Linear>("feat", backbone_->feature_size(), spec.embedding, g, true);
   // Drawn last: the other weights of a seed are the same with and without it.
@@ -64,7 +65,8 @@ std::shared_ptr<EmbeddingModel> EmbeddingModel::shapes_only(const ModelSpec& spe
 
 void EmbeddingModel::keep_folded_weights_alone() {
   eval();
-  folded_alone_ = true;
+  folded_alone_ = parameters().front().value().device() == Device{};
+  if (!folded_alone_) return;
   apply([](Module& m) {
     if (const auto* conv = dynamic_cast<const Conv2d*>(&m)) conv->folded().keep_alone();
   });

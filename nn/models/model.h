@@ -56,9 +56,9 @@ class EmbeddingModel : public Module {
   /// Of pictures that are still bytes (N,H,W,3), on the weights' device: what it gives for the normalized ones, to the
   /// bit. In evaluation without a graph the first layer may read them as they are.
   ModelOutput forward(const StoredPictures& pictures, const ForwardOptions& options = {}) const;
-  /// Of a network that is only run from now on, by one thread, on the CPU, without a graph, in evaluation: its
-  /// convolutions keep their weights once, with the batch norms folded in. Whatever else would read the plain ones finds
-  /// NaN or throws.
+  /// For a network that is only run from now on, by one thread, without a graph: it goes to evaluation, and on the CPU
+  /// its convolutions keep their weights once, with the batch norms folded in. Whatever else would read the plain ones
+  /// finds NaN or throws.
   void keep_folded_weights_alone();
   bool keeps_folded_weights_alone() const { return folded_alone_; }
   const ModelSpec& spec() const { return spec_; }

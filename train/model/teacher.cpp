@@ -23,10 +23,8 @@ Teacher::Teacher(const std::string& path, const ExternalOptions& external, const
 }
 
 void Teacher::move_to(Device device, DType activations) {
-  if (device != Device{})
-    loaded_.model->to(device);
-  else
-    loaded_.model->keep_folded_weights_alone();
+  loaded_.model->to(device);
+  loaded_.model->keep_folded_weights_alone();
   if (scale_.defined()) {
     scale_ = scale_.to(device).to(activations);
     shift_ = shift_.to(device).to(activations);

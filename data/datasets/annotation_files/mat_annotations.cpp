@@ -138,8 +138,8 @@ std::vector<std::string> read_names(const std::string& path, matvar_t& v) {
 }  // namespace
 
 MatAnnotations read_mat_annotations(const std::string& path) {
-  const MatioLibrary& library = matio();
   const MemoryFile memory(unpack_mat(path, {kRecords, kClassNames}));
+  const MatioLibrary& library = matio();
   const MatFile file(library.open(memory.path().c_str(), MAT_ACC_RDONLY), library.close);
   if (!file) refuse_mat(path, "libmatio does not open it");
   MatAnnotations found;

@@ -17,7 +17,7 @@ MatioLibrary load() {
   void* const library = dlopen(FLEDGE_MATIO, RTLD_NOW | RTLD_LOCAL);  // for the life of the process
   if (!library) {
     throw Error(ErrorKind::Resource, "", std::string("MATLAB files need libmatio: ") + dlerror(),
-                "install the package libmatio-dev");
+                std::string("install the package that has ") + FLEDGE_MATIO + " (libmatio-dev brings it)");
   }
   MatioLibrary m{};
   find(library, m.log_to, "Mat_LogInitFunc");

@@ -13,18 +13,16 @@
 namespace fledge::cpu {
 namespace {
 
-/// to[tap][input][panel] from the taps of the `width` outputs from `first` on; zeros behind them.
+/// to[tap][input][panel] from the taps of the `width` outputs from `first` on; zeros behind them. Inputs and outputs
+/// are multiples of 16 (winograd.cpp).
 void gather_panel(const TensorView& w, std::int64_t first, std::int64_t width, float* to) {
   const std::int64_t inputs = w.dims[1], panel = simd().product_panel;
-  const std::int64_t turned = width - width % 4, whole = inputs - inputs % 4;
   if (width < panel) std::fill(to, to + 9 * inputs * panel, 0.0f);
   for (std::int64_t tap = 0; tap < 9; ++tap, to += inputs * panel) {
     const float* from = w.as<float>() + (first * 9 + tap) * inputs;
-    for (std::int64_t i = 0; i < whole; i += 4)
-      for (std::int64_t o = 0; o < turned; o += 4)
+    for (std::int64_t i = 0; i < inputs; i += 4)
+      for (std::int64_t o = 0; o < width; o += 4)
         turn_4x4(from + o * 9 * inputs + i, 9 * inputs, to + i * panel + o, panel);
-    for (std::int64_t o = 0; o < width; ++o)
-      for (std::int64_t i = o < turned ? whole : 0; i < inputs; ++i) to[i * panel + o] = from[o * 9 * inputs + i];
   }
 }
 

@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::int64_t kRun = 128;  // rows summed in float before they go to double
 
-FLEDGE_INLINE V get(const float* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
-FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
-
 /// Calls f(k, n) for every slice of columns: full vectors first (n is then a constant), the rest last.
 template <class F>
 FLEDGE_INLINE void for_columns(std::int64_t c, F f) {

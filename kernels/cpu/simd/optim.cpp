@@ -11,8 +11,6 @@ FLEDGE_INLINE void for_vectors(std::int64_t n, F f) {
   for (; i + kLanes <= n; i += kLanes) f(i, std::int64_t{kLanes});
   if (i < n) f(i, n - i);
 }
-FLEDGE_INLINE V get(const float* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
-FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
 
 /// As it is, rounded: kept from being contracted with a sum.
 FLEDGE_INLINE V rounded(V v) {

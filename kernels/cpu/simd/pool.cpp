@@ -6,10 +6,6 @@
 namespace fledge::cpu::FLEDGE_ISA {
 namespace {
 
-// A store with a mask is slow on some processors.
-FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
-FLEDGE_INLINE void put(std::int32_t* p, VI v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
-
 constexpr int kAtOnce = 4;  // vectors of channels: their maxima do not wait for each other
 
 /// The rows [h0, h1) and columns [w0, w1) of the input that a window covers.
@@ -40,7 +36,7 @@ FLEDGE_INLINE void window(const MaxPoolArgs& a, const float* picture, const Cove
       const VI here = set1_int(static_cast<std::int32_t>(h * a.w + w));
 #pragma GCC unroll 4
       for (int j = 0; j < N; ++j) {
-        const V x = N > 1 || n == kLanes ? load(from + j * kLanes) : load_part(from, n);
+        const V x = N > 1 ? load(from + j * kLanes) : get(from, n);
         const VI better = (x > best[j]) | ((x != x) & (best[j] == best[j]));
         best[j] = select(better, x, best[j]);
         if (INDICES) at[j] = select(better, here, at[j]);
@@ -94,8 +90,8 @@ void max_pool_grad(const MaxPoolGradArgs& a, std::int64_t begin, std::int64_t en
         for (std::int64_t p = p0; p < p1; ++p)
           for (std::int64_t q = q0; q < q1; ++q) {
             const std::int64_t from = ((picture * a.p + p) * a.q + q) * a.c + k;
-            const VI at = n == kLanes ? load(a.indices + from) : load_part(a.indices + from, n);
-            const V dy = n == kLanes ? load(a.dy + from) : load_part(a.dy + from, n);
+            const VI at = get(a.indices + from, n);
+            const V dy = get(a.dy + from, n);
             sum += keep(at == here, dy);
           }
         put(a.dx + (i * a.w + w) * a.c + k, sum, n);

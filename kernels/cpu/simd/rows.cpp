@@ -12,8 +12,6 @@ FLEDGE_INLINE void for_row(std::int64_t c, F f) {
   for (; i + kLanes <= c; i += kLanes) f(i, std::int64_t{kLanes});
   if (i < c) f(i, c - i);
 }
-FLEDGE_INLINE V get(const float* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
-FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
 
 /// The maximum of a row as a shift; 0 when it is infinite, as inf - inf would be NaN. NaN entries are skipped.
 float shift_of(const float* x, std::int64_t c) {

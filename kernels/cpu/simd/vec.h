@@ -117,6 +117,11 @@ FLEDGE_INLINE D high_doubles(V v) { return D(_mm_cvtps_pd(_mm_movehl_ps(__m128(v
 /// a*b + c; contracted to one instruction where the instruction set has it.
 FLEDGE_INLINE V fma(V a, V b, V c) { return a * b + c; }
 /// Lanes of `a` where the mask is all ones, of `b` elsewhere.
+// The first n of kLanes values, all where n is that: a store with a mask takes some 20 cycles on Zen 3.
+FLEDGE_INLINE V get(const float* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
+FLEDGE_INLINE VI get(const std::int32_t* p, std::int64_t n) { return n == kLanes ? load(p) : load_part(p, n); }
+FLEDGE_INLINE void put(float* p, V v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
+FLEDGE_INLINE void put(std::int32_t* p, VI v, std::int64_t n) { n == kLanes ? store(p, v) : store_part(p, v, n); }
 FLEDGE_INLINE V select(VI mask, V a, V b) { return mask ? a : b; }
 FLEDGE_INLINE VI select(VI mask, VI a, VI b) { return mask ? a : b; }
 /// Keeps `a` where the mask is all ones, zero elsewhere.

@@ -155,19 +155,27 @@ TEST_CASE("a guard puts a module into evaluation without a graph, and back") {
 }
 
 TEST_CASE("a network that is only run keeps its weights once, and gives the same bits", "[nn][folded]") {
-  const FoldedNetwork network{"resnet18", "small", "torch", 8};
-  const std::unique_ptr<EmbeddingModel> plain(make(network, DType::Float32)), alone(make(network, DType::Float32));
-  const Variable images(formula("picture", {2, 3, 32, 32}).to(DType::Float32));
-  const NoGradGuard no_grad;
-  alone->keep_folded_weights_alone();
-  const Tensor expected = plain->forward(images).embedding.value();
-  for (int again = 0; again < 2; ++again, alone->keep_folded_weights_alone())  // once more: as before
-    CHECK(relative_error(alone->forward(images).embedding.value(), expected) == 0);
-  for (const auto& [name, weight] : alone->named_parameters()) {
-    if (weight.dims().rank() != 4) continue;
-    INFO(name);
-    CHECK(weight.value().strides() == Dims{0, 0, 0, 0});  // no memory
-    CHECK(std::isnan(weight.value().slice(0, 0, 1).contiguous().data<float>()[0]));
+  for (const FoldedNetwork& network :
+       {FoldedNetwork{"resnet18", "small", "torch", 8}, FoldedNetwork{"mobilenet_v1", "small", "torch", 8}}) {
+    INFO(network.arch);
+    const std::unique_ptr<EmbeddingModel> plain(make(network, DType::Float32)), alone(make(network, DType::Float32));
+    const Variable images(formula("picture", {2, 3, 32, 32}).to(DType::Float32));
+    const NoGradGuard no_grad;
+    plain->eval();
+    alone->train();
+    alone->keep_folded_weights_alone();
+    CHECK(alone->keeps_folded_weights_alone());
+    const Tensor expected = plain->forward(images).embedding.value();
+    for (int again = 0; again < 2; ++again, alone->keep_folded_weights_alone())  // once more: as before
+      CHECK(relative_error(alone->forward(images).embedding.value(), expected) == 0);
+    for (const auto& [name, weight] : alone->named_parameters()) {
+      if (weight.dims().rank() != 4) continue;
+      INFO(name);
+      CHECK(weight.value().strides() == Dims{0, 0, 0, 0});  // no memory
+      CHECK(std::isnan(weight.value().slice(0, 0, 1).contiguous().data<float>()[0]));
+    }
+    const Variable mixed(images.value().to(DType::BFloat16));  // which would need other folded weights
+    CHECK_THROWS_WITH(alone->forward(mixed), Catch::Contains("was given up"));
+    CHECK_THROWS_WITH(alone->train(), Catch::Contains("was given up"));
   }
-  CHECK_THROWS_WITH(alone->train(), Catch::Contains("was given up"));
 }

@@ -101,6 +101,28 @@ TEST_CASE("bytes: parts of a batch are those of the normalized pictures", "[mode
   }
 }
 
+TEST_CASE("bytes: parts that grow from block to block are those of the normalized pictures",
+          "[model][pictures][parts]") {
+  const NoGradGuard no_grad;
+  for (const char* arch : {"mobilenet_v1", "resnet18"})
+    for (const DType dtype : {DType::Float32, DType::BFloat16}) {
+      EmbeddingModel model({.arch = arch, .width = 0.25, .embedding = 0}, 1);
+      fill_by_formula(model);
+      model.eval();
+      const StoredPictures pictures = drawn(6, 40, 40, kImagenet);
+      const Variable images(pictures.normalized(dtype));
+      std::vector<std::int64_t> growing(model.backbone().blocks().size(), 6);
+      growing[0] = 1, growing[1] = growing[2] = 3;
+      const Tensor by_parts = pooled_features(model.backbone(), images, growing).value();
+      const Tensor whole =
+          pooled_features(model.backbone(), images, std::vector<std::int64_t>(growing.size(), 6)).value();
+      CHECK(relative_error(by_parts.to(DType::Float32), whole.to(DType::Float32)) <
+            (dtype == DType::Float32 ? 1e-5 : 0.02));
+      if (dtype == DType::Float32)
+        CHECK(same_bits(pooled_features(model.backbone(), pictures, growing).value(), by_parts));
+    }
+}
+
 TEST_CASE("bytes: training normalizes first, gradients reach the first layer", "[model][pictures]") {
   const StoredPictures pictures = drawn(4, 32, 32, kImagenet);
   for (const bool training : {true, false})
