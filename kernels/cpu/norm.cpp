@@ -9,19 +9,6 @@
 namespace fledge::cpu {
 namespace {
 
-const float* data_or_null(const TensorView* v) { return v ? v->as<float>() : nullptr; }
-
-/// parameters: the three rows of norm_passes.h.
-void apply(const ExecContext& ctx, const Columns& m, const TensorView& x, const TensorView* residual,
-           const TensorView& y, const float* parameters, Activation activation) {
-  const Bounds bounds = bounds_of(activation);
-  const float *beta = parameters + m.width(), *mean = beta + m.width();
-  const NormApplyArgs a{x.as<float>(), data_or_null(residual), y.as<float>(), mean, parameters, beta, bounds.lo,
-                        bounds.hi};
-  over_rows(ctx, m, sizeof(float),
-            [&](std::int64_t begin, std::int64_t end, std::int64_t width) { simd().norm_apply(a, begin, end, width); });
-}
-
 void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
                       const TensorView* residual, const TensorView& y, const TensorView& mean, const TensorView& invstd,
                       const TensorView* running_mean, const TensorView* running_var, const BatchNormParams& p) {
@@ -45,7 +32,7 @@ void batch_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& g
       m, statistics, rows, beta, p, parameters,
       [&](std::int64_t k) { return moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows); },
       [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
-  apply(ctx, m, x, residual, y, parameters, p.activation);
+  apply_norm<float>(ctx, m, x, residual, y, parameters, p.activation, simd().norm_apply);
 }
 
 void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const TensorView& moments, const TensorView& gamma,
@@ -65,7 +52,7 @@ void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const Tensor
         return ColumnMoments{given[k], given[c + k]};
       },
       [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
-  apply(ctx, m, x, residual, y, parameters, p.activation);
+  apply_norm<float>(ctx, m, x, residual, y, parameters, p.activation, simd().norm_apply);
 }
 
 void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -77,7 +64,7 @@ void batch_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& ga
   const Columns m(rows, c);
   auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
   evaluation_parameters(m, gamma, beta, mean, var, p.eps, parameters);
-  apply(ctx, m, x, residual, y, parameters, p.activation);
+  apply_norm<float>(ctx, m, x, residual, y, parameters, p.activation, simd().norm_apply);
 }
 
 void batch_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, const BatchNormGrads& out,

@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "kernels/api/norm.h"
+#include "kernels/cpu/activation_bounds.h"
 #include "kernels/cpu/columns.h"
 #include "kernels/cpu/moments.h"
 #include "kernels/cpu/parallel.h"
@@ -75,6 +76,20 @@ void batch_parameters(const Columns& m, const NormStatistics& statistics, std::i
                       const BatchNormParams& p, float* room, Moments moments_of, Scale scale_from) {
   for (std::int64_t k = 0; k < m.c; ++k) room[k] = scale_from(k, statistics.set(k, moments_of(k), rows, p));
   spread_parameters(m, beta, statistics.mean, room);
+}
+
+/// y = act((x - mean) scale + beta + residual) of elements stored as T, by the loop `pass`; `parameters`: those three
+/// rows.
+template <class T, class Args>
+void apply_norm(const ExecContext& ctx, const Columns& m, const TensorView& x, const TensorView* residual,
+                const TensorView& y, const float* parameters, Activation activation,
+                void (*pass)(const Args&, std::int64_t, std::int64_t, std::int64_t)) {
+  const Bounds bounds = bounds_of(activation);
+  const float *beta = parameters + m.width(), *mean = beta + m.width();
+  const Args a{x.as<T>(), residual ? residual->as<T>() : nullptr, y.as<T>(), mean, parameters, beta, bounds.lo,
+               bounds.hi};
+  over_rows(ctx, m, sizeof(T),
+            [&](std::int64_t begin, std::int64_t end, std::int64_t width) { pass(a, begin, end, width); });
 }
 
 /// Evaluation's rows of `room`: scale = gamma / std, beta, mean.

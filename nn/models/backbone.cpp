@@ -5,16 +5,23 @@
 
 namespace fledge {
 
+namespace {
+
+template <class Images>
+Variable all_blocks(const Backbone& backbone, const Images& images, std::vector<Variable>* feature_maps) {
+  Variable y = backbone.run_first(images);
+  if (feature_maps && backbone.blocks().front().ends_stage) feature_maps->push_back(y);
+  return backbone.run(1, backbone.blocks().size(), std::move(y), feature_maps);
+}
+
+}  // namespace
+
 Variable Backbone::forward(const Variable& images, std::vector<Variable>* feature_maps) const {
-  Variable y = run_first(images);
-  if (feature_maps && blocks_.front().ends_stage) feature_maps->push_back(y);
-  return run(1, blocks_.size(), std::move(y), feature_maps);
+  return all_blocks(*this, images, feature_maps);
 }
 
 Variable Backbone::forward(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const {
-  Variable y = run_first(pictures);
-  if (feature_maps && blocks_.front().ends_stage) feature_maps->push_back(y);
-  return run(1, blocks_.size(), std::move(y), feature_maps);
+  return all_blocks(*this, pictures, feature_maps);
 }
 
 Variable Backbone::run_first(const Variable& images) const { return run_block(0, images); }

@@ -12,20 +12,6 @@ namespace {
 
 using Stored = std::uint16_t;
 
-const Stored* stored_or_null(const TensorView* v) { return v ? v->as<Stored>() : nullptr; }
-
-/// parameters: the three rows of ../norm_passes.h.
-void apply(const ExecContext& ctx, const Columns& m, const TensorView& x, const TensorView* residual,
-           const TensorView& y, const float* parameters, Activation activation) {
-  const Bounds bounds = bounds_of(activation);
-  const float *beta = parameters + m.width(), *mean = beta + m.width();
-  const Bf16NormApplyArgs a{x.as<Stored>(), stored_or_null(residual), y.as<Stored>(), mean, parameters, beta, bounds.lo,
-                            bounds.hi};
-  over_rows(ctx, m, sizeof(Stored), [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
-    simd().bf16.norm_apply(a, begin, end, width);
-  });
-}
-
 void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
                        const TensorView* residual, const TensorView& y, const TensorView& mean,
                        const TensorView& invstd, const TensorView* running_mean, const TensorView* running_var,
@@ -48,7 +34,7 @@ void narrow_norm_train(ExecContext& ctx, const TensorView& x, const TensorView& 
       m, statistics, rows, beta, p, parameters,
       [&](std::int64_t k) { return moments_about(shift[k], room.sums[k], room.sums[room.width + k], rows); },
       [&](std::int64_t k, double inv) { return static_cast<float>(gamma.as<float>()[k] * inv); });
-  apply(ctx, m, x, residual, y, parameters, p.activation);
+  apply_norm<Stored>(ctx, m, x, residual, y, parameters, p.activation, simd().bf16.norm_apply);
 }
 
 void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& gamma, const TensorView& beta,
@@ -60,7 +46,7 @@ void narrow_norm_eval(ExecContext& ctx, const TensorView& x, const TensorView& g
   const Columns m(rows, c);
   auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
   evaluation_parameters(m, gamma, beta, mean, var, p.eps, parameters);
-  apply(ctx, m, x, residual, y, parameters, p.activation);
+  apply_norm<Stored>(ctx, m, x, residual, y, parameters, p.activation, simd().bf16.norm_apply);
 }
 
 void narrow_norm_backward(ExecContext& ctx, const BatchNormBackwardArgs& in, const BatchNormGrads& out,
