@@ -1,5 +1,6 @@
 // Storage: a reference-counted buffer on a device, with a version counter and the backend's slot for packed weights.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -20,8 +21,9 @@ class Storage {
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
-  std::uint64_t version() const { return version_; }
-  void bump_version() { ++version_; }
+  std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+  /// Threads may write different parts of a storage at the same time (lanes.h).
+  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
   SlotHolder* holder() { return &holder_; }
 
  private:
@@ -32,7 +34,7 @@ class Storage {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_;
-  std::uint64_t version_ = 0;
+  std::atomic<std::uint64_t> version_{0};
   SlotHolder holder_;
 };
 

@@ -27,19 +27,15 @@ bool trains(const Conv2d& conv, const BatchNorm2d& bn, const Variable& x, const 
          wants_graph({&x, &residual, &conv.weight(), &conv.bias(), &bn.weight(), &bn.bias()});
 }
 
-FoldedConv::Weights folded(const Conv2d& conv, const BatchNorm2d& bn, const Variable& x) {
-  const DType dtype = conv.weight().value().dtype();
-  const bool mixed = x.value().dtype() == DType::BFloat16 && dtype == DType::Float32;
-  return conv.folded().of(conv, bn, mixed ? DType::BFloat16 : dtype);
-}
-
 }  // namespace
 
-FoldedConv::Weights FoldedConv::of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype) {
+FoldedConv::Weights FoldedConv::of(const Conv2d& conv, const BatchNorm2d& bn, std::optional<DType> input) {
+  const std::lock_guard lock(mutex_);  // before the weight is read: another thread may be giving it up
+  const DType own = conv.weight().value().dtype();
+  const DType dtype = input == DType::BFloat16 && own == DType::Float32 ? DType::BFloat16 : own;
   std::vector<Tensor> sources = {conv.weight().value(), bn.weight().value(), bn.bias().value(), bn.running_mean(),
                                  bn.running_var()};
   if (conv.bias().defined()) sources.push_back(conv.bias().value());
-  const std::lock_guard lock(mutex_);
   const bool given_up = alone_ && sources_.empty() && weights_.weight.defined() && weights_.weight.dtype() == dtype;
   if (!given_up && !is_of(sources, dtype)) {
     drop_locked();  // before as much again is asked for
@@ -88,16 +84,16 @@ Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation act
     const Variable y = conv.forward(x, bn.uses_batch_statistics() ? &moments : nullptr);
     return bn.forward(y, activation, residual, moments);
   }
-  const auto [weight, bias] = folded(conv, bn, x);
+  const auto [weight, bias] = conv.folded().of(conv, bn, x.value().dtype());
   return Variable(conv2d_fused(x.value(), weight, bias, residual.defined() ? residual.value() : Tensor(), activation,
                                conv.options().params));
 }
 
 Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation activation,
                        const StoredPictures& pictures) {
-  const DType dtype = conv.weight().value().dtype();
-  if (trains(conv, bn, Variable())) return conv_norm_act(conv, bn, activation, Variable(pictures.normalized(dtype)));
-  const auto [weight, bias] = conv.folded().of(conv, bn, dtype);
+  if (trains(conv, bn, Variable()))
+    return conv_norm_act(conv, bn, activation, Variable(pictures.normalized(conv.weight().value().dtype())));
+  const auto [weight, bias] = conv.folded().of(conv, bn);
   return Variable(pixels_conv2d_fused(pictures, weight, bias, activation, conv.options().params));
 }
 
@@ -106,8 +102,9 @@ Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& poin
   if (trains(depthwise.conv, depthwise.norm, x) || trains(pointwise.conv, pointwise.norm, x))
     return conv_norm_act(pointwise.conv, pointwise.norm, activation,
                          conv_norm_act(depthwise.conv, depthwise.norm, activation, x));
-  const auto [first, first_bias] = folded(depthwise.conv, depthwise.norm, x);
-  const auto [second, second_bias] = folded(pointwise.conv, pointwise.norm, x);
+  const DType dtype = x.value().dtype();
+  const auto [first, first_bias] = depthwise.conv.folded().of(depthwise.conv, depthwise.norm, dtype);
+  const auto [second, second_bias] = pointwise.conv.folded().of(pointwise.conv, pointwise.norm, dtype);
   return Variable(separable_conv2d_fused(x.value(), first, first_bias, second, second_bias, activation,
                                          depthwise.conv.options().params));
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -41,12 +42,13 @@ Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& poin
 class FoldedConv {
  public:
   struct Weights {
-    Tensor weight, bias;  // K,C/groups,R,S of the asked dtype, channels-last; K: float32 where that is bfloat16
+    Tensor weight, bias;  // K,C/groups,R,S, channels-last; K: float32 where the weight is bfloat16
   };
-  /// On the weights' device. Threads may ask at the same time.
-  Weights of(const Conv2d& conv, const BatchNorm2d& bn, DType dtype);
+  /// On the weights' device and of their dtype; bfloat16 where the input is that and they are float32. Threads may ask
+  /// at the same time.
+  Weights of(const Conv2d& conv, const BatchNorm2d& bn, std::optional<DType> input = {});
   /// The next of(), if it is on the CPU, gives the convolution's own weight up: what it then holds is NaN, without
-  /// memory. For networks that only one thread runs, and nobody trains, saves or moves any more.
+  /// memory. For networks that nobody trains, saves or moves any more; while one runs, nobody else reads their weights.
   void keep_alone();
   /// Errors (Internal): they are all there is.
   void drop();

@@ -27,9 +27,12 @@ Variable Backbone::forward(const StoredPictures& pictures, std::vector<Variable>
 Variable Backbone::run_first(const Variable& images) const { return run_block(0, images); }
 
 Variable Backbone::run_first(const StoredPictures& pictures) const {
-  if (of_pictures_ && !is_training()) return of_pictures_(pictures);
+  return reads_pictures() ? of_pictures_(pictures) : run_first(Variable(normalized(pictures)));
+}
+
+Tensor Backbone::normalized(const StoredPictures& pictures) const {
   const auto all = parameters();
-  return run_first(Variable(pictures.normalized(all.empty() ? DType::Float32 : all.front().value().dtype())));
+  return pictures.normalized(all.empty() ? DType::Float32 : all.front().value().dtype());
 }
 
 Variable Backbone::run(std::size_t first, std::size_t end, Variable x, std::vector<Variable>* feature_maps) const {

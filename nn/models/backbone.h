@@ -38,6 +38,11 @@ class Backbone : public Module {
   /// are; else they are normalized first, to the weights' dtype.
   Variable forward(const StoredPictures& pictures, std::vector<Variable>* feature_maps) const;
 
+  /// Whether the first block may read bytes as they are; else forward() takes normalized().
+  bool reads_pictures() const { return of_pictures_ && !is_training(); }
+  /// Numbers of the weights' dtype.
+  Tensor normalized(const StoredPictures& pictures) const;
+
   std::span<const BackboneBlock> blocks() const { return blocks_; }
   /// The first block, of numbers or of bytes; and the blocks `first` to `end` (without it) one after the other.
   Variable run_first(const Variable& images) const;

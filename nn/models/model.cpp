@@ -91,7 +91,7 @@ ModelOutput EmbeddingModel::forward(const Variable& images, const ForwardOptions
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(images, &output.feature_maps));
   else
-    output.features = pooled_features(*backbone_, images, part_sizes(*backbone_, images));
+    output.features = pooled_features(*backbone_, images, parts_of(*backbone_, images));
   return output_of(std::move(output), options);
 }
 
@@ -103,7 +103,7 @@ ModelOutput EmbeddingModel::forward(const StoredPictures& pictures, const Forwar
   if (options.feature_maps)
     output.features = global_avg_pool(backbone_->forward(pictures, &output.feature_maps));
   else
-    output.features = pooled_features(*backbone_, pictures, part_sizes(*backbone_, pictures));
+    output.features = pooled_features(*backbone_, pictures, parts_of(*backbone_, pictures));
   return output_of(std::move(output), options);
 }
 

@@ -1,11 +1,14 @@
 #include "nn/models/parts.h"
 
 #include <algorithm>
+#include <mutex>
 
+#include "autograd/grad_mode.h"
 #include "autograd/node.h"
 #include "autograd/ops/pool.h"
 #include "kernels/api/reproducibility.h"
 #include "tensor/context.h"
+#include "tensor/lanes.h"
 
 namespace fledge {
 namespace {
@@ -27,18 +30,41 @@ bool by_parts(const Backbone& backbone, std::int64_t n, Device device) {
   return std::none_of(parameters.begin(), parameters.end(), [](const Variable& p) { return wants_graph({&p}); });
 }
 
-/// Of n pictures.
-std::vector<std::int64_t> sizes(const Backbone& backbone, std::int64_t n, std::int64_t height, std::int64_t width) {
-  const std::span<const BackboneBlock> blocks = backbone.blocks();
-  const std::int64_t threads = thread_invariant() ? 1 : num_threads();
-  std::vector<std::int64_t> parts;
-  for (const BackboneBlock& block : blocks) {
+/// As many of n as each of the blocks would take for one thread.
+std::vector<std::int64_t> wishes(const Backbone& backbone, std::int64_t height, std::int64_t width) {
+  std::vector<std::int64_t> wishes;
+  for (const BackboneBlock& block : backbone.blocks()) {
     height = (height + block.stride - 1) / block.stride, width = (width + block.stride - 1) / block.stride;
     const std::int64_t numbers = std::max<std::int64_t>(1, height * width * block.channels);
     const std::int64_t least = std::max(block.weights / kWeightsPerNumber, kLeastNumbers);
-    parts.push_back(std::max<std::int64_t>(1, least / numbers) * threads);
+    wishes.push_back(std::max<std::int64_t>(1, least / numbers));
   }
-  for (std::size_t i = parts.size(); i-- > 0; n = parts[i]) parts[i] = equal_parts(n, std::min(n, parts[i]));
+  return wishes;
+}
+
+/// Whether so many equal parts keep the threads busy until near the end.
+bool busy(std::int64_t parts, std::int64_t threads) {
+  return threads > 1 && 4 * ((parts + threads - 1) / threads) * threads <= 5 * parts;
+}
+
+/// Of n pictures. Thread-invariant, the sizes are those of one thread.
+Parts parts_of(const Backbone& backbone, std::int64_t n, std::int64_t height, std::int64_t width) {
+  Parts parts{wishes(backbone, height, width)};
+  const std::int64_t threads = num_threads(), all = n;
+  while (parts.in_lanes < parts.sizes.size() && 2 * (n / threads) >= parts.sizes[parts.in_lanes]) ++parts.in_lanes;
+  // The blocks behind those in lanes take a multiple of the threads, so that these have as many parts each.
+  const std::int64_t step = thread_invariant() || n % threads != 0 ? 1 : threads;
+  for (std::size_t i = parts.sizes.size(); i-- > 0; n = parts.sizes[i]) {
+    std::int64_t& size = parts.sizes[i];
+    if (i < parts.in_lanes) {
+      if (i + 1 == parts.in_lanes) n /= step;
+      size = equal_parts(n, std::min(n, size));
+    } else {
+      size = step * equal_parts(n / step, std::min(n / step, thread_invariant() ? size : size * threads / step));
+    }
+  }
+  const auto count = [&](std::size_t block) { return block == parts.sizes.size() ? all : parts.sizes[block]; };
+  while (parts.in_lanes > 0 && !busy(count(parts.in_lanes) / parts.sizes[parts.in_lanes - 1], threads)) --parts.in_lanes;
   return parts;
 }
 
@@ -49,67 +75,75 @@ StoredPictures some_of(const StoredPictures& pictures, std::int64_t first, std::
   return {pictures.pixels.slice(0, first, count), pictures.normalize};
 }
 
-/// outputs(first picture, how many) for each `part` of `count` pictures from `first`, one behind the other.
+/// outputs(first picture, how many) for each `part` of `count` pictures from `first`, side by side.
 template <class F>
-Variable joined(std::int64_t first, std::int64_t count, std::int64_t part, F outputs) {
+Variable joined(std::int64_t first, std::int64_t count, std::int64_t part, bool lanes, F outputs) {
   if (part == count) return outputs(first, count);
   Tensor all;
-  for (std::int64_t done = 0; done < count; done += part) {
-    const Variable some = outputs(first + done, part);
-    if (!all.defined()) {
+  std::once_flag made;
+  const auto take = [&](std::int64_t i) {
+    const NoGradGuard no_grad;  // a thread's own
+    const Tensor some = outputs(first + i * part, part).value();
+    std::call_once(made, [&] {
       Dims dims = some.dims();
       dims[0] = count;
-      all = Tensor::empty(dims, some.value().dtype(), dims.rank() == 4 ? Layout::ChannelsLast : Layout::Contiguous);
-    }
-    all.slice(0, done, part).copy_from(some.value());
-  }
+      all = Tensor::empty(dims, some.dtype(), dims.rank() == 4 ? Layout::ChannelsLast : Layout::Contiguous);
+    });
+    all.slice(0, i * part, part).copy_from(some);
+  };
+  if (lanes)
+    in_lanes(count / part, take);
+  else
+    for (std::int64_t i = 0; i < count / part; ++i) take(i);
   return Variable(all);
 }
 
-/// The maps behind block `end` - 1 of `count` pictures from `first`, which parts[end - 1] divides.
+/// The maps behind block `end` - 1 of `count` pictures from `first`, which the block's part divides.
 template <class Images>
-Variable maps(const Backbone& backbone, const Images& images, const std::vector<std::int64_t>& parts, std::size_t end,
-              std::int64_t first, std::int64_t count) {
-  const std::int64_t part = parts[end - 1];
+Variable maps(const Backbone& backbone, const Images& images, const Parts& parts, std::size_t end, std::int64_t first,
+              std::int64_t count) {
+  const std::int64_t part = parts.sizes[end - 1];
   std::size_t begin = end - 1;
-  while (begin > 0 && parts[begin - 1] == part) --begin;
-  return joined(first, count, part, [&](std::int64_t at, std::int64_t n) {
+  while (begin > 0 && begin != parts.in_lanes && parts.sizes[begin - 1] == part) --begin;
+  return joined(first, count, part, end == parts.in_lanes, [&](std::int64_t at, std::int64_t n) {
     if (begin == 0) return backbone.run(1, end, backbone.run_first(some_of(images, at, n)));
     return backbone.run(begin, end, maps(backbone, images, parts, begin, at, n));
   });
 }
 
 template <class Images>
-Variable pooled(const Backbone& backbone, const Images& images, std::int64_t n,
-                const std::vector<std::int64_t>& parts) {
-  if (parts.front() >= n) return global_avg_pool(backbone.forward(images, nullptr));
-  return joined(0, n, parts.back(), [&](std::int64_t first, std::int64_t count) {
-    return global_avg_pool(maps(backbone, images, parts, parts.size(), first, count));
+Variable pooled(const Backbone& backbone, const Images& images, std::int64_t n, const Parts& parts) {
+  if (parts.sizes.front() >= n) return global_avg_pool(backbone.forward(images, nullptr));
+  const std::size_t blocks = parts.sizes.size();
+  return joined(0, n, parts.sizes.back(), parts.in_lanes == blocks, [&](std::int64_t first, std::int64_t count) {
+    return global_avg_pool(maps(backbone, images, parts, blocks, first, count));
   });
+}
+
+Parts whole(const Backbone& backbone, std::int64_t n) {
+  return {std::vector<std::int64_t>(backbone.blocks().size(), n)};
 }
 
 }  // namespace
 
-std::vector<std::int64_t> part_sizes(const Backbone& backbone, const Variable& images) {
+Parts parts_of(const Backbone& backbone, const Variable& images) {
   const Dims& dims = images.dims();
-  if (wants_graph({&images}) || !by_parts(backbone, dims[0], images.value().device()))
-    return std::vector<std::int64_t>(backbone.blocks().size(), dims[0]);
-  return sizes(backbone, dims[0], dims[2], dims[3]);
+  if (wants_graph({&images}) || !by_parts(backbone, dims[0], images.value().device())) return whole(backbone, dims[0]);
+  return parts_of(backbone, dims[0], dims[2], dims[3]);
 }
 
-std::vector<std::int64_t> part_sizes(const Backbone& backbone, const StoredPictures& pictures) {
+Parts parts_of(const Backbone& backbone, const StoredPictures& pictures) {
   const Dims& dims = pictures.pixels.dims();
-  if (!by_parts(backbone, dims[0], pictures.pixels.device()))
-    return std::vector<std::int64_t>(backbone.blocks().size(), dims[0]);
-  return sizes(backbone, dims[0], dims[1], dims[2]);
+  if (!by_parts(backbone, dims[0], pictures.pixels.device())) return whole(backbone, dims[0]);
+  return parts_of(backbone, dims[0], dims[1], dims[2]);
 }
 
-Variable pooled_features(const Backbone& backbone, const Variable& images, const std::vector<std::int64_t>& parts) {
+Variable pooled_features(const Backbone& backbone, const Variable& images, const Parts& parts) {
   return pooled(backbone, images, images.dims()[0], parts);
 }
 
-Variable pooled_features(const Backbone& backbone, const StoredPictures& pictures,
-                         const std::vector<std::int64_t>& parts) {
+Variable pooled_features(const Backbone& backbone, const StoredPictures& pictures, const Parts& parts) {
+  if (!backbone.reads_pictures()) return pooled_features(backbone, Variable(backbone.normalized(pictures)), parts);
   return pooled(backbone, pictures, pictures.pixels.dim(0), parts);
 }
 

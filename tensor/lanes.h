@@ -1,0 +1,16 @@
+// Lanes: threads that run kernels beside one another and wait only at the end. Where work falls into parts of its own
+// (pictures of a batch), this is faster than every kernel on all threads: a kernel ends when its slowest thread does.
+#pragma once
+#include <cstdint>
+#include <functional>
+
+namespace fledge {
+
+/// f(item) once for each of [0, items), taken in turn by as many threads as the caller's context has. Inside, context()
+/// is the thread's own, with one thread and the caller's precision; what else a thread has for itself (no_grad) is f's
+/// business. With one thread, inside a lane, or for one item: on the calling thread, as its context is.
+/// What f throws is thrown on when all threads have ended, that of the first item first; items that nobody has begun by
+/// then are left.
+void in_lanes(std::int64_t items, const std::function<void(std::int64_t)>& f);
+
+}  // namespace fledge
