@@ -50,10 +50,11 @@ template <class F>
 void over_rows(const ExecContext& ctx, const Columns& m, std::size_t element, F pass) {
   constexpr std::size_t kBlockBytes = 64 * 1024;
   const std::int64_t rows = std::max<std::int64_t>(1, static_cast<std::int64_t>(kBlockBytes / element) / m.width());
-  parallel_for(ctx.threads(), m.wide_rows, row_grain(m.width()), [&](std::int64_t begin, std::int64_t end) {
+  const auto backwards = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t stop = end; stop > begin; stop -= std::min(rows, stop - begin))
       pass(std::max(begin, stop - rows), stop, m.width());
-  });
+  };
+  parallel_for(ctx.threads(), m.wide_rows, row_grain(m.width()), backwards, Order::Backwards);
   if (m.rest) pass(m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
 }
 

@@ -53,15 +53,15 @@ void global_avg_pool(ExecContext& ctx, const TensorView& x, const TensorView& y)
   const std::int64_t n = x.dims[0], c = x.dims[1], pixels = x.dims[2] * x.dims[3];
   if (pixels == 0 || !is_channels_last(x) || !is_contiguous(y)) return reference().pool.global_avg_pool(ctx, x, y);
   const std::int64_t grain = row_grain(pixels * c);
-  const int parts = part_count(ctx.threads(), n, grain);
+  const int threads = thread_count(ctx.threads(), n, grain);
   auto* sums =
-      static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * parts) * (sizeof(double) + sizeof(float))));
-  auto* partial = reinterpret_cast<float*>(sums + c * parts);
-  parallel_parts(parts, n, [&](int part, std::int64_t begin, std::int64_t end) {
-    double* s = sums + part * c;
+      static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * threads) * (sizeof(double) + sizeof(float))));
+  auto* partial = reinterpret_cast<float*>(sums + c * threads);
+  parallel_threads(threads, n, [&](int thread, std::int64_t begin, std::int64_t end) {
+    double* s = sums + thread * c;
     for (std::int64_t i = begin; i < end; ++i) {
       std::fill(s, s + c, 0.0);
-      simd().column_sums(x.as<float>() + i * pixels * c, pixels, c, s, partial + part * c);
+      simd().column_sums(x.as<float>() + i * pixels * c, pixels, c, s, partial + thread * c);
       for (std::int64_t k = 0; k < c; ++k)
         y.as<float>()[i * c + k] = static_cast<float>(s[k] / static_cast<double>(pixels));
     }

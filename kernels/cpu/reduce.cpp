@@ -83,15 +83,15 @@ void columns_to_one(ExecContext& ctx, const float* x, const Pattern& p, float* y
     return;
   }
   const std::int64_t c = p.inner;
-  const int parts = part_count(ctx.threads(), p.outer, row_grain(p.reduced * c));
+  const int threads = thread_count(ctx.threads(), p.outer, row_grain(p.reduced * c));
   auto* sums =
-      static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * parts) * (sizeof(double) + sizeof(float))));
-  auto* partial = reinterpret_cast<float*>(sums + c * parts);
-  parallel_parts(parts, p.outer, [&](int part, std::int64_t begin, std::int64_t end) {
-    double* s = sums + part * c;
+      static_cast<double*>(ctx.scratch(static_cast<std::size_t>(c * threads) * (sizeof(double) + sizeof(float))));
+  auto* partial = reinterpret_cast<float*>(sums + c * threads);
+  parallel_threads(threads, p.outer, [&](int thread, std::int64_t begin, std::int64_t end) {
+    double* s = sums + thread * c;
     for (std::int64_t i = begin; i < end; ++i) {
       std::fill(s, s + c, 0.0);
-      simd().column_sums(x + i * p.reduced * c, p.reduced, c, s, partial + part * c);
+      simd().column_sums(x + i * p.reduced * c, p.reduced, c, s, partial + thread * c);
       for (std::int64_t k = 0; k < c; ++k) y[i * p.outer_step + k] = static_cast<float>(s[k] * factor);
     }
   });

@@ -18,18 +18,18 @@ void scan_products(ExecContext& ctx, const TensorView& products, const TensorVie
   if (!is_contiguous(products) || !dense(queries, items) || (columns && !dense(columns->queries, columns->items)))
     return reference().distance.scan_products(ctx, products, queries, items, before, marks, columns);
   const std::int64_t rows = products.dims[0], width = products.dims[1], chunks = (width + kScanChunk - 1) / kScanChunk;
-  const int parts = part_count(ctx.threads(), rows, row_grain(width));
-  std::int32_t* counts = nullptr;  // of the columns, a row a part
+  const int threads = thread_count(ctx.threads(), rows, row_grain(width));
+  std::int32_t* counts = nullptr;  // of the columns, a row a thread
   if (columns) {
-    counts = static_cast<std::int32_t*>(ctx.scratch(static_cast<std::size_t>(parts * width) * sizeof(std::int32_t)));
-    std::fill_n(counts, parts * width, 0);
+    counts = static_cast<std::int32_t*>(ctx.scratch(static_cast<std::size_t>(threads * width) * sizeof(std::int32_t)));
+    std::fill_n(counts, threads * width, 0);
   }
-  parallel_parts(parts, rows, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_threads(threads, rows, [&](int thread, std::int64_t begin, std::int64_t end) {
     ScanArgs a{};
     a.item_strict = row_of(items, 0), a.item_loose = row_of(items, 1), a.count = width;
     if (columns) {
       a.column_strict = row_of(columns->queries, 0), a.column_loose = row_of(columns->queries, 1);
-      a.column_list = row_of(columns->queries, 2), a.column_before = counts + part * width;
+      a.column_list = row_of(columns->queries, 2), a.column_before = counts + thread * width;
     }
     for (std::int64_t i = begin; i < end; ++i) {
       a.products = products.as<float>() + i * width;
@@ -42,8 +42,8 @@ void scan_products(ExecContext& ctx, const TensorView& products, const TensorVie
   if (!columns) return;
   std::int32_t* sums = columns->before.as<std::int32_t>();
   std::copy_n(counts, width, sums);
-  for (int part = 1; part < parts; ++part)
-    for (std::int64_t j = 0; j < width; ++j) sums[j] += counts[part * width + j];
+  for (int thread = 1; thread < threads; ++thread)
+    for (std::int64_t j = 0; j < width; ++j) sums[j] += counts[thread * width + j];
 }
 
 }  // namespace

@@ -35,18 +35,18 @@ void for_parts(ExecContext& ctx, int parts, std::int64_t items, const std::funct
     state.lanes.push_back(std::move(lane));
   }
   std::array<std::exception_ptr, kMostParts> errors;
-  const auto take = [&](int lane) {
-    for (int part = lane * parts / threads; part < (lane + 1) * parts / threads; ++part) try {
-        f({*state.lanes[lane], part, items * part / parts, items * (part + 1) / parts});
-      } catch (...) {
-        errors[part] = std::current_exception();
-      }
+  const auto take = [&](int lane, int part) {
+    try {
+      f({*state.lanes[lane], part, items * part / parts, items * (part + 1) / parts});
+    } catch (...) {
+      errors[part] = std::current_exception();
+    }
   };
   if (threads == 1) {
-    take(0);
-  } else {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int lane = 0; lane < threads; ++lane) take(lane);
+    for (int part = 0; part < parts; ++part) take(0, part);
+  } else {  // a thread that began late leaves its parts to others
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (int part = 0; part < parts; ++part) take(omp_get_thread_num(), part);
   }
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);

@@ -117,15 +117,16 @@ void run_over(const Rows& inputs, ExecContext& ctx, const ConvCall& c) {
   constexpr std::int64_t kStripRows = 4;
   const std::int64_t strips = (c.y.dims[2] + kStripRows - 1) / kStripRows, all = c.x.dims[0] * strips;
   const std::int64_t packed = panel_floats(c.w), each = FewChannels(c, inputs, nullptr).floats(kStripRows);
-  const int parts = c.moments ? sum_parts(ctx, all, 1) : part_count(ctx.threads(), all, 1);
-  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + parts * each) * sizeof(float)));
+  const int threads = thread_count(ctx.threads(), all, 1);
+  const int parts = c.moments ? sum_parts(ctx, all, 1) : parts_of_threads(threads, all);
+  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(packed + threads * each) * sizeof(float)));
   pack_panels(c.w, memory);
   const FewChannels convolution(c, inputs, memory);
   if (c.moments) c.moments->begin(parts);
-  parallel_sum(ctx, parts, all, [&](int part, std::int64_t begin, std::int64_t end) {
+  parallel_parts(threads, parts, all, [&](int thread, int part, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % strips * kStripRows, last = std::min(c.y.dims[2], first + kStripRows);
-      convolution.run({i / strips, first, last}, memory + packed + part * each);
+      convolution.run({i / strips, first, last}, memory + packed + thread * each);
       if (c.moments) convolution.add_moments({i / strips, first, last}, part);
     }
   });

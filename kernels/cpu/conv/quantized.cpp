@@ -141,10 +141,10 @@ void run(ExecContext& ctx, const ConvCall& c) {
   const QuantizedPanels weights = packed(ctx, N, c.w);
   const std::int64_t pixels = c.y.dims[0] * c.y.dims[2] * c.y.dims[3], block = block_pixels(c, ctx.threads());
   const std::int64_t blocks = (pixels + block - 1) / block, each = Block::floats(c, N, block);
-  const int parts = part_count(ctx.threads(), blocks, 1);
-  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(parts * each) * sizeof(float)));
-  parallel_parts(parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
-    Block numbers(c, weights, block, memory + part * each);
+  const int threads = thread_count(ctx.threads(), blocks, 1);
+  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(threads * each) * sizeof(float)));
+  parallel_threads(threads, blocks, [&](int thread, std::int64_t begin, std::int64_t end) {
+    Block numbers(c, weights, block, memory + thread * each);
     for (std::int64_t i = begin; i < end; ++i) numbers.run(i * block, std::min(pixels, (i + 1) * block));
   });
 }

@@ -40,7 +40,7 @@ bool separable_by_strips(ExecContext& ctx, const TensorView& x, const TensorView
   if (ctx.report) ctx.report->implementation = "strips";
   const std::int64_t rows = y.dims[0] * y.dims[2], width = y.dims[3], channels = x.dims[1];
   const std::int64_t strip = std::min(rows, strip_rows(width, channels)), strips = (rows + strip - 1) / strip;
-  const int parts = part_count(ctx.threads(), strips, 1);
+  const int threads = thread_count(ctx.threads(), strips, 1);
   const DepthwiseArgs first_half = depthwise_arguments(ctx, x, depthwise, e.depthwise_bias, e.between, y.dims, p);
   const Bounds bounds = bounds_of(e.activation);
   const ProductFusedArgs second_half{.x = nullptr,
@@ -57,9 +57,9 @@ bool separable_by_strips(ExecContext& ctx, const TensorView& x, const TensorView
                                      .lo = bounds.lo,
                                      .hi = bounds.hi};
   const std::int64_t floats = strip * width * channels;
-  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(parts * floats) * sizeof(float)));
-  parallel_parts(parts, strips, [&](int part, std::int64_t begin, std::int64_t end) {
-    float* between = memory + part * floats;
+  auto* memory = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(threads * floats) * sizeof(float)));
+  parallel_threads(threads, strips, [&](int thread, std::int64_t begin, std::int64_t end) {
+    float* between = memory + thread * floats;
     for (std::int64_t first = begin * strip, last; first < std::min(rows, end * strip); first = last) {
       last = std::min(rows, first + strip);
       DepthwiseArgs to_strip = first_half;

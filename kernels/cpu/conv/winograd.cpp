@@ -26,13 +26,14 @@ bool keeps_weights(const ConvCall& call) { return call.inference && call.w.holde
 
 constexpr int kForm = 0;  // its address names the packed forms
 
-/// In `parts`, on the context's threads; `memory` is the parts', BlockOfTiles::floats each.
+/// On so many threads; `memory` is theirs, BlockOfTiles::floats each.
 void run_blocks(ExecContext& ctx, const WinogradProblem& p, const WinogradWeights& weights, std::int64_t tiles,
-                int parts, float* memory, OutputMoments* moments) {
+                int threads, float* memory, OutputMoments* moments) {
   const std::int64_t blocks = (p.tiles.count() + tiles - 1) / tiles, each = BlockOfTiles::floats(p, tiles);
+  const int parts = moments ? sum_parts(ctx, blocks, 1) : parts_of_threads(threads, blocks);
   if (moments) moments->begin(parts);
-  parallel_sum(ctx, parts, blocks, [&](int part, std::int64_t begin, std::int64_t end) {
-    BlockOfTiles block(p, tiles, weights, memory + part * each);
+  parallel_parts(threads, parts, blocks, [&](int thread, int part, std::int64_t begin, std::int64_t end) {
+    BlockOfTiles block(p, tiles, weights, memory + thread * each);
     for (std::int64_t i = begin; i < end; ++i)
       block.run(i * tiles, std::min(p.tiles.count(), (i + 1) * tiles), moments, part);
   });
@@ -43,32 +44,32 @@ void convolve(ExecContext& ctx, int m, const ConvCall& call) {
   const bool fixed = call.moments && thread_invariant();  // moments are sums of the blocks'
   const std::int64_t tiles = block_tiles(p, fixed ? kFixedParts : ctx.threads());
   const std::int64_t blocks = (p.tiles.count() + tiles - 1) / tiles;
-  const int parts = call.moments ? sum_parts(ctx, blocks, 1) : part_count(ctx.threads(), blocks, 1);
+  const int threads = thread_count(ctx.threads(), blocks, 1);
   const std::int64_t stride = winograd_weight_stride(p.c, p.k), packed = p.tiles.positions() * stride;
   const std::int64_t each = BlockOfTiles::floats(p, tiles);
   const auto pack = [&](void* to) { pack_winograd_weights(ctx.threads(), m, p.w, p.turned, static_cast<float*>(to)); };
   const auto bytes = [](std::int64_t floats) { return static_cast<std::size_t>(floats) * sizeof(float); };
   const bool keep = keeps_weights(call);
-  auto* memory = static_cast<float*>(ctx.scratch(bytes(parts * each + (keep ? 0 : packed))));
-  float* u = memory + parts * each;
+  auto* memory = static_cast<float*>(ctx.scratch(bytes(threads * each + (keep ? 0 : packed))));
+  float* u = memory + threads * each;
   if (keep)
     u = static_cast<float*>(PackedWeights::of(p.w, {&kForm, m}, bytes(packed), pack));
   else
     pack(u);
-  run_blocks(ctx, p, {u, stride}, tiles, parts, memory, call.moments);
+  run_blocks(ctx, p, {u, stride}, tiles, threads, memory, call.moments);
 }
 
 /// The products in 16-bit numbers; the transforms as ever.
 void convolve_int16(ExecContext& ctx, int m, const ConvCall& call) {
   const WinogradProblem p = winograd_problem(m, call);
   const std::int64_t tiles = block_tiles(p, ctx.threads()), blocks = (p.tiles.count() + tiles - 1) / tiles;
-  const int parts = part_count(ctx.threads(), blocks, 1);
+  const int threads = thread_count(ctx.threads(), blocks, 1);
   const std::int64_t stride = winograd_int16_stride(p.c, p.k);
   const auto pack = [&](void* to) { pack_winograd_int16(ctx.threads(), m, p.w, static_cast<std::byte*>(to)); };
   void* packed = PackedWeights::of(p.w, {&kForm, -m}, static_cast<std::size_t>(p.tiles.positions() * stride), pack);
-  const auto floats = static_cast<std::size_t>(parts * BlockOfTiles::floats(p, tiles));
+  const auto floats = static_cast<std::size_t>(threads * BlockOfTiles::floats(p, tiles));
   auto* memory = static_cast<float*>(ctx.scratch(floats * sizeof(float)));
-  run_blocks(ctx, p, {nullptr, 0, static_cast<std::byte*>(packed), stride}, tiles, parts, memory, nullptr);
+  run_blocks(ctx, p, {nullptr, 0, static_cast<std::byte*>(packed), stride}, tiles, threads, memory, nullptr);
 }
 
 const char* refuses(const ConvCall& c) {

@@ -94,8 +94,8 @@ TEST_CASE("bytes: parts of a batch are those of the normalized pictures", "[mode
   for (const std::int64_t n : {1, 8, 13, 16, 27}) {
     const StoredPictures pictures = drawn(n, 64, 64, kImagenet);
     const Variable images(pictures.normalized());
-    const std::vector<std::int64_t> parts = part_sizes(model.backbone(), images);
-    CHECK(part_sizes(model.backbone(), pictures) == parts);
+    const Parts parts = parts_of(model.backbone(), images);
+    CHECK(parts_of(model.backbone(), pictures) == parts);
     CHECK(same_bits(pooled_features(model.backbone(), pictures, parts).value(),
                     pooled_features(model.backbone(), images, parts).value()));
   }
@@ -111,11 +111,11 @@ TEST_CASE("bytes: parts that grow from block to block are those of the normalize
       model.eval();
       const StoredPictures pictures = drawn(6, 40, 40, kImagenet);
       const Variable images(pictures.normalized(dtype));
-      std::vector<std::int64_t> growing(model.backbone().blocks().size(), 6);
-      growing[0] = 1, growing[1] = growing[2] = 3;
+      const Parts all{std::vector<std::int64_t>(model.backbone().blocks().size(), 6)};
+      Parts growing = all;
+      growing.sizes[0] = 1, growing.sizes[1] = growing.sizes[2] = 3;
       const Tensor by_parts = pooled_features(model.backbone(), images, growing).value();
-      const Tensor whole =
-          pooled_features(model.backbone(), images, std::vector<std::int64_t>(growing.size(), 6)).value();
+      const Tensor whole = pooled_features(model.backbone(), images, all).value();
       CHECK(relative_error(by_parts.to(DType::Float32), whole.to(DType::Float32)) <
             (dtype == DType::Float32 ? 1e-5 : 0.02));
       if (dtype == DType::Float32)
