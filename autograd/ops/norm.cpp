@@ -73,7 +73,46 @@ class BatchNormNode : public Node {
   BatchNormParams params_;
 };
 
+// Inputs x, gamma, beta, w.
+class BatchNormPointwiseNode : public Node {
+ public:
+  BatchNormPointwiseNode(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& w,
+                         const BatchNormPointwiseResult& forward, const BatchNormParams& params)
+      : x_(x), gamma_(gamma), beta_(beta), w_(w), mean_(forward.mean), invstd_(forward.invstd), params_(params) {}
+
+  const char* name() const override { return "batch_norm_pointwise"; }
+
+  std::vector<Tensor> backward(const Tensor& dy, const Needs& needs) override {
+    const Tensor &x = x_.get(name(), "input"), &gamma = gamma_.get(name(), "gamma"), &beta = beta_.get(name(), "beta");
+    const Tensor &mean = mean_.get(name(), "mean"), &invstd = invstd_.get(name(), "invstd");
+    const BatchNormPointwiseNeeds wanted{.dx = needs[0], .dgamma = needs[1], .dbeta = needs[2], .dw = needs[3]};
+    BatchNormPointwiseGradients g = batch_norm_pointwise_backward(dy, x, {{}, mean, invstd, {}}, gamma, beta,
+                                                                  w_.get(name(), "weight"), wanted, params_);
+    return {g.dx, g.dgamma, g.dbeta, g.dw};
+  }
+
+  void release() override {
+    for (Saved* saved : {&x_, &gamma_, &beta_, &w_, &mean_, &invstd_}) saved->release();
+  }
+
+ private:
+  Saved x_, gamma_, beta_, w_, mean_, invstd_;
+  BatchNormParams params_;
+};
+
 }  // namespace
+
+Variable batch_norm_pointwise(const Variable& x, const Variable& gamma, const Variable& beta,
+                              const Tensor& running_mean, const Tensor& running_var, const Tensor& moments,
+                              const Variable& w, const BatchNormParams& params, Tensor* y_moments) {
+  const BatchNormPointwiseResult forward = batch_norm_pointwise(x.value(), moments, gamma.value(), beta.value(),
+                                                                running_mean, running_var, w.value(), params);
+  if (y_moments) *y_moments = forward.moments;
+  if (!wants_graph({&x, &gamma, &beta, &w})) return Variable(forward.y);
+  auto node =
+      std::make_shared<BatchNormPointwiseNode>(x.value(), gamma.value(), beta.value(), w.value(), forward, params);
+  return attach(forward.y, std::move(node), {x, gamma, beta, w});
+}
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
                     const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params,

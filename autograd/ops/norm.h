@@ -14,4 +14,11 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                     const Tensor& running_mean, const Tensor& running_var, bool training, const BatchNormParams& params,
                     const Tensor& moments = {});
 
+/// conv2d(batch_norm(x, ...), w) in training, of one tap and without a bias, as one node that keeps x and never what is
+/// between the two. For devices that have it (has_batch_norm_pointwise in tensor/ops/norm.h). w: K,C,1,1; y_moments:
+/// those of the result.
+Variable batch_norm_pointwise(const Variable& x, const Variable& gamma, const Variable& beta,
+                              const Tensor& running_mean, const Tensor& running_var, const Tensor& moments,
+                              const Variable& w, const BatchNormParams& params, Tensor* y_moments);
+
 }  // namespace fledge

@@ -54,11 +54,39 @@ struct BatchNormGrads {
 using BatchNormBackward = void (*)(ExecContext&, const BatchNormBackwardArgs&, const BatchNormGrads&,
                                    bool batch_statistics, const BatchNormParams&);
 
+/// A batch norm in training and the convolution of one tap behind it: y = conv(z, w), where z (N,C,H,W, never written)
+/// is what batch_norm_from_moments makes of x; and y's moments, as conv.forward_moments gives them. Between the two
+/// convolutions of MobileNet's block (Howard et al. 2017, figure 3). w: K,C,1,1  y: N,K,H,W  y_moments: 2,K, double.
+/// Null in a table whose kernels do as well one by one.
+using BatchNormPointwise = void (*)(ExecContext&, const TensorView& x, const TensorView& moments,
+                                    const TensorView& gamma, const TensorView& beta, const TensorView& mean,
+                                    const TensorView& invstd, const TensorView* running_mean,
+                                    const TensorView* running_var, const TensorView& w, const TensorView& y,
+                                    const TensorView& y_moments, const BatchNormParams&);
+struct BatchNormPointwiseArgs {
+  const TensorView& dy;     // N,K,H,W
+  const TensorView& x;      // z is found anew from it, to the bit
+  const TensorView& gamma;  // C
+  const TensorView& beta;
+  const TensorView& mean;
+  const TensorView& invstd;
+  const TensorView& w;  // K,C,1,1
+};
+/// Each nullable, and overwritten. dx, of x's dims, lies in no other argument's memory.
+struct BatchNormPointwiseGrads {
+  const TensorView *dx = nullptr, *dgamma = nullptr, *dbeta = nullptr, *dw = nullptr;
+};
+/// Null where the other is.
+using BatchNormPointwiseBackward = void (*)(ExecContext&, const BatchNormPointwiseArgs&, const BatchNormPointwiseGrads&,
+                                            const BatchNormParams&);
+
 struct NormKernels {
   BatchNormTrainForward batch_norm_train{};
   BatchNormFromMoments batch_norm_from_moments{};
   BatchNormEvalForward batch_norm_eval{};
   BatchNormBackward batch_norm_backward{};
+  BatchNormPointwise batch_norm_pointwise{};
+  BatchNormPointwiseBackward batch_norm_pointwise_backward{};
 };
 
 }  // namespace fledge

@@ -2,6 +2,7 @@
 // The second pass runs backwards over the rows, so that it starts with what the first one left in the cache.
 #include "kernels/cpu/activation_bounds.h"
 #include "kernels/cpu/columns.h"
+#include "kernels/cpu/conv/pointwise.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/norm_passes.h"
 #include "kernels/cpu/overlays.h"
@@ -118,7 +119,9 @@ void overlay_norm(KernelTable& t) {
   t.norm = {.batch_norm_train = &batch_norm_train,
             .batch_norm_from_moments = &batch_norm_from_moments,
             .batch_norm_eval = &batch_norm_eval,
-            .batch_norm_backward = &batch_norm_backward};
+            .batch_norm_backward = &batch_norm_backward,
+            .batch_norm_pointwise = &batch_norm_pointwise,
+            .batch_norm_pointwise_backward = &batch_norm_pointwise_backward};
 }
 
 }  // namespace fledge::cpu

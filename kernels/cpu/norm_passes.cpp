@@ -16,12 +16,16 @@ bool all_channels_last(std::initializer_list<const TensorView*> views) {
 }
 
 NormRoom::NormRoom(ExecContext& ctx, const Columns& m)
-    : width(m.width()), parts(sum_parts(ctx, m.wide_rows, row_grain(m.width()))) {
+    : NormRoom(ctx, m, sum_parts(ctx, m.wide_rows, row_grain(m.width())), 0) {}
+
+NormRoom::NormRoom(ExecContext& ctx, const Columns& m, int for_parts, std::int64_t more_floats)
+    : width(m.width()), parts(for_parts) {
   const auto n = static_cast<std::size_t>(2 * width * parts);
-  const auto floats = n + static_cast<std::size_t>(kParameters * width);
+  const auto floats = n + static_cast<std::size_t>(kParameters * width + more_floats);
   sums = static_cast<double*>(ctx.scratch(n * sizeof(double) + floats * sizeof(float)));
   partial = reinterpret_cast<float*>(sums + n);
   parameters = partial + n;
+  more = parameters + kParameters * width;
   std::fill(sums, sums + n, 0.0);
 }
 

@@ -21,10 +21,13 @@ struct NormRoom {
   double* sums;       // parts x 2 x width
   float* partial;     // parts x 2 x width
   float* parameters;  // kParameters x width
+  float* more;        // what else was asked for
   std::int64_t width;
   int parts;
 
   NormRoom(ExecContext& ctx, const Columns& m);
+  /// For passes of another division, and with more floats for the kernel's own use.
+  NormRoom(ExecContext& ctx, const Columns& m, int parts, std::int64_t more_floats);
   double* of_part(int part) const { return sums + 2 * width * part; }
   float* floats_of_part(int part) const { return partial + 2 * width * part; }
   float* row(int i) const { return parameters + i * width; }
@@ -38,10 +41,10 @@ struct NormRoom {
     if (m.rest) pass(0, m.wide_rows * m.fold, m.wide_rows * m.fold + m.rest, m.c);
     add_parts(m);
   }
+  void add_parts(const Columns& m) const;
 
  private:
   static constexpr std::int64_t kParameters = 5;
-  void add_parts(const Columns& m) const;
 };
 
 /// pass(begin, end, c) over all rows, by blocks of elements of so many bytes; each thread from its last block to its

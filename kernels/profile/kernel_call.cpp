@@ -53,6 +53,14 @@ void CallReader::add(const BatchNormBackwardArgs& a) {
   add(a.beta);
 }
 
+void CallReader::add(const BatchNormPointwiseArgs& a) {
+  for (const TensorView* t : {&a.dy, &a.x, &a.gamma, &a.beta, &a.mean, &a.invstd, &a.w}) add(*t);
+}
+
+void CallReader::add(const BatchNormPointwiseGrads& g) {
+  for (const TensorView* t : {g.dx, g.dgamma, g.dbeta, g.dw}) add(t);
+}
+
 void CallReader::add(const BatchNormGrads& g) {
   seen_.clear();  // written, perhaps over what was read
   for (const TensorView* t : {g.dx, g.dgamma, g.dbeta, g.dresidual}) add(t);
@@ -100,6 +108,11 @@ void set_separable(KernelCall& call, const TensorView& x, const TensorView& dept
 void set_pixels_convolution(KernelCall& call, const TensorView& pixels, const TensorView& w, const TensorView& y,
                             const Conv2dParams& p) {
   set_convolution(call, normalized_view(pixels, nullptr, pixels.dtype), w, y, p);
+}
+
+void set_pointwise_backward(KernelCall& call, const BatchNormPointwiseArgs& in, const BatchNormPointwiseGrads& out) {
+  set_convolution(call, in.x, in.w, in.dy, {});
+  call.flops *= (out.dw ? 1 : 0) + (out.dx || out.dgamma || out.dbeta ? 1 : 0);
 }
 
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p) {

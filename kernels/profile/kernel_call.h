@@ -26,6 +26,8 @@ class CallReader {
   void add(const SeparableEpilogue& e);
   void add(const BatchNormBackwardArgs& a);
   void add(const BatchNormGrads& g);
+  void add(const BatchNormPointwiseArgs& a);
+  void add(const BatchNormPointwiseGrads& g);
   void add(const StepScalars& s);
   void add(std::span<const TensorView> tensors);
   void add(std::span<const OptimTensor> tensors);
@@ -68,6 +70,8 @@ void set_separable(KernelCall& call, const TensorView& x, const TensorView& dept
                    const TensorView& y, const Conv2dParams& p);
 void set_pixels_convolution(KernelCall& call, const TensorView& pixels, const TensorView& w, const TensorView& y,
                             const Conv2dParams& p);
+/// Both gradients of the convolution, as far as they are wanted.
+void set_pointwise_backward(KernelCall& call, const BatchNormPointwiseArgs& in, const BatchNormPointwiseGrads& out);
 void set_matmul(KernelCall& call, const TensorView& a, const TensorView& c, const MatmulParams& p);
 
 template <class Entry, class... Arguments>
@@ -88,6 +92,10 @@ KernelCall call_of(const Arguments&... arguments) {
     set_convolution(call, std::get<2>(a), std::get<1>(a), std::get<0>(a), std::get<3>(a));
   else if constexpr (Entry::work == Work::ConvGradWeight)  // dy, x, dw
     set_convolution(call, std::get<1>(a), std::get<2>(a), std::get<0>(a), std::get<3>(a));
+  else if constexpr (Entry::work == Work::NormPointwise)  // ..., w, y, y_moments
+    set_convolution(call, std::get<0>(a), std::get<8>(a), std::get<9>(a), {});
+  else if constexpr (Entry::work == Work::NormPointwiseBackward)
+    set_pointwise_backward(call, std::get<0>(a), std::get<1>(a));
   else if constexpr (Entry::work == Work::Matmul)
     set_matmul(call, std::get<0>(a), std::get<3>(a), std::get<4>(a));
   return call;

@@ -16,6 +16,8 @@ enum class Work : unsigned char {
   PixelsConv,
   ConvGradInput,
   ConvGradWeight,
+  NormPointwise,
+  NormPointwiseBackward,
   Matmul,
 };
 
@@ -41,6 +43,9 @@ inline constexpr std::tuple kKernelEntries{
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_from_moments>{"batch_norm_from_moments"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_eval>{"batch_norm_eval"},
     KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_backward>{"batch_norm_backward"},
+    KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_pointwise, Work::NormPointwise>{"batch_norm_pointwise"},
+    KernelEntry<&KernelTable::norm, &NormKernels::batch_norm_pointwise_backward, Work::NormPointwiseBackward>{
+        "batch_norm_pointwise_backward"},
     KernelEntry<&KernelTable::pool, &PoolKernels::max_pool2d>{"max_pool2d"},
     KernelEntry<&KernelTable::pool, &PoolKernels::max_pool2d_backward>{"max_pool2d_backward"},
     KernelEntry<&KernelTable::pool, &PoolKernels::global_avg_pool>{"global_avg_pool"},

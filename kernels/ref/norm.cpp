@@ -3,6 +3,7 @@
 //   dbeta = sum dz       dgamma = sum dz * xhat       xhat = (x-mean)*invstd
 //   dx = gamma*invstd * (dz - dbeta/m - xhat*dgamma/m)    with batch statistics, else gamma*invstd*dz
 #include <cmath>
+#include <vector>
 
 #include "kernels/ref/activation.h"
 #include "kernels/ref/moments.h"
@@ -113,6 +114,43 @@ void batch_norm_backward(ExecContext&, const BatchNormBackwardArgs& in, const Ba
   }
 }
 
+/// z in memory of its own, for whoever reads it.
+template <class T>
+struct Between {
+  std::vector<T> numbers;
+  TensorView view;
+
+  explicit Between(const TensorView& x) : numbers(static_cast<std::size_t>(x.numel())), view(x) {
+    view.data = numbers.data();
+    view.strides = {x.dims[1] * x.dims[2] * x.dims[3], x.dims[2] * x.dims[3], x.dims[3], 1};
+    view.holder = nullptr;
+  }
+};
+
+template <class T>
+void batch_norm_pointwise(ExecContext& ctx, const TensorView& x, const TensorView& moments, const TensorView& gamma,
+                          const TensorView& beta, const TensorView& mean, const TensorView& invstd,
+                          const TensorView* running_mean, const TensorView* running_var, const TensorView& w,
+                          const TensorView& y, const TensorView& y_moments, const BatchNormParams& p) {
+  const Between<T> z(x);
+  batch_norm_from_moments<T>(ctx, x, moments, gamma, beta, nullptr, z.view, mean, invstd, running_mean, running_var, p);
+  conv_kernels<T>().forward_moments(ctx, z.view, w, nullptr, y, y_moments, {});
+}
+
+template <class T>
+void batch_norm_pointwise_backward(ExecContext& ctx, const BatchNormPointwiseArgs& in,
+                                   const BatchNormPointwiseGrads& out, const BatchNormParams& p) {
+  const Between<T> z(in.x), dz(in.x);
+  for (int64_t c = 0; c < in.x.dims[1]; ++c)
+    normalize_channel<T>(in.x, nullptr, z.view, c, at<T>(in.gamma, c), at<T>(in.beta, c), at<T>(in.mean, c),
+                         at<T>(in.invstd, c), p.activation);
+  if (out.dw) conv_kernels<T>().grad_weight(ctx, in.dy, z.view, *out.dw, {});
+  if (!out.dx && !out.dgamma && !out.dbeta) return;
+  conv_kernels<T>().grad_input(ctx, in.dy, in.w, dz.view, {});
+  batch_norm_backward<T>(ctx, {dz.view, in.x, z.view, in.gamma, in.mean, in.invstd}, {out.dx, out.dgamma, out.dbeta},
+                         true, p);
+}
+
 }  // namespace
 
 template <class T>
@@ -120,7 +158,9 @@ NormKernels norm_kernels() {
   return {.batch_norm_train = &batch_norm_train<T>,
           .batch_norm_from_moments = &batch_norm_from_moments<T>,
           .batch_norm_eval = &batch_norm_eval<T>,
-          .batch_norm_backward = &batch_norm_backward<T>};
+          .batch_norm_backward = &batch_norm_backward<T>,
+          .batch_norm_pointwise = &batch_norm_pointwise<T>,
+          .batch_norm_pointwise_backward = &batch_norm_pointwise_backward<T>};
 }
 
 template NormKernels norm_kernels<float>();

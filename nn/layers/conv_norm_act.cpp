@@ -7,6 +7,7 @@
 #include "tensor/creation.h"
 #include "tensor/ops/conv.h"
 #include "tensor/ops/eltwise.h"
+#include "tensor/ops/norm.h"
 
 namespace fledge {
 namespace {
@@ -97,11 +98,22 @@ Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation act
   return Variable(pixels_conv2d_fused(pictures, weight, bias, activation, conv.options().params));
 }
 
+/// What is between the two convolutions is not written, where the device can do without.
+static Variable separable_in_training(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
+                                      const Variable& x) {
+  Tensor moments, next;
+  const Variable y = depthwise.conv.forward(x, depthwise.norm.uses_batch_statistics() ? &moments : nullptr);
+  if (!moments.defined() || pointwise.conv.bias().defined() || !has_batch_norm_pointwise(y.value()))
+    return conv_norm_act(pointwise.conv, pointwise.norm, activation,
+                         depthwise.norm.forward(y, activation, {}, moments));
+  const Variable z = depthwise.norm.forward_pointwise(y, activation, moments, pointwise.conv.weight(), &next);
+  return pointwise.norm.forward(z, activation, {}, pointwise.norm.uses_batch_statistics() ? next : Tensor());
+}
+
 Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
                                  const Variable& x) {
   if (trains(depthwise.conv, depthwise.norm, x) || trains(pointwise.conv, pointwise.norm, x))
-    return conv_norm_act(pointwise.conv, pointwise.norm, activation,
-                         conv_norm_act(depthwise.conv, depthwise.norm, activation, x));
+    return separable_in_training(depthwise, pointwise, activation, x);
   const DType dtype = x.value().dtype();
   const auto [first, first_bias] = depthwise.conv.folded().of(depthwise.conv, depthwise.norm, dtype);
   const auto [second, second_bias] = pointwise.conv.folded().of(pointwise.conv, pointwise.norm, dtype);

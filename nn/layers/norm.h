@@ -13,6 +13,10 @@ class BatchNorm2d : public Module {
   /// of x, where the convolution before has gathered them.
   Variable forward(const Variable& x, Activation activation = Activation::None, const Variable& residual = {},
                    const Tensor& moments = {}) const;
+  /// conv2d(forward(x, activation, {}, moments), w) of one tap, as one operation that needs less memory; y_moments:
+  /// autograd/ops/norm.h. With the batch's statistics, where has_batch_norm_pointwise(x) (tensor/ops/norm.h).
+  Variable forward_pointwise(const Variable& x, Activation activation, const Tensor& moments, const Variable& w,
+                             Tensor* y_moments) const;
   bool uses_batch_statistics() const { return is_training() && !frozen_; }
   /// Counts a batch, as forward() does with the batch's statistics.
   void count_replayed_step() override;
@@ -27,6 +31,7 @@ class BatchNorm2d : public Module {
 
  private:
   void count_batch() const;
+  BatchNormParams params_with(Activation activation) const;
 
   double eps_, momentum_;
   bool frozen_ = false;

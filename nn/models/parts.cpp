@@ -64,7 +64,8 @@ Parts parts_of(const Backbone& backbone, std::int64_t n, std::int64_t height, st
     }
   }
   const auto count = [&](std::size_t block) { return block == parts.sizes.size() ? all : parts.sizes[block]; };
-  while (parts.in_lanes > 0 && !busy(count(parts.in_lanes) / parts.sizes[parts.in_lanes - 1], threads)) --parts.in_lanes;
+  while (parts.in_lanes > 0 && !busy(count(parts.in_lanes) / parts.sizes[parts.in_lanes - 1], threads))
+    --parts.in_lanes;
   return parts;
 }
 

@@ -17,9 +17,9 @@ struct Parts {
   friend bool operator==(const Parts&, const Parts&) = default;
 };
 
-/// All of the images at once where parts do not pay: on a GPU, in training mode, where a gradient is wanted. Deep blocks
-/// have large weights and small maps and take as many as make reading the weights cheap; the blocks before them take
-/// fewer, whose maps do not leave the cache, and which are enough for every thread to have its own.
+/// All of the images at once where parts do not pay: on a GPU, in training mode, where a gradient is wanted. Deep
+/// blocks have large weights and small maps and take as many as make reading the weights cheap; the blocks before them
+/// take fewer, whose maps do not leave the cache, and which are enough for every thread to have its own.
 Parts parts_of(const Backbone& backbone, const Variable& images);
 /// Those of the normalized ones.
 Parts parts_of(const Backbone& backbone, const StoredPictures& pictures);

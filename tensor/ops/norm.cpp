@@ -13,6 +13,7 @@ namespace fledge {
 namespace {
 
 constexpr const char* kPerChannel = "one per channel";
+constexpr const char* kOneTap = "one tap of the input's channels";
 
 void check_input(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
   check::rank(op, {x, "input"}, 4);
@@ -25,6 +26,34 @@ void check_input(const char* op, const Tensor& x, const Tensor& gamma, const Ten
 void check_statistic(const char* op, const Tensor& x, const Tensor& t, const char* name) {
   check::fits_accumulated(op, {x, "input"}, {t, name}, {x.dim(1)}, kPerChannel);
   if (!t.is_contiguous()) check::fail(op, std::string(name) + " must be contiguous: " + describe(t));
+}
+
+void check_moments(const char* op, const Tensor& x, const Tensor& moments) {
+  if (moments.dims() != Dims{2, x.dim(1)} || moments.dtype() != DType::Float64)
+    check::fail(op, "moments must be 2 x channels of float64: " + describe(moments));
+}
+
+/// Views of running statistics, null where there are none.
+struct Running {
+  TensorView mean_view, var_view;
+  bool kept;
+
+  Running(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var) : kept(mean.defined()) {
+    if (kept != var.defined()) check::fail(op, "give both running statistics or neither");
+    if (!kept) return;
+    check_statistic(op, x, mean, "running_mean");
+    check_statistic(op, x, var, "running_var");
+    mean_view = mean.view(), var_view = var.view();
+  }
+  const TensorView* mean() const { return kept ? &mean_view : nullptr; }
+  const TensorView* var() const { return kept ? &var_view : nullptr; }
+};
+
+void check_batch(const char* op, const Tensor& x) {
+  if (x.dim(0) * x.dim(2) * x.dim(3) < 2) {
+    check::fail(op, "batch statistics need more than one value per channel: input " + describe(x),
+                "use a larger batch or evaluation mode");
+  }
 }
 
 Tensor per_channel(const Tensor& x) {
@@ -67,18 +96,9 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Ten
                                  const Tensor& moments) {
   constexpr const char* op = "batch_norm_train";
   check_input(op, x, gamma, beta, residual);
-  if (moments.defined() && (moments.dims() != Dims{2, x.dim(1)} || moments.dtype() != DType::Float64))
-    check::fail(op, "moments must be 2 x channels of float64: " + describe(moments));
-  if (running_mean.defined() != running_var.defined()) check::fail(op, "give both running statistics or neither");
-  const bool running = running_mean.defined();
-  if (running) {
-    check_statistic(op, x, running_mean, "running_mean");
-    check_statistic(op, x, running_var, "running_var");
-  }
-  if (x.dim(0) * x.dim(2) * x.dim(3) < 2) {
-    check::fail(op, "batch statistics need more than one value per channel: input " + describe(x),
-                "use a larger batch or evaluation mode");
-  }
+  if (moments.defined()) check_moments(op, x, moments);
+  const Running running(op, x, running_mean, running_var);
+  check_batch(op, x);
   const auto train = kernel<&KernelTable::norm, &NormKernels::batch_norm_train>(op, x);
   BatchNormResult result{image_like(x), per_channel(x), per_channel(x)};
   if (x.numel() == 0) return result;
@@ -86,18 +106,80 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& gamma, const Ten
   const ContiguousArg g(op, "gamma", gamma), b(op, "beta", beta);
   std::optional<ChannelsLastArg> r;
   if (residual.defined()) r.emplace(op, "residual", residual);
-  TensorView mean_view, var_view;
-  if (running) mean_view = running_mean.view(), var_view = running_var.view();
   const TensorView* const added = r ? &r->view() : nullptr;
-  TensorView *const to_mean = running ? &mean_view : nullptr, *const to_var = running ? &var_view : nullptr;
   const TensorView y = result.y.view(), m = result.mean.view(), s = result.invstd.view();
   if (moments.defined())
-    kernel<&KernelTable::norm, &NormKernels::batch_norm_from_moments>(op, x)(context(), input, moments.view(), g, b,
-                                                                             added, y, m, s, to_mean, to_var, params);
+    kernel<&KernelTable::norm, &NormKernels::batch_norm_from_moments>(op, x)(
+        context(), input, moments.view(), g, b, added, y, m, s, running.mean(), running.var(), params);
   else
-    train(context(), input, g, b, added, y, m, s, to_mean, to_var, params);
-  if (running) running_mean.bump_version(), running_var.bump_version();
+    train(context(), input, g, b, added, y, m, s, running.mean(), running.var(), params);
+  if (running.kept) running_mean.bump_version(), running_var.bump_version();
   return result;
+}
+
+bool has_batch_norm_pointwise(const Tensor& x) {
+  return has_kernel<&KernelTable::norm, &NormKernels::batch_norm_pointwise>(x);
+}
+
+BatchNormPointwiseResult batch_norm_pointwise(const Tensor& x, const Tensor& moments, const Tensor& gamma,
+                                              const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                                              const Tensor& w, const BatchNormParams& params) {
+  constexpr const char* op = "batch_norm_pointwise";
+  check_input(op, x, gamma, beta, {});
+  check_moments(op, x, moments);
+  check::rank(op, {w, "weight"}, 4);
+  check::fits(op, {x, "input"}, {w, "weight"}, {w.dim(0), x.dim(1), 1, 1}, kOneTap);
+  const Running running(op, x, running_mean, running_var);
+  check_batch(op, x);
+  const auto forward = kernel<&KernelTable::norm, &NormKernels::batch_norm_pointwise>(op, x);
+  BatchNormPointwiseResult result{
+      Tensor::empty({x.dim(0), w.dim(0), x.dim(2), x.dim(3)}, x.dtype(), Layout::ChannelsLast, x.device()),
+      per_channel(x), per_channel(x), Tensor::empty({2, w.dim(0)}, DType::Float64, Layout::Contiguous, x.device())};
+  if (x.numel() == 0 || w.numel() == 0) return result;
+  const ChannelsLastArg input(op, "input", x), weight(op, "weight", w);
+  const ContiguousArg g(op, "gamma", gamma), b(op, "beta", beta);
+  forward(context(), input, moments.view(), g, b, result.mean.view(), result.invstd.view(), running.mean(),
+          running.var(), weight, result.y.view(), result.moments.view(), params);
+  if (running.kept) running_mean.bump_version(), running_var.bump_version();
+  return result;
+}
+
+BatchNormPointwiseGradients batch_norm_pointwise_backward(const Tensor& dy, const Tensor& x,
+                                                          const BatchNormPointwiseResult& forward, const Tensor& gamma,
+                                                          const Tensor& beta, const Tensor& w,
+                                                          const BatchNormPointwiseNeeds& needs,
+                                                          const BatchNormParams& params) {
+  constexpr const char* op = "batch_norm_pointwise_backward";
+  check_input(op, x, gamma, beta, {});
+  check::rank(op, {w, "weight"}, 4);
+  check::fits(op, {x, "input"}, {w, "weight"}, {w.dim(0), x.dim(1), 1, 1}, kOneTap);
+  check::fits(op, {x, "input"}, {dy, "output gradient"}, {x.dim(0), w.dim(0), x.dim(2), x.dim(3)},
+              "the weight's outputs at the input's pixels");
+  check::fits_accumulated(op, {x, "input"}, {forward.mean, "mean"}, {x.dim(1)}, kPerChannel);
+  check::fits_accumulated(op, {x, "input"}, {forward.invstd, "invstd"}, {x.dim(1)}, kPerChannel);
+  const auto backward = kernel<&KernelTable::norm, &NormKernels::batch_norm_pointwise_backward>(op, x);
+  BatchNormPointwiseGradients grads;
+  TensorView dx, dgamma, dbeta, dw;
+  if (needs.dx) dx = (grads.dx = image_like(x)).view();
+  if (needs.dgamma) dgamma = (grads.dgamma = per_channel(x)).view();
+  if (needs.dbeta) dbeta = (grads.dbeta = per_channel(x)).view();
+  if (needs.dw)
+    dw = (grads.dw = Tensor::empty(w.dims(), accumulated(x.dtype()), Layout::ChannelsLast, x.device())).view();
+  if (dy.numel() == 0 || x.numel() == 0) {
+    for (const Tensor* t : {&grads.dx, &grads.dgamma, &grads.dbeta, &grads.dw})
+      if (t->defined()) t->fill(0);
+    return grads;
+  }
+  const ChannelsLastArg gradient(op, "output gradient", dy), input(op, "input", x), weight(op, "weight", w);
+  const ContiguousArg g(op, "gamma", gamma), b(op, "beta", beta), mean(op, "mean", forward.mean),
+      invstd(op, "invstd", forward.invstd);
+  backward(context(), {gradient, input, g, b, mean, invstd, weight},
+           {.dx = needs.dx ? &dx : nullptr,
+            .dgamma = needs.dgamma ? &dgamma : nullptr,
+            .dbeta = needs.dbeta ? &dbeta : nullptr,
+            .dw = needs.dw ? &dw : nullptr},
+           params);
+  return grads;
 }
 
 BatchNormResult batch_norm_eval(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,

@@ -35,4 +35,29 @@ BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const 
                                        const Tensor& gamma, bool batch_statistics, const BatchNormNeeds& needs,
                                        const BatchNormParams& params, const BatchNormReuse& reuse = {});
 
+/// Of a batch norm in training and the convolution of one tap behind it.
+struct BatchNormPointwiseResult {
+  Tensor y;             // N,K,H,W: conv2d of the norm's output, which is not kept
+  Tensor mean, invstd;  // C: what backward needs
+  Tensor moments;       // 2,K of y, as conv2d gathers them
+};
+/// Whether the device has the next two as kernels for such an x. They throw where it has not.
+bool has_batch_norm_pointwise(const Tensor& x);
+/// conv2d, without a bias, of batch_norm_train's output. w: K,C,1,1.
+BatchNormPointwiseResult batch_norm_pointwise(const Tensor& x, const Tensor& moments, const Tensor& gamma,
+                                              const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                                              const Tensor& w, const BatchNormParams& params);
+struct BatchNormPointwiseGradients {
+  Tensor dx, dgamma, dbeta, dw;  // undefined where not asked for
+};
+struct BatchNormPointwiseNeeds {
+  bool dx = true, dgamma = true, dbeta = true, dw = true;
+};
+/// dy: N,K,H,W. forward: mean and invstd are read.
+BatchNormPointwiseGradients batch_norm_pointwise_backward(const Tensor& dy, const Tensor& x,
+                                                          const BatchNormPointwiseResult& forward, const Tensor& gamma,
+                                                          const Tensor& beta, const Tensor& w,
+                                                          const BatchNormPointwiseNeeds& needs,
+                                                          const BatchNormParams& params);
+
 }  // namespace fledge

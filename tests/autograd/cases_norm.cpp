@@ -2,6 +2,8 @@
 
 #include "autograd/ops/conv.h"
 #include "autograd/ops/norm.h"
+#include "tensor/creation.h"
+#include "tensor/ops/norm.h"
 #include "tests/autograd/cases.h"
 
 namespace fledge::test {
@@ -42,6 +44,13 @@ std::vector<Tensor> inputs_away_from_kinks(bool training, bool residual) {
   }
 }
 
+/// Taps that leave what they are applied to as it is.
+Tensor identity_taps(std::int64_t channels) {
+  const Tensor taps = full({channels, channels, 1, 1}, 0, DType::Float64);
+  for (std::int64_t i = 0; i < channels; ++i) taps.data<double>()[i * channels + i] = 1;
+  return taps;
+}
+
 }  // namespace
 
 std::vector<GradCase> norm_cases() {
@@ -68,6 +77,21 @@ std::vector<GradCase> norm_cases() {
     return batch_norm(y, v[2], v[3], {}, {}, {}, true, {}, moments);
   };
   cases.push_back(behind);
+  for (Activation activation : {Activation::None, Activation::ReLU, Activation::ReLU6}) {
+    const std::vector<Tensor> x = inputs_away_from_kinks(true, false);
+    GradCase between{
+        "batch_norm_pointwise", name_of_activation(activation), {x[0], x[1], x[2], normal({4, 3, 1, 1}, 85)}, nullptr};
+    between.f = [=](const Leaves& v) {
+      const Tensor one_tap = identity_taps(3).to(v[0].value().dtype()).to(v[0].value().device());
+      Tensor moments, of_result;
+      const Variable same = conv2d(v[0], Variable(one_tap), {}, {}, &moments);  // gathers the moments
+      const BatchNormParams params{.activation = activation};
+      if (!has_batch_norm_pointwise(same.value()))
+        return conv2d(batch_norm(same, v[1], v[2], {}, {}, {}, true, params, moments), v[3], {}, {});
+      return batch_norm_pointwise(same, v[1], v[2], {}, {}, moments, v[3], params, &of_result);
+    };
+    cases.push_back(between);
+  }
   return cases;
 }
 

@@ -38,8 +38,10 @@ void check_mixed(const KernelTable& bf16) {
   CHECK_FALSE(bf16.conv.separable_fused);  // two kernels do as well
   CHECK_FALSE(bf16.conv.pixels_fused);
   CHECK_FALSE(bf16.conv.forward_moments);  // the norm takes them itself
-  CHECK(null_entries(bf16.norm) == 1);
+  CHECK(null_entries(bf16.norm) == 3);
   CHECK_FALSE(bf16.norm.batch_norm_from_moments);
+  CHECK_FALSE(bf16.norm.batch_norm_pointwise);
+  CHECK_FALSE(bf16.norm.batch_norm_pointwise_backward);
   CHECK(null_entries(bf16.pool) == 0);
   CHECK(null_entries(bf16.eltwise) == 0);
   CHECK(null_entries(bf16.image) == 0);
@@ -78,11 +80,13 @@ TEST_CASE("the GPU's tables: everything in float32, in bf16 what activations pas
   const Backend* gpu = test::gpu_under_test();
   if (!gpu) return;
   // Two kernels do as well there, and norms take the moments themselves.
-  CHECK(null_entries(gpu->f32) == 4);
+  CHECK(null_entries(gpu->f32) == 6);
   CHECK_FALSE(gpu->f32.conv.separable_fused);
   CHECK_FALSE(gpu->f32.conv.pixels_fused);
   CHECK_FALSE(gpu->f32.conv.forward_moments);
   CHECK_FALSE(gpu->f32.norm.batch_norm_from_moments);
+  CHECK_FALSE(gpu->f32.norm.batch_norm_pointwise);
+  CHECK_FALSE(gpu->f32.norm.batch_norm_pointwise_backward);
   CHECK(is_empty(gpu->f64));
   check_mixed(gpu->bf16);
 }

@@ -218,6 +218,26 @@ TEST_CASE("batch norm says what is wrong", "[ops][norm]") {
         }) == "[batch_norm_eval] running_mean is undefined");
 }
 
+TEST_CASE("batch norm with the convolution behind it says what is wrong", "[ops][norm]") {
+  const Tensor c = ones({3}), x = zeros({2, 3, 1, 1}), moments = zeros({2, 3}, DType::Float64);
+  const auto error = [&](const Tensor& with, const Tensor& w) {
+    return error_of([&] { batch_norm_pointwise(x, with, c, c, {}, {}, w, {}); });
+  };
+  CHECK(error(moments, zeros({4, 2, 1, 1})) ==
+        "[batch_norm_pointwise] weight must be 4x3x1x1 (one tap of the input's channels): weight 4x2x1x1 float32 "
+        "contiguous cpu");
+  CHECK_THAT(error(moments, zeros({4, 3, 3, 3})), Catch::Contains("must be 4x3x1x1"));
+  CHECK_THAT(error(zeros({2, 3}), zeros({4, 3, 1, 1})), Catch::Contains("moments must be 2 x channels of float64"));
+  CHECK_THAT(error_of([&] {
+               batch_norm_pointwise_backward(zeros({2, 4, 2, 1}), x, {{}, c, c, {}}, c, c, zeros({4, 3, 1, 1}), {}, {});
+             }),
+             Catch::Contains("output gradient must be 2x4x1x1"));
+  const BatchNormPointwiseResult none = batch_norm_pointwise(x, moments, c, c, {}, {}, zeros({0, 3, 1, 1}), {});
+  CHECK(none.y.dims() == Dims{2, 0, 1, 1});
+  CHECK(batch_norm_pointwise_backward(none.y, x, none, c, c, zeros({0, 3, 1, 1}), {}, {}).dw.dims() ==
+        Dims{0, 3, 1, 1});
+}
+
 TEST_CASE("max pool pads with nothing and remembers where", "[ops][pool]") {
   for (DType t : {DType::Float32, DType::Float64}) {
     const Tensor x = affine(arange(16, t).reshape({1, 1, 4, 4}), -1, 0);  // all <= 0: zeros of a padding would win

@@ -72,8 +72,8 @@ TEST_CASE("parts: each thread has some of its own, but where they would be too f
   CHECK(of(resnet, 1) == Parts{Sizes(9, 1), 0});
   CHECK(of(resnet, 2) == Parts{{1, 1, 1, 1, 1, 1, 1, 2, 2}, 7});
   CHECK(of(mobilenet, 16) == Parts{{1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 4}, 14});
-  CHECK(of(resnet, 3) == Parts{Sizes{1, 1, 1, 1, 1, 1, 1, 3, 3}, 0});    // two rounds, of which one is half idle
-  CHECK(of(resnet, 15) == Parts{{1, 1, 1, 1, 1, 1, 1, 15, 15}, 7});  // eight rounds for 7.5
+  CHECK(of(resnet, 3) == Parts{Sizes{1, 1, 1, 1, 1, 1, 1, 3, 3}, 0});  // two rounds, of which one is half idle
+  CHECK(of(resnet, 15) == Parts{{1, 1, 1, 1, 1, 1, 1, 15, 15}, 7});    // eight rounds for 7.5
   set_num_threads(3);
   CHECK(of(resnet, 24) == Parts{{1, 1, 1, 1, 1, 2, 2, 24, 24}, 7});
   CHECK(of(resnet, 48) == Parts{{1, 1, 1, 1, 1, 2, 2, 16, 16}, 9});
@@ -103,7 +103,8 @@ TEST_CASE("parts: those that threads have of their own change no bit", "[model][
       };
       const Tensor expected = features(1, 0);
       for (const int threads : {2, 3, 8})
-        for (const std::size_t lanes : {std::size_t{2}, EmbeddingModel({.arch = arch}, 1).backbone().blocks().size() - 1})
+        for (const std::size_t lanes :
+             {std::size_t{2}, EmbeddingModel({.arch = arch}, 1).backbone().blocks().size() - 1})
           CHECK(furthest(features(threads, lanes), expected) == 0);
     }
   set_thread_invariant(false);
@@ -128,7 +129,8 @@ TEST_CASE("parts: an error in a thread's own comes out, and the next batch is ri
   const int before = num_threads();
   set_num_threads(2);
   Failing backbone;
-  const Tensor numbers = arange(8, DType::Float32).reshape({8, 1, 1, 1}).expand({8, 3, 1, 1}).contiguous(Layout::ChannelsLast);
+  const Tensor numbers =
+      arange(8, DType::Float32).reshape({8, 1, 1, 1}).expand({8, 3, 1, 1}).contiguous(Layout::ChannelsLast);
   const Parts parts{{1, 1}, 2};
   CHECK_THROWS_WITH(pooled_features(backbone, Variable(numbers), parts), Catch::Contains("no more"));
   backbone.fails = false;
