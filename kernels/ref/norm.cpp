@@ -141,9 +141,12 @@ template <class T>
 void batch_norm_pointwise_backward(ExecContext& ctx, const BatchNormPointwiseArgs& in,
                                    const BatchNormPointwiseGrads& out, const BatchNormParams& p) {
   const Between<T> z(in.x), dz(in.x);
-  for (int64_t c = 0; c < in.x.dims[1]; ++c)
-    normalize_channel<T>(in.x, nullptr, z.view, c, at<T>(in.gamma, c), at<T>(in.beta, c), at<T>(in.mean, c),
-                         at<T>(in.invstd, c), p.activation);
+  const double m = static_cast<double>(in.x.dims[0] * in.x.dims[2] * in.x.dims[3]);
+  for (int64_t c = 0; c < in.x.dims[1]; ++c) {
+    const auto [mu, squares] = moments_of<T>(in.x, c, m);  // before they are rounded, as forward had them
+    normalize_channel<T>(in.x, nullptr, z.view, c, at<T>(in.gamma, c), at<T>(in.beta, c), mu,
+                         1 / std::sqrt(squares / m + p.eps), p.activation);
+  }
   if (out.dw) conv_kernels<T>().grad_weight(ctx, in.dy, z.view, *out.dw, {});
   if (!out.dx && !out.dgamma && !out.dbeta) return;
   conv_kernels<T>().grad_input(ctx, in.dy, in.w, dz.view, {});

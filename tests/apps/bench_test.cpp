@@ -130,13 +130,15 @@ TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e]
     ops.push_back(k["op"]);
     CHECK(k["calls"] >= 1);
     CHECK(k["bytes"] > 0);
-    const bool product = k["op"].get<std::string>().rfind("conv2d", 0) == 0 || k["op"] == "matmul";
+    const std::string op = k["op"];
+    const bool product = op.rfind("conv2d", 0) == 0 || op.rfind("batch_norm_pointwise", 0) == 0 || op == "matmul";
     CHECK((k["flops"] > 0) == product);
   }
   CHECK(sum > 0);
   CHECK(sum <= profile["step_ms"].get<double>());
-  for (const std::string op : {"conv2d_moments", "conv2d_grad_input", "conv2d_grad_weight", "batch_norm_from_moments",
-                               "batch_norm_backward", "matmul", "l2_normalize", "sgd_step"}) {
+  for (const std::string op :
+       {"conv2d_moments", "conv2d_grad_input", "conv2d_grad_weight", "batch_norm_from_moments", "batch_norm_backward",
+        "batch_norm_pointwise", "batch_norm_pointwise_backward", "matmul", "l2_normalize", "sgd_step"}) {
     INFO(op);
     CHECK(std::find(ops.begin(), ops.end(), op) != ops.end());
   }
@@ -148,6 +150,13 @@ TEST_CASE("kernels: the step's time is the kernels' and what is between", "[e2e]
   REQUIRE(stem != kernels.end());
   CHECK((*stem)["calls"] == 1);
   CHECK((*stem)["flops"] == 2.0 * 2 * 8 * 16 * 16 * 27);
+  // The last 1 x 1 convolution, backward: both gradients of 256 x 256 weights at one pixel of two pictures.
+  const auto last = std::find_if(kernels.begin(), kernels.end(), [](const json& k) {
+    return k["op"] == "batch_norm_pointwise_backward" &&
+           k["descriptor"].get<std::string>().rfind("n2c256h1w1k256r1s1", 0) == 0;
+  });
+  REQUIRE(last != kernels.end());
+  CHECK((*last)["flops"] == 2.0 * 2 * 2 * 256 * 256);
 
   const Outcome table = must(folder, bench_on_cpu({train, "--kernels"}));
   CHECK_THAT(table.out, Contains("kernels of " + train) && Contains("% roof") && Contains("between kernels"));
