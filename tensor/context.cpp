@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 
@@ -19,10 +20,16 @@ struct ThreadContext : ExecContext {
 };
 }  // namespace
 
+static thread_local ExecContext* lent_context = nullptr;
+
 ExecContext& context() {
+  if (lent_context) return *lent_context;
   thread_local ThreadContext instance;
   return instance;
 }
+
+ContextScope::ContextScope(ExecContext& lent) : before_(std::exchange(lent_context, &lent)) {}
+ContextScope::~ContextScope() { lent_context = before_; }
 
 void set_precision(Precision precision) {
   default_precision = precision;

@@ -5,6 +5,18 @@
 namespace fledge {
 
 ExecContext& context();
+/// Another context for the calling thread, as long as it lives.
+class ContextScope {
+ public:
+  explicit ContextScope(ExecContext& lent);
+  ~ContextScope();
+  ContextScope(const ContextScope&) = delete;
+  ContextScope& operator=(const ContextScope&) = delete;
+
+ private:
+  ExecContext* before_;
+};
+
 /// Threads for kernels called from this thread and, by default, from threads started later. 0: all of the machine's.
 void set_num_threads(int threads);
 int num_threads();

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "tensor/context.h"
 
@@ -14,20 +17,21 @@
 namespace fledge {
 namespace {
 
-/// The thread's context as that of a lane.
-class LaneScope {
- public:
-  explicit LaneScope(Precision precision) : precision_(precision), threads_(context().threads()) {
-    context().set_threads(1);
-  }
-  ~LaneScope() { context().set_threads(threads_); }
-  LaneScope(const LaneScope&) = delete;
-  LaneScope& operator=(const LaneScope&) = delete;
+/// Of a context that has had lanes: theirs, each of one thread. OpenMP's threads come and go with the size of teams;
+/// plans and scratch memory stay.
+struct LaneContexts : VendorState {
+  std::vector<std::unique_ptr<ExecContext>> all;
 
- private:
-  const PrecisionScope precision_;
-  const int threads_;
+  static LaneContexts& of(ExecContext& caller, int lanes) {
+    static constexpr char kOwner = 0;
+    auto& contexts = caller.state<LaneContexts>(&kOwner);
+    while (std::ssize(contexts.all) < lanes) contexts.all.push_back(std::make_unique<ExecContext>(1));
+    for (const auto& lane : contexts.all) lane->precision = caller.precision;
+    return contexts;
+  }
 };
+
+thread_local bool in_order = false;
 
 /// The items of all lanes, and the first one's error.
 class Queue {
@@ -57,27 +61,30 @@ class Queue {
   std::exception_ptr error_;
 };
 
-bool inside_a_lane() {
 #ifdef _OPENMP
-  return omp_in_parallel();
+bool inside_a_lane() { return omp_in_parallel(); }
+int lane_number() { return omp_get_thread_num(); }
 #else
-  return true;
+bool inside_a_lane() { return true; }
+int lane_number() { return 0; }
 #endif
-}
 
 }  // namespace
 
+NoLanes::NoLanes() : before_(std::exchange(in_order, true)) {}
+NoLanes::~NoLanes() { in_order = before_; }
+
 void in_lanes(std::int64_t items, const std::function<void(std::int64_t)>& f) {
   const int lanes = static_cast<int>(std::min<std::int64_t>(items, num_threads()));
-  if (lanes <= 1 || inside_a_lane()) {
+  if (lanes <= 1 || in_order || inside_a_lane()) {
     for (std::int64_t item = 0; item < items; ++item) f(item);
     return;
   }
-  const Precision precision = context().precision;
+  LaneContexts& contexts = LaneContexts::of(context(), lanes);
   Queue queue(items, f);
 #pragma omp parallel num_threads(lanes)
   {
-    const LaneScope lane(precision);
+    const ContextScope mine(*contexts.all[static_cast<std::size_t>(lane_number())]);
     queue.work();
   }
   queue.rethrow();

@@ -7,10 +7,24 @@
 namespace fledge {
 
 /// f(item) once for each of [0, items), taken in turn by as many threads as the caller's context has. Inside, context()
-/// is the thread's own, with one thread and the caller's precision; what else a thread has for itself (no_grad) is f's
-/// business. With one thread, inside a lane, or for one item: on the calling thread, as its context is.
+/// is one of a single thread with the caller's precision, which the caller's context keeps for the next time; what else
+/// a thread has for itself (no_grad) is f's business. With one thread, inside a lane, or for one item: on the calling
+/// thread, as its context is.
 /// What f throws is thrown on when all threads have ended, that of the first item first; items that nobody has begun by
 /// then are left.
 void in_lanes(std::int64_t items, const std::function<void(std::int64_t)>& f);
+
+/// While this lives, the calling thread computes all items itself, one after the other: for whoever adds up the times
+/// of kernels.
+class NoLanes {
+ public:
+  NoLanes();
+  ~NoLanes();
+  NoLanes(const NoLanes&) = delete;
+  NoLanes& operator=(const NoLanes&) = delete;
+
+ private:
+  bool before_;
+};
 
 }  // namespace fledge

@@ -9,6 +9,7 @@
 
 #include "kernels/api/backend.h"
 #include "kernels/api/reproducibility.h"
+#include "tensor/lanes.h"
 #include "tensor/stream.h"
 
 namespace fledge::bench {
@@ -173,6 +174,7 @@ KernelProfile profile_workload(Workload& workload, const Compute& compute, doubl
   const auto emulated = [&] { return backend_for(device).runtime->properties(0).emulated; };
   std::unique_ptr<Ballast> ballast;
   if (compute.on_device() && !emulated()) ballast = std::make_unique<Ballast>(device);
+  const NoLanes each_on_all_threads;  // times of kernels beside one another do not add up to a step's
   take_kernel_profile();
   const auto begin = Clock::now();
   int steps = 0;

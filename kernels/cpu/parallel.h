@@ -5,8 +5,9 @@
 // may be any. Where the parts' sums are added up afterwards (sum_parts, parallel_sum), the bits depend on how many
 // there are: for thread_invariant() that is a function of the sizes alone.
 //
-// Work is divided into more parts than threads. A thread that is done with its own takes over what others have not
-// begun: a kernel does not wait long for a thread that began late or shares its core with another program.
+// Work is divided into more parts than threads (sums into at least as many, thread-invariant into eight). A thread that
+// is done with its own takes over what others have not begun: a kernel does not wait long for a thread that began late
+// or shares its core with another program.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -92,7 +93,7 @@ void parallel_parts(int threads, int parts, std::int64_t n, F&& f, Order order =
   for (int part = 0; part < parts; ++part) take(0, part);
 }
 
-/// f(thread, begin, end) over [0, n) by exactly so many threads, for those with memory of each thread's own.
+/// f(thread, begin, end) over [0, n) by so many threads at most, for those with memory of each thread's own.
 template <class F>
 void parallel_threads(int threads, std::int64_t n, F&& f) {
   parallel_parts(threads, parts_of_threads(threads, n), n,

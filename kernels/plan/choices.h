@@ -25,7 +25,8 @@ class Choices {
   void prefer(const std::map<std::string, std::string>& choices);
 
  private:
-  // While one measures, others wait: they would spoil the times. A candidate may itself have to choose.
+  // While one measures, others that have to choose wait: they would spoil the times. (Lanes that need not, go on.) A
+  // candidate may itself have to choose.
   mutable std::recursive_mutex mutex_;
   std::map<std::string, std::string> used_, preferred_;
   ChoiceFile file_;

@@ -143,7 +143,7 @@ void batch_norm_pointwise_backward(ExecContext& ctx, const BatchNormPointwiseArg
   const Between<T> z(in.x), dz(in.x);
   const double m = static_cast<double>(in.x.dims[0] * in.x.dims[2] * in.x.dims[3]);
   for (int64_t c = 0; c < in.x.dims[1]; ++c) {
-    const auto [mu, squares] = moments_of<T>(in.x, c, m);  // before they are rounded, as forward had them
+    const auto [mu, squares] = moments_of<T>(in.x, c, m);  // before they are rounded, as ref's convolution gives them
     normalize_channel<T>(in.x, nullptr, z.view, c, at<T>(in.gamma, c), at<T>(in.beta, c), mu,
                          1 / std::sqrt(squares / m + p.eps), p.activation);
   }

@@ -98,12 +98,19 @@ Variable conv_norm_act(const Conv2d& conv, const BatchNorm2d& bn, Activation act
   return Variable(pixels_conv2d_fused(pictures, weight, bias, activation, conv.options().params));
 }
 
+/// One tap at every pixel, without a bias.
+static bool is_plain_tap(const Conv2d& conv) {
+  const Conv2dParams& p = conv.options().params;
+  return conv.options().kernel == 1 && p.stride_h == 1 && p.stride_w == 1 && p.groups == 1 &&
+         p.pad_top + p.pad_left + p.pad_bottom + p.pad_right == 0 && !conv.bias().defined();
+}
+
 /// What is between the two convolutions is not written, where the device can do without.
 static Variable separable_in_training(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
                                       const Variable& x) {
   Tensor moments, next;
   const Variable y = depthwise.conv.forward(x, depthwise.norm.uses_batch_statistics() ? &moments : nullptr);
-  if (!moments.defined() || pointwise.conv.bias().defined() || !has_batch_norm_pointwise(y.value()))
+  if (!moments.defined() || !is_plain_tap(pointwise.conv) || !has_batch_norm_pointwise(y.value()))
     return conv_norm_act(pointwise.conv, pointwise.norm, activation,
                          depthwise.norm.forward(y, activation, {}, moments));
   const Variable z = depthwise.norm.forward_pointwise(y, activation, moments, pointwise.conv.weight(), &next);

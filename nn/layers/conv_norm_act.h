@@ -32,7 +32,7 @@ struct ConvNorm {
 };
 /// Two of them without residuals, a depthwise convolution and the 1 x 1 one behind it (MobileNet: Howard et al. 2017,
 /// section 3.1). In evaluation without a graph one kernel (conv.separable_fused) where the device has it; in training
-/// the first norm and the second convolution are one (batch_norm_pointwise).
+/// the first norm, with the batch's statistics, and the second convolution are one (batch_norm_pointwise), likewise.
 Variable separable_conv_norm_act(const ConvNorm& depthwise, const ConvNorm& pointwise, Activation activation,
                                  const Variable& x);
 

@@ -47,26 +47,34 @@ bool busy(std::int64_t parts, std::int64_t threads) {
   return threads > 1 && 4 * ((parts + threads - 1) / threads) * threads <= 5 * parts;
 }
 
+/// Of n pictures, with so many blocks in lanes. The blocks behind those take a multiple of `step`, so that lanes have
+/// as many parts each; `shared`: how many threads compute a part of theirs together.
+std::vector<std::int64_t> sizes(std::vector<std::int64_t> wishes, std::size_t in_lanes, std::int64_t n,
+                                std::int64_t step, std::int64_t shared) {
+  for (std::size_t i = wishes.size(); i-- > 0; n = wishes[i]) {
+    std::int64_t& size = wishes[i];
+    if (i + 1 == in_lanes) n /= step;
+    if (i < in_lanes)
+      size = equal_parts(n, std::min(n, size));
+    else
+      size = step * equal_parts(n / step, std::min(n / step, size * shared / step));
+  }
+  return wishes;
+}
+
 /// Of n pictures. Thread-invariant, the sizes are those of one thread.
 Parts parts_of(const Backbone& backbone, std::int64_t n, std::int64_t height, std::int64_t width) {
-  Parts parts{wishes(backbone, height, width)};
-  const std::int64_t threads = num_threads(), all = n;
-  while (parts.in_lanes < parts.sizes.size() && 2 * (n / threads) >= parts.sizes[parts.in_lanes]) ++parts.in_lanes;
-  // The blocks behind those in lanes take a multiple of the threads, so that these have as many parts each.
-  const std::int64_t step = thread_invariant() || n % threads != 0 ? 1 : threads;
-  for (std::size_t i = parts.sizes.size(); i-- > 0; n = parts.sizes[i]) {
-    std::int64_t& size = parts.sizes[i];
-    if (i < parts.in_lanes) {
-      if (i + 1 == parts.in_lanes) n /= step;
-      size = equal_parts(n, std::min(n, size));
-    } else {
-      size = step * equal_parts(n / step, std::min(n / step, thread_invariant() ? size : size * threads / step));
-    }
+  const std::int64_t threads = num_threads(), shared = thread_invariant() ? 1 : threads;
+  const std::vector<std::int64_t> wanted = wishes(backbone, height, width);
+  std::size_t most = 0;
+  while (most < wanted.size() && threads > 1 && 2 * (n / threads) >= wanted[most]) ++most;
+  for (std::size_t lanes = most; lanes > 0; --lanes) {
+    const std::int64_t step = n % shared == 0 ? shared : 1;
+    Parts parts{sizes(wanted, lanes, n, step, shared), lanes};
+    const std::int64_t count = lanes == wanted.size() ? n : parts.sizes[lanes];
+    if (busy(count / parts.sizes[lanes - 1], threads)) return parts;
   }
-  const auto count = [&](std::size_t block) { return block == parts.sizes.size() ? all : parts.sizes[block]; };
-  while (parts.in_lanes > 0 && !busy(count(parts.in_lanes) / parts.sizes[parts.in_lanes - 1], threads))
-    --parts.in_lanes;
-  return parts;
+  return {sizes(wanted, 0, n, 1, shared)};
 }
 
 Variable some_of(const Variable& images, std::int64_t first, std::int64_t count) {

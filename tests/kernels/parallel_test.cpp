@@ -40,15 +40,18 @@ TEST_CASE("parallel: each thread goes through its run, then takes over others'",
 }
 
 TEST_CASE("parallel: what a late thread has not begun, others do", "[parallel]") {
-  // One thread waits until all but its own part are done. A fixed half each would never end.
-  std::atomic<int> done{0};
+  // One thread waits until all but its own part are done, which with a fixed half each would not happen.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::atomic<int> done{0}, in_time{0};
   std::atomic<bool> first{true};
   parallel_parts(2, 8, 8, [&](int, int, std::int64_t, std::int64_t) {
     if (first.exchange(false))
-      while (done < 7) std::this_thread::yield();
+      while (done < 7 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    in_time += std::chrono::steady_clock::now() < deadline;
     ++done;
   });
   CHECK(done == 8);
+  CHECK(in_time == 8);
 }
 
 TEST_CASE("parallel: threads with memory of their own are below the number asked for", "[parallel]") {

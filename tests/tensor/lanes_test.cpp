@@ -1,6 +1,7 @@
 // Lanes: each item once, contexts of one thread, errors.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -44,12 +45,47 @@ TEST_CASE("lanes: every item once, by as many threads as there are", "[lanes]") 
 
 TEST_CASE("lanes: two items are computed at the same time", "[lanes]") {
   const Threads scope(2);
-  std::atomic<int> met{0};
+  std::atomic<int> met{0}, alone{0};
   in_lanes(2, [&](std::int64_t) {
     ++met;
-    while (met < 2) std::this_thread::yield();  // for ever, were there one thread
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (met < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    alone += met < 2;
   });
-  CHECK(met == 2);
+  CHECK(alone == 0);
+}
+
+TEST_CASE("lanes: contexts stay, whatever other teams of threads there are", "[lanes]") {
+  const Threads scope(4);
+  const auto contexts = [] {
+    std::mutex mutex;
+    std::set<const ExecContext*> all;
+    std::atomic<int> met{0};
+    in_lanes(4, [&](std::int64_t) {
+      ++met;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (met < 4 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      const std::lock_guard lock(mutex);
+      all.insert(&context());
+    });
+    return all;
+  };
+  const auto before = contexts();
+  CHECK(before.size() == 4);
+  CHECK(before.count(&context()) == 0);
+  in_lanes(2, [](std::int64_t) {});  // a smaller team: the other threads may end
+  CHECK(contexts() == before);
+}
+
+TEST_CASE("lanes: none while somebody wants them in order", "[lanes]") {
+  const Threads scope(2);
+  const NoLanes in_order;
+  std::vector<std::int64_t> items;
+  in_lanes(5, [&](std::int64_t item) {
+    items.push_back(item);
+    CHECK(num_threads() == 2);
+  });
+  CHECK(items == std::vector<std::int64_t>{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("lanes: a context of one thread inside, with the caller's precision; as it was behind", "[lanes]") {

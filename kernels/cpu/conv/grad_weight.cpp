@@ -82,7 +82,9 @@ void run(ExecContext& ctx, const ConvCall& call) {
   const std::int64_t c = call.x.dims[1], k = call.w.dims[0], taps = call.w.dims[2] * call.w.dims[3];
   const std::int64_t pixels = call.y.numel() / k;
   const Cut cut(call);
-  parallel_for(ctx.threads(), cut.items(call), 1, [&](std::int64_t begin, std::int64_t end) {
+  // One part a thread: each reads all pixels.
+  const int threads = thread_count(ctx.threads(), cut.items(call), 1);
+  parallel_parts(threads, threads, cut.items(call), [&](int, int, std::int64_t begin, std::int64_t end) {
     Gather gather(call);
     for (std::int64_t first = 0; first < pixels; first += kBlockPixels) {
       const std::int64_t count = std::min(kBlockPixels, pixels - first);

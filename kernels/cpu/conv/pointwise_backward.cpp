@@ -32,7 +32,10 @@ struct Blocks {
     strip = whole(std::max(kLeast, kStripFloats / std::max(c, k)));
     block = std::max<std::int64_t>(1, std::min(kMost, kBlockFloats / (2 * c + k)) / strip) * strip;
     count = (pixels + block - 1) / block;
-    parts = sum_parts(ctx, count, 2);
+    // Each part adds dw up for itself.
+    constexpr std::int64_t kSumFloats = 4 << 20;
+    const std::int64_t most = std::max<std::int64_t>(thread_invariant() ? 1 : ctx.threads(), kSumFloats / (k * wide_c));
+    parts = static_cast<int>(std::min<std::int64_t>(sum_parts(ctx, count, 2), most));
     threads = sum_threads(ctx, parts);
   }
 };

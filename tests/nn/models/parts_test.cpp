@@ -72,8 +72,12 @@ TEST_CASE("parts: each thread has some of its own, but where they would be too f
   CHECK(of(resnet, 1) == Parts{Sizes(9, 1), 0});
   CHECK(of(resnet, 2) == Parts{{1, 1, 1, 1, 1, 1, 1, 2, 2}, 7});
   CHECK(of(mobilenet, 16) == Parts{{1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 4}, 14});
-  CHECK(of(resnet, 3) == Parts{Sizes{1, 1, 1, 1, 1, 1, 1, 3, 3}, 0});  // two rounds, of which one is half idle
+  CHECK(of(resnet, 3) == Parts{{1, 1, 1, 1, 1, 3, 3, 3, 3}, 0});  // two rounds, of which one is half idle
   CHECK(of(resnet, 15) == Parts{{1, 1, 1, 1, 1, 1, 1, 15, 15}, 7});    // eight rounds for 7.5
+  set_num_threads(16);
+  CHECK(of(resnet, 24) == Parts{{12, 12, 12, 12, 12, 24, 24, 24, 24}, 0});  // together, and then on larger parts
+  set_num_threads(6);
+  CHECK(of(resnet, 64) == Parts{{1, 1, 1, 1, 1, 2, 2, 64, 64}, 7});  // 32 parts in six rounds
   set_num_threads(3);
   CHECK(of(resnet, 24) == Parts{{1, 1, 1, 1, 1, 2, 2, 24, 24}, 7});
   CHECK(of(resnet, 48) == Parts{{1, 1, 1, 1, 1, 2, 2, 16, 16}, 9});
@@ -97,14 +101,18 @@ TEST_CASE("parts: those that threads have of their own change no bit", "[model][
         EmbeddingModel model({.arch = arch, .width = 0.25, .embedding = 0}, 3);
         model.eval();
         if (alone) model.keep_folded_weights_alone();
-        Parts parts{Sizes(model.backbone().blocks().size(), 2), in_lanes};
+        const std::size_t blocks = model.backbone().blocks().size();
+        Parts parts{Sizes(blocks, 4), in_lanes};
+        for (std::size_t i = 0; i + 2 < blocks; ++i) parts.sizes[i] = i < 2 ? 1 : 2;
         parts.sizes.back() = 12;
-        return pooled_features(model.backbone(), pictures(12, 40), parts).value();
+        const Tensor y = pooled_features(model.backbone(), pictures(12, 40), parts).value();
+        CHECK(furthest(pooled_features(model.backbone(), pictures(12, 40), parts).value(), y) == 0);
+        return y;
       };
       const Tensor expected = features(1, 0);
+      const std::size_t blocks = EmbeddingModel({.arch = arch}, 1).backbone().blocks().size();
       for (const int threads : {2, 3, 8})
-        for (const std::size_t lanes :
-             {std::size_t{2}, EmbeddingModel({.arch = arch}, 1).backbone().blocks().size() - 1})
+        for (const std::size_t lanes : {std::size_t{2}, blocks - 2, blocks - 1})
           CHECK(furthest(features(threads, lanes), expected) == 0);
     }
   set_thread_invariant(false);
