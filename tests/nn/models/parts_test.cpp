@@ -72,8 +72,8 @@ TEST_CASE("parts: each thread has some of its own, but where they would be too f
   CHECK(of(resnet, 1) == Parts{Sizes(9, 1), 0});
   CHECK(of(resnet, 2) == Parts{{1, 1, 1, 1, 1, 1, 1, 2, 2}, 7});
   CHECK(of(mobilenet, 16) == Parts{{1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 4}, 14});
-  CHECK(of(resnet, 3) == Parts{{1, 1, 1, 1, 1, 3, 3, 3, 3}, 0});  // two rounds, of which one is half idle
-  CHECK(of(resnet, 15) == Parts{{1, 1, 1, 1, 1, 1, 1, 15, 15}, 7});    // eight rounds for 7.5
+  CHECK(of(resnet, 3) == Parts{{1, 1, 1, 1, 1, 3, 3, 3, 3}, 0});     // two rounds, of which one is half idle
+  CHECK(of(resnet, 15) == Parts{{1, 1, 1, 1, 1, 1, 1, 15, 15}, 7});  // eight rounds for 7.5
   set_num_threads(16);
   CHECK(of(resnet, 24) == Parts{{12, 12, 12, 12, 12, 24, 24, 24, 24}, 0});  // together, and then on larger parts
   set_num_threads(6);
