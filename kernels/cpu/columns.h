@@ -22,6 +22,13 @@ struct Columns {
   std::int64_t width() const { return c * fold; }
   std::int64_t rest_offset() const { return wide_rows * width(); }
 
+  /// pass(begin, end, width) over so many rows of c, whole wide ones first.
+  template <class F>
+  void over(std::int64_t rows, F pass) const {
+    const std::int64_t wide = rows / fold;
+    pass(std::int64_t{0}, wide, width());
+    if (wide * fold < rows) pass(wide * fold, rows, c);
+  }
   /// to[i] = from[i mod c] for the whole width; a null `from` repeats `value`.
   void repeat(const float* from, float* to, float value = 0) const {
     for (std::int64_t f = 0; f < fold; ++f)

@@ -47,12 +47,7 @@ void batch_norm_from_moments(ExecContext& ctx, const TensorView& x, const Tensor
   const Columns m(rows, c);
   auto* parameters = static_cast<float*>(ctx.scratch(static_cast<std::size_t>(3 * m.width()) * sizeof(float)));
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
-  batch_parameters(
-      m, statistics, rows, beta, p, parameters,
-      [c, given = moments.as<double>()](std::int64_t k) {
-        return ColumnMoments{given[k], given[c + k]};
-      },
-      [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
+  parameters_from_moments(m, statistics, rows, moments, gamma, beta, p, parameters);
   apply_norm<float>(ctx, m, x, residual, y, parameters, p.activation, simd().norm_apply);
 }
 

@@ -52,6 +52,18 @@ void spread_parameters(const Columns& m, const TensorView& beta, const TensorVie
   m.repeat(mean.as<float>(), room + 2 * m.width());
 }
 
+void parameters_from_moments(const Columns& m, const NormStatistics& statistics, std::int64_t rows,
+                             const TensorView& moments, const TensorView& gamma, const TensorView& beta,
+                             const BatchNormParams& p, float* room) {
+  const auto* given = moments.as<double>();
+  batch_parameters(
+      m, statistics, rows, beta, p, room,
+      [&](std::int64_t k) {
+        return ColumnMoments{given[k], given[m.c + k]};
+      },
+      [&](std::int64_t k, double) { return scale_of(gamma, statistics.invstd, k); });
+}
+
 void evaluation_parameters(const Columns& m, const TensorView& gamma, const TensorView& beta, const TensorView& mean,
                            const TensorView& var, double eps, float* room) {
   for (std::int64_t k = 0; k < m.c; ++k)

@@ -82,6 +82,11 @@ void batch_parameters(const Columns& m, const NormStatistics& statistics, std::i
   spread_parameters(m, beta, statistics.mean, room);
 }
 
+/// Those rows of a batch whose moments a convolution has taken (2,C, double).
+void parameters_from_moments(const Columns& m, const NormStatistics& statistics, std::int64_t rows,
+                             const TensorView& moments, const TensorView& gamma, const TensorView& beta,
+                             const BatchNormParams& p, float* room);
+
 /// y = act((x - mean) scale + beta + residual) of elements stored as T, by the loop `pass`; `parameters`: those three
 /// rows.
 template <class T, class Args>

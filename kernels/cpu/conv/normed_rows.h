@@ -17,9 +17,8 @@ class NormedRows {
     NormApplyArgs a = args_;
     a.x += first * m_.c;
     a.y = to;
-    const std::int64_t wide = rows / m_.fold;
-    simd().norm_apply(a, 0, wide, m_.width());
-    if (wide * m_.fold < rows) simd().norm_apply(a, wide * m_.fold, rows, m_.c);
+    m_.over(rows,
+            [&](std::int64_t begin, std::int64_t end, std::int64_t width) { simd().norm_apply(a, begin, end, width); });
   }
 
  private:

@@ -126,12 +126,7 @@ void batch_norm_pointwise(ExecContext& ctx, const TensorView& x, const TensorVie
   auto* memory = static_cast<float*>(
       ctx.scratch(static_cast<std::size_t>(parameters + panel_floats(w) + threads * strip) * sizeof(float)));
   const NormStatistics statistics{mean, invstd, running_mean, running_var};
-  batch_parameters(
-      m, statistics, rows, beta, p, memory,
-      [c, given = moments.as<double>()](std::int64_t k) {
-        return ColumnMoments{given[k], given[c + k]};
-      },
-      [&](std::int64_t k, double) { return scale_of(gamma, invstd, k); });
+  parameters_from_moments(m, statistics, rows, moments, gamma, beta, p, memory);
   const NormedRows z(m, x, memory, memory + m.width(), memory + 2 * m.width(), bounds_of(p.activation));
   OutputMoments gathered(strips.pixels, strips.columns);
   run_strips(ctx, strips, MadeRows{z, c}, w, nullptr, Activation::None, y, gathered, memory + parameters);

@@ -136,9 +136,9 @@ class Backward {
                            bounds_.hi,
                            sums,
                            sums + room_.width};
-    const std::int64_t wide = rows / m_.fold;
-    simd().norm_reduce(a, 0, wide, m_.width(), room_.floats_of_part(part));
-    if (wide * m_.fold < rows) simd().norm_reduce(a, wide * m_.fold, rows, m_.c, room_.floats_of_part(part));
+    m_.over(rows, [&](std::int64_t begin, std::int64_t end, std::int64_t width) {
+      simd().norm_reduce(a, begin, end, width, room_.floats_of_part(part));
+    });
   }
 
   void add_to_weights(int part, int thread, std::int64_t first, std::int64_t rows, const NormedRows& z,
